@@ -1,5 +1,5 @@
 import { keccak_256 } from '@noble/hashes/sha3.js';
-import { bytesToHex } from '@noble/hashes/utils.js';
+import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 import { CustodyError } from './fault.ts';
 
 declare const addressBrand: unique symbol;
@@ -32,7 +32,7 @@ export function parseAddress(text: string): Address {
 /** The EIP-55 form with the checksum in the case of the letters. */
 export function checksumAddress(address: Address): `0x${string}` {
   const digits = address.slice(2);
-  const hash = bytesToHex(keccak_256(new TextEncoder().encode(digits)));
+  const hash = bytesToHex(keccak_256(utf8ToBytes(digits)));
   let text = '';
   for (let i = 0; i < digits.length; i++) {
     const digit = digits.charAt(i);

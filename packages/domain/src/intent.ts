@@ -45,6 +45,8 @@ export type Intent =
 export type IntentKind = Intent['kind'];
 
 const header = 'bulkhead-intent-v1\n';
+/** An intent of today is below 700 bytes. */
+export const intentBytesMax: number = 4_096;
 
 /**
  * The bytes that approvers and signers agree on: the header line, then a JSON object whose keys are sorted by code unit, whose
@@ -77,18 +79,18 @@ function field(fields: Fields, name: string): string {
  * @throws CustodyError `intent/malformed` and the faults of the field parsers
  */
 export function parseIntent(bytes: Uint8Array): Intent {
-  const text = new TextDecoder('utf-8', { fatal: false }).decode(bytes);
-  const fields = readFields(text);
-  const intent = intentOf(fields);
-  if (new TextDecoder().decode(intentBytes(intent)) !== text) {
+  const intent = intentOf(readFields(bytes));
+  if (bytesToHex(intentBytes(intent)) !== bytesToHex(bytes)) {
     throw new CustodyError('intent/malformed', 'The intent is not in its canonical form: write it with intentBytes().');
   }
   return intent;
 }
 
-function readFields(text: string): Fields {
+function readFields(bytes: Uint8Array): Fields {
+  // Canonical intents are ASCII: every field parser below admits nothing else.
+  const text = String.fromCharCode(...bytes.subarray(0, intentBytesMax + 1));
   const malformed = new CustodyError('intent/malformed', 'These bytes are not an intent: a header line and an object of strings.');
-  if (!text.startsWith(header)) throw malformed;
+  if (bytes.length > intentBytesMax || !text.startsWith(header)) throw malformed;
   let value: unknown;
   try {
     value = JSON.parse(text.slice(header.length));
