@@ -23,9 +23,9 @@ export type SignRequest = {
  * The port to whatever holds keys. Signing is deterministic (RFC 6979): the same request gives the same signature, so a
  * crash between signing and storing costs nothing. There is no call that signs a digest.
  *
- * Throws `signer/chain-not-development` (a software key on a chain that is not listed as development) and
+ * Throws `signer/chain-not-development` (a software key on a chain that is not listed as development),
  * `signer/malformed-transaction` (bytes that are not the transaction of the intent: chain, sender, recipient, asset, amount
- * or fee above the intent's cap).
+ * or fee above the intent's cap), `signer/intent-expired` and `intent/malformed`.
  */
 export interface Signer {
   readonly residency: KeyResidency;

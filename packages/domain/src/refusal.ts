@@ -1,0 +1,52 @@
+import type { FaultDetails } from './fault.ts';
+import type { TransferRequest } from './transfer.ts';
+
+/**
+ * Refusals: business answers "no" that a caller must expect. They are values, they consume the idempotency key, and the same
+ * request gets the same refusal again. `spec/errors.md` has a row for each.
+ */
+export const refusalCodes = [
+  'agreement/missing',
+  'asset/not-allowed',
+  'break/already-resolved',
+  'break/wrong-type',
+  'client/duplicate-reference',
+  'client/segregation-fixed',
+  'compartment/frozen',
+  'compartment/wrong-kind',
+  'deposit/wrong-state',
+  'destination/own-compartment',
+  'destination/zero-address',
+  'fee/insufficient-funds',
+  'four-eyes/second-person-needed',
+  'resource/not-found',
+  'sweep/nothing-to-move',
+  'sweep/wrong-wallet',
+  'withdrawal/already-approved',
+  'withdrawal/insufficient-fee-funds',
+  'withdrawal/insufficient-funds',
+  'withdrawal/requester-may-not-approve',
+  'withdrawal/wrong-state',
+] as const;
+
+export type RefusalCode = (typeof refusalCodes)[number];
+
+export type Refused = {
+  readonly status: 'refused';
+  readonly code: RefusalCode;
+  /** The fact, the values, and what to do. */
+  readonly message: string;
+  readonly details: FaultDetails;
+};
+
+export function refuse(code: RefusalCode, message: string, details: FaultDetails = {}): Refused {
+  return { status: 'refused', code, message, details };
+}
+
+/** What a step of a workflow leads to: the next state, linked groups of transfers, and effects to run after the commit. */
+export type Decided<State, Effect> = {
+  readonly status: 'decided';
+  readonly state: State;
+  readonly transfers: readonly (readonly TransferRequest[])[];
+  readonly effects: readonly Effect[];
+};

@@ -1,0 +1,352 @@
+import type { AccountName } from './account.ts';
+import type { Address } from './address.ts';
+import { type AssetId, chainOf, nativeAsset } from './asset.ts';
+import type { BlockRef } from './chain.ts';
+import type { Compartment } from './compartment.ts';
+import type { DispatchOutcome } from './dispatch.ts';
+import { invariant } from './fault.ts';
+import type { FeePayer, Intent } from './intent.ts';
+import { type Decided, type Refused, refuse } from './refusal.ts';
+import type { ScreeningVerdict } from './screening.ts';
+import { type TransferRequest, transferKey } from './transfer.ts';
+
+/** What never changes after the request. Amounts in base units, fees in wei. */
+export type WithdrawalTerms = {
+  readonly id: string;
+  /** `withdrawal` pays from what is available; `deposit-return` sends a quarantined deposit back. */
+  readonly kind: 'withdrawal' | 'deposit-return';
+  readonly client: string;
+  readonly compartment: Compartment;
+  readonly asset: AssetId;
+  readonly amount: bigint;
+  readonly destination: Address;
+  readonly feePayer: FeePayer;
+  readonly feeMax: bigint;
+  readonly requestedBy: string;
+  /** Approvals of different people needed, none of them the requester. */
+  readonly quorum: number;
+  readonly expiresAt: Date;
+};
+
+export type WithdrawalStep =
+  | 'requested'
+  | 'screened'
+  | 'awaiting-approval'
+  | 'approved'
+  | 'awaiting-liquidity'
+  | 'signing'
+  | 'broadcast'
+  | 'settled'
+  | 'failed'
+  | 'rejected'
+  | 'cancelled'
+  | 'expired';
+
+export type WithdrawalState = {
+  readonly step: WithdrawalStep;
+  readonly verdict?: ScreeningVerdict;
+  readonly releasedBy?: string;
+  readonly approvedBy: readonly string[];
+  /** The wallet the hold names; where it cannot pay yet the withdrawal waits for liquidity. */
+  readonly wallet: string;
+  readonly reserved: boolean;
+  /** Grows with every change of wallet, so that the keys of the holds differ. */
+  readonly holdRound: number;
+  /** The fee hold exists: at once when the client pays, with the gas grant when the house does. */
+  readonly feeHeld: boolean;
+  readonly cancelAskedBy?: string;
+  /** Why it failed, was rejected or waits. */
+  readonly reason?: string;
+};
+
+export type WithdrawalEvent =
+  | { readonly type: 'screened'; readonly verdict: ScreeningVerdict; readonly ruleReleases: boolean }
+  | { readonly type: 'released'; readonly by: string }
+  | { readonly type: 'approved'; readonly by: string }
+  | { readonly type: 'rejected'; readonly by: string; readonly reason: string }
+  | { readonly type: 'cancel-asked'; readonly by: string }
+  | { readonly type: 'expiry-due' }
+  /** A wallet that can pay amount and fee was found and reserved, or none was. */
+  | { readonly type: 'liquidity-found'; readonly wallet: string }
+  | { readonly type: 'liquidity-missing'; readonly reason: string }
+  | { readonly type: 'signed' }
+  | { readonly type: 'dispatch-finished'; readonly outcome: DispatchOutcome; readonly fee: bigint; readonly block?: BlockRef };
+
+export type WithdrawalEffect =
+  | { readonly type: 'screen' }
+  | { readonly type: 'find-liquidity' }
+  | { readonly type: 'dispatch' }
+  | { readonly type: 'cancel-dispatch' }
+  | { readonly type: 'finished' };
+
+export type WithdrawalResult = Decided<WithdrawalState, WithdrawalEffect> | Refused;
+
+const beforeSigning: ReadonlySet<WithdrawalStep> = new Set([
+  'requested',
+  'screened',
+  'awaiting-approval',
+  'approved',
+  'awaiting-liquidity',
+]);
+const ended: ReadonlySet<WithdrawalStep> = new Set(['settled', 'failed', 'rejected', 'cancelled', 'expired']);
+
+export function withdrawalEnded(step: WithdrawalStep): boolean {
+  return ended.has(step);
+}
+
+/** The intent that approvers approve and the signer carries out. */
+export function withdrawalIntent(terms: WithdrawalTerms): Intent {
+  const { kind, id, compartment, asset, amount, feeMax, client, feePayer } = terms;
+  const expiresAt = BigInt(Math.floor(terms.expiresAt.getTime() / 1000));
+  return { kind, id, compartment, asset, to: terms.destination, amount, feeMax, client, feePayer, expiresAt };
+}
+
+/** Opens a withdrawal: principal and, where the client pays it, the highest fee are held in the same step or not at all. */
+export function openWithdrawal(terms: WithdrawalTerms, wallet: string): Decided<WithdrawalState, WithdrawalEffect> {
+  const state: WithdrawalState = {
+    step: 'requested',
+    approvedBy: [],
+    wallet,
+    reserved: false,
+    holdRound: 1,
+    feeHeld: terms.feePayer === 'client',
+  };
+  const holds = state.feeHeld ? [principalHold(terms, state), feeHold(terms, state)] : [principalHold(terms, state)];
+  return { status: 'decided', state, transfers: [holds], effects: [{ type: 'screen' }] };
+}
+
+/** One step of a withdrawal. Refusals are for people's commands; events of machines that come late change nothing. */
+export function decideWithdrawal(terms: WithdrawalTerms, state: WithdrawalState, event: WithdrawalEvent, now: Date): WithdrawalResult {
+  switch (event.type) {
+    case 'screened':
+      return screened(state, event);
+    case 'released':
+    case 'approved':
+    case 'rejected':
+      return personDecides(terms, state, event, now);
+    case 'cancel-asked':
+      return cancelAsked(terms, state, event.by);
+    case 'expiry-due':
+      return beforeSigning.has(state.step) && now >= terms.expiresAt
+        ? close(terms, { ...state, step: 'expired', reason: 'Nobody finished it in time.' })
+        : stay(state);
+    case 'liquidity-found':
+      return liquidityFound(terms, state, event.wallet, now);
+    case 'liquidity-missing':
+      return waitsForLiquidity(state)
+        ? decided({ ...state, step: 'awaiting-liquidity', reason: event.reason })
+        : stay(state);
+    case 'signed':
+      return state.step === 'signing' ? decided({ ...state, step: 'broadcast' }) : stay(state);
+    case 'dispatch-finished':
+      return dispatchFinished(terms, state, event);
+  }
+}
+
+function decided(state: WithdrawalState, ...effects: WithdrawalEffect[]): Decided<WithdrawalState, WithdrawalEffect> {
+  return { status: 'decided', state, transfers: [], effects };
+}
+
+const stay = (state: WithdrawalState): WithdrawalResult => decided(state);
+
+function waitsForLiquidity(state: WithdrawalState): boolean {
+  return state.step === 'approved' || state.step === 'awaiting-liquidity';
+}
+
+function wrongState(terms: WithdrawalTerms, state: WithdrawalState, wanted: string): Refused {
+  return refuse('withdrawal/wrong-state', `Withdrawal ${terms.id} is ${state.step}; only one that is ${wanted} can take this.`, {
+    id: terms.id,
+    state: state.step,
+  });
+}
+
+function screened(state: WithdrawalState, event: Extract<WithdrawalEvent, { type: 'screened' }>): WithdrawalResult {
+  if (state.step !== 'requested') return stay(state);
+  const after: WithdrawalState = { ...state, step: 'screened', verdict: event.verdict };
+  const passes = event.verdict === 'clear' || (event.ruleReleases && event.verdict === 'not-screened');
+  if (!passes) return decided(after);
+  return decided({ ...after, step: 'awaiting-approval', releasedBy: event.verdict === 'clear' ? 'screening' : 'rule' });
+}
+
+type PersonEvent = Extract<WithdrawalEvent, { type: 'released' | 'approved' | 'rejected' }>;
+
+function personDecides(terms: WithdrawalTerms, state: WithdrawalState, event: PersonEvent, now: Date): WithdrawalResult {
+  if (event.type === 'rejected') {
+    if (!beforeSigning.has(state.step)) return wrongState(terms, state, 'not signed yet');
+    return close(terms, { ...state, step: 'rejected', reason: event.reason });
+  }
+  if (event.by === terms.requestedBy) {
+    return refuse('withdrawal/requester-may-not-approve', `${event.by} asked for ${terms.id} and cannot decide on it too.`, { id: terms.id });
+  }
+  if (now >= terms.expiresAt) return wrongState(terms, state, 'not past its expiry');
+  if (event.type === 'released') {
+    if (state.step !== 'screened') return wrongState(terms, state, 'screened and waits for a release');
+    return decided({ ...state, step: 'awaiting-approval', releasedBy: event.by });
+  }
+  if (state.step !== 'awaiting-approval') return wrongState(terms, state, 'awaiting-approval');
+  if (state.approvedBy.includes(event.by)) {
+    return refuse('withdrawal/already-approved', `${event.by} has approved ${terms.id} already; another person must.`, { id: terms.id });
+  }
+  const approvedBy = [...state.approvedBy, event.by];
+  if (approvedBy.length < terms.quorum) return decided({ ...state, approvedBy });
+  return decided({ ...state, approvedBy, step: 'approved' }, { type: 'find-liquidity' });
+}
+
+function cancelAsked(terms: WithdrawalTerms, state: WithdrawalState, by: string): WithdrawalResult {
+  if (beforeSigning.has(state.step)) {
+    return close(terms, { ...state, step: 'cancelled', cancelAskedBy: by, reason: `Cancelled by ${by}.` });
+  }
+  if (ended.has(state.step)) return wrongState(terms, state, 'not over');
+  if (state.cancelAskedBy !== undefined) return stay(state);
+  // A signature may exist: the hold stays until a final block has consumed the nonce, whoever's transaction that is.
+  return decided({ ...state, cancelAskedBy: by }, { type: 'cancel-dispatch' });
+}
+
+function liquidityFound(terms: WithdrawalTerms, state: WithdrawalState, wallet: string, now: Date): WithdrawalResult {
+  if (!waitsForLiquidity(state)) return stay(state);
+  if (now >= terms.expiresAt) return stay(state);
+  const { reason: _waited, ...rest } = state;
+  const next: WithdrawalState = { ...rest, step: 'signing', wallet, reserved: true };
+  const transfers: TransferRequest[] = [];
+  if (wallet !== state.wallet) {
+    transfers.push(...voids(terms, state));
+    const moved = { ...next, holdRound: state.holdRound + 1, feeHeld: true };
+    transfers.push(principalHold(terms, moved), feeHold(terms, moved));
+    return { status: 'decided', state: moved, transfers: [transfers], effects: [{ type: 'dispatch' }] };
+  }
+  if (!state.feeHeld) transfers.push(feeHold(terms, next));
+  return {
+    status: 'decided',
+    state: { ...next, feeHeld: true },
+    transfers: transfers.length === 0 ? [] : [transfers],
+    effects: [{ type: 'dispatch' }],
+  };
+}
+
+function dispatchFinished(
+  terms: WithdrawalTerms,
+  state: WithdrawalState,
+  event: Extract<WithdrawalEvent, { type: 'dispatch-finished' }>,
+): WithdrawalResult {
+  if (ended.has(state.step)) return stay(state);
+  invariant(state.step === 'signing' || state.step === 'broadcast', 'A dispatch finished for a withdrawal that had none.', { id: terms.id });
+  switch (event.outcome) {
+    case 'succeeded':
+      return settle(terms, state, event);
+    case 'reverted':
+      return close(terms, { ...state, step: 'failed', reason: 'The transaction reverted on chain; only its network fee is gone.' }, event);
+    case 'cancelled':
+      return close(terms, { ...state, step: 'cancelled', reason: `Cancelled by ${state.cancelAskedBy ?? 'nobody'} on chain.` }, event);
+    case 'abandoned':
+      // Given up before a nonce existed: somebody cancelled, or the expiry passed while it waited to be signed.
+      return state.cancelAskedBy === undefined
+        ? close(terms, { ...state, step: 'expired', reason: 'It expired before it could be signed.' })
+        : close(terms, { ...state, step: 'cancelled', reason: `Cancelled by ${state.cancelAskedBy} before signing.` });
+    case 'superseded':
+      return close(terms, { ...state, step: 'failed', reason: 'A transaction that is not ours took the nonce; ours can no longer happen.' });
+    case 'impossible':
+      return close(terms, { ...state, step: 'failed', reason: 'The chain says that the transaction would fail; nothing was signed.' });
+  }
+}
+
+type Burnt = { readonly fee: bigint; readonly block?: BlockRef };
+
+function settle(terms: WithdrawalTerms, state: WithdrawalState, burnt: Burnt): WithdrawalResult {
+  invariant(burnt.block !== undefined, 'A settlement needs the block that moved the coins.', { id: terms.id });
+  const principal: TransferRequest = {
+    type: 'post-hold',
+    key: transferKey('withdrawal', terms.id, 'settle'),
+    hold: holdKey(terms, state, 'principal'),
+    amount: terms.amount,
+    code: `${terms.kind}-settle`,
+    reference: terms.id,
+    block: burnt.block,
+  };
+  return {
+    status: 'decided',
+    state: { ...state, step: 'settled', reserved: false },
+    transfers: [[principal, ...feeEnd(terms, state, burnt)]],
+    effects: [{ type: 'finished' }],
+  };
+}
+
+/** Ends without payment: the principal goes back whole, and only a fee that was really burnt is taken. */
+function close(terms: WithdrawalTerms, state: WithdrawalState, burnt: Burnt = { fee: 0n }): WithdrawalResult {
+  return {
+    status: 'decided',
+    state: { ...state, reserved: false },
+    transfers: [[voidHold(terms, state, 'principal'), ...feeEnd(terms, state, burnt)]],
+    effects: [{ type: 'finished' }],
+  };
+}
+
+function feeEnd(terms: WithdrawalTerms, state: WithdrawalState, burnt: Burnt): TransferRequest[] {
+  if (!state.feeHeld) return [];
+  if (burnt.fee === 0n || burnt.block === undefined) return [voidHold(terms, state, 'fee')];
+  return [
+    {
+      type: 'post-hold',
+      key: transferKey('withdrawal', terms.id, 'fee'),
+      hold: holdKey(terms, state, 'fee'),
+      amount: burnt.fee,
+      code: 'network-fee',
+      reference: terms.id,
+      block: burnt.block,
+    },
+  ];
+}
+
+type Part = 'principal' | 'fee';
+
+function holdKey(terms: WithdrawalTerms, state: WithdrawalState, part: Part): ReturnType<typeof transferKey> {
+  return transferKey('withdrawal', terms.id, 'hold', part, String(state.holdRound));
+}
+
+function voids(terms: WithdrawalTerms, state: WithdrawalState): TransferRequest[] {
+  return state.feeHeld ? [voidHold(terms, state, 'principal'), voidHold(terms, state, 'fee')] : [voidHold(terms, state, 'principal')];
+}
+
+function voidHold(terms: WithdrawalTerms, state: WithdrawalState, part: Part): TransferRequest {
+  return {
+    type: 'void-hold',
+    key: transferKey('withdrawal', terms.id, 'void', part, String(state.holdRound)),
+    hold: holdKey(terms, state, part),
+    code: `${terms.kind}-void`,
+    reference: terms.id,
+  };
+}
+
+function principalHold(terms: WithdrawalTerms, state: WithdrawalState): TransferRequest {
+  return {
+    type: 'hold',
+    key: holdKey(terms, state, 'principal'),
+    compartment: terms.compartment,
+    asset: terms.asset,
+    debit: { kind: terms.kind === 'withdrawal' ? 'available' : 'quarantine', holder: terms.client },
+    credit: { kind: 'wallet', holder: state.wallet },
+    amount: terms.amount,
+    code: `${terms.kind}-hold`,
+    reference: terms.id,
+  };
+}
+
+function feeHold(terms: WithdrawalTerms, state: WithdrawalState): TransferRequest {
+  return {
+    type: 'hold',
+    key: holdKey(terms, state, 'fee'),
+    compartment: terms.compartment,
+    asset: nativeAsset(chainOf(terms.asset)),
+    debit: feeAccount(terms),
+    credit: { kind: 'wallet', holder: state.wallet },
+    amount: terms.feeMax,
+    code: 'network-fee-hold',
+    reference: terms.id,
+  };
+}
+
+/** The account that bears the network fee, in the native book of the compartment. */
+export function feeAccount(terms: WithdrawalTerms): AccountName {
+  return terms.feePayer === 'client'
+    ? { kind: 'available', holder: terms.client }
+    : { kind: 'gas', holder: terms.client };
+}
