@@ -1,0 +1,117 @@
+import {
+  type Address,
+  chainOf,
+  contractOf,
+  CustodyError,
+  type FaultDetails,
+  type Intent,
+  kindOf,
+  type KeyPath,
+} from '@bulkhead/domain';
+import { bytesToHex } from '@noble/hashes/utils.js';
+import type { UnsignedTransaction } from './transaction.ts';
+
+/** What a signature would be given for. `own` is the address of `path`. */
+export type Proposal = {
+  readonly intent: Intent;
+  readonly path: KeyPath;
+  readonly own: Address;
+  readonly transaction: UnsignedTransaction;
+};
+
+/** `transfer(address,uint256)` of ERC-20. */
+const transferSelector = 'a9059cbb';
+
+/**
+ * Asserts that a transaction does exactly what its intent says, and nothing beside it. The checks run in a fixed order, and the
+ * first difference is the one that is named.
+ *
+ * @throws CustodyError `signer/malformed-transaction`
+ */
+export function assertConforms(proposal: Proposal): void {
+  const { intent, path, transaction } = proposal;
+  same('compartment of the key', String(intent.compartment), String(path.compartment));
+  same('chain', chainOf(intent.asset), transaction.chain);
+  same('length of the access list', '0', String(transaction.accessListLength));
+  assertFee(intent, transaction);
+  switch (intent.kind) {
+    case 'cancel':
+      assertCancel(proposal);
+      return;
+    case 'gas-grant':
+      assertGasGrant(intent);
+      assertTransfer(intent, transaction);
+      return;
+    case 'withdrawal':
+    case 'deposit-return':
+    case 'sweep':
+    case 'fee-payment':
+      assertTransfer(intent, transaction);
+      return;
+  }
+}
+
+function assertFee(intent: Intent, transaction: UnsignedTransaction): void {
+  const worst = transaction.gasLimit * transaction.maxFeePerGas;
+  if (worst > intent.feeMax) {
+    throw difference('highest network fee in wei', `at most ${intent.feeMax}`, String(worst));
+  }
+  if (transaction.maxPriorityFeePerGas > transaction.maxFeePerGas) {
+    throw difference(
+      'priority fee per gas in wei',
+      `at most maxFeePerGas (${transaction.maxFeePerGas})`,
+      String(transaction.maxPriorityFeePerGas),
+    );
+  }
+}
+
+function assertTransfer(intent: Intent, transaction: UnsignedTransaction): void {
+  const data = bytesToHex(transaction.data);
+  const contract = contractOf(intent.asset);
+  if (contract === undefined) {
+    same('recipient', intent.to, transaction.to ?? 'none');
+    same('value in wei', String(intent.amount), String(transaction.value));
+    same('data', '', data);
+    return;
+  }
+  same('contract called', contract, transaction.to ?? 'none');
+  same('value in wei', '0', String(transaction.value));
+  same('length of the call data in bytes', '68', String(transaction.data.length));
+  same('selector of the call', transferSelector, data.slice(0, 8));
+  same('recipient in the call data', intent.to.slice(2).padStart(64, '0'), data.slice(8, 72));
+  same('amount in the call data', intent.amount.toString(16).padStart(64, '0'), data.slice(72));
+}
+
+/** Gas is granted in the native coin and out of the house's own wallets: a client's coins never pay for another's gas. */
+function assertGasGrant(intent: Intent): void {
+  same('contract of the granted asset', 'none', contractOf(intent.asset) ?? 'none');
+  same('kind of the granting compartment', 'house', kindOf(intent.compartment));
+}
+
+function assertCancel(proposal: Proposal): void {
+  const { intent, own, transaction } = proposal;
+  if (intent.kind !== 'cancel') return;
+  same('recipient of the intent', own, intent.to);
+  same('amount of the intent', '0', String(intent.amount));
+  same('recipient', own, transaction.to ?? 'none');
+  same('value in wei', '0', String(transaction.value));
+  same('data', '', bytesToHex(transaction.data));
+  same('nonce', String(intent.nonce), String(transaction.nonce));
+}
+
+function same(name: string, wanted: string, found: string): void {
+  if (wanted !== found) throw difference(name, wanted, found);
+}
+
+function difference(name: string, wanted: string, found: string): CustodyError {
+  const details: FaultDetails = { difference: name, wanted: shorten(wanted), found: shorten(found) };
+  return new CustodyError(
+    'signer/malformed-transaction',
+    `The transaction is not the one of the intent. ${name}: wanted ${shorten(wanted) || 'nothing'}, found ${shorten(found) || 'nothing'}. Nothing was signed; build the transaction from the intent again.`,
+    { details },
+  );
+}
+
+function shorten(text: string): string {
+  return text.length <= 160 ? text : `${text.slice(0, 160)}…`;
+}
