@@ -65,7 +65,7 @@ export async function createKeyFile(options: KeyFileOptions): Promise<{ readonly
       format: formatName,
       version: 1,
       fingerprint: await fingerprintOf(entropy),
-      kdf: { name: kdfName, ...cost, salt: randomBytes(saltBytes).toString('hex') },
+      kdf: { name: kdfName, log2N: cost.log2N, r: cost.r, p: cost.p, salt: randomBytes(saltBytes).toString('hex') },
       cipher: { name: cipherName, nonce: randomBytes(nonceBytes).toString('hex') },
     };
     await createWhole(path, writeKeyFile(await seal(header, entropy, passphrase)));

@@ -38,8 +38,8 @@ export function entropyOfMnemonic(mnemonic: string): Uint8Array {
 }
 
 /** The 64-byte seed of BIP-39. The caller wipes it. */
-export async function seedOfEntropy(entropy: Uint8Array, mnemonicPassphrase: string = ''): Promise<Uint8Array> {
-  return await mnemonicToSeed(mnemonicOfEntropy(entropy), mnemonicPassphrase);
+export function seedOfEntropy(entropy: Uint8Array, mnemonicPassphrase: string = ''): Promise<Uint8Array> {
+  return mnemonicToSeed(mnemonicOfEntropy(entropy), mnemonicPassphrase);
 }
 
 function assertEntropyLength(entropy: Uint8Array): void {
