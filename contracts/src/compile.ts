@@ -1,0 +1,96 @@
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const sourceDirectory = fileURLToPath(new URL('../sources', import.meta.url));
+
+/** Where the committed artifacts lie, one JSON file per contract. */
+export const artifactDirectory: string = fileURLToPath(new URL('../artifacts', import.meta.url));
+
+const resolve = createRequire(import.meta.url).resolve;
+
+type SourceUnit = { readonly content: string };
+
+/**
+ * Compiles every source of this package. The settings pin all that reaches the bytes: the same compiler gives the same
+ * bytes on every machine. No metadata is appended, because it would bind the bytes to the whitespace of the sources.
+ *
+ * @returns file name of the artifact to its text, for concrete contracts of our own sources
+ * @throws Error with the compiler's words when a source does not compile
+ */
+export async function compileContracts(): Promise<ReadonlyMap<string, string>> {
+  const { default: solc } = await import('solc');
+  const input = {
+    language: 'Solidity',
+    sources: readSources(),
+    settings: {
+      evmVersion: 'cancun',
+      optimizer: { enabled: true, runs: 200 },
+      metadata: { appendCBOR: false, bytecodeHash: 'none' },
+      outputSelection: { '*': { '*': ['abi', 'evm.bytecode.object'] } },
+    },
+  };
+  const compile: unknown = solc.compile;
+  if (typeof compile !== 'function') throw new Error('The solc package has no compile function.');
+  const text: unknown = Reflect.apply(compile, solc, [JSON.stringify(input), { import: readDependency }]);
+  const output: unknown = JSON.parse(String(text));
+  const failures = listIn(output, 'errors').filter((issue) => textIn(issue, 'severity') === 'error');
+  if (failures.length > 0) {
+    throw new Error(failures.map((issue) => textIn(issue, 'formattedMessage')).join('\n'));
+  }
+  return artifactsOf(fieldIn(output, 'contracts'));
+}
+
+function readSources(): Readonly<Record<string, SourceUnit>> {
+  const names = readdirSync(sourceDirectory).filter((name) => name.endsWith('.sol'));
+  return Object.fromEntries(
+    names.map((name) => [name, { content: readFileSync(join(sourceDirectory, name), 'utf8') }]),
+  );
+}
+
+function readDependency(path: string): { contents: string } | { error: string } {
+  if (!path.startsWith('@openzeppelin/contracts/')) {
+    return { error: `"${path}" is neither a source of ours nor of @openzeppelin/contracts.` };
+  }
+  return { contents: readFileSync(resolve(path), 'utf8') };
+}
+
+function artifactsOf(sources: unknown): ReadonlyMap<string, string> {
+  const artifacts = new Map<string, string>();
+  for (const [source, contracts] of entriesOf(sources)) {
+    if (source.startsWith('@')) continue;
+    for (const [name, contract] of entriesOf(contracts)) {
+      const code = textIn(fieldIn(fieldIn(contract, 'evm'), 'bytecode'), 'object');
+      // An interface or an abstract contract has no code of its own.
+      if (code === '') continue;
+      const artifact = { name, abi: listIn(contract, 'abi'), bytecode: `0x${code}` };
+      artifacts.set(`${name}.json`, `${JSON.stringify(artifact, null, 1)}\n`);
+    }
+  }
+  return artifacts;
+}
+
+function entriesOf(value: unknown): readonly (readonly [string, unknown])[] {
+  return typeof value === 'object' && value !== null ? Object.entries(value) : [];
+}
+
+function fieldIn(value: unknown, name: string): unknown {
+  return entriesOf(value).find(([key]) => key === name)?.[1];
+}
+
+function listIn(value: unknown, name: string): readonly unknown[] {
+  const list = fieldIn(value, name);
+  return Array.isArray(list) ? list : [];
+}
+
+function textIn(value: unknown, name: string): string {
+  const text = fieldIn(value, name);
+  return typeof text === 'string' ? text : '';
+}
+
+if (import.meta.main) {
+  for (const [file, text] of await compileContracts()) {
+    writeFileSync(join(artifactDirectory, file), text);
+  }
+}
