@@ -17,11 +17,7 @@ export function parseAmount(text: string): bigint {
       `"${text.slice(0, 90)}" is not an amount: write it in the asset's smallest unit as decimal digits, without sign, point or leading zero.`,
     );
   }
-  const amount = BigInt(text);
-  if (amount > amountMax) {
-    throw new CustodyError('amount/out-of-range', `${text} is above 2^256 - 1, the largest amount there is.`);
-  }
-  return amount;
+  return bounded(BigInt(text), text);
 }
 
 /** @throws CustodyError as {@link parseAmount}, and `amount/out-of-range` for zero */
@@ -50,7 +46,17 @@ export function parseDecimal(text: string, decimals: number): bigint {
       `"${text}" has ${fraction.length} digits after the point; the asset has ${decimals}. Nothing is rounded: leave the extra digits out.`,
     );
   }
-  return parseAmount((whole + fraction.padEnd(decimals, '0')).replace(/^0+(?=\d)/u, ''));
+  return bounded(BigInt(whole + fraction.padEnd(decimals, '0')), text);
+}
+
+function bounded(amount: bigint, text: string): bigint {
+  if (amount > amountMax) {
+    throw new CustodyError(
+      'amount/out-of-range',
+      `${text} is above 2^256 - 1 base units, the largest amount there is.`,
+    );
+  }
+  return amount;
 }
 
 /** Formats base units for people: exact, without trailing zeros. `formatDecimal(1_500_000n, 6)` is `1.5`. */

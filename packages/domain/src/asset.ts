@@ -10,15 +10,22 @@ export type ChainId = `eip155:${string}` & { readonly [chainBrand]: true };
 /** CAIP-19 id: `eip155:1/slip44:60` (native coin) or `eip155:1/erc20:0x…` with the address in lower case. */
 export type AssetId = `${string}/${string}` & { readonly [assetBrand]: true };
 
-/** @throws CustodyError `chain/malformed` */
+/**
+ * Fifteen digits at most: the largest number of that length is a safe integer, the largest of sixteen is not.
+ *
+ * @throws CustodyError `chain/malformed`
+ */
 export function parseChainId(text: string): ChainId {
-  if (!/^eip155:[1-9][0-9]{0,15}$/u.test(text)) {
-    throw new CustodyError('chain/malformed', `"${text.slice(0, 60)}" is not a CAIP-2 id of an EVM chain such as "eip155:1".`);
+  if (!/^eip155:[1-9][0-9]{0,14}$/u.test(text)) {
+    throw new CustodyError(
+      'chain/malformed',
+      `"${text.slice(0, 60)}" is not a CAIP-2 id of an EVM chain such as "eip155:1".`,
+    );
   }
   return text as ChainId;
 }
 
-/** The numeric chain id of EIP-155. Below 2^53 by {@link parseChainId}'s length limit of 16 digits. */
+/** The numeric chain id of EIP-155. A safe integer, because {@link parseChainId} admits at most 15 digits. */
 export function chainNumber(chain: ChainId): number {
   return Number(chain.slice('eip155:'.length));
 }
@@ -54,7 +61,7 @@ export function chainOf(asset: AssetId): ChainId {
 /** The token contract, or undefined for the native coin. */
 export function contractOf(asset: AssetId): Address | undefined {
   const reference = asset.slice(asset.indexOf('/') + 1);
-  return reference.startsWith('erc20:') ? (reference.slice('erc20:'.length) as Address) : undefined;
+  return reference.startsWith('erc20:') ? parseAddress(reference.slice('erc20:'.length)) : undefined;
 }
 
 /**

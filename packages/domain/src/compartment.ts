@@ -26,9 +26,13 @@ export const houseFees: Compartment = 2 as Compartment;
 /** @throws CustodyError `compartment/out-of-range` */
 export function parseCompartment(number: number): Compartment {
   if (!Number.isInteger(number) || number < 0 || number > compartmentMax) {
-    throw new CustodyError('compartment/out-of-range', `${number} is not a compartment: a whole number from 0 to ${compartmentMax}.`);
+    throw new CustodyError(
+      'compartment/out-of-range',
+      `${number} is not a compartment: a whole number from 0 to ${compartmentMax}.`,
+    );
   }
-  return number as Compartment;
+  // Minus zero is a whole number too, and would be a second zero.
+  return (number === 0 ? 0 : number) as Compartment;
 }
 
 export function kindOf(compartment: Compartment): CompartmentKind {

@@ -2,8 +2,8 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 import { type Address, parseAddress } from './address.ts';
 import { parseAmount } from './amount.ts';
-import { type AssetId, parseAssetId } from './asset.ts';
-import { type Compartment, parseCompartment } from './compartment.ts';
+import { type AssetId, contractOf, parseAssetId } from './asset.ts';
+import { type Compartment, kindOf, parseCompartment } from './compartment.ts';
 import { CustodyError } from './fault.ts';
 
 /** Who bears the network fee: the client's own coins, or coins the house granted to the address (`gas`). */
@@ -48,28 +48,26 @@ const header = 'bulkhead-intent-v1\n';
 /** An intent of today is below 700 bytes. */
 export const intentBytesMax: number = 4_096;
 
+/** Ids of workflows and clients in an intent: a prefix of letters, `_`, then lower-case letters, digits and hyphens. */
+const idForm = /^[a-z]{1,16}_[0-9a-z-]{1,64}$/u;
+
 /**
  * The bytes that approvers and signers agree on: the header line, then a JSON object whose keys are sorted by code unit, whose
  * values are all strings, without white space. `spec/intent.md` has the format, `spec/vectors/intent.json` examples.
+ *
+ * @throws CustodyError for an intent that {@link parseIntent} would not read back, with the code it would have
  */
 export function intentBytes(intent: Intent): Uint8Array {
-  const fields = Object.entries(intent)
-    .map(([name, value]): [string, string] => [name, String(value)])
-    .sort(([a], [b]) => (a < b ? -1 : 1));
-  return utf8ToBytes(header + JSON.stringify(Object.fromEntries(fields)));
+  const fields = fieldsOf(intent);
+  const text = encode(fields);
+  // Types do not hold at run time: what leaves here is known to be an intent, and the only encoding of it.
+  if (encode(fieldsOf(intentOf(fields))) !== text) throw notCanonical();
+  return utf8ToBytes(text);
 }
 
 /** SHA-256 of {@link intentBytes}, lower-case hex without prefix. */
 export function intentDigest(intent: Intent): string {
   return bytesToHex(sha256(intentBytes(intent)));
-}
-
-type Fields = ReadonlyMap<string, string>;
-
-function field(fields: Fields, name: string): string {
-  const value = fields.get(name);
-  if (value === undefined) throw new CustodyError('intent/malformed', `The intent has no field "${name}".`);
-  return value;
 }
 
 /**
@@ -79,28 +77,60 @@ function field(fields: Fields, name: string): string {
  * @throws CustodyError `intent/malformed` and the faults of the field parsers
  */
 export function parseIntent(bytes: Uint8Array): Intent {
-  const intent = intentOf(readFields(bytes));
-  if (bytesToHex(intentBytes(intent)) !== bytesToHex(bytes)) {
-    throw new CustodyError('intent/malformed', 'The intent is not in its canonical form: write it with intentBytes().');
-  }
+  if (bytes.length > intentBytesMax) throw malformed();
+  // One character for each byte. Canonical intents are ASCII: no field admits anything else.
+  const text = String.fromCharCode(...bytes);
+  const intent = intentOf(readFields(text));
+  if (encode(fieldsOf(intent)) !== text) throw notCanonical();
   return intent;
 }
 
-function readFields(bytes: Uint8Array): Fields {
-  // Canonical intents are ASCII: every field parser below admits nothing else.
-  const text = String.fromCharCode(...bytes.subarray(0, intentBytesMax + 1));
-  const malformed = new CustodyError('intent/malformed', 'These bytes are not an intent: a header line and an object of strings.');
-  if (bytes.length > intentBytesMax || !text.startsWith(header)) throw malformed;
+type Fields = ReadonlyMap<string, string>;
+
+function encode(fields: Fields): string {
+  const sorted = [...fields].sort(([a], [b]) => (a < b ? -1 : 1));
+  return header + JSON.stringify(Object.fromEntries(sorted));
+}
+
+/** Exactly the fields of the kind: a property that merely came along on the object is no part of the intent. */
+function fieldsOf(intent: Intent): Fields {
+  const { kind, id, compartment, asset, to, amount, feeMax } = intent;
+  const effect = { kind, id, compartment, asset, to, amount, feeMax };
+  return new Map(Object.entries({ ...effect, ...ownFields(intent) }).map(([name, value]) => [name, String(value)]));
+}
+
+function ownFields(intent: Intent): Readonly<Record<string, string | number | bigint>> {
+  switch (intent.kind) {
+    case 'withdrawal':
+    case 'deposit-return':
+      return { client: intent.client, feePayer: intent.feePayer, expiresAt: intent.expiresAt };
+    case 'sweep':
+      return {};
+    case 'gas-grant':
+      return { beneficiary: intent.beneficiary };
+    case 'fee-payment':
+      return { client: intent.client };
+    case 'cancel':
+      return { cancels: intent.cancels, nonce: intent.nonce };
+    default: {
+      const other: { readonly kind?: unknown } = intent satisfies never;
+      throw unknownKind(String(other.kind));
+    }
+  }
+}
+
+function readFields(text: string): Fields {
+  if (!text.startsWith(header)) throw malformed();
   let value: unknown;
   try {
     value = JSON.parse(text.slice(header.length));
   } catch {
-    throw malformed;
+    throw malformed();
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw malformed;
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw malformed();
   const fields = new Map<string, string>();
   for (const [name, entry] of Object.entries(value)) {
-    if (typeof entry !== 'string') throw malformed;
+    if (typeof entry !== 'string') throw malformed();
     fields.set(name, entry);
   }
   return fields;
@@ -108,7 +138,7 @@ function readFields(bytes: Uint8Array): Fields {
 
 function intentOf(fields: Fields): Intent {
   const effect: Effect = {
-    id: field(fields, 'id'),
+    id: idField(fields, 'id'),
     compartment: parseCompartment(Number(field(fields, 'compartment'))),
     asset: parseAssetId(field(fields, 'asset')),
     to: parseAddress(field(fields, 'to')),
@@ -121,20 +151,91 @@ function intentOf(fields: Fields): Intent {
     case 'deposit-return': {
       const feePayer = field(fields, 'feePayer');
       if (feePayer !== 'client' && feePayer !== 'house') {
-        throw new CustodyError('intent/malformed', `"${feePayer}" pays no fee: client or house.`);
+        throw new CustodyError('intent/malformed', `"${feePayer.slice(0, 60)}" pays no fee: client or house.`);
       }
       const expiresAt = parseAmount(field(fields, 'expiresAt'));
-      return { ...effect, kind, client: field(fields, 'client'), feePayer, expiresAt };
+      return { ...moving(effect), kind, client: idField(fields, 'client'), feePayer, expiresAt };
     }
     case 'sweep':
-      return { ...effect, kind };
-    case 'gas-grant':
-      return { ...effect, kind, beneficiary: parseCompartment(Number(field(fields, 'beneficiary'))) };
+      return { ...moving(effect), kind };
+    case 'gas-grant': {
+      const beneficiary = parseCompartment(Number(field(fields, 'beneficiary')));
+      return { ...granting(moving(effect)), kind, beneficiary };
+    }
     case 'fee-payment':
-      return { ...effect, kind, client: field(fields, 'client') };
+      return { ...moving(effect), kind, client: idField(fields, 'client') };
     case 'cancel':
-      return { ...effect, kind, cancels: field(fields, 'cancels'), nonce: parseAmount(field(fields, 'nonce')) };
+      return {
+        ...still(effect),
+        kind,
+        cancels: idField(fields, 'cancels'),
+        nonce: parseAmount(field(fields, 'nonce')),
+      };
     default:
-      throw new CustodyError('intent/malformed', `"${kind}" is no kind of intent.`);
+      throw unknownKind(kind);
   }
+}
+
+/** Something must move: an intent of zero would be approved, signed and paid for without effect. */
+function moving(effect: Effect): Effect {
+  if (effect.amount === 0n) {
+    throw new CustodyError('intent/malformed', `Intent ${effect.id} moves nothing: its amount is 0.`);
+  }
+  return effect;
+}
+
+function still(effect: Effect): Effect {
+  if (effect.amount !== 0n) {
+    throw new CustodyError(
+      'intent/malformed',
+      `Intent ${effect.id} cancels and would move ${effect.amount}: its amount must be 0.`,
+    );
+  }
+  return effect;
+}
+
+/** Gas comes in the native coin and from the house: no client's coins pay for another client's gas. */
+function granting(effect: Effect): Effect {
+  if (contractOf(effect.asset) !== undefined) {
+    throw new CustodyError(
+      'intent/malformed',
+      `Intent ${effect.id} grants gas in ${effect.asset}: gas is paid in the native coin.`,
+    );
+  }
+  if (kindOf(effect.compartment) !== 'house') {
+    throw new CustodyError(
+      'intent/malformed',
+      `Intent ${effect.id} grants gas from compartment ${effect.compartment}: only the house grants gas.`,
+    );
+  }
+  return effect;
+}
+
+function field(fields: Fields, name: string): string {
+  const value = fields.get(name);
+  if (value === undefined) throw new CustodyError('intent/malformed', `The intent has no field "${name}".`);
+  return value;
+}
+
+function idField(fields: Fields, name: string): string {
+  const id = field(fields, name);
+  if (!idForm.test(id)) {
+    throw new CustodyError(
+      'intent/malformed',
+      `"${id.slice(0, 90)}" is no id for "${name}": letters, an underscore, then lower-case letters, digits and hyphens.`,
+    );
+  }
+  return id;
+}
+
+function malformed(): CustodyError {
+  return new CustodyError('intent/malformed', 'These bytes are not an intent: a header line and an object of strings.');
+}
+
+function notCanonical(): CustodyError {
+  return new CustodyError('intent/malformed', 'The intent is not in its canonical form: write it with intentBytes().');
+}
+
+function unknownKind(kind: string): CustodyError {
+  return new CustodyError('intent/malformed', `"${kind.slice(0, 60)}" is no kind of intent.`);
 }

@@ -4,6 +4,7 @@ import type { AccountName } from './account.ts';
 import type { AssetId } from './asset.ts';
 import type { BlockRef } from './chain.ts';
 import type { Compartment } from './compartment.ts';
+import { invariant } from './fault.ts';
 
 declare const keyBrand: unique symbol;
 
@@ -15,6 +16,7 @@ export type TransferKey = string & { readonly [keyBrand]: true };
  * `transferKey('deposit', id, 'final')`. UUID version 8 (RFC 9562) from SHA-256 over the length-prefixed parts.
  */
 export function transferKey(...parts: readonly string[]): TransferKey {
+  invariant(parts.length > 0, 'A transfer key was made of nothing: every such transfer would have the same one.');
   const text = parts.map((part) => `${utf8ToBytes(part).length}:${part}`).join(',');
   const bytes = sha256(utf8ToBytes(text)).slice(0, 16);
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x80;

@@ -21,7 +21,7 @@ const fieldCount = 9;
 const wordBytes = 32;
 /** EIP-2681 bounds the nonce to 64 bits; nodes hold gas in 64 bits too. */
 const shortBytes = 8;
-/** A chain id is written as a number of at most 16 digits in CAIP-2. */
+/** A chain id is written as a number of at most 15 digits in CAIP-2. */
 const chainIdBytes = 7;
 
 /**
@@ -65,7 +65,7 @@ export function parseUnsignedTransaction(bytes: Uint8Array): UnsignedTransaction
 
 function chainOfNumber(chainId: bigint): ChainId {
   if (chainId === 0n) throw malformed('its chainId is 0');
-  if (chainId >= 10n ** 16n) throw malformed('its chainId has more than 16 digits');
+  if (chainId >= 10n ** 15n) throw malformed('its chainId has more than 15 digits');
   return parseChainId(`eip155:${chainId}`);
 }
 
