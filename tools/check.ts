@@ -5,6 +5,7 @@ import type { Outcome } from './command.ts';
 import { checkDependencies } from './dependencies.ts';
 import { checkErrors } from './errors.ts';
 import { checkImports } from './imports.ts';
+import { checkLockfile } from './lockfile.ts';
 import { checkNames } from './names.ts';
 import { checkReadmes } from './readmes.ts';
 import { formatFinding } from './report.ts';
@@ -31,6 +32,7 @@ const checks: readonly Check[] = [
   { name: 'names', check: checkNames },
   { name: 'errors', check: checkErrors },
   { name: 'dependencies', check: (tree) => checkDependencies(tree) },
+  { name: 'lockfile', check: checkLockfile },
   { name: 'readmes', check: checkReadmes },
   { name: 'words', check: checkWords },
 ];
