@@ -6,6 +6,11 @@ declare const hashBrand: unique symbol;
 /** 32 bytes as `0x` and 64 lower-case hex digits: a block or transaction hash. */
 export type Hash = `0x${string}` & { readonly [hashBrand]: true };
 
+/** Whether a text is a hash. Upper-case digits are not: one hash has one spelling. */
+export function isHash(text: string): text is Hash {
+  return /^0x[0-9a-f]{64}$/u.test(text);
+}
+
 export type BlockRef = { readonly number: bigint; readonly hash: Hash };
 
 /**

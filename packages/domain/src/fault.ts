@@ -37,6 +37,7 @@ export const faultCodes = [
   'ledger/malformed-transfer',
   'migration/changed',
   'migration/unknown',
+  'platform/damaged-state',
   'platform/missing-binary',
   'platform/port-taken',
   'signer/chain-not-development',

@@ -1,0 +1,410 @@
+-- The workflows around the books. Ground state: what was asked, what was observed, what was signed. Balances are not here:
+-- they are the ledger's. The application role may insert and update; nothing is ever deleted, and what was observed, asked,
+-- signed or decided is kept from change by triggers as well as by grants.
+
+create schema custody;
+
+create table custody.asset (
+  id text primary key,
+  chain text not null,
+  symbol text not null,
+  decimals integer not null check (decimals between 0 and 36),
+  behaviour text not null check (behaviour in ('native', 'standard', 'fee-on-transfer')),
+  dust_max numeric(78, 0) not null check (dust_max >= 0),
+  dti text,
+  created_at timestamptz not null
+);
+
+create table custody.client (
+  id text primary key,
+  reference text not null unique,
+  kind text not null check (kind in ('natural', 'legal')),
+  segregation text not null check (segregation in ('individual', 'omnibus')),
+  created_at timestamptz not null
+);
+
+-- The seven items of MiCA (Regulation (EU) 2023/1114) article 75(1). A new agreement is a new row.
+create table custody.agreement (
+  id text primary key,
+  client text not null references custody.client,
+  parties text not null,
+  service text not null,
+  custody_policy text not null,
+  communication text not null,
+  security text not null,
+  fees text not null,
+  applicable_law text not null,
+  signed_at timestamptz not null,
+  created_at timestamptz not null
+);
+create index on custody.agreement (client, created_at);
+
+-- The kind follows from the number (domain/compartment.ts); the check keeps the row and the number from disagreeing.
+create table custody.compartment (
+  number bigint primary key check (number between 0 and 2147483647),
+  owner text unique references custody.client,
+  created_at timestamptz not null,
+  check ((number >= 100000) = (owner is not null))
+);
+create sequence custody.individual_number as bigint minvalue 100000 maxvalue 2147483647;
+
+-- Segregation model of a client on a chain; the highest version counts.
+create table custody.segregation (
+  client text not null references custody.client,
+  chain text not null,
+  version integer not null check (version > 0),
+  model text not null check (model in ('individual', 'omnibus')),
+  compartment bigint not null references custody.compartment,
+  since timestamptz not null,
+  primary key (client, chain, version)
+);
+
+-- Locked while an address is issued, so that an index is given out once.
+create table custody.address_counter (
+  chain text not null,
+  compartment bigint not null references custody.compartment,
+  next_index bigint not null default 0 check (next_index between 0 and 2147483647),
+  primary key (chain, compartment)
+);
+
+create table custody.wallet (
+  id text primary key,
+  chain text not null,
+  compartment bigint not null references custody.compartment,
+  key_index bigint not null check (key_index between 0 and 2147483647),
+  address text not null check (address ~ '^0x[0-9a-f]{40}$'),
+  client text references custody.client,
+  purpose text not null check (purpose in ('deposit', 'pool', 'gas', 'fees')),
+  kind text not null default 'key' check (kind = 'key'),
+  tier text not null default 'hot' check (tier in ('hot', 'warm', 'cold')),
+  residency text not null check (residency in ('software', 'hsm', 'hsm-derived', 'hsm-sealed')),
+  -- First nonce not yet given to a dispatch; null until the wallet sends for the first time.
+  next_nonce numeric(78, 0),
+  created_at timestamptz not null,
+  unique (chain, address),
+  unique (chain, compartment, key_index)
+);
+create index on custody.wallet (client, chain);
+create index on custody.wallet (compartment, chain, purpose, key_index);
+
+-- One row per followed chain. Locked by whoever advances it, so that two indexers cannot both take a block.
+create table custody.chain_cursor (
+  chain text primary key,
+  -- Block below the first one we took. Deposits before it were never watched.
+  start_number bigint not null,
+  tip_number bigint not null,
+  tip_hash text not null,
+  final_number bigint not null,
+  final_hash text not null,
+  swept_number bigint not null,
+  -- Set when something happened that must not: the follower stands still and people look.
+  stopped_reason text,
+  updated_at timestamptz not null,
+  check (final_number <= tip_number),
+  check (swept_number <= final_number)
+);
+
+create table custody.block (
+  chain text not null,
+  hash text not null,
+  number bigint not null,
+  parent_hash text not null,
+  mined_at timestamptz not null,
+  removed_at timestamptz,
+  primary key (chain, hash)
+);
+-- One canonical block per height.
+create unique index block_canonical on custody.block (chain, number) where removed_at is null;
+
+create table custody.movement (
+  id text primary key,
+  chain text not null,
+  block_number bigint not null,
+  block_hash text not null,
+  kind text not null check (kind in ('native', 'internal', 'token', 'validator-withdrawal', 'balance-difference')),
+  reference text not null,
+  transaction_hash text,
+  asset text not null,
+  from_address text,
+  to_address text,
+  amount numeric(78, 0) not null check (amount >= 0),
+  observed_at timestamptz not null,
+  removed_at timestamptz,
+  -- Set at finality: what each side was booked by (a deposit, a dispatch, a break's resolution). Null on one of our own sides
+  -- after finality means that the books do not know this side: reconciliation reports it.
+  out_explained text,
+  in_explained text,
+  unique (chain, block_hash, kind, reference),
+  foreign key (chain, block_hash) references custody.block
+);
+create index on custody.movement (chain, block_number);
+create index movement_in on custody.movement (chain, to_address, asset) where removed_at is null;
+create index movement_out on custody.movement (chain, from_address, asset) where removed_at is null;
+
+-- Transactions sent by our addresses, ours or not: their nonces and fees.
+create table custody.sent (
+  chain text not null,
+  block_hash text not null,
+  transaction_hash text not null,
+  block_number bigint not null,
+  from_address text not null,
+  nonce numeric(78, 0) not null,
+  succeeded boolean not null,
+  fee numeric(78, 0) not null check (fee >= 0),
+  removed_at timestamptz,
+  -- The dispatch whose attempt it is, or the break that explained it, set at finality.
+  explained text,
+  primary key (chain, block_hash, transaction_hash),
+  foreign key (chain, block_hash) references custody.block
+);
+create index on custody.sent (chain, from_address, nonce);
+create index on custody.sent (chain, block_number);
+
+create table custody.deposit (
+  id text primary key,
+  movement text not null unique references custody.movement,
+  chain text not null,
+  compartment bigint not null references custody.compartment,
+  wallet text not null references custody.wallet,
+  asset text not null,
+  amount numeric(78, 0) not null check (amount >= 0),
+  step text not null check (step in ('detected', 'final', 'released', 'frozen', 'returned', 'removed')),
+  client text references custody.client,
+  state jsonb not null,
+  -- The rule that credited: tag, head it was final under, agreeing sources.
+  finality jsonb,
+  created_at timestamptz not null,
+  updated_at timestamptz not null
+);
+create index on custody.deposit (client, created_at);
+create index on custody.deposit (step, created_at);
+
+create table custody.withdrawal (
+  id text primary key,
+  kind text not null check (kind in ('withdrawal', 'deposit-return')),
+  client text not null references custody.client,
+  chain text not null,
+  compartment bigint not null references custody.compartment,
+  asset text not null,
+  amount numeric(78, 0) not null check (amount > 0),
+  destination text not null check (destination ~ '^0x[0-9a-f]{40}$'),
+  fee_payer text not null check (fee_payer in ('client', 'house')),
+  fee_max numeric(78, 0) not null check (fee_max > 0),
+  fee_paid numeric(78, 0),
+  requested_by text not null,
+  quorum integer not null check (quorum > 0),
+  expires_at timestamptz not null,
+  intent_digest text not null unique,
+  deposit text references custody.deposit,
+  step text not null check (step in ('requested', 'screened', 'awaiting-approval', 'approved', 'awaiting-liquidity', 'signing',
+    'broadcast', 'settled', 'failed', 'rejected', 'cancelled', 'expired')),
+  wallet text not null references custody.wallet,
+  reserved boolean not null default false,
+  state jsonb not null,
+  created_at timestamptz not null,
+  updated_at timestamptz not null,
+  check (not reserved or step in ('signing', 'broadcast'))
+);
+create index on custody.withdrawal (client, created_at);
+create index on custody.withdrawal (step, created_at);
+create index withdrawal_reserved on custody.withdrawal (wallet) where reserved;
+
+-- One intent, one nonce of one wallet, one effect.
+create table custody.dispatch (
+  id text primary key,
+  kind text not null check (kind in ('withdrawal', 'deposit-return', 'sweep', 'gas-grant', 'fee-payment')),
+  -- The withdrawal, or the dispatch itself where the dispatch is the whole workflow.
+  subject text not null,
+  chain text not null,
+  compartment bigint not null references custody.compartment,
+  wallet text not null references custody.wallet,
+  asset text not null,
+  to_address text not null,
+  amount numeric(78, 0) not null check (amount > 0),
+  fee_max numeric(78, 0) not null check (fee_max > 0),
+  intent text not null,
+  intent_digest text not null,
+  requested_by text not null,
+  -- Receiving wallet when it is ours.
+  to_wallet text references custody.wallet,
+  client text references custody.client,
+  step text not null check (step in ('queued', 'signing', 'broadcast', 'done')),
+  outcome text check (outcome in ('succeeded', 'reverted', 'cancelled', 'superseded', 'abandoned', 'impossible')),
+  nonce numeric(78, 0),
+  state jsonb not null,
+  -- Why a queued dispatch does not move.
+  waiting_reason text,
+  created_at timestamptz not null,
+  updated_at timestamptz not null,
+  check ((step = 'done') = (outcome is not null)),
+  check (step not in ('signing', 'broadcast') or nonce is not null)
+);
+-- A nonce belongs to one dispatch, for ever.
+create unique index dispatch_nonce on custody.dispatch (wallet, nonce) where nonce is not null;
+-- A workflow has one living dispatch.
+create unique index dispatch_subject on custody.dispatch (subject) where step <> 'done';
+create index on custody.dispatch (kind, created_at);
+create index dispatch_live on custody.dispatch (chain, step) where step <> 'done';
+
+create table custody.attempt (
+  dispatch text not null references custody.dispatch,
+  ordinal integer not null check (ordinal > 0),
+  role text not null check (role in ('effect', 'cancel')),
+  -- Stored before signing: signing is deterministic, so a crash in between can only lead to the same signature.
+  unsigned bytea not null,
+  raw bytea,
+  hash text unique,
+  created_at timestamptz not null,
+  signed_at timestamptz,
+  broadcast_at timestamptz,
+  last_broadcast text,
+  primary key (dispatch, ordinal),
+  check ((raw is null) = (hash is null))
+);
+
+create table custody.fee (
+  id text primary key,
+  client text not null references custody.client,
+  compartment bigint not null references custody.compartment,
+  asset text not null,
+  amount numeric(78, 0) not null check (amount > 0),
+  description text not null,
+  charged_by text not null,
+  created_at timestamptz not null
+);
+create index on custody.fee (client, created_at);
+
+create table custody.reconciliation (
+  id text primary key,
+  chain text not null,
+  block_number bigint not null,
+  block_hash text not null,
+  ledger_position bigint not null,
+  sources jsonb not null,
+  wallets integer not null,
+  lines jsonb not null,
+  breaks integer not null,
+  requested_by text not null,
+  started_at timestamptz not null,
+  finished_at timestamptz not null
+);
+create index on custody.reconciliation (chain, started_at);
+
+create table custody.break (
+  id text primary key,
+  type text not null check (type in ('pending', 'fee', 'unknown-deposit', 'missing-movement', 'shortfall', 'excess', 'reorg')),
+  chain text not null,
+  compartment bigint references custody.compartment,
+  wallet text references custody.wallet,
+  asset text,
+  books numeric(78, 0),
+  chain_balance numeric(78, 0),
+  difference numeric(79, 0),
+  evidence jsonb not null,
+  owner text not null,
+  deadline timestamptz not null,
+  first_reconciliation text references custody.reconciliation,
+  last_reconciliation text references custody.reconciliation,
+  opened_at timestamptz not null,
+  resolved_at timestamptz,
+  resolution jsonb
+);
+-- The same difference of the same wallet stays one break, so that its age is true.
+create unique index break_open on custody.break (chain, wallet, asset, type) where resolved_at is null;
+create index on custody.break (opened_at);
+
+create table custody.freeze (
+  compartment bigint not null references custody.compartment,
+  cause text not null references custody.break,
+  frozen_at timestamptz not null,
+  lifted_at timestamptz,
+  primary key (compartment, cause)
+);
+create index freeze_active on custody.freeze (compartment) where lifted_at is null;
+
+-- What every person and machine decided, in order. The later audit log takes its leaves from here.
+create table custody.journal (
+  position bigint generated always as identity primary key,
+  at timestamptz not null,
+  actor text not null,
+  subject text not null,
+  event text not null,
+  data jsonb not null
+);
+create index on custody.journal (subject, position);
+
+-- Answers to writes, stored in the transaction of the work.
+create table custody.command (
+  actor text not null,
+  key text not null,
+  fingerprint text not null,
+  answer jsonb not null,
+  created_at timestamptz not null,
+  primary key (actor, key)
+);
+
+create function custody.refuse_change() returns trigger language plpgsql as $$
+begin
+  raise exception 'rows of %.% are never %d', tg_table_schema, tg_table_name, lower(tg_op) using errcode = 'BH001';
+end $$;
+
+create function custody.keep_columns() returns trigger language plpgsql as $$
+declare
+  -- The arguments name the columns that may change; everything else is as it was written.
+  before jsonb := to_jsonb(old) - tg_argv;
+  after jsonb := to_jsonb(new) - tg_argv;
+begin
+  if before is distinct from after then
+    raise exception 'only % of %.% may change', array_to_string(tg_argv, ', '), tg_table_schema, tg_table_name using errcode = 'BH001';
+  end if;
+  return new;
+end $$;
+
+do $$
+declare
+  rule record;
+begin
+  for rule in
+    select * from (values
+      ('asset', ''), ('client', ''), ('agreement', ''), ('compartment', ''), ('segregation', ''), ('fee', ''),
+      ('reconciliation', ''), ('journal', ''), ('command', ''),
+      ('address_counter', 'next_index'),
+      ('wallet', 'next_nonce'),
+      ('chain_cursor', 'tip_number,tip_hash,final_number,final_hash,swept_number,stopped_reason,updated_at'),
+      ('block', 'removed_at'),
+      ('movement', 'removed_at,out_explained,in_explained'),
+      ('sent', 'removed_at,explained'),
+      ('deposit', 'step,client,state,finality,updated_at'),
+      ('withdrawal', 'step,wallet,reserved,state,fee_paid,updated_at'),
+      ('dispatch', 'step,outcome,nonce,state,waiting_reason,updated_at'),
+      ('attempt', 'raw,hash,signed_at,broadcast_at,last_broadcast'),
+      ('break', 'books,chain_balance,difference,evidence,owner,last_reconciliation,resolved_at,resolution'),
+      ('freeze', 'lifted_at')
+    ) as rules (tab, changeable)
+  loop
+    execute format('create trigger keep_rows before delete or truncate on custody.%I for each statement execute function custody.refuse_change()', rule.tab);
+    execute format('grant select, insert on custody.%I to bulkhead_app', rule.tab);
+    execute format('grant select on custody.%I to bulkhead_auditor', rule.tab);
+    if rule.changeable = '' then
+      execute format('create trigger keep_values before update on custody.%I for each row execute function custody.refuse_change()', rule.tab);
+    else
+      execute format('create trigger keep_values before update on custody.%I for each row execute function custody.keep_columns(%s)',
+        rule.tab, (select string_agg(quote_literal(name), ', ') from regexp_split_to_table(rule.changeable, ',') as name));
+      execute format('grant update (%s) on custody.%I to bulkhead_app',
+        (select string_agg(quote_ident(name), ', ') from regexp_split_to_table(rule.changeable, ',') as name), rule.tab);
+    end if;
+  end loop;
+end $$;
+
+-- A signed transaction is never overwritten by another one.
+create function custody.keep_signature() returns trigger language plpgsql as $$
+begin
+  if old.raw is not null and new.raw is distinct from old.raw then
+    raise exception 'attempt % of % is signed; a signature is never replaced', old.ordinal, old.dispatch using errcode = 'BH001';
+  end if;
+  return new;
+end $$;
+create trigger keep_signature before update on custody.attempt for each row execute function custody.keep_signature();
+
+grant usage on schema custody to bulkhead_app, bulkhead_auditor;
+grant usage on sequence custody.individual_number to bulkhead_app;

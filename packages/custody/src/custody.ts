@@ -1,0 +1,47 @@
+import type { Chain, ChainId, Clock, Compartment, DeriveAddress, Screening, Signer } from '@bulkhead/domain';
+import type { Database } from '@bulkhead/postgres';
+
+/** Most a transaction of a chain may ever cost, in wei per gas and in gas. The product is what a client's fee hold covers. */
+export type FeeCaps = {
+  readonly maxFeePerGas: bigint;
+  readonly nativeGas: bigint;
+  readonly tokenGas: bigint;
+};
+
+/** What the custodian decides; the configuration fills it. */
+export type Policy = {
+  /** Approvals by different people, none the requester. */
+  readonly quorum: number;
+  readonly withdrawalTtlMs: number;
+  /** Declared rules that stand in for a screening that does not exist. */
+  readonly releaseUnscreenedDeposits: boolean;
+  readonly releaseUnscreenedWithdrawals: boolean;
+  /** The pool that `omnibus` clients join. */
+  readonly omnibusCompartment: Compartment;
+  readonly feeCaps: ReadonlyMap<ChainId, FeeCaps>;
+  /** A transaction that waits longer in the mempool is replaced by one that pays more. */
+  readonly bumpAfterMs: number;
+  /** A gas grant pays for this many transactions at the fee cap, so that not every transaction needs one of its own. */
+  readonly gasGrantTransactions: bigint;
+  /** Blocks between two checks of every watched balance for native coin that no trace showed. */
+  readonly balanceSweepBlocks: bigint;
+  readonly breakOwner: string;
+  readonly breakDeadlineMs: number;
+};
+
+/** Everything the workflows need, put together once by the server, the simulator or a test. */
+export type Custody = {
+  readonly db: Database;
+  readonly chains: ReadonlyMap<ChainId, Chain>;
+  readonly signer: Signer;
+  readonly deriveAddress: DeriveAddress;
+  readonly screening: Screening;
+  readonly clock: Clock;
+  readonly policy: Policy;
+};
+
+/** Who asks: a person or robot of the configuration. */
+export type Actor = { readonly name: string; readonly role: string };
+
+/** Actor of steps that no person asked for. */
+export const machine: Actor = { name: 'bulkhead', role: 'machine' };

@@ -1,0 +1,24 @@
+import type { Queries } from '@bulkhead/postgres';
+
+/** Names and payloads of everything that runs after a commit. */
+export type Job =
+  | { readonly task: 'screen-deposit'; readonly id: string }
+  | { readonly task: 'screen-withdrawal'; readonly id: string }
+  | { readonly task: 'find-liquidity'; readonly id: string }
+  | { readonly task: 'send-dispatch'; readonly id: string }
+  | { readonly task: 'watch-dispatch'; readonly id: string };
+
+/** Attempts before a job is left for people to look at; the back-off of the worker is exponential, so this is days. */
+export const jobAttemptsMax = 25;
+
+/**
+ * Puts a job into the queue in the transaction of the state that needs it: no state without its job, no job for a state that
+ * was rolled back. The same job twice is one job; if it is running already, it runs once more afterwards.
+ */
+export async function enqueue(tx: Queries, job: Job, runAt?: Date): Promise<void> {
+  await tx.query(
+    `select graphile_worker.add_job(identifier => $1::text, payload => json_build_object('id', $2::text),
+       job_key => $3::text, max_attempts => $4::integer, run_at => coalesce($5::timestamptz, now()))`,
+    [job.task, job.id, `${job.task}:${job.id}`, jobAttemptsMax, runAt ?? null],
+  );
+}
