@@ -38,6 +38,7 @@ export const faultCodes = [
   'migration/changed',
   'migration/unknown',
   'platform/damaged-state',
+  'platform/folder-unreachable',
   'platform/missing-binary',
   'platform/port-taken',
   'signer/chain-not-development',
