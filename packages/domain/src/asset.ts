@@ -30,7 +30,7 @@ export function chainNumber(chain: ChainId): number {
   return Number(chain.slice('eip155:'.length));
 }
 
-/** @throws CustodyError `asset/malformed`, `address/checksum` */
+/** @throws CustodyError `asset/malformed`, `chain/malformed`, `address/malformed`, `address/checksum` */
 export function parseAssetId(text: string): AssetId {
   const [chain, reference, ...rest] = text.split('/');
   if (chain !== undefined && reference !== undefined && rest.length === 0) {

@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { parseAddress } from './address.ts';
+import { amountMax } from './amount.ts';
+import { nativeAsset, parseChainId } from './asset.ts';
+import { compartmentMax, parseCompartment } from './compartment.ts';
+import { type Intent, intentBytes, intentBytesMax, intentDigest, parseIntent } from './intent.ts';
+
+type Vector = { readonly intent: Record<string, string>; readonly canonical: string; readonly digest: string };
+type Vectors = { readonly vectors: Vector[]; readonly refused: { readonly why: string; readonly text: string }[] };
+
+const { vectors, refused }: Vectors = JSON.parse(
+  readFileSync(new URL('../../../spec/vectors/intent.json', import.meta.url), 'utf8'),
+);
+const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
+const textOf = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
+const strings = (intent: Intent): Record<string, string> =>
+  Object.fromEntries(Object.entries(intent).map(([name, value]) => [name, String(value)]));
+
+test('there is a vector for every kind of intent', () => {
+  const kinds: Record<Intent['kind'], true> = {
+    withdrawal: true,
+    'deposit-return': true,
+    sweep: true,
+    'gas-grant': true,
+    'fee-payment': true,
+    cancel: true,
+  };
+  assert.deepEqual([...new Set(vectors.map(({ intent }) => intent['kind']))].sort(), Object.keys(kinds).sort());
+});
+
+test('intents are read, written and digested as the specification says', () => {
+  for (const { intent: fields, canonical, digest } of vectors) {
+    const intent = parseIntent(bytesOf(canonical));
+    assert.deepEqual(strings(intent), fields);
+    assert.equal(textOf(intentBytes(intent)), canonical);
+    assert.equal(intentDigest(intent), digest);
+  }
+});
+
+test('bytes that are not the canonical form of an intent are refused', () => {
+  assert.ok(refused.length >= 25);
+  for (const { why, text } of refused) {
+    const codes =
+      /^(?:intent\/malformed|amount\/(?:malformed|out-of-range)|compartment\/out-of-range|asset\/malformed)$/u;
+    assert.throws(() => parseIntent(bytesOf(text)), { name: 'CustodyError', code: codes }, why);
+  }
+});
+
+test('no single changed, missing or added byte gives the same intent', () => {
+  const [first] = vectors;
+  assert.ok(first !== undefined);
+  const bytes = bytesOf(first.canonical);
+  fc.assert(
+    fc.property(
+      fc.nat(bytes.length - 1),
+      fc.integer({ min: 1, max: 255 }),
+      fc.constantFrom('flip', 'cut', 'insert'),
+      (at, by, how) => {
+        const edited = [...bytes];
+        if (how === 'flip') edited[at] = (edited[at] ?? 0) ^ by;
+        else edited.splice(at, how === 'cut' ? 1 : 0, ...(how === 'cut' ? [] : [by]));
+        let digest: string;
+        try {
+          digest = intentDigest(parseIntent(Uint8Array.from(edited)));
+        } catch {
+          return;
+        }
+        assert.equal(textOf(Uint8Array.from(edited)) === first.canonical, digest === first.digest);
+      },
+    ),
+    { numRuns: 1_000 },
+  );
+});
+
+const effect = {
+  id: fc.stringMatching(/^[a-z]{1,16}_[0-9a-z-]{1,64}$/u),
+  compartment: fc.integer({ min: 0, max: compartmentMax }).map(parseCompartment),
+  asset: fc.integer({ min: 1, max: 2 ** 31 }).map((chain) => nativeAsset(parseChainId(`eip155:${chain}`))),
+  to: fc.stringMatching(/^0x[0-9a-f]{40}$/u).map(parseAddress),
+  amount: fc.bigInt({ min: 1n, max: amountMax }),
+  feeMax: fc.bigInt({ min: 0n, max: amountMax }),
+};
+
+test('every intent survives the way to its bytes and back', () => {
+  const any = fc.oneof(
+    fc.record({
+      ...effect,
+      kind: fc.constantFrom('withdrawal' as const, 'deposit-return' as const),
+      client: effect.id,
+      feePayer: fc.constantFrom('client' as const, 'house' as const),
+      expiresAt: fc.bigInt({ min: 0n, max: 2n ** 40n }),
+    }),
+    fc.record({ ...effect, kind: fc.constant('sweep' as const) }),
+    fc.record({
+      ...effect,
+      kind: fc.constant('cancel' as const),
+      amount: fc.constant(0n),
+      cancels: effect.id,
+      nonce: effect.feeMax,
+    }),
+  );
+  fc.assert(
+    fc.property(any, (intent: Intent) => {
+      const bytes = intentBytes(intent);
+      assert.ok(bytes.length <= intentBytesMax);
+      assert.deepEqual(strings(parseIntent(bytes)), strings({ ...intent }));
+    }),
+  );
+});
+
+test('an object that is no intent at run time gets no bytes', () => {
+  const [first] = vectors;
+  assert.ok(first !== undefined);
+  const intent = parseIntent(bytesOf(first.canonical));
+  const broken: [string, Record<string, unknown>][] = [
+    ['negative amount', { amount: -1n }],
+    ['amount above 2^256 - 1', { amount: 2n ** 256n }],
+    ['address in upper case', { to: `0x${intent.to.slice(2).toUpperCase()}` }],
+    ['fraction of a compartment', { compartment: 1.5 }],
+    ['id with a quote', { id: 'wd_"' }],
+    ['id that is not ASCII', { id: 'wd_ä' }],
+    ['unknown kind', { kind: 'gift' }],
+    ['missing client', { client: undefined }],
+  ];
+  for (const [why, change] of broken) {
+    assert.throws(() => intentBytes({ ...intent, ...change } as Intent), { name: 'CustodyError' }, why);
+  }
+});
+
+test('a property that came along on the object is no part of the intent', () => {
+  const [first] = vectors;
+  assert.ok(first !== undefined);
+  const intent = parseIntent(bytesOf(first.canonical));
+  const laden = { ...intent, requestedBy: 'somebody' };
+  assert.equal(intentDigest(laden), first.digest);
+});
+
+test('more bytes than an intent has are refused before they are read', () => {
+  assert.throws(() => parseIntent(new Uint8Array(intentBytesMax + 1)), { code: 'intent/malformed' });
+  assert.throws(() => parseIntent(new Uint8Array(0)), { code: 'intent/malformed' });
+});
