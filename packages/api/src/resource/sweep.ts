@@ -1,0 +1,121 @@
+import { z } from 'zod';
+import { pageQuery } from './page.ts';
+import {
+  address,
+  amount,
+  asset,
+  assetInput,
+  block,
+  chain,
+  chainInput,
+  compartment,
+  compartmentInput,
+  compartmentParameter,
+  hash,
+  id,
+  person,
+  text,
+  time,
+  positiveAmountInput,
+} from './wire.ts';
+import { chainState } from './withdrawal.ts';
+
+/** Most wallets one request sweeps; ask again for the rest. */
+export const sweepWalletsMax = 200;
+
+/** State of a movement that needs no approval: inside one compartment, or of fees that are owed. */
+export const movementState = z.enum([
+  'awaiting-gas',
+  'queued',
+  'signing',
+  'broadcast',
+  'settled',
+  'failed',
+  'cancelled',
+]);
+
+/** What sweeps and fee payments have in common: one movement from one wallet to another, in one asset. */
+const movement = {
+  compartment,
+  chain,
+  asset,
+  amount,
+  walletId: id('wallet'),
+  toWalletId: id('wallet'),
+  toAddress: address,
+  state: movementState,
+  chainState,
+  reason: z.string().nullable(),
+  dispatchId: id('dispatch').nullable(),
+  feeMax: amount.nullable(),
+  feePaid: amount.nullable(),
+  transactionHash: hash.nullable(),
+  block: block.nullable(),
+  requestedBy: person,
+  createdAt: time,
+  updatedAt: time,
+};
+
+export const sweep = z
+  .strictObject({ id: id('sweep'), ...movement })
+  .meta({ id: 'Sweep', description: 'From a deposit address to the pool wallet of the same compartment' });
+
+export const sweepBatch = z
+  .strictObject({ items: z.array(sweep).max(sweepWalletsMax) })
+  .meta({ id: 'SweepBatch', description: 'The sweeps that one request started' });
+
+/** Every wallet of the compartment on the chain that has something to move, or one wallet. */
+export const sweepInput = z.union([
+  z.strictObject({ compartment: compartmentInput, chain: chainInput, asset: assetInput.exactOptional() }),
+  z.strictObject({ walletId: id('wallet'), asset: assetInput.exactOptional() }),
+]);
+
+export const sweepListQuery = z.strictObject({
+  ...pageQuery,
+  compartment: compartmentParameter.exactOptional(),
+  chain: chainInput.exactOptional(),
+  state: movementState.exactOptional(),
+});
+
+export const feeInput = z.strictObject({
+  clientId: id('client'),
+  asset: assetInput,
+  amount: positiveAmountInput,
+  description: text(500),
+});
+
+export const fee = z
+  .strictObject({
+    id: id('fee'),
+    clientId: id('client'),
+    compartment,
+    asset,
+    amount,
+    description: z.string(),
+    chargedBy: person,
+    createdAt: time,
+  })
+  .meta({ id: 'Fee', description: 'A charge: available becomes fee-payable. Nothing moves on chain yet.' });
+
+/** Pays everything that the client owes in the asset. */
+export const feePaymentInput = z.strictObject({ clientId: id('client'), asset: assetInput });
+
+export const feePayment = z
+  .strictObject({ id: id('feePayment'), clientId: id('client'), ...movement })
+  .meta({ id: 'FeePayment', description: 'Fees that a client owes go to the fee wallet of the house, on chain' });
+
+export const feePaymentListQuery = z.strictObject({
+  ...pageQuery,
+  clientId: id('client').exactOptional(),
+  state: movementState.exactOptional(),
+});
+
+export type Sweep = z.output<typeof sweep>;
+export type SweepBatch = z.output<typeof sweepBatch>;
+export type SweepInput = z.output<typeof sweepInput>;
+export type SweepListQuery = z.output<typeof sweepListQuery>;
+export type Fee = z.output<typeof fee>;
+export type FeeInput = z.output<typeof feeInput>;
+export type FeePayment = z.output<typeof feePayment>;
+export type FeePaymentInput = z.output<typeof feePaymentInput>;
+export type FeePaymentListQuery = z.output<typeof feePaymentListQuery>;
