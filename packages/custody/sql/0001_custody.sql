@@ -12,6 +12,7 @@ create table custody.asset (
   behaviour text not null check (behaviour in ('native', 'standard', 'fee-on-transfer')),
   dust_max numeric(78, 0) not null check (dust_max >= 0),
   dti text,
+  allowed_by text not null,
   created_at timestamptz not null
 );
 
@@ -20,6 +21,7 @@ create table custody.client (
   reference text not null unique,
   kind text not null check (kind in ('natural', 'legal')),
   segregation text not null check (segregation in ('individual', 'omnibus')),
+  created_by text not null,
   created_at timestamptz not null
 );
 
@@ -35,6 +37,7 @@ create table custody.agreement (
   fees text not null,
   applicable_law text not null,
   signed_at timestamptz not null,
+  recorded_by text not null,
   created_at timestamptz not null
 );
 create index on custody.agreement (client, created_at);
@@ -55,6 +58,7 @@ create table custody.segregation (
   version integer not null check (version > 0),
   model text not null check (model in ('individual', 'omnibus')),
   compartment bigint not null references custody.compartment,
+  decided_by text not null,
   since timestamptz not null,
   primary key (client, chain, version)
 );
@@ -74,7 +78,8 @@ create table custody.wallet (
   key_index bigint not null check (key_index between 0 and 2147483647),
   address text not null check (address ~ '^0x[0-9a-f]{40}$'),
   client text references custody.client,
-  purpose text not null check (purpose in ('deposit', 'pool', 'gas', 'fees')),
+  purpose text not null check (purpose in ('deposit', 'unassigned', 'pool', 'gas', 'fees')),
+  check ((purpose = 'deposit') = (client is not null)),
   kind text not null default 'key' check (kind = 'key'),
   tier text not null default 'hot' check (tier in ('hot', 'warm', 'cold')),
   residency text not null check (residency in ('software', 'hsm', 'hsm-derived', 'hsm-sealed')),

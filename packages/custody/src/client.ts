@@ -1,0 +1,292 @@
+import {
+  type ChainId,
+  type Compartment,
+  type Refused,
+  type Segregation,
+  invariant,
+  parseCompartment,
+  refuse,
+} from '@bulkhead/domain';
+import { type Queries, type Row, type Transaction, bigint, date, integer, only, text } from '@bulkhead/postgres';
+import { type Answer, type WriteCall, command, notFound } from './command.ts';
+import type { Actor, Custody } from './custody.ts';
+import { newId } from './id.ts';
+import { record } from './journal.ts';
+
+/** The seven items that the custody agreement must state: MiCA (Regulation (EU) 2023/1114) article 75(1)(a) to (g). */
+export type AgreementTerms = {
+  readonly parties: string;
+  readonly service: string;
+  readonly custodyPolicy: string;
+  readonly communication: string;
+  readonly security: string;
+  readonly fees: string;
+  readonly applicableLaw: string;
+  readonly signedAt: string;
+};
+
+export type AgreementView = AgreementTerms & { readonly id: string; readonly clientId: string; readonly recordedBy: string; readonly recordedAt: string };
+
+export type ClientKind = 'natural' | 'legal';
+
+export type ClientView = {
+  readonly id: string;
+  readonly reference: string;
+  readonly kind: ClientKind;
+  readonly segregation: Segregation;
+  readonly agreementId: string | null;
+  readonly createdBy: string;
+  readonly createdAt: string;
+};
+
+export type SegregationView = {
+  readonly clientId: string;
+  readonly chain: string;
+  readonly version: number;
+  readonly segregation: Segregation;
+  readonly compartment: number;
+  readonly decidedBy: string;
+  readonly decidedAt: string;
+};
+
+export type NewClient = {
+  readonly reference: string;
+  readonly kind: ClientKind;
+  readonly segregation: Segregation;
+  readonly agreement?: AgreementTerms;
+};
+
+const clientColumns = `id, reference, kind, segregation, created_by, created_at,
+  coalesce((select a.id from custody.agreement a where a.client = client.id order by a.created_at desc, a.id desc limit 1), '') as agreement`;
+
+function segregationOf(value: string): Segregation {
+  invariant(value === 'individual' || value === 'omnibus', `"${value}" is no segregation model.`);
+  return value;
+}
+
+function clientOf(row: Row): ClientView {
+  const kind = text(row, 'kind');
+  invariant(kind === 'natural' || kind === 'legal', `"${kind}" is no kind of client.`);
+  return {
+    id: text(row, 'id'),
+    reference: text(row, 'reference'),
+    kind,
+    segregation: segregationOf(text(row, 'segregation')),
+    agreementId: text(row, 'agreement') || null,
+    createdBy: text(row, 'created_by'),
+    createdAt: date(row, 'created_at').toISOString(),
+  };
+}
+
+export async function findClient(tx: Queries, id: string): Promise<ClientView | undefined> {
+  const [row] = await tx.query(`select ${clientColumns} from custody.client where id = $1`, [id]);
+  return row === undefined ? undefined : clientOf(row);
+}
+
+/** Clients in the order they were created, after `after`. */
+export async function listClients(tx: Queries, page: { reference?: string; after: string | null; limit: number }): Promise<readonly ClientView[]> {
+  const rows = await tx.query(
+    `select ${clientColumns} from custody.client
+     where ($1::text is null or id > $1) and ($2::text is null or reference = $2) order by id limit $3`,
+    [page.after, page.reference ?? null, page.limit],
+  );
+  return rows.map(clientOf);
+}
+
+export async function createClient(custody: Custody, call: WriteCall, input: NewClient): Promise<Answer<ClientView>> {
+  return command(custody, call, async (tx, now) => {
+    const id = newId('cl', now);
+    const created = await tx.query(
+      `insert into custody.client (id, reference, kind, segregation, created_by, created_at) values ($1, $2, $3, $4, $5, $6)
+       on conflict (reference) do nothing returning id`,
+      [id, input.reference, input.kind, input.segregation, call.actor.name, now],
+    );
+    if (created.length === 0) {
+      return refuse('client/duplicate-reference', `A client with the reference "${input.reference}" exists already.`, {
+        reference: input.reference,
+      });
+    }
+    await record(tx, now, { actor: call.actor, subject: id, event: 'client-created', data: { kind: input.kind, segregation: input.segregation } });
+    if (input.agreement !== undefined) await storeAgreement(tx, now, { actor: call.actor, client: id, terms: input.agreement });
+    const client = await findClient(tx, id);
+    invariant(client !== undefined, 'A client that was just stored is not there.', { client: id });
+    return client;
+  });
+}
+
+type NewAgreement = { readonly actor: Actor; readonly client: string; readonly terms: AgreementTerms };
+
+async function storeAgreement(tx: Transaction, now: Date, { actor, client, terms }: NewAgreement): Promise<AgreementView> {
+  const id = newId('agr', now);
+  await tx.query(
+    `insert into custody.agreement (id, client, parties, service, custody_policy, communication, security, fees, applicable_law, signed_at, recorded_by, created_at)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+    [
+      id,
+      client,
+      terms.parties,
+      terms.service,
+      terms.custodyPolicy,
+      terms.communication,
+      terms.security,
+      terms.fees,
+      terms.applicableLaw,
+      terms.signedAt,
+      actor.name,
+      now,
+    ],
+  );
+  await record(tx, now, { actor, subject: client, event: 'agreement-recorded', data: { agreement: id } });
+  return { ...terms, signedAt: new Date(terms.signedAt).toISOString(), id, clientId: client, recordedBy: actor.name, recordedAt: now.toISOString() };
+}
+
+export async function recordAgreement(
+  custody: Custody,
+  call: WriteCall,
+  input: { clientId: string; terms: AgreementTerms },
+): Promise<Answer<AgreementView>> {
+  return command(custody, call, async (tx, now) => {
+    if ((await findClient(tx, input.clientId)) === undefined) return notFound('client', input.clientId);
+    return storeAgreement(tx, now, { actor: call.actor, client: input.clientId, terms: input.terms });
+  });
+}
+
+export async function listAgreements(tx: Queries, client: string): Promise<readonly AgreementView[]> {
+  const rows = await tx.query('select * from custody.agreement where client = $1 order by created_at, id', [client]);
+  return rows.map((row) => ({
+    id: text(row, 'id'),
+    clientId: text(row, 'client'),
+    parties: text(row, 'parties'),
+    service: text(row, 'service'),
+    custodyPolicy: text(row, 'custody_policy'),
+    communication: text(row, 'communication'),
+    security: text(row, 'security'),
+    fees: text(row, 'fees'),
+    applicableLaw: text(row, 'applicable_law'),
+    signedAt: date(row, 'signed_at').toISOString(),
+    recordedBy: text(row, 'recorded_by'),
+    recordedAt: date(row, 'created_at').toISOString(),
+  }));
+}
+
+function segregationViewOf(row: Row): SegregationView {
+  return {
+    clientId: text(row, 'client'),
+    chain: text(row, 'chain'),
+    version: integer(row, 'version'),
+    segregation: segregationOf(text(row, 'model')),
+    compartment: Number(bigint(row, 'compartment')),
+    decidedBy: text(row, 'decided_by'),
+    decidedAt: date(row, 'since').toISOString(),
+  };
+}
+
+/** Every version of a client's segregation model, by chain and version. */
+export async function listSegregation(tx: Queries, client: string): Promise<readonly SegregationView[]> {
+  const rows = await tx.query('select * from custody.segregation where client = $1 order by chain, version', [client]);
+  return rows.map(segregationViewOf);
+}
+
+async function currentSegregation(tx: Queries, client: string, chain: ChainId): Promise<SegregationView | undefined> {
+  const [row] = await tx.query(
+    'select * from custody.segregation where client = $1 and chain = $2 order by version desc limit 1',
+    [client, chain],
+  );
+  return row === undefined ? undefined : segregationViewOf(row);
+}
+
+/** Compartment that a client's value on a chain belongs to, or undefined while nothing was set up there. */
+export async function compartmentOf(tx: Queries, client: string, chain: ChainId): Promise<Compartment | undefined> {
+  const current = await currentSegregation(tx, client, chain);
+  return current === undefined ? undefined : parseCompartment(current.compartment);
+}
+
+/**
+ * The compartment of a client on a chain, set up with the client's model on first use. Two at once agree on one: the
+ * advisory lock of the client comes first.
+ */
+export async function ensureCompartment(
+  custody: Custody,
+  tx: Transaction,
+  input: { client: ClientView; chain: ChainId; actor: Actor; now: Date },
+): Promise<Compartment> {
+  const { client, chain, now } = input;
+  await lockClient(tx, client.id);
+  const known = await compartmentOf(tx, client.id, chain);
+  if (known !== undefined) return known;
+  return setSegregation(custody, tx, { ...input, model: client.segregation, version: 1, now });
+}
+
+async function lockClient(tx: Transaction, client: string): Promise<void> {
+  await tx.query('select pg_advisory_xact_lock(hashtextextended($1, 7402))', [client]);
+}
+
+async function setSegregation(
+  custody: Custody,
+  tx: Transaction,
+  input: { client: ClientView; chain: ChainId; model: Segregation; version: number; actor: Actor; now: Date },
+): Promise<Compartment> {
+  const { client, chain, model, version, now } = input;
+  const compartment =
+    model === 'omnibus' ? await ensurePool(tx, custody.policy.omnibusCompartment, now) : await ensureIndividual(tx, client.id, now);
+  await tx.query(
+    'insert into custody.segregation (client, chain, version, model, compartment, decided_by, since) values ($1, $2, $3, $4, $5, $6, $7)',
+    [client.id, chain, version, model, compartment, input.actor.name, now],
+  );
+  await record(tx, now, { actor: input.actor, subject: client.id, event: 'segregation-set', data: { chain, version, model, compartment } });
+  return compartment;
+}
+
+/** Creates the row of a compartment that belongs to nobody in particular: a pool or one of the house. */
+export async function ensurePool(tx: Transaction, compartment: Compartment, now: Date): Promise<Compartment> {
+  await tx.query('insert into custody.compartment (number, created_at) values ($1, $2) on conflict (number) do nothing', [compartment, now]);
+  return compartment;
+}
+
+async function ensureIndividual(tx: Transaction, client: string, now: Date): Promise<Compartment> {
+  const [known] = await tx.query('select number from custody.compartment where owner = $1', [client]);
+  if (known !== undefined) return parseCompartment(Number(bigint(known, 'number')));
+  const row = only(
+    await tx.query(
+      `insert into custody.compartment (number, owner, created_at)
+       values (nextval('custody.individual_number'), $1, $2) returning number`,
+      [client, now],
+    ),
+  );
+  return parseCompartment(Number(bigint(row, 'number')));
+}
+
+/**
+ * Changes the model for a chain. Value stays with the compartment whose address received it, so the change is refused once the
+ * client has addresses there: moving then takes an approved on-chain movement, a withdrawal to an address of the new model.
+ */
+export async function changeSegregation(
+  custody: Custody,
+  call: WriteCall,
+  input: { clientId: string; chain: ChainId; model: Segregation },
+): Promise<Answer<SegregationView>> {
+  return command(custody, call, async (tx, now) => {
+    const client = await findClient(tx, input.clientId);
+    if (client === undefined) return notFound('client', input.clientId);
+    await lockClient(tx, client.id);
+    const current = await currentSegregation(tx, client.id, input.chain);
+    if (current?.segregation === input.model) return current;
+    const refused = await fixedByWallets(tx, client.id, input.chain);
+    if (refused !== undefined) return refused;
+    const version = (current?.version ?? 0) + 1;
+    await setSegregation(custody, tx, { client, ...input, version, actor: call.actor, now });
+    const after = await currentSegregation(tx, client.id, input.chain);
+    invariant(after !== undefined, 'A segregation model that was just stored is not there.', { client: client.id });
+    return after;
+  });
+}
+
+async function fixedByWallets(tx: Queries, client: string, chain: ChainId): Promise<Refused | undefined> {
+  const [wallet] = await tx.query('select id from custody.wallet where client = $1 and chain = $2 limit 1', [client, chain]);
+  if (wallet === undefined) return undefined;
+  return refuse(
+    'client/segregation-fixed',
+    `Client ${client} has addresses on ${chain}; what they receive belongs to their compartment. Open a second client and move the assets by a withdrawal.`,
+    { client, chain },
+  );
+}
