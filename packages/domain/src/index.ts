@@ -14,6 +14,7 @@ export * from './intent.ts';
 export * from './reconciliation.ts';
 export * from './refusal.ts';
 export * from './screening.ts';
+export * from './settlement.ts';
 export * from './signer.ts';
 export * from './transfer.ts';
 export * from './withdrawal.ts';
