@@ -19,8 +19,8 @@ export async function run(program: string, args: readonly string[]): Promise<Out
     cwd: root,
     env: { ...process.env, PATH: `${bin}${delimiter}${process.env['PATH'] ?? ''}` },
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: timeoutMs,
   });
+  const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
   const chunks: Buffer[] = [];
   child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
   child.stderr.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -33,6 +33,7 @@ export async function run(program: string, args: readonly string[]): Promise<Out
     ended.resolve({ code: code ?? 1, note });
   });
   const { code, note } = await ended.promise;
+  clearTimeout(timer);
   const output = Buffer.concat(chunks).toString('utf8').trim();
   return {
     code,

@@ -115,4 +115,5 @@ test('the arrows of the repository never come back to where they started', () =>
   for (const name of Object.keys(importTable)) reach(name, []);
   assert.deepEqual(importTable['domain']?.imports, []);
   assert.deepEqual(importTable['custody']?.imports, ['domain', 'ledger', 'postgres']);
+  for (const app of ['server', 'cli']) assert.ok(importTable[app]?.imports.includes('fakes') === false);
 });

@@ -39,30 +39,32 @@ export const importTable: Readonly<Record<string, Zone>> = {
     testImports: [],
     node: true,
   },
+  // Stand-ins for the ports, for tests and the simulated world.
+  fakes: { folder: 'packages/fakes', imports: ['domain'], testImports: [], node: true },
   keys: { folder: 'packages/keys', imports: ['domain'], testImports: [], node: true },
   'chain-evm': {
     folder: 'packages/chain-evm',
     imports: ['domain'],
-    testImports: ['contracts', 'keys', 'postgres'],
+    testImports: ['contracts', 'fakes', 'keys', 'postgres'],
     node: true,
   },
   custody: {
     folder: 'packages/custody',
     imports: ['domain', 'ledger', 'postgres'],
-    testImports: ['chain-evm', 'contracts', 'keys'],
+    testImports: ['chain-evm', 'contracts', 'fakes', 'keys'],
     node: true,
   },
   api: { folder: 'packages/api', imports: ['domain'], testImports: [], node: true },
   contracts: { folder: 'contracts', imports: [], testImports: [], node: true },
-  server: { folder: 'apps/server', imports: packages, testImports: [], node: true },
-  cli: { folder: 'apps/cli', imports: [...packages, 'server'], testImports: [], node: true },
+  server: { folder: 'apps/server', imports: packages, testImports: ['fakes'], node: true },
+  cli: { folder: 'apps/cli', imports: [...packages, 'server'], testImports: ['fakes'], node: true },
   simulation: {
     folder: 'simulation',
     imports: [...packages, 'server'],
     testImports: [],
     node: true,
   },
-  bench: { folder: 'bench', imports: [...packages, 'server'], testImports: [], node: true },
+  bench: { folder: 'bench', imports: [...packages, 'fakes', 'server'], testImports: [], node: true },
 };
 
 const scope = '@bulkhead/';
