@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { CustodyError } from '@bulkhead/domain';
+import { HDKey } from '@scure/bip32';
+import { entropyBytesAllowed, entropyOfMnemonic, mnemonicOfEntropy, seedOfEntropy } from './mnemonic.ts';
+
+type Bip39 = {
+  readonly passphrase: string;
+  readonly vectors: {
+    readonly entropy: string;
+    readonly mnemonic: string;
+    readonly seed: string;
+    readonly xprv: string;
+  }[];
+};
+
+const { passphrase, vectors }: Bip39 = JSON.parse(
+  readFileSync(new URL('../../../spec/vectors/bip-39.json', import.meta.url), 'utf8'),
+);
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
+
+test('the English vectors of BIP-39 of 12, 18 and 24 words, up to the master key', async () => {
+  assert.deepEqual(new Set(vectors.map(({ mnemonic }) => mnemonic.split(' ').length)), new Set([12, 18, 24]));
+  for (const { entropy, mnemonic, seed, xprv } of vectors) {
+    const bytes = Buffer.from(entropy, 'hex');
+    assert.equal(mnemonicOfEntropy(bytes), mnemonic);
+    assert.equal(hex(entropyOfMnemonic(mnemonic)), entropy);
+    const derived = await seedOfEntropy(bytes, passphrase);
+    assert.equal(hex(derived), seed);
+    assert.equal(HDKey.fromMasterSeed(derived).privateExtendedKey, xprv);
+  }
+});
+
+test('white space between and around the words does not matter', () => {
+  const [first] = vectors;
+  assert.ok(first !== undefined);
+  const spaced = `  ${first.mnemonic.replaceAll(' ', ' \n ')}\t`;
+  assert.equal(hex(entropyOfMnemonic(spaced)), first.entropy);
+});
+
+test('a wrong checksum, an unknown word or a wrong number of words is refused without being quoted', () => {
+  const words = 'legal winner thank year wave sausage worth useful legal winner thank yellow'.split(' ');
+  const wrong = [
+    [...words.slice(0, 11), 'zoo'],
+    [...words.slice(0, 11), 'bulkhead'],
+    words.slice(0, 11),
+    [...words, 'yellow'],
+    [...words].reverse(),
+    [],
+  ];
+  for (const list of wrong) {
+    assert.throws(
+      () => entropyOfMnemonic(list.join(' ')),
+      (error) => {
+        assert.ok(error instanceof CustodyError);
+        assert.equal(error.code, 'key/malformed-mnemonic');
+        assert.equal(error.cause, undefined);
+        assert.doesNotMatch(error.stack ?? '', /sausage|bulkhead|yellow/u);
+        return true;
+      },
+    );
+  }
+});
+
+test('entropy of a length that BIP-39 does not know is refused', () => {
+  for (let length = 0; length <= 40; length++) {
+    const entropy = new Uint8Array(length);
+    if (entropyBytesAllowed.includes(length)) {
+      assert.equal(mnemonicOfEntropy(entropy).split(' ').length, (length * 3) / 4);
+      continue;
+    }
+    assert.throws(() => mnemonicOfEntropy(entropy), { code: 'key/malformed-mnemonic' }, String(length));
+  }
+});
