@@ -28,7 +28,7 @@ test('there is a vector for every kind of intent', () => {
     'fee-payment': true,
     cancel: true,
   };
-  assert.deepEqual([...new Set(vectors.map(({ intent }) => intent['kind']))].sort(), Object.keys(kinds).sort());
+  assert.deepEqual(new Set(vectors.map(({ intent }) => intent['kind'])), new Set(Object.keys(kinds)));
 });
 
 test('intents are read, written and digested as the specification says', () => {
@@ -126,7 +126,7 @@ test('an object that is no intent at run time gets no bytes', () => {
     ['missing client', { client: undefined }],
   ];
   for (const [why, change] of broken) {
-    assert.throws(() => intentBytes({ ...intent, ...change } as Intent), { name: 'CustodyError' }, why);
+    assert.throws(() => intentBytes({ ...intent, ...change }), { name: 'CustodyError' }, why);
   }
 });
 
