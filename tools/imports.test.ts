@@ -86,6 +86,17 @@ test('manifest, table and imports must agree', () => {
   ]);
 });
 
+test('a missing declaration is said once, an import that is not allowed wherever it stands', () => {
+  const twice = (text: string): number =>
+    checkImports(new Map([...sound, ['packages/edge/src/c.ts', text], ['packages/edge/src/d.ts', text]]), table).length;
+  assert.equal(twice("import '@bulkhead/far';\n"), 2);
+  const undeclared = new Map([...sound, ['packages/edge/package.json', manifest('edge', [], ['@bulkhead/far'])]]);
+  assert.equal(
+    checkImports(new Map([...undeclared, ['packages/edge/src/c.ts', "import '@bulkhead/core';\n"]]), table).length,
+    1,
+  );
+});
+
 test('a path out of the workspace is no way around the table', () => {
   assert.deepEqual(messagesWith('packages/core/src/c.ts', "import '../../edge/src/a.ts';\n"), [
     'packages/core/src/c.ts:1 imports ../../edge/src/a.ts, which is outside of packages/core',
