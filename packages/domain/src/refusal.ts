@@ -3,7 +3,7 @@ import type { TransferRequest } from './transfer.ts';
 
 /**
  * Refusals: business answers "no" that a caller must expect. They are values, they consume the idempotency key, and the same
- * request gets the same refusal again. `spec/errors.md` has a row for each.
+ * request gets the same refusal again. `spec/refusals.md` has a row for each.
  */
 export const refusalCodes = [
   'agreement/missing',
