@@ -14,7 +14,6 @@ contract BalanceReader {
         bytes memory answers = new bytes(1 + count * 33);
         answers[0] = 0x01;
         assembly {
-            mstore(0, shl(224, 0x70a08231)) // balanceOf(address)
             let query := add(queries, 32)
             let answer := add(answers, 33)
             for { let i := 0 } lt(i, count) { i := add(i, 1) } {
@@ -23,11 +22,12 @@ contract BalanceReader {
                 let readable := iszero(token)
                 let amount := balance(holder)
                 if token {
+                    mstore(0, shl(224, 0x70a08231)) // balanceOf(address)
                     mstore(4, holder)
                     // At most one word is copied, so a token cannot exhaust memory with a long answer.
-                    readable := staticcall(TOKEN_GAS_MAX, token, 0, 36, 36, 32)
+                    readable := staticcall(TOKEN_GAS_MAX, token, 0, 36, 0, 32)
                     readable := and(readable, gt(returndatasize(), 31))
-                    amount := mul(readable, mload(36))
+                    amount := mul(readable, mload(0))
                 }
                 mstore8(answer, readable)
                 mstore(add(answer, 1), amount)

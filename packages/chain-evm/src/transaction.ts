@@ -1,0 +1,160 @@
+import { secp256k1 } from '@noble/curves/secp256k1.js';
+import {
+  chainNumber,
+  chainOf,
+  contractOf,
+  CustodyError,
+  invariant,
+  isHash,
+  nativeAsset,
+  parseAddress,
+  parseChainId,
+  tokenAsset,
+} from '@bulkhead/domain';
+import type { Address, AssetId, ChainId, FeeTerms, Hash, Signature, TransactionPlan } from '@bulkhead/domain';
+import { bytesToHex, hexToBytes, keccak256, parseTransaction, serializeTransaction } from 'viem';
+import type { TransactionSerializableEIP1559 } from 'viem';
+
+/** `transfer(address,uint256)` of ERC-20: selector, padded address, amount. */
+const transferCall = /^0xa9059cbb0{24}([0-9a-f]{40})([0-9a-f]{64})$/u;
+
+/** Longest unsigned transaction we make: a token transfer with every number at its largest stays far below. */
+export const unsignedBytesMax = 512;
+
+/** What the bytes of an unsigned transaction do. It does nothing else. */
+export type TransactionReading = {
+  readonly chain: ChainId;
+  readonly nonce: bigint;
+  /** The token contract for a token transfer, the recipient for native coin. */
+  readonly callee: Address;
+  /** Native coin moved, in wei; zero for a token transfer. */
+  readonly value: bigint;
+  readonly asset: AssetId;
+  /** Who receives the asset, and how much of it. */
+  readonly to: Address;
+  readonly amount: bigint;
+  readonly terms: FeeTerms;
+};
+
+/** What signing and broadcasting need: bytes, their hash, and who signed. */
+export type SignedTransaction = { readonly raw: Uint8Array; readonly hash: Hash; readonly from: Address };
+
+/** The calldata of an ERC-20 transfer. */
+export function transferCalldata(to: Address, amount: bigint): `0x${string}` {
+  return `0xa9059cbb${to.slice(2).padStart(64, '0')}${amount.toString(16).padStart(64, '0')}`;
+}
+
+/** What the plan calls: callee, native value and calldata. */
+export function callOf(plan: TransactionPlan): { to: Address; value: bigint; data: `0x${string}` } {
+  const contract = contractOf(plan.asset);
+  if (contract === undefined) return { to: plan.to, value: plan.amount, data: '0x' };
+  return { to: contract, value: 0n, data: transferCalldata(plan.to, plan.amount) };
+}
+
+/** Canonical unsigned EIP-1559 transaction: `0x02` and the RLP list without signature. Same input, same bytes. */
+export function buildTransaction(plan: TransactionPlan, terms: FeeTerms, nonce: bigint): Uint8Array {
+  invariant(nonce >= 0n && nonce <= BigInt(Number.MAX_SAFE_INTEGER), `${nonce} is not a nonce.`);
+  invariant(
+    terms.maxPriorityFeePerGas <= terms.maxFeePerGas,
+    'The priority fee is part of the fee and cannot be above it.',
+  );
+  const { to, value, data } = callOf(plan);
+  const transaction: TransactionSerializableEIP1559 = {
+    type: 'eip1559',
+    chainId: chainNumber(chainOf(plan.asset)),
+    nonce: Number(nonce),
+    to,
+    value,
+    data,
+    gas: terms.gasLimit,
+    maxFeePerGas: terms.maxFeePerGas,
+    maxPriorityFeePerGas: terms.maxPriorityFeePerGas,
+  };
+  return hexToBytes(serializeTransaction(transaction));
+}
+
+/**
+ * Reads an unsigned transaction of exactly the kinds that {@link buildTransaction} makes. Anything else is refused:
+ * another type, an access list, a signature, calldata that is not one ERC-20 transfer, a token call that also pays coin,
+ * and bytes that are not the canonical form of what they say.
+ *
+ * @throws CustodyError `signer/malformed-transaction`
+ */
+export function readTransaction(unsigned: Uint8Array): TransactionReading {
+  const transaction = parseUnsigned(unsigned);
+  const { to, value = 0n, gas, nonce = 0, maxFeePerGas = 0n, maxPriorityFeePerGas = 0n } = transaction;
+  if (to === undefined || to === null) throw malformed('it creates a contract');
+  if (gas === undefined) throw malformed('it has no gas limit');
+  const chain = parseChainId(`eip155:${transaction.chainId}`);
+  const callee = parseAddress(to.toLowerCase());
+  const data = transaction.data ?? '0x';
+  const base = {
+    chain,
+    nonce: BigInt(nonce),
+    callee,
+    value,
+    terms: { gasLimit: gas, maxFeePerGas, maxPriorityFeePerGas },
+  };
+  if (data === '0x') return { ...base, asset: nativeAsset(chain), to: callee, amount: value };
+  const [, digits, amount] = transferCall.exec(data) ?? [];
+  if (digits === undefined || amount === undefined) throw malformed('its calldata is not one ERC-20 transfer');
+  if (value !== 0n) throw malformed('it pays coin to a token contract');
+  return { ...base, asset: tokenAsset(chain, callee), to: parseAddress(`0x${digits}`), amount: BigInt(`0x${amount}`) };
+}
+
+/**
+ * Joins an unsigned transaction with its signature.
+ *
+ * @throws CustodyError `signer/malformed-transaction` when the bytes are no transaction of ours or the signature is none
+ */
+export function assembleTransaction(unsigned: Uint8Array, signature: Signature): SignedTransaction {
+  const transaction = parseUnsigned(unsigned);
+  const { r, s, yParity } = signature;
+  const from = signerOf(unsigned, signature);
+  const raw = hexToBytes(serializeTransaction(transaction, { r: word(r), s: word(s), yParity }));
+  const hash = keccak256(raw);
+  invariant(isHash(hash), 'A Keccak-256 digest is a hash.');
+  return { raw, hash, from };
+}
+
+function parseUnsigned(unsigned: Uint8Array): TransactionSerializableEIP1559 {
+  if (unsigned[0] !== 2 || unsigned.length > unsignedBytesMax) throw malformed('it is not of the type of EIP-1559');
+  let transaction: TransactionSerializableEIP1559;
+  try {
+    const parsed = parseTransaction(bytesToHex(unsigned));
+    if (parsed.type !== 'eip1559') throw malformed(`its type is ${String(parsed.type)}`);
+    transaction = parsed;
+  } catch (error) {
+    if (error instanceof CustodyError) throw error;
+    throw malformed('it does not decode', error);
+  }
+  if (transaction.r !== undefined || transaction.s !== undefined) throw malformed('it is signed already');
+  if ((transaction.accessList ?? []).length > 0) throw malformed('it has an access list');
+  if (serializeTransaction(transaction) !== bytesToHex(unsigned)) throw malformed('it is not in canonical form');
+  return transaction;
+}
+
+/** Recovers who signed. Only the lower half of `s` counts (EIP-2): the upper one is a second form of the same signature. */
+function signerOf(unsigned: Uint8Array, signature: Signature): Address {
+  try {
+    const parsed = new secp256k1.Signature(signature.r, signature.s, signature.yParity);
+    if (parsed.hasHighS()) throw malformed('its signature has s in the upper half');
+    const key = parsed.recoverPublicKey(hexToBytes(keccak256(unsigned))).toBytes(false);
+    return parseAddress(`0x${keccak256(key.subarray(1)).slice(-40)}`);
+  } catch (error) {
+    if (error instanceof CustodyError) throw error;
+    throw malformed('its signature is none', error);
+  }
+}
+
+function word(value: bigint): `0x${string}` {
+  return `0x${value.toString(16).padStart(64, '0')}`;
+}
+
+function malformed(why: string, cause?: unknown): CustodyError {
+  return new CustodyError(
+    'signer/malformed-transaction',
+    `The bytes are not an unsigned transaction that Bulkhead makes: ${why}.`,
+    cause === undefined ? {} : { cause },
+  );
+}
