@@ -86,10 +86,14 @@ create table custody.wallet (
   -- First nonce not yet given to a dispatch; null until the wallet sends for the first time.
   next_nonce numeric(78, 0),
   created_at timestamptz not null,
+  -- The transaction that issued it. Numbers of transactions are given out in order but commit in any: a watch set that reads on
+  -- from the oldest one still open at its last reading misses none.
+  issued_in xid8 not null default pg_current_xact_id(),
   unique (chain, address),
   unique (chain, compartment, key_index)
 );
 create index on custody.wallet (client, chain);
+create index on custody.wallet (chain, issued_in);
 create index on custody.wallet (compartment, chain, purpose, key_index);
 
 -- One row per followed chain. Locked by whoever advances it, so that two indexers cannot both take a block.

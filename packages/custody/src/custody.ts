@@ -8,6 +8,14 @@ export type FeeCaps = {
   readonly tokenGas: bigint;
 };
 
+/** Who must say the same before a chain is believed: recorded with every credit. */
+export type SourceAgreement = {
+  /** Names of the configured sources; never their addresses, which may carry keys. */
+  readonly sources: readonly string[];
+  /** How many of them must agree. */
+  readonly required: number;
+};
+
 /** What the custodian decides; the configuration fills it. */
 export type Policy = {
   /** Approvals by different people, none the requester. */
@@ -19,6 +27,7 @@ export type Policy = {
   /** The pool that `omnibus` clients join. */
   readonly omnibusCompartment: Compartment;
   readonly feeCaps: ReadonlyMap<ChainId, FeeCaps>;
+  readonly agreement: ReadonlyMap<ChainId, SourceAgreement>;
   /** A transaction that waits longer in the mempool is replaced by one that pays more. */
   readonly bumpAfterMs: number;
   /** A gas grant pays for this many transactions at the fee cap, so that not every transaction needs one of its own. */

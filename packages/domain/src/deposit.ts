@@ -45,6 +45,8 @@ export type DepositState = {
 
 export type DepositEvent =
   | { readonly type: 'removed' }
+  /** The removed block came back: a second reorg returned to the first branch. */
+  | { readonly type: 'restored' }
   | {
       readonly type: 'finalized';
       readonly block: BlockRef;
@@ -68,6 +70,8 @@ export function decideDeposit(terms: DepositTerms, state: DepositState, event: D
     case 'removed':
       invariant(state.step === 'detected' || state.step === 'removed', 'A deposit was removed by a reorg after its finality.', { id: terms.id });
       return decided({ ...state, step: 'removed' });
+    case 'restored':
+      return decided(state.step === 'removed' ? { ...state, step: 'detected' } : state);
     case 'finalized':
       return finalized(terms, state, event);
     case 'screened':
