@@ -70,6 +70,15 @@ test('the file holds neither passphrase nor entropy, and only its owner may use 
   assert.equal((await stat(path)).mode & 0o777, 0o600);
 });
 
+test('the key file that the specification shows is opened', async () => {
+  const specification = await readFile(new URL('../../../spec/key-file.md', import.meta.url), 'utf8');
+  const text = /```json\n(.*?\n)```/su.exec(specification)?.[1];
+  assert.ok(text !== undefined);
+  const path = fresh();
+  await writeFile(path, text, { mode: 0o600 });
+  assert.deepEqual(Buffer.from((await openKeyFile(path, passphrase)).entropy), Buffer.from(entropy));
+});
+
 test('the default cost of scrypt is the one the format promises', async () => {
   assert.deepEqual(scryptCostDefault, { log2N: 17, r: 8, p: 1 });
   const path = fresh();
@@ -95,7 +104,9 @@ test('two files of the same key share neither salt nor nonce nor ciphertext, and
 test('a wrong passphrase is told apart from damage, and another spelling of the same letters opens', async () => {
   const path = fresh();
   await createKeyFile({ path, passphrase: 'Zu\u0308rich am See', entropy, cost });
-  assert.equal((await openKeyFile(path, 'Z\u00fcrich am See')).entropy.length, 16);
+  for (const same of ['Z\u00fcrich am See', 'Zu\u0308rich am See']) {
+    assert.equal((await openKeyFile(path, same)).entropy.length, 16);
+  }
   for (const wrong of ['', 'zürich am see', 'Zürich am See ', passphrase]) {
     await assert.rejects(openKeyFile(path, wrong), { code: 'key/wrong-passphrase' });
   }
