@@ -3,6 +3,7 @@ export * from './address.ts';
 export * from './amount.ts';
 export * from './asset.ts';
 export * from './balance-difference.ts';
+export * from './break.ts';
 export * from './chain.ts';
 export * from './clock.ts';
 export * from './compartment.ts';
