@@ -315,11 +315,14 @@ create table custody.break (
   first_reconciliation text references custody.reconciliation,
   last_reconciliation text references custody.reconciliation,
   opened_at timestamptz not null,
+  -- The first of the two people who end a break, and what they saw.
+  proposal jsonb,
   resolved_at timestamptz,
-  resolution jsonb
+  resolution jsonb,
+  check ((resolved_at is null) = (resolution is null))
 );
--- The same difference of the same wallet stays one break, so that its age is true.
-create unique index break_open on custody.break (chain, wallet, asset, type) where resolved_at is null;
+-- The same difference of the same wallet stays one break, so that its age is true; a chain has one open reorg (no wallet).
+create unique index break_open on custody.break (chain, wallet, asset) nulls not distinct where resolved_at is null;
 create index on custody.break (opened_at);
 
 create table custody.freeze (
@@ -387,7 +390,7 @@ begin
       ('withdrawal', 'step,wallet,reserved,state,fee_paid,updated_at'),
       ('dispatch', 'step,outcome,nonce,state,waiting_reason,updated_at'),
       ('attempt', 'raw,hash,signed_at,broadcast_at,last_broadcast'),
-      ('break', 'books,chain_balance,difference,evidence,owner,last_reconciliation,resolved_at,resolution'),
+      ('break', 'books,chain_balance,difference,evidence,owner,last_reconciliation,proposal,resolved_at,resolution'),
       ('freeze', 'lifted_at')
     ) as rules (tab, changeable)
   loop
