@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { CustodyError } from '@bulkhead/domain';
 import { createKeyFile, openKeyFile, scryptCostDefault, scryptMemoryBytesMax } from './key-file.ts';
+import { keyFileBytesMax } from './key-file-format.ts';
 import { entropyOfMnemonic } from './mnemonic.ts';
 
 const folder = await mkdtemp(join(tmpdir(), 'bulkhead-keys-'));
@@ -238,4 +239,13 @@ test("the caller's entropy is left to the caller", async () => {
   const mine = Uint8Array.from(entropy);
   await createKeyFile({ path: fresh(), passphrase, entropy: mine, cost });
   assert.deepEqual(mine, Uint8Array.from(entropy));
+});
+
+test('a file of a later version, and one that is far too large, are said to be just that', async () => {
+  const later = await created();
+  await forge(later, (draft) => void (draft.header.version = 2));
+  await assert.rejects(openKeyFile(later, passphrase), { code: 'key/damaged-file', message: /its version is not 1/u });
+  const large = await created();
+  await writeFile(large, `${await readFile(large, 'utf8')}${' '.repeat(keyFileBytesMax)}`);
+  await assert.rejects(openKeyFile(large, passphrase), { code: 'key/damaged-file', message: /at most 16384/u });
 });
