@@ -1,0 +1,166 @@
+import {
+  type Address,
+  type AssetId,
+  type Hash,
+  type Movement,
+  nativeAsset,
+  type SentTransaction,
+} from '@bulkhead/domain';
+import type { History } from './history.ts';
+import { readPayoutCall, readTokenCall, revertCall, type SignedTransaction } from './transaction.ts';
+
+/** What lives at an address that is not a key. */
+export type Contract =
+  | {
+      readonly kind: 'token';
+      readonly asset: AssetId;
+      /** Part of a transfer that is burnt on the way, in hundredths. The event says the whole amount, as the worst tokens do. */
+      readonly feePercent: bigint;
+      /** On demand every transfer fails. */
+      reverting: boolean;
+      /** Whether the adapter was told of it; the transfers of others are not shown. */
+      readonly listed: boolean;
+    }
+  /** Pays what it was sent on to others by inner calls. */
+  | { readonly kind: 'payer' }
+  /** Takes no native coin while `refusing`. */
+  | { readonly kind: 'refuser'; refusing: boolean };
+
+export type Contracts = Map<Address, Contract>;
+
+/** What a transaction did. Movements are complete: an adapter without traces leaves the `internal` ones out. */
+export type Receipt = SentTransaction & { readonly raw: Uint8Array; readonly movements: readonly Movement[] };
+
+export type Execution = {
+  readonly state: History;
+  readonly contracts: Contracts;
+  readonly height: bigint;
+  readonly baseFee: bigint;
+  /** Index of the next log of the block. */
+  logIndex: number;
+};
+
+export const nativeGas = 21_000n;
+export const tokenGas = 60_000n;
+const payoutGas = 40_000n;
+
+/** Whether a transaction can stand in the next block: its nonce is due, its fee is enough and its sender can pay for the worst. */
+export function isExecutable(signed: SignedTransaction, on: Omit<Execution, 'logIndex'>): boolean {
+  const { transaction, from } = signed;
+  const cost = transaction.value + transaction.gasLimit * transaction.maxFeePerGas;
+  return (
+    on.state.nonce(from, on.height) === transaction.nonce &&
+    transaction.maxFeePerGas >= on.baseFee &&
+    on.state.balance(nativeAsset(transaction.chain), from, on.height) >= cost
+  );
+}
+
+/** Runs an executable transaction in the block at `height`. The fee is burnt whatever comes of the call. */
+export function execute(signed: SignedTransaction, on: Execution): Receipt {
+  const { transaction, from, hash, raw } = signed;
+  const { state, height } = on;
+  const needed = gasOf(signed, on.contracts);
+  const gasUsed = needed > transaction.gasLimit ? transaction.gasLimit : needed;
+  const tipped = on.baseFee + transaction.maxPriorityFeePerGas;
+  const price = tipped < transaction.maxFeePerGas ? tipped : transaction.maxFeePerGas;
+  const fee = gasUsed * price;
+  state.add({ asset: nativeAsset(transaction.chain), address: from, height, change: -fee });
+  state.countNonce(from, height);
+  const movements = needed > transaction.gasLimit ? undefined : call(signed, on);
+  const { nonce } = transaction;
+  return { hash, from, nonce, succeeded: movements !== undefined, fee, raw, movements: movements ?? [] };
+}
+
+/** Whether a call would go through as things stand; nothing changes. */
+export function wouldSucceed(
+  signed: Pick<SignedTransaction, 'transaction' | 'from'>,
+  on: Omit<Execution, 'logIndex'>,
+): boolean {
+  const { transaction, from } = signed;
+  const contract = on.contracts.get(transaction.to);
+  const native = nativeAsset(transaction.chain);
+  if (on.state.balance(native, from, on.height) < transaction.value) return false;
+  if (contract === undefined) return true;
+  switch (contract.kind) {
+    case 'refuser':
+      return !contract.refusing;
+    case 'token': {
+      const transfer = readTokenCall(transaction.data);
+      const held = on.state.balance(contract.asset, from, on.height);
+      return transfer !== undefined && !contract.reverting && transaction.value === 0n && held >= transfer.amount;
+    }
+    case 'payer':
+      return transaction.data !== revertCall && readPayoutCall(transaction.data) !== undefined;
+  }
+}
+
+function gasOf(signed: SignedTransaction, contracts: Contracts): bigint {
+  const contract = contracts.get(signed.transaction.to);
+  if (contract?.kind === 'token') return tokenGas;
+  if (contract?.kind === 'payer') return nativeGas + payoutGas * BigInt(signed.transaction.data.split('\n').length);
+  return nativeGas;
+}
+
+/** The movements of the call, or undefined when it reverted and did nothing. */
+function call(signed: SignedTransaction, on: Execution): readonly Movement[] | undefined {
+  if (!wouldSucceed(signed, on)) return undefined;
+  const { transaction, from, hash } = signed;
+  const contract = on.contracts.get(transaction.to);
+  if (contract?.kind === 'token') return [moveToken(signed, contract, on)];
+  const asset = nativeAsset(transaction.chain);
+  const movements: Movement[] = [];
+  if (transaction.value > 0n) {
+    movements.push(
+      move(
+        {
+          kind: 'native',
+          reference: hash,
+          transaction: hash,
+          asset,
+          from,
+          to: transaction.to,
+          amount: transaction.value,
+        },
+        on,
+      ),
+    );
+  }
+  if (contract?.kind === 'payer') movements.push(...payOut(signed, on));
+  return movements;
+}
+
+type Moved = Movement & { readonly transaction: Hash; readonly from: Address; readonly to: Address };
+
+function move(movement: Moved, on: Execution): Movement {
+  const { asset, from, to, amount } = movement;
+  on.state.add({ asset, address: from, height: on.height, change: -amount });
+  on.state.add({ asset, address: to, height: on.height, change: amount });
+  return movement;
+}
+
+function moveToken(signed: SignedTransaction, token: Extract<Contract, { kind: 'token' }>, on: Execution): Movement {
+  const { to, amount } = readTokenCall(signed.transaction.data) ?? { to: signed.from, amount: 0n };
+  const { asset } = token;
+  const burnt = (amount * token.feePercent) / 100n;
+  on.state.add({ asset, address: signed.from, height: on.height, change: -amount });
+  on.state.add({ asset, address: to, height: on.height, change: amount - burnt });
+  const reference = `${signed.hash}:${on.logIndex}`;
+  on.logIndex += 1;
+  return { kind: 'token', reference, transaction: signed.hash, asset, from: signed.from, to, amount };
+}
+
+/** Inner payments in order. One that is told to revert, is refused or is not covered fails alone. */
+function payOut(signed: SignedTransaction, on: Execution): readonly Movement[] {
+  const { transaction, hash } = signed;
+  const asset = nativeAsset(transaction.chain);
+  const movements: Movement[] = [];
+  for (const [index, { to, amount, reverts }] of (readPayoutCall(transaction.data) ?? []).entries()) {
+    const contract = on.contracts.get(to);
+    const refused = contract !== undefined && !(contract.kind === 'refuser' && !contract.refusing);
+    const covered = on.state.balance(asset, transaction.to, on.height) >= amount;
+    if (reverts === true || refused || !covered || amount === 0n) continue;
+    const facts = { kind: 'internal', reference: `${hash}:${index}`, transaction: hash } as const;
+    movements.push(move({ ...facts, asset, from: transaction.to, to, amount }, on));
+  }
+  return movements;
+}

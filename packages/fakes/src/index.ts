@@ -1,0 +1,21 @@
+export { ManualClock } from './clock.ts';
+export { chainContract, type ChainBench } from './chain-contract.ts';
+export { nativeGas, tokenGas } from './execution.ts';
+export { FakeChain, type FakeChainOptions, lagBlocks } from './fake-chain.ts';
+export { type BroadcastFault, type Chaos, FaultPlan, type PortFault, type PortMethod } from './fault-plan.ts';
+export {
+  baseFeeDefault,
+  faucet,
+  finalLagDefault,
+  Ground,
+  type GroundBlock,
+  type MineOptions,
+  payer,
+  type ReorgOptions,
+} from './ground.ts';
+export { addressOfPath, fakeDerive, fakeXpub, namedAddress, signAs } from './key.ts';
+export { Outside, type OutsidePayment, type Theft } from './outside.ts';
+export { type Random, seededRandom } from './random.ts';
+export { FakeScreening } from './screening.ts';
+export { FakeSigner } from './signer.ts';
+export { type Payout } from './transaction.ts';
