@@ -61,11 +61,10 @@ export type TransferRequest =
 
 /**
  * Why a transfer was refused, in the order the checks run: a retry is recognised before anything else, and the first
- * reason that applies is the answer.
+ * reason that applies is the answer. A refusal consumes its key: the same transfer asked again gets the same reason again.
  */
 export const transferRefusals = [
   'key-used-with-other-content',
-  'key-refused-before',
   'linked-transfer-refused',
   'book-unknown',
   'debit-account-unknown',
