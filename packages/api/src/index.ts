@@ -1,3 +1,5 @@
+export { apiLimits, createApi } from './api.ts';
+export type { ApiLimits, ApiOptions } from './api.ts';
 export type * from './operations.ts';
 export type * from './resource/asset.ts';
 export type * from './resource/chain.ts';
@@ -45,5 +47,12 @@ export {
 export { idPrefixes } from './resource/wire.ts';
 export type { IdNoun } from './resource/wire.ts';
 export { approval, rejectionInput, withdrawal, withdrawalInput } from './resource/withdrawal.ts';
-export { allowedRoles, roles } from './role.ts';
+export { allowedRoles } from './permission.ts';
+export { roles } from './role.ts';
 export type { Role } from './role.ts';
+export { problem } from './problem.ts';
+export type { Problem } from './problem.ts';
+export type { Readiness } from './system.ts';
+export type { Token } from './token.ts';
+export { statusOf } from './status.ts';
+export { routes } from './route/table.ts';

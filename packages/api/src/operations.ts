@@ -72,9 +72,10 @@ export type WriteCall = { readonly actor: Actor; readonly idempotency: Idempoten
  * - `done`, `refused`: what was stored; `hit` says that it was stored by an earlier call and nothing was done now;
  * - `key-reused`: the key is taken by a request with another fingerprint; nothing was done and nothing stored.
  */
-export type Written<View> =
-  | { readonly hit: boolean; readonly outcome: { readonly status: 'done'; readonly view: View } | Refused }
-  | { readonly hit: false; readonly outcome: { readonly status: 'key-reused' } };
+export type Written<View> = {
+  readonly hit: boolean;
+  readonly outcome: { readonly status: 'done'; readonly view: View } | Refused | { readonly status: 'key-reused' };
+};
 
 /** Reads are never stored. A thrown `CustodyError` is a fault; anything else thrown is a bug. */
 export type Read<Input, View> = (call: ReadCall, input: Input) => Promise<View | Refused>;

@@ -1,5 +1,3 @@
-import type { OperationName } from './operations.ts';
-
 /**
  * What people may do. One person has one role; two roles for one person are two tokens with two names, and the rule that the
  * requester may not approve goes by name.
@@ -7,68 +5,3 @@ import type { OperationName } from './operations.ts';
 export const roles = ['admin', 'operator', 'approver', 'auditor'] as const;
 
 export type Role = (typeof roles)[number];
-
-const reads: readonly Role[] = ['admin', 'operator', 'approver', 'auditor'];
-const adminOnly: readonly Role[] = ['admin'];
-const requests: readonly Role[] = ['admin', 'operator'];
-const decisions: readonly Role[] = ['admin', 'approver'];
-/** Stops that hurt nobody: whoever sees a danger may call them. */
-const stops: readonly Role[] = ['admin', 'operator', 'approver'];
-
-/**
- * The roles that may call each operation; the only place that says so. The auditor reads everything and writes nothing,
- * the operator asks, the approver decides, the admin does all of it and alone changes what is allowed.
- */
-export const allowedRoles: Readonly<Record<OperationName, readonly Role[]>> = {
-  listClients: reads,
-  getClient: reads,
-  createClient: requests,
-  listAgreements: reads,
-  recordAgreement: requests,
-  listSegregation: reads,
-  setSegregation: requests,
-  listClientWallets: reads,
-  issueClientWallet: requests,
-  listBalances: reads,
-  listAssets: reads,
-  allowAsset: adminOnly,
-  listCompartments: reads,
-  getCompartment: reads,
-  listCompartmentWallets: reads,
-  issueCompartmentWallet: adminOnly,
-  listDeposits: reads,
-  getDeposit: reads,
-  releaseDeposit: decisions,
-  freezeDeposit: stops,
-  assignDeposit: decisions,
-  returnDeposit: requests,
-  listWithdrawals: reads,
-  getWithdrawal: reads,
-  requestWithdrawal: requests,
-  releaseWithdrawal: decisions,
-  listApprovals: reads,
-  approveWithdrawal: decisions,
-  rejectWithdrawal: decisions,
-  cancelWithdrawal: stops,
-  listSweeps: reads,
-  getSweep: reads,
-  requestSweep: requests,
-  chargeFee: requests,
-  listFeePayments: reads,
-  getFeePayment: reads,
-  payFees: requests,
-  listReconciliations: reads,
-  getReconciliation: reads,
-  listReconciliationLines: reads,
-  startReconciliation: requests,
-  listBreaks: reads,
-  getBreak: reads,
-  resolveBreak: adminOnly,
-  assignBreak: requests,
-  listAccounts: reads,
-  listTransfers: reads,
-  listDispatches: reads,
-  getDispatch: reads,
-  listChains: reads,
-  getChain: reads,
-};

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { pageQuery } from './page.ts';
 import { amount, amountInput, asset, assetInput, chain, chainInput, person, text, time } from './wire.ts';
+import type { View } from './view.ts';
 
 const behaviour = z.enum(['native', 'standard', 'fee-on-transfer']).meta({
   description: 'How a transfer moves balances. Rebasing tokens cannot be allow-listed.',
@@ -10,8 +11,8 @@ const dti = z
   .string()
   .regex(/^[0-9B-DF-HJ-NP-TV-XZ]{9}$/u, 'Expected a digital token identifier of ISO 24165: nine characters.')
   .meta({ description: 'ISO 24165 digital token identifier', example: 'X9J9K872S' });
-/** `uint8` of ERC-20; more digits than 77 cannot be written in 256 bits. */
-export const decimalsMax = 77;
+/** ERC-20 allows 255; no asset that people hold needs more than this. */
+export const decimalsMax = 36;
 const decimals = z.int().min(0).max(decimalsMax);
 
 export const assetAllowInput = z.strictObject({
@@ -39,6 +40,6 @@ export const allowedAsset = z
 
 export const assetListQuery = z.strictObject({ ...pageQuery, chain: chainInput.exactOptional() });
 
-export type AllowedAsset = z.output<typeof allowedAsset>;
+export type AllowedAsset = View<typeof allowedAsset>;
 export type AssetAllowInput = z.output<typeof assetAllowInput>;
 export type AssetListQuery = z.output<typeof assetListQuery>;

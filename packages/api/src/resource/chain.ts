@@ -16,6 +16,7 @@ import {
   time,
 } from './wire.ts';
 import { chainState } from './withdrawal.ts';
+import type { View } from './view.ts';
 
 export const intentKind = z.enum(['withdrawal', 'deposit-return', 'sweep', 'gas-grant', 'fee-payment', 'cancel']);
 export const dispatchStep = z.enum(['queued', 'signing', 'broadcast', 'done']);
@@ -96,7 +97,7 @@ export const chainView = z
 
 export const chainListQuery = z.strictObject(pageQuery);
 
-export type Dispatch = z.output<typeof dispatch>;
+export type Dispatch = View<typeof dispatch>;
 export type DispatchListQuery = z.output<typeof dispatchListQuery>;
-export type ChainView = z.output<typeof chainView>;
+export type ChainView = View<typeof chainView>;
 export type ChainListQuery = z.output<typeof chainListQuery>;

@@ -13,6 +13,7 @@ import {
   time,
   timeInput,
 } from './wire.ts';
+import type { View } from './view.ts';
 
 export const segregation = z
   .enum(['individual', 'omnibus'])
@@ -75,6 +76,7 @@ export const segregationVersion = z
     chain,
     version: z.int().min(1),
     segregation,
+    compartment: compartment.meta({ description: 'Where new addresses on this chain are issued' }),
     decidedBy: person,
     decidedAt: time,
   })
@@ -99,13 +101,13 @@ export const clientListQuery = z.strictObject({ ...pageQuery, reference: text(12
 export const segregationListQuery = z.strictObject({ ...pageQuery, chain: chainInput.exactOptional() });
 export const balanceListQuery = z.strictObject({ ...pageQuery, asset: assetInput.exactOptional() });
 
-export type Client = z.output<typeof client>;
+export type Client = View<typeof client>;
 export type ClientInput = z.output<typeof clientInput>;
 export type ClientListQuery = z.output<typeof clientListQuery>;
-export type Agreement = z.output<typeof agreement>;
+export type Agreement = View<typeof agreement>;
 export type AgreementInput = z.output<typeof agreementInput>;
-export type SegregationVersion = z.output<typeof segregationVersion>;
+export type SegregationVersion = View<typeof segregationVersion>;
 export type SegregationInput = z.output<typeof segregationInput>;
 export type SegregationListQuery = z.output<typeof segregationListQuery>;
-export type Balance = z.output<typeof balance>;
+export type Balance = View<typeof balance>;
 export type BalanceListQuery = z.output<typeof balanceListQuery>;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { pageQuery } from './page.ts';
 import { address, amount, asset, chain, chainInput, compartment, id, signedAmount, time } from './wire.ts';
+import type { View } from './view.ts';
 
 export const compartmentKind = z.enum(['house', 'group', 'omnibus', 'individual']);
 export const walletPurpose = z.enum(['deposit', 'unassigned', 'pool', 'gas', 'fees']).meta({
@@ -80,10 +81,10 @@ export const walletListQuery = z.strictObject({
   purpose: walletPurpose.exactOptional(),
 });
 
-export type Wallet = z.output<typeof wallet>;
+export type Wallet = View<typeof wallet>;
 export type ClientWalletInput = z.output<typeof clientWalletInput>;
 export type CompartmentWalletInput = z.output<typeof compartmentWalletInput>;
 export type WalletListQuery = z.output<typeof walletListQuery>;
-export type BookView = z.output<typeof book>;
-export type CompartmentView = z.output<typeof compartmentView>;
+export type BookView = View<typeof book>;
+export type CompartmentView = View<typeof compartmentView>;
 export type CompartmentListQuery = z.output<typeof compartmentListQuery>;

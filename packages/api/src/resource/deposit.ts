@@ -15,6 +15,7 @@ import {
   person,
   time,
 } from './wire.ts';
+import type { View } from './view.ts';
 
 export const depositState = z.enum(['detected', 'final', 'released', 'frozen', 'returned', 'removed']);
 export const disposition = z.enum(['client', 'unassigned', 'dust', 'unexplained', 'house-funding']);
@@ -76,7 +77,7 @@ export const depositListQuery = z.strictObject({
   asset: assetInput.exactOptional(),
 });
 
-export type Deposit = z.output<typeof deposit>;
+export type Deposit = View<typeof deposit>;
 export type AssignmentInput = z.output<typeof assignmentInput>;
 export type ReturnInput = z.output<typeof returnInput>;
 export type DepositListQuery = z.output<typeof depositListQuery>;

@@ -14,6 +14,7 @@ import {
   text,
   time,
 } from './wire.ts';
+import type { View } from './view.ts';
 
 export const accountKind = z.enum([
   'wallet',
@@ -98,7 +99,7 @@ export const transferListQuery = z
     message: 'An account number means something inside one book only: name compartment and asset too.',
   });
 
-export type Account = z.output<typeof account>;
+export type Account = View<typeof account>;
 export type AccountListQuery = z.output<typeof accountListQuery>;
-export type Transfer = z.output<typeof transfer>;
+export type Transfer = View<typeof transfer>;
 export type TransferListQuery = z.output<typeof transferListQuery>;

@@ -29,7 +29,7 @@ export const pageQuery = {
 export type PageInput = { readonly limit: number; readonly cursor?: string };
 
 /** One page of a list. `nextCursor` is null on the last one. */
-export type Page<View> = { items: View[]; nextCursor: string | null };
+export type Page<View> = { readonly items: readonly View[]; readonly nextCursor: string | null };
 
 export function page<View extends z.ZodType>(
   item: View,

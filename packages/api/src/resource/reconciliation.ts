@@ -17,12 +17,18 @@ import {
   text,
   time,
 } from './wire.ts';
+import type { View } from './view.ts';
 
 export const breakType = z
   .enum(['pending', 'fee', 'unknown-deposit', 'missing-movement', 'shortfall', 'excess', 'reorg'])
   .meta({ description: 'Types of break, in words of the reconciliation desk' });
 export const reconciliationState = z.enum(['queued', 'running', 'finished', 'failed']);
 export const breakState = z.enum(['open', 'resolved']);
+
+export const breakAction = z.enum(['book-loss', 'book-suspense', 'acknowledge']).meta({
+  description:
+    '`book-loss`: the books follow the chain and the house owes what is missing; `book-suspense`: what is too much belongs to nobody yet; `acknowledge`: nothing has to be booked',
+});
 
 export const reconciliationInput = z.strictObject({ chain: chainInput });
 
@@ -73,32 +79,36 @@ export const breakView = z
     walletId: id('wallet').nullable(),
     address: address.nullable(),
     asset: asset.nullable(),
-    books: signedAmount,
-    onChain: amount,
-    difference: signedAmount,
+    books: signedAmount.nullable(),
+    onChain: amount.nullable(),
+    difference: signedAmount
+      .nullable()
+      .meta({ description: 'onChain - books; null where a chain as a whole is meant' }),
     block: block.nullable().meta({ description: 'The pinned block it was found at' }),
-    reconciliationId: id('reconciliation').meta({ description: 'The run that found it' }),
-    lastReconciliationId: id('reconciliation').meta({ description: 'The newest run that still saw it' }),
+    reconciliationId: id('reconciliation').nullable().meta({ description: 'The run that found it' }),
+    lastReconciliationId: id('reconciliation').nullable().meta({ description: 'The newest run that still saw it' }),
     owner: person.nullable().meta({ description: 'Who works on it' }),
     openedAt: time,
     ageSeconds: z.int().min(0),
     deadline: time.nullable(),
+    proposal: z
+      .strictObject({ action: breakAction, note: z.string(), by: person })
+      .nullable()
+      .meta({ description: 'What the first of two people asked for' }),
     resolution: z
       .strictObject({
-        action: z.enum(['book-loss', 'acknowledge', 'disappeared']),
+        action: z.enum([...breakAction.options, 'vanished', 'reclassified']),
         note: z.string(),
-        by: person,
+        by: z.array(person),
         at: time,
       })
-      .nullable(),
+      .nullable()
+      .meta({ description: '`vanished`, `reclassified`: a later reconciliation ended it' }),
   })
   .meta({ id: 'Break', description: 'A difference found by reconciliation' });
 
 export const resolutionInput = z.strictObject({
-  action: z.enum(['book-loss', 'acknowledge']).meta({
-    description:
-      '`book-loss` books the hole as a debt of the house; `acknowledge` closes a break that needs no booking',
-  }),
+  action: breakAction,
   note: text(2_000, 'many-lines'),
 });
 
@@ -129,12 +139,12 @@ export const breakListQuery = z.strictObject({
   compartment: compartmentParameter.exactOptional(),
 });
 
-export type Reconciliation = z.output<typeof reconciliation>;
+export type Reconciliation = View<typeof reconciliation>;
 export type ReconciliationInput = z.output<typeof reconciliationInput>;
 export type ReconciliationListQuery = z.output<typeof reconciliationListQuery>;
-export type ReconciliationLineView = z.output<typeof reconciliationLine>;
+export type ReconciliationLineView = View<typeof reconciliationLine>;
 export type ReconciliationLineListQuery = z.output<typeof reconciliationLineListQuery>;
-export type Break = z.output<typeof breakView>;
+export type Break = View<typeof breakView>;
 export type BreakListQuery = z.output<typeof breakListQuery>;
 export type ResolutionInput = z.output<typeof resolutionInput>;
 export type OwnerInput = z.output<typeof ownerInput>;

@@ -19,6 +19,7 @@ import {
   positiveAmountInput,
 } from './wire.ts';
 import { chainState } from './withdrawal.ts';
+import type { View } from './view.ts';
 
 /** Most wallets one request sweeps; ask again for the rest. */
 export const sweepWalletsMax = 200;
@@ -110,12 +111,12 @@ export const feePaymentListQuery = z.strictObject({
   state: movementState.exactOptional(),
 });
 
-export type Sweep = z.output<typeof sweep>;
-export type SweepBatch = z.output<typeof sweepBatch>;
+export type Sweep = View<typeof sweep>;
+export type SweepBatch = View<typeof sweepBatch>;
 export type SweepInput = z.output<typeof sweepInput>;
 export type SweepListQuery = z.output<typeof sweepListQuery>;
-export type Fee = z.output<typeof fee>;
+export type Fee = View<typeof fee>;
 export type FeeInput = z.output<typeof feeInput>;
-export type FeePayment = z.output<typeof feePayment>;
+export type FeePayment = View<typeof feePayment>;
 export type FeePaymentInput = z.output<typeof feePaymentInput>;
 export type FeePaymentListQuery = z.output<typeof feePaymentListQuery>;

@@ -18,6 +18,7 @@ import {
   text,
   time,
 } from './wire.ts';
+import type { View } from './view.ts';
 
 export const withdrawalState = z.enum([
   'requested',
@@ -95,8 +96,8 @@ export const withdrawalListQuery = z.strictObject({
   asset: assetInput.exactOptional(),
 });
 
-export type Withdrawal = z.output<typeof withdrawal>;
+export type Withdrawal = View<typeof withdrawal>;
 export type WithdrawalInput = z.output<typeof withdrawalInput>;
 export type RejectionInput = z.output<typeof rejectionInput>;
-export type Approval = z.output<typeof approval>;
+export type Approval = View<typeof approval>;
 export type WithdrawalListQuery = z.output<typeof withdrawalListQuery>;

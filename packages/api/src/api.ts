@@ -1,0 +1,277 @@
+import { randomUUID } from 'node:crypto';
+import type { Socket } from 'node:net';
+import { CustodyError, invariant } from '@bulkhead/domain';
+import Fastify, { LogController } from 'fastify';
+import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { serializerCompiler } from 'fastify-type-provider-zod';
+import { readCatalogue } from './catalogue.ts';
+import type { CatalogueRow } from './catalogue.ts';
+import { guardEveryRequest, guardLoad } from './guard.ts';
+import { fingerprint, parseIdempotencyKey } from './idempotency.ts';
+import type { Actor, Operations } from './operations.ts';
+import { registerOpenapi, routeSchema } from './openapi.ts';
+import { allowedRoles } from './permission.ts';
+import { problemDocument, problemMediaType } from './problem.ts';
+import type { Fact } from './problem.ts';
+import type { Answer, Route } from './route/route.ts';
+import { routes } from './route/table.ts';
+import { faultFrom, statusOf } from './status.ts';
+import { registerDocs, registerSystem } from './system.ts';
+import type { Readiness } from './system.ts';
+import { tokenBook } from './token.ts';
+import type { Token } from './token.ts';
+
+/** Bounds on what one caller can make the server do. */
+export type ApiLimits = {
+  readonly bodyBytesMax: number;
+  /** A path parameter; the longest that means anything is an id. */
+  readonly parameterCharsMax: number;
+  /** A request must have arrived whole within this time. */
+  readonly receiveTimeMsMax: number;
+  /** An operation must have answered within this time; the work of a write may go on, and its key finds the answer. */
+  readonly answerTimeMsMax: number;
+  /** An idle connection is kept this long. */
+  readonly idleTimeMsMax: number;
+  readonly inFlightMax: number;
+};
+
+export const apiLimits: ApiLimits = {
+  bodyBytesMax: 256 * 1024,
+  parameterCharsMax: 120,
+  receiveTimeMsMax: 15_000,
+  answerTimeMsMax: 30_000,
+  idleTimeMsMax: 10_000,
+  inFlightMax: 2_000,
+};
+
+export type ApiOptions = {
+  readonly operations: Operations;
+  readonly tokens: readonly Token[];
+  /** A pino logger. One line for each answer: never headers, bodies or queries. */
+  readonly logger?: FastifyBaseLogger;
+  readonly limits?: Partial<ApiLimits>;
+  /** Names, without port, under which the server may be called beside loopback. */
+  readonly hosts?: readonly string[];
+  readonly readiness: () => Promise<Readiness>;
+  /** Text in the format of Prometheus. */
+  readonly metrics: () => Promise<string>;
+};
+
+/** Version of the documented interface. */
+const version = '0.1.0';
+const actors = new WeakMap<FastifyRequest, Actor>();
+
+/**
+ * Makes the HTTP server over the operations; `await app.listen({ host: '127.0.0.1', port })` starts it and `app.close()` ends
+ * it after the requests under way are answered.
+ *
+ * @throws CustodyError `config/invalid` for tokens that cannot be used
+ */
+export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
+  const limits = { ...apiLimits, ...options.limits };
+  const catalogue = readCatalogue();
+  const actorOf = tokenBook(options.tokens);
+  const app = bareServer(limits, catalogue, options.logger);
+  guardEveryRequest(app, options.hosts ?? []);
+  guardLoad(app, '/v1/', limits.inFlightMax);
+  answerProblems(app, catalogue);
+  readJsonOnly(app);
+  logAnswers(app);
+  await registerOpenapi(app, version);
+  await registerDocs(app);
+  app.after(() => {
+    registerSystem(app, { readiness: options.readiness, metrics: options.metrics, catalogue });
+    for (const route of routes) registerRoute(app, route, { operations: options.operations, actorOf, catalogue });
+  });
+  await app.ready();
+  return app;
+}
+
+function bareServer(
+  limits: ApiLimits,
+  catalogue: ReadonlyMap<string, CatalogueRow>,
+  logger: FastifyBaseLogger | undefined,
+): FastifyInstance {
+  const app: FastifyInstance = Fastify({
+    ...(logger === undefined ? { logger: false } : { loggerInstance: logger }),
+    logController: new LogController({ disableRequestLogging: true }),
+    genReqId: () => randomUUID(),
+    requestIdHeader: false,
+    trustProxy: false,
+    exposeHeadRoutes: false,
+    bodyLimit: limits.bodyBytesMax,
+    requestTimeout: limits.receiveTimeMsMax,
+    handlerTimeout: limits.answerTimeMsMax,
+    keepAliveTimeout: limits.idleTimeMsMax,
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: limits.parameterCharsMax, caseSensitive: true, ignoreTrailingSlash: false },
+    frameworkErrors: (error, request, reply) => {
+      sendProblem(reply, factOf(faultFrom(error)), { requestId: request.id, catalogue });
+    },
+    clientErrorHandler: refuseUnreadable,
+  });
+  // Routes parse what they take themselves and report every objection at once; the schemas here only document them.
+  app.setValidatorCompiler(() => (value: unknown) => ({ value }));
+  app.setSerializerCompiler(serializerCompiler);
+  return app;
+}
+
+/** Bytes that are not HTTP, headers without end, a request that does not arrive: answered below the framework. */
+function refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) return;
+  const status =
+    error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+      ? '408 Request Timeout'
+      : error.code === 'HPE_HEADER_OVERFLOW'
+        ? '431 Request Header Fields Too Large'
+        : '400 Bad Request';
+  const body = JSON.stringify({
+    type: '/problems/request/malformed',
+    title: 'The request is not HTTP that can be read.',
+    status: Number(status.slice(0, 3)),
+    detail: 'The connection was closed: the request did not arrive whole, or its headers are too long or malformed.',
+    code: 'request/malformed',
+    instance: `urn:uuid:${randomUUID()}`,
+  });
+  socket.end(
+    `HTTP/1.1 ${status}\r\nContent-Type: ${problemMediaType}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}
+
+function factOf(fault: CustodyError): Fact {
+  return { code: fault.code, message: fault.message, details: fault.details };
+}
+
+function sendProblem(
+  reply: FastifyReply,
+  fact: Fact,
+  context: { readonly requestId: string; readonly catalogue: ReadonlyMap<string, CatalogueRow> },
+): FastifyReply {
+  const status = statusOf[fact.code];
+  if (status === 401) reply.header('www-authenticate', 'Bearer realm="bulkhead"');
+  if (status === 429 || status === 503) reply.header('retry-after', '1');
+  const document = problemDocument(fact, context.requestId, context.catalogue.get(fact.code));
+  return reply.code(status).type(problemMediaType).send(JSON.stringify(document));
+}
+
+function answerProblems(app: FastifyInstance, catalogue: ReadonlyMap<string, CatalogueRow>): void {
+  app.setErrorHandler((error, request, reply) => {
+    const fault = faultFrom(error);
+    if (statusOf[fault.code] >= 500) request.log.error({ err: fault, requestId: request.id }, 'request failed');
+    return sendProblem(reply, factOf(fault), { requestId: request.id, catalogue });
+  });
+  app.setNotFoundHandler((request, reply) => {
+    const message = `There is no ${request.method} at this path. /openapi.json has all there is.`;
+    return sendProblem(reply, { code: 'request/unknown-route', message }, { requestId: request.id, catalogue });
+  });
+}
+
+/** JSON in well-formed UTF-8 and nothing else. An empty body is an absent one. */
+function readJsonOnly(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser(
+    'application/json',
+    { parseAs: 'buffer' },
+    async (_request: FastifyRequest, body: Buffer): Promise<unknown> => {
+      if (body.length === 0) return undefined;
+      try {
+        const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
+        return value;
+      } catch (error) {
+        const reason = error instanceof SyntaxError ? 'The body is not JSON.' : 'The body is not well-formed UTF-8.';
+        throw new CustodyError('request/malformed', `${reason} Send one JSON object.`, { cause: error });
+      }
+    },
+  );
+}
+
+function logAnswers(app: FastifyInstance): void {
+  app.addHook('onResponse', async (request, reply) => {
+    const actor = actors.get(request);
+    request.log.info(
+      {
+        requestId: request.id,
+        method: request.method,
+        route: request.routeOptions.url ?? 'none',
+        status: reply.statusCode,
+        durationMs: Math.round(reply.elapsedTime),
+        ...(actor === undefined ? {} : { actor: actor.name, role: actor.role }),
+      },
+      'answered',
+    );
+  });
+}
+
+type RouteParts = {
+  readonly operations: Operations;
+  readonly actorOf: (authorization: string | undefined) => Actor | undefined;
+  readonly catalogue: ReadonlyMap<string, CatalogueRow>;
+};
+
+function registerRoute(app: FastifyInstance, route: Route, parts: RouteParts): void {
+  app.route({
+    method: route.method,
+    url: route.url,
+    schema: routeSchema(route),
+    // Before the body is read: a stranger does not make us read one.
+    onRequest: async (request) => {
+      actors.set(request, authorise(route, parts.actorOf(request.headers.authorization)));
+    },
+    handler: async (request, reply) => {
+      const actor = actors.get(request);
+      invariant(actor !== undefined, 'A request without a known caller reached its operation.');
+      const { params, query } = request;
+      const body = request.body ?? {};
+      const idempotency = (): { key: string; fingerprint: string } => ({
+        key: parseIdempotencyKey(request.headers['idempotency-key']),
+        fingerprint: fingerprint({ method: route.method, route: route.url, params, body }),
+      });
+      const answer = await route.answer(parts.operations, { actor, params, query, body, idempotency });
+      return sendAnswer(reply, route, { answer, requestId: request.id, catalogue: parts.catalogue });
+    },
+  });
+}
+
+function authorise(route: Route, actor: Actor | undefined): Actor {
+  if (actor === undefined) {
+    throw new CustodyError(
+      'request/unauthenticated',
+      'Send Authorization: Bearer with a token that the configuration knows.',
+    );
+  }
+  const needed = allowedRoles[route.operation];
+  if (!needed.includes(actor.role)) {
+    throw new CustodyError(
+      'request/forbidden',
+      `${actor.name} is ${actor.role}; ${route.operation} needs one of: ${needed.join(', ')}.`,
+      { details: { operation: route.operation, role: actor.role, needed: needed.join(', ') } },
+    );
+  }
+  return actor;
+}
+
+function sendAnswer(
+  reply: FastifyReply,
+  route: Route,
+  sent: { readonly answer: Answer; readonly requestId: string; readonly catalogue: ReadonlyMap<string, CatalogueRow> },
+): FastifyReply {
+  const { answer } = sent;
+  if ((answer.status === 'done' || answer.status === 'refused') && answer.hit) reply.header('idempotency-hit', 'true');
+  switch (answer.status) {
+    case 'done':
+      return reply.code(route.success).type('application/json; charset=utf-8').send(answer.view);
+    case 'refused':
+      return sendProblem(reply, answer.refused, sent);
+    case 'malformed': {
+      const [first] = answer.errors;
+      const message = `The request cannot be read: ${first === undefined ? 'it has another form' : `${first.in} ${first.pointer}: ${first.detail}`}`;
+      return sendProblem(reply, { code: 'request/malformed', message, errors: answer.errors }, sent);
+    }
+    case 'key-reused': {
+      const message =
+        'This Idempotency-Key belongs to an earlier request of yours with another content. Choose a new key for a new wish.';
+      return sendProblem(reply, { code: 'request/idempotency-key-reused', message }, sent);
+    }
+  }
+}

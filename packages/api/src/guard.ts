@@ -1,0 +1,61 @@
+import { isIP } from 'node:net';
+import { CustodyError } from '@bulkhead/domain';
+import type { FastifyInstance } from 'fastify';
+
+/** What a browser that reaches this server by accident or by malice must not do with an answer. */
+const headers: Readonly<Record<string, string>> = {
+  'cache-control': 'no-store',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+};
+
+/** Whether a Host header names this machine from inside: `localhost`, 127.0.0.0/8 or ::1, with any port. */
+export function isLoopbackHost(host: string): boolean {
+  const name = hostName(host);
+  return name === 'localhost' || name === '::1' || (isIP(name) === 4 && name.startsWith('127.'));
+}
+
+function hostName(host: string): string {
+  const match = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9.-]+))(?::[0-9]{1,5})?$/u.exec(host.toLowerCase());
+  return match?.[1] ?? match?.[2] ?? '';
+}
+
+/**
+ * Guards every request before anything is read of it: names it, sets the headers of the answer, and refuses Host headers that
+ * are neither loopback nor configured. The last one stops DNS rebinding, by which a page in a browser on this machine would
+ * reach the server under the name of its own site.
+ */
+export function guardEveryRequest(app: FastifyInstance, hosts: readonly string[]): void {
+  const known = new Set(hosts.map((host) => host.toLowerCase()));
+  app.addHook('onRequest', async (request, reply) => {
+    reply.headers({ ...headers, 'request-id': request.id });
+    const host = request.headers.host ?? '';
+    if (isLoopbackHost(host) || known.has(hostName(host))) return;
+    throw new CustodyError(
+      'request/unknown-host',
+      'The Host header names neither this machine nor a configured host. Call it by its own name, or add the name to the configuration.',
+    );
+  });
+}
+
+/** Refuses what comes on top of `inFlightMax` requests under `prefix` that are not answered yet. */
+export function guardLoad(app: FastifyInstance, prefix: string, inFlightMax: number): void {
+  const inFlight = new Set<string>();
+  app.addHook('onRequest', async (request) => {
+    if (!request.url.startsWith(prefix)) return;
+    if (inFlight.size >= inFlightMax) {
+      throw new CustodyError(
+        'request/too-many',
+        `${inFlightMax} requests are being answered already. Ask again in a second.`,
+      );
+    }
+    inFlight.add(request.id);
+  });
+  app.addHook('onResponse', async (request) => {
+    inFlight.delete(request.id);
+  });
+}

@@ -1,0 +1,96 @@
+import { page } from '../resource/page.ts';
+import {
+  fee,
+  feeInput,
+  feePayment,
+  feePaymentInput,
+  feePaymentListQuery,
+  sweep,
+  sweepBatch,
+  sweepInput,
+  sweepListQuery,
+} from '../resource/sweep.ts';
+import { feePaymentPath, nothing, sweepPath } from './path.ts';
+import { read, write } from './route.ts';
+import type { Route } from './route.ts';
+
+const tag = 'Sweeps and fees';
+
+export const sweeps: readonly Route[] = [
+  read({
+    operation: 'listSweeps',
+    url: '/v1/sweeps',
+    tag,
+    summary: 'Lists the sweeps',
+    params: nothing,
+    query: sweepListQuery,
+    view: page(sweep),
+    run: (operations) => operations.listSweeps,
+  }),
+  read({
+    operation: 'getSweep',
+    url: '/v1/sweeps/:sweepId',
+    tag,
+    summary: 'Shows a sweep',
+    params: sweepPath,
+    query: nothing,
+    view: sweep,
+    run: (operations) => operations.getSweep,
+  }),
+  write({
+    operation: 'requestSweep',
+    url: '/v1/sweeps',
+    tag,
+    summary: 'Sweeps deposit addresses to the pool wallet of their compartment',
+    success: 201,
+    params: nothing,
+    query: nothing,
+    body: sweepInput,
+    view: sweepBatch,
+    run: (operations) => operations.requestSweep,
+  }),
+  write({
+    operation: 'chargeFee',
+    url: '/v1/fees',
+    tag,
+    summary: 'Charges a fee: available becomes fee-payable',
+    success: 201,
+    params: nothing,
+    query: nothing,
+    body: feeInput,
+    view: fee,
+    run: (operations) => operations.chargeFee,
+  }),
+  read({
+    operation: 'listFeePayments',
+    url: '/v1/fee-payments',
+    tag,
+    summary: 'Lists the fee payments',
+    params: nothing,
+    query: feePaymentListQuery,
+    view: page(feePayment),
+    run: (operations) => operations.listFeePayments,
+  }),
+  read({
+    operation: 'getFeePayment',
+    url: '/v1/fee-payments/:feePaymentId',
+    tag,
+    summary: 'Shows a fee payment',
+    params: feePaymentPath,
+    query: nothing,
+    view: feePayment,
+    run: (operations) => operations.getFeePayment,
+  }),
+  write({
+    operation: 'payFees',
+    url: '/v1/fee-payments',
+    tag,
+    summary: 'Pays the fees a client owes in an asset to the house, on chain',
+    success: 201,
+    params: nothing,
+    query: nothing,
+    body: feePaymentInput,
+    view: feePayment,
+    run: (operations) => operations.payFees,
+  }),
+];

@@ -1,0 +1,17 @@
+import { clients } from './clients.ts';
+import { compartments } from './compartments.ts';
+import { movements } from './movements.ts';
+import { reconciliations } from './reconciliations.ts';
+import { ledger } from './ledger.ts';
+import type { Route } from './route.ts';
+import { sweeps } from './sweeps.ts';
+
+/** Every route under `/v1`, in the order of the documentation. */
+export const routes: readonly Route[] = [
+  ...clients,
+  ...compartments,
+  ...movements,
+  ...sweeps,
+  ...reconciliations,
+  ...ledger,
+];
