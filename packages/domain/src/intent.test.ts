@@ -140,5 +140,6 @@ test('a property that came along on the object is no part of the intent', () => 
 
 test('more bytes than an intent has are refused before they are read', () => {
   assert.throws(() => parseIntent(new Uint8Array(intentBytesMax + 1)), { code: 'intent/malformed' });
+  assert.throws(() => parseIntent(new Uint8Array(2 ** 22)), { code: 'intent/malformed' });
   assert.throws(() => parseIntent(new Uint8Array(0)), { code: 'intent/malformed' });
 });

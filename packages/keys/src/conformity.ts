@@ -1,9 +1,11 @@
 import {
   type Address,
   chainOf,
+  type Compartment,
   contractOf,
   CustodyError,
   type FaultDetails,
+  houseFees,
   type Intent,
   type KeyPath,
 } from '@bulkhead/domain';
@@ -16,7 +18,15 @@ export type Proposal = {
   readonly path: KeyPath;
   readonly own: Address;
   readonly transaction: UnsignedTransaction;
+  /** Whether an address is one of the first {@link recipientIndexCount} of a compartment, by derivation and not by hearsay. */
+  readonly holds: (compartment: Compartment, address: Address) => boolean;
 };
+
+/**
+ * How many addresses of a compartment are tried for the pool or fee wallet that must receive. These wallets are issued with
+ * the compartment's first address or soon after.
+ */
+export const recipientIndexCount: number = 256;
 
 /** `transfer(address,uint256)` of ERC-20. */
 const transferSelector = 'a9059cbb';
@@ -37,11 +47,17 @@ export function assertConforms(proposal: Proposal): void {
     case 'cancel':
       assertCancel(proposal);
       return;
+    case 'sweep':
+      assertHeldBy(intent.compartment, proposal);
+      assertTransfer(intent, transaction);
+      return;
+    case 'fee-payment':
+      assertHeldBy(houseFees, proposal);
+      assertTransfer(intent, transaction);
+      return;
     case 'withdrawal':
     case 'deposit-return':
-    case 'sweep':
     case 'gas-grant':
-    case 'fee-payment':
       assertTransfer(intent, transaction);
       return;
   }
@@ -76,6 +92,17 @@ function assertTransfer(intent: Intent, transaction: UnsignedTransaction): void 
   same('selector of the call', transferSelector, data.slice(0, 8));
   same('recipient in the call data', intent.to.slice(2).padStart(64, '0'), data.slice(8, 72));
   same('amount in the call data', intent.amount.toString(16).padStart(64, '0'), data.slice(72));
+}
+
+/** Nobody approves these kinds one by one, so the recipient must be ours by derivation. */
+function assertHeldBy(compartment: Compartment, { intent, holds }: Proposal): void {
+  if (!holds(compartment, intent.to)) {
+    throw difference(
+      'recipient of the intent',
+      `one of the first ${recipientIndexCount} addresses of compartment ${compartment}`,
+      intent.to,
+    );
+  }
 }
 
 /** That a cancellation moves nothing is checked with the intent itself; here, that it moves it from and to the same address. */

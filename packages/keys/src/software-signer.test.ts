@@ -9,6 +9,7 @@ import {
   type Clock,
   CustodyError,
   type Intent,
+  houseFees,
   type KeyPath,
   nativeAsset,
   parseAddress,
@@ -74,6 +75,8 @@ const pool = parseCompartment(10_000);
 const house = parseCompartment(1);
 const key: KeyPath = { compartment: client, index: 3 };
 const own = deriveAddress(await signer.accountXpub(client), key.index);
+const poolWallet = deriveAddress(await signer.accountXpub(pool), 255);
+const feeWallet = deriveAddress(await signer.accountXpub(houseFees), 0);
 const destination = parseAddress('0x70997970c51812dc3a010c7d01b50e0d17dc79c8');
 const other = parseAddress('0x3c44cdddb6a900fa2b585dd299e03d12fa4293bc');
 const contract = parseAddress('0x5fbdb2315678afecb367f032d93f642f64180aa3');
@@ -122,13 +125,17 @@ test('every kind of intent is signed, deterministically, with s in the lower hal
     [withdrawal, native, key],
     [tokenWithdrawal, token, key],
     [{ ...tokenWithdrawal, kind: 'deposit-return' }, token, key],
-    [{ ...effect, kind: 'sweep', compartment: pool }, native, { compartment: pool, index: 0 }],
+    [
+      { ...effect, kind: 'sweep', compartment: pool, to: poolWallet },
+      { ...native, to: poolWallet },
+      { compartment: pool, index: 9 },
+    ],
     [
       { ...effect, kind: 'gas-grant', compartment: house, beneficiary: client },
       native,
       { compartment: house, index: 0 },
     ],
-    [{ ...effect, kind: 'fee-payment', client: 'cl_1' }, native, key],
+    [{ ...effect, kind: 'fee-payment', client: 'cl_1', to: feeWallet }, { ...native, to: feeWallet }, key],
     [cancel, nothing, key],
   ];
   for (const [intent, fields, keyPath] of cases) {
@@ -199,6 +206,30 @@ test('a cancellation that does more than take the nonce is refused', async () =>
     { intent: elsewhere, path: key, unsigned: transactionBytes({ ...nothing, to: other }) },
     /recipient of the intent/u,
   );
+});
+
+test('a sweep pays its own compartment and a fee payment the house, or nobody', async () => {
+  const beyond = deriveAddress(await signer.accountXpub(pool), 256);
+  const sweep: Intent = { ...effect, kind: 'sweep', compartment: pool };
+  const poolKey: KeyPath = { compartment: pool, index: 9 };
+  for (const to of [destination, own, feeWallet, beyond]) {
+    const unsigned = transactionBytes({ ...native, to });
+    await refused(
+      { intent: { ...sweep, to }, path: poolKey, unsigned },
+      /recipient of the intent: wanted one of the first 256/u,
+    );
+  }
+  const payment: Intent = { ...effect, kind: 'fee-payment', client: 'cl_1' };
+  for (const to of [destination, own, poolWallet]) {
+    const unsigned = transactionBytes({ ...native, to });
+    await refused(
+      { intent: { ...payment, to }, path: key, unsigned },
+      /recipient of the intent: wanted.*compartment 2/u,
+    );
+  }
+  const elsewhere = transactionBytes({ ...native, to: destination });
+  await refused({ intent: { ...sweep, to: poolWallet }, path: poolKey, unsigned: elsewhere }, /\. recipient: /u);
+  await refused({ intent: { ...payment, to: feeWallet }, path: key, unsigned: elsewhere }, /\. recipient: /u);
 });
 
 test('a key of another compartment never signs, whatever the kind', async () => {

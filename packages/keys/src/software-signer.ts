@@ -1,5 +1,6 @@
 import {
   type AccountXpub,
+  type Address,
   type ChainId,
   chainOf,
   type Clock,
@@ -18,8 +19,8 @@ import {
 import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { keccak_256 } from '@noble/hashes/sha3.js';
 import type { HDKey } from '@scure/bip32';
-import { assertConforms } from './conformity.ts';
-import { accountNode, addressNode, addressOf, addressOfPublicKey, coinNode } from './derivation.ts';
+import { assertConforms, recipientIndexCount } from './conformity.ts';
+import { accountNode, addressNode, addressOf, addressOfPublicKey, coinNode, hasAddress } from './derivation.ts';
 import { openKeyFile } from './key-file.ts';
 import { seedOfEntropy } from './mnemonic.ts';
 import { parseUnsignedTransaction } from './transaction.ts';
@@ -53,6 +54,8 @@ export async function openSoftwareSigner(options: SoftwareSignerOptions): Promis
   seed.fill(0);
   const chains: ReadonlySet<string> = new Set(options.developmentChains);
   const { clock } = options;
+  const holds = (compartment: Compartment, address: Address): boolean =>
+    hasAddress(xpubOf(coin, compartment), address, recipientIndexCount);
   let closed = false;
 
   // The node lives in this closure and in no property: printing or serializing the signer shows no key.
@@ -61,10 +64,7 @@ export async function openSoftwareSigner(options: SoftwareSignerOptions): Promis
     fingerprint,
     async accountXpub(compartment: Compartment): Promise<AccountXpub> {
       invariant(!closed, 'The signer was asked for an xpub after it was closed.');
-      const account = accountNode(coin, parseCompartment(compartment));
-      const xpub = account.publicExtendedKey;
-      account.wipePrivateData();
-      return { compartment, xpub };
+      return xpubOf(coin, parseCompartment(compartment));
     },
     async sign(request: SignRequest): Promise<Signature> {
       invariant(!closed, 'The signer was asked to sign after it was closed.');
@@ -77,7 +77,7 @@ export async function openSoftwareSigner(options: SoftwareSignerOptions): Promis
       assertNotExpired(intent, clock);
       const node = keyNode(coin, request.path);
       try {
-        assertConforms({ intent, path: request.path, own: addressOf(node), transaction });
+        assertConforms({ intent, path: request.path, own: addressOf(node), transaction, holds });
         return signDigest(node, keccak_256(unsigned));
       } finally {
         node.wipePrivateData();
@@ -88,6 +88,13 @@ export async function openSoftwareSigner(options: SoftwareSignerOptions): Promis
       coin.wipePrivateData();
     },
   };
+}
+
+function xpubOf(coin: HDKey, compartment: Compartment): AccountXpub {
+  const account = accountNode(coin, compartment);
+  const xpub = account.publicExtendedKey;
+  account.wipePrivateData();
+  return { compartment, xpub };
 }
 
 function keyNode(coin: HDKey, path: KeyPath): HDKey {
