@@ -1,4 +1,4 @@
-import type { RefusalCode, Refused } from '@bulkhead/domain';
+import type { Refused } from '@bulkhead/domain';
 import { type Transaction, text } from '@bulkhead/postgres';
 import type { Actor, Custody } from './custody.ts';
 
@@ -85,6 +85,6 @@ function readAnswer<View>(json: string): Done<View> | Refused {
 }
 
 /** Turns a missing row into the refusal that every resource shares. */
-export function notFound(what: string, id: string): Refused & { readonly code: RefusalCode } {
+export function notFound(what: string, id: string): Refused {
   return { status: 'refused', code: 'resource/not-found', message: `There is no ${what} ${id.slice(0, 80)}.`, details: {} };
 }

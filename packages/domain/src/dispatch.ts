@@ -92,7 +92,10 @@ export function decideDispatch(state: DispatchState, event: DispatchEvent): Resu
     case 'cancel-asked':
       if (state.step === 'queued') return finish([], 'abandoned');
       return state.cancelAsked ? to(state) : to({ ...state, cancelAsked: true }, { type: 'prepare-cancel' });
-    default:
+    case 'signed':
+    case 'sighted':
+    case 'removed':
+    case 'nonce-final':
       return state.step === 'queued' ? to(state) : observed(state, event);
   }
 }

@@ -79,6 +79,8 @@ export type WithdrawalEffect =
   | { readonly type: 'cancel-dispatch' }
   | { readonly type: 'finished' };
 
+type Withdrawal = { readonly terms: WithdrawalTerms; readonly state: WithdrawalState };
+
 export type WithdrawalResult = Decided<WithdrawalState, WithdrawalEffect> | Refused;
 
 const beforeSigning: ReadonlySet<WithdrawalStep> = new Set([
@@ -116,14 +118,19 @@ export function openWithdrawal(terms: WithdrawalTerms, wallet: string): Decided<
 }
 
 /** One step of a withdrawal. Refusals are for people's commands; events of machines that come late change nothing. */
-export function decideWithdrawal(terms: WithdrawalTerms, state: WithdrawalState, event: WithdrawalEvent, now: Date): WithdrawalResult {
+export function decideWithdrawal(
+  withdrawal: Withdrawal,
+  event: WithdrawalEvent,
+  now: Date,
+): WithdrawalResult {
+  const { terms, state } = withdrawal;
   switch (event.type) {
     case 'screened':
       return screened(state, event);
     case 'released':
     case 'approved':
     case 'rejected':
-      return personDecides(terms, state, event, now);
+      return personDecides(withdrawal, event, now);
     case 'cancel-asked':
       return cancelAsked(terms, state, event.by);
     case 'expiry-due':
@@ -131,7 +138,7 @@ export function decideWithdrawal(terms: WithdrawalTerms, state: WithdrawalState,
         ? close(terms, { ...state, step: 'expired', reason: 'Nobody finished it in time.' })
         : stay(state);
     case 'liquidity-found':
-      return liquidityFound(terms, state, event.wallet, now);
+      return liquidityFound(withdrawal, event.wallet, now);
     case 'liquidity-missing':
       return waitsForLiquidity(state)
         ? decided({ ...state, step: 'awaiting-liquidity', reason: event.reason })
@@ -170,7 +177,7 @@ function screened(state: WithdrawalState, event: Extract<WithdrawalEvent, { type
 
 type PersonEvent = Extract<WithdrawalEvent, { type: 'released' | 'approved' | 'rejected' }>;
 
-function personDecides(terms: WithdrawalTerms, state: WithdrawalState, event: PersonEvent, now: Date): WithdrawalResult {
+function personDecides({ terms, state }: Withdrawal, event: PersonEvent, now: Date): WithdrawalResult {
   if (event.type === 'rejected') {
     if (!beforeSigning.has(state.step)) return wrongState(terms, state, 'not signed yet');
     return close(terms, { ...state, step: 'rejected', reason: event.reason });
@@ -202,7 +209,7 @@ function cancelAsked(terms: WithdrawalTerms, state: WithdrawalState, by: string)
   return decided({ ...state, cancelAskedBy: by }, { type: 'cancel-dispatch' });
 }
 
-function liquidityFound(terms: WithdrawalTerms, state: WithdrawalState, wallet: string, now: Date): WithdrawalResult {
+function liquidityFound({ terms, state }: Withdrawal, wallet: string, now: Date): WithdrawalResult {
   if (!waitsForLiquidity(state)) return stay(state);
   if (now >= terms.expiresAt) return stay(state);
   const { reason: _waited, ...rest } = state;

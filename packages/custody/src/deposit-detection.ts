@@ -1,0 +1,84 @@
+import { type ChainId, type DepositState, type Hash, invariant, type Refused } from '@bulkhead/domain';
+import { bigint, text, textOrNull, type Transaction } from '@bulkhead/postgres';
+import { machine } from './custody.ts';
+import { depositColumns, depositOf, type DepositStepped, stepDeposit } from './deposit-row.ts';
+import { newId } from './id.ts';
+import { record } from './journal.ts';
+import { movementOrder } from './movement.ts';
+import { writeState } from './state.ts';
+
+export type DetectionOrder = { readonly chain: ChainId; readonly block: Hash; readonly now: Date };
+
+/**
+ * Opens a deposit for everything in a block that reached one of our addresses, unless a transaction of ours brought it where it
+ * was meant to go. Zero moves nothing and opens none: anybody can write such an event about any address. Runs when a block is
+ * stored and once more when it is final; what is there already is not opened twice.
+ */
+export async function detectDeposits(tx: Transaction, { chain, block, now }: DetectionOrder): Promise<void> {
+  await restoreDeposits(tx, { chain, block, now });
+  const rows = await tx.query(
+    `select m.id, m.asset, m.amount, w.id as wallet, w.compartment, w.client
+     from custody.movement m
+     join custody.wallet w on w.chain = m.chain and w.address = m.to_address
+     join custody.asset a on a.id = m.asset
+     where m.chain = $1 and m.block_hash = $2 and m.removed_at is null and m.amount > 0
+       and m.from_address is distinct from m.to_address
+       and not exists (select from custody.deposit d where d.movement = m.id)
+       and not exists (select from custody.attempt t join custody.dispatch p on p.id = t.dispatch
+         where t.hash = m.transaction_hash and p.to_wallet = w.id and p.asset = m.asset)
+     order by ${movementOrder}`,
+    [chain, block],
+  );
+  const state: DepositState = { step: 'detected' };
+  for (const row of rows) {
+    const id = newId('dep', now);
+    const amount = bigint(row, 'amount');
+    await tx.query(
+      `insert into custody.deposit (id, movement, chain, compartment, wallet, asset, amount, step, client, state, created_at, updated_at)
+       values ($1, $2, $3, $4, $5, $6, $7, 'detected', $8, $9, $10, $10)`,
+      [
+        id,
+        text(row, 'id'),
+        chain,
+        bigint(row, 'compartment'),
+        text(row, 'wallet'),
+        text(row, 'asset'),
+        amount,
+        textOrNull(row, 'client'),
+        writeState(state),
+        now,
+      ],
+    );
+    await record(tx, now, { actor: machine, subject: id, event: 'deposit-detected', data: { movement: text(row, 'id'), amount } });
+  }
+}
+
+/** A block that came back brings its deposits back. */
+async function restoreDeposits(tx: Transaction, { chain, block, now }: DetectionOrder): Promise<void> {
+  const rows = await tx.query(
+    `select ${depositColumns} from custody.deposit d join custody.movement m on m.id = d.movement
+     where m.chain = $1 and m.block_hash = $2 and m.removed_at is null and d.step = 'removed' order by d.id for update of d`,
+    [chain, block],
+  );
+  for (const row of rows) stepped(await stepDeposit(tx, { deposit: depositOf(row), event: { type: 'restored' }, actor: machine, now }));
+}
+
+/** Marks the deposits of the blocks above a height as removed. None of them is final: the fork is never below the final block. */
+export async function removeDeposits(tx: Transaction, chain: ChainId, fork: { readonly height: bigint; readonly now: Date }): Promise<void> {
+  const rows = await tx.query(
+    `select ${depositColumns} from custody.deposit d join custody.movement m on m.id = d.movement
+     where m.chain = $1 and m.block_number > $2 and d.step <> 'removed' order by d.id for update of d`,
+    [chain, fork.height],
+  );
+  for (const row of rows) {
+    stepped(await stepDeposit(tx, { deposit: depositOf(row), event: { type: 'removed' }, actor: machine, now: fork.now }));
+  }
+}
+
+/** Events of machines are never refused; if one is, state and world disagree and the step must not be stored. */
+export function stepped(result: DepositStepped | Refused): DepositStepped {
+  invariant(result.status === 'stepped', 'An event of the chain was refused by a deposit.', {
+    code: result.status === 'refused' ? result.code : '',
+  });
+  return result;
+}

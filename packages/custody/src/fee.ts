@@ -1,0 +1,170 @@
+import {
+  type AssetId,
+  type Compartment,
+  type Intent,
+  type Refused,
+  type TransferRequest,
+  chainOf,
+  invariant,
+  openingHolds,
+  refuse,
+  transferKey,
+} from '@bulkhead/domain';
+import { type Queries, type Transaction, text } from '@bulkhead/postgres';
+import { assetNotAllowed, findAsset } from './asset.ts';
+import { disposable, firstRefusal, postAll, posted } from './books.ts';
+import { compartmentOf, findClient } from './client.ts';
+import { type Answer, type WriteCall, command, notFound } from './command.ts';
+import type { Actor, Custody } from './custody.ts';
+import { createDispatch, reservedAt } from './dispatch.ts';
+import { feeCap } from './fee-cap.ts';
+import { frozenBy } from './freeze.ts';
+import { newId } from './id.ts';
+import { record } from './journal.ts';
+import { type MovementFilter, type MovementView, movementRows, movementView } from './movement-view.ts';
+import { type Wallet, compartmentWallets, houseWallet, lockWallet } from './wallet.ts';
+
+export type FeeView = {
+  readonly id: string;
+  readonly clientId: string;
+  readonly compartment: number;
+  readonly asset: string;
+  readonly amount: string;
+  readonly description: string;
+  readonly chargedBy: string;
+  readonly createdAt: string;
+};
+
+export type FeeCharge = { readonly clientId: string; readonly asset: AssetId; readonly amount: bigint; readonly description: string };
+
+/** Charges a fee: the claim passes from what the client may dispose of to what the client owes. Nothing moves on chain. */
+export async function chargeFee(custody: Custody, call: WriteCall, charge: FeeCharge): Promise<Answer<FeeView>> {
+  return command(custody, call, async (tx, now) => {
+    const compartment = await feeCompartment(tx, charge);
+    if (typeof compartment === 'object') return compartment;
+    const id = newId('fee', now);
+    const transfer: TransferRequest = {
+      type: 'post',
+      key: transferKey('fee', id),
+      compartment,
+      asset: charge.asset,
+      debit: { kind: 'available', holder: charge.clientId },
+      credit: { kind: 'fee-payable', holder: charge.clientId },
+      amount: charge.amount,
+      code: 'fee-charged',
+      reference: id,
+    };
+    await tx.query(
+      `insert into custody.fee (id, client, compartment, asset, amount, description, charged_by, created_at)
+       values ($1, $2, $3, $4, $5, $6, $7, $8)`,
+      [id, charge.clientId, compartment, charge.asset, charge.amount, charge.description, call.actor.name, now],
+    );
+    await record(tx, now, { actor: call.actor, subject: id, event: 'fee-charged', data: { ...charge } });
+    const refused = await firstRefusal(tx, [[transfer]], now);
+    if (refused !== undefined) {
+      invariant(refused.reason === 'insufficient-funds', `The books refuse a fee: ${refused.reason}.`);
+      return refuse('fee/insufficient-funds', `The client has less than ${charge.amount} of ${charge.asset} available.`);
+    }
+    return {
+      id,
+      clientId: charge.clientId,
+      compartment,
+      asset: charge.asset,
+      amount: charge.amount.toString(),
+      description: charge.description,
+      chargedBy: call.actor.name,
+      createdAt: now.toISOString(),
+    };
+  });
+}
+
+async function feeCompartment(tx: Queries, order: { clientId: string; asset: AssetId }): Promise<Compartment | Refused> {
+  if ((await findClient(tx, order.clientId)) === undefined) return notFound('client', order.clientId);
+  if ((await findAsset(tx, order.asset)) === undefined) return assetNotAllowed(order.asset);
+  const compartment = await compartmentOf(tx, order.clientId, chainOf(order.asset));
+  return compartment ?? refuse('fee/insufficient-funds', `The client holds nothing on ${chainOf(order.asset)}.`);
+}
+
+export type FeePaymentView = MovementView & { readonly clientId: string };
+
+/** Pays everything a client owes in an asset from the client's compartment to the fee wallet of the house, on chain. */
+export async function payFees(custody: Custody, call: WriteCall, input: { clientId: string; asset: AssetId }): Promise<Answer<FeePaymentView>> {
+  return command(custody, call, async (tx, now) => {
+    const compartment = await feeCompartment(tx, input);
+    if (typeof compartment === 'object') return compartment;
+    const [frozen] = await frozenBy(tx, compartment);
+    if (frozen !== undefined) {
+      return refuse('compartment/frozen', `Compartment ${compartment} is frozen by ${frozen}; nothing leaves it until that break is resolved.`);
+    }
+    const owed = await disposable(tx, { compartment, asset: input.asset, account: { kind: 'fee-payable', holder: input.clientId } });
+    if (owed === 0n) return refuse('fee/insufficient-funds', `The client owes nothing in ${input.asset} that is not being paid already.`);
+    const target = await houseWallet(tx, chainOf(input.asset), 'fees');
+    if (target === undefined) {
+      return refuse('compartment/wrong-kind', `There is no house fee wallet on ${chainOf(input.asset)}: issue one in compartment 2.`);
+    }
+    const source = await sourceFor(tx, { compartment, asset: input.asset, amount: owed });
+    if (source === undefined) {
+      return refuse('fee/insufficient-funds', `No single wallet of compartment ${compartment} has ${owed} of ${input.asset} free: sweep first.`);
+    }
+    return start(custody, tx, { ...input, source, target, amount: owed, actor: call.actor, now });
+  });
+}
+
+async function sourceFor(tx: Transaction, order: { compartment: Compartment; asset: AssetId; amount: bigint }): Promise<Wallet | undefined> {
+  const { compartment, asset, amount } = order;
+  for (const candidate of await compartmentWallets(tx, chainOf(asset), compartment)) {
+    const wallet = await lockWallet(tx, candidate.id);
+    const held = await posted(tx, { compartment, asset, account: { kind: 'wallet', holder: wallet.id } });
+    if (held - (await reservedAt(tx, wallet.id, { id: asset, native: !asset.includes('/erc20:') })) >= amount) return wallet;
+  }
+  return undefined;
+}
+
+type Payment = {
+  readonly clientId: string;
+  readonly asset: AssetId;
+  readonly source: Wallet;
+  readonly target: Wallet;
+  readonly amount: bigint;
+  readonly actor: Actor;
+  readonly now: Date;
+};
+
+async function start(custody: Custody, tx: Transaction, payment: Payment): Promise<FeePaymentView> {
+  const { clientId, asset, source, target, amount, now } = payment;
+  const id = newId('fp', now);
+  const feeMax = feeCap(custody, asset);
+  const intent: Intent = { kind: 'fee-payment', id, compartment: source.compartment, asset, to: target.address, amount, feeMax, client: clientId };
+  const dispatch = await createDispatch(tx, {
+    kind: 'fee-payment',
+    subject: id,
+    wallet: source,
+    intent,
+    requestedBy: payment.actor.name,
+    toWallet: target.id,
+    client: clientId,
+    now,
+  });
+  await record(tx, now, { actor: payment.actor, subject: id, event: 'fee-payment-requested', data: intent });
+  const holds = openingHolds({
+    id: dispatch,
+    kind: 'fee-payment',
+    compartment: source.compartment,
+    wallet: source.id,
+    asset,
+    amount,
+    feeMax,
+    toCompartment: target.compartment,
+    toWallet: target.id,
+    client: clientId,
+  });
+  await postAll(tx, [holds], now);
+  const [view] = await feePaymentViews(tx, { ids: [id], after: null, limit: 1 });
+  invariant(view !== undefined, 'A fee payment that was just stored is not there.', { id });
+  return view;
+}
+
+export async function feePaymentViews(tx: Queries, filter: Omit<MovementFilter, 'kind'>): Promise<readonly FeePaymentView[]> {
+  const rows = await movementRows(tx, { ...filter, kind: 'fee-payment' });
+  return rows.map((row) => ({ ...movementView(row), clientId: text(row, 'client') }));
+}

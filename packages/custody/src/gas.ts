@@ -1,0 +1,82 @@
+import { type Intent, gasAccount, houseGas, nativeAsset } from '@bulkhead/domain';
+import type { Transaction } from '@bulkhead/postgres';
+import { disposable, posted } from './books.ts';
+import type { Custody } from './custody.ts';
+import { machine } from './custody.ts';
+import { createDispatch, reservedAt } from './dispatch.ts';
+import { feeCap } from './fee-cap.ts';
+import { newId } from './id.ts';
+import { record } from './journal.ts';
+import { type Wallet, houseWallet, lockWallet } from './wallet.ts';
+
+export type GasNeed = {
+  readonly wallet: Wallet;
+  /** Whose gas account pays; '' for coins of nobody. */
+  readonly client: string;
+  readonly need: bigint;
+  /** Part of the wallet's reservations that is this very need. */
+  readonly alreadyReserved: bigint;
+  readonly now: Date;
+};
+
+export type GasAnswer = { readonly ready: true } | { readonly ready: false; readonly reason: string };
+
+/**
+ * Says whether a wallet can burn `need` wei of granted gas, and orders a grant from the house gas wallet where it cannot. Both
+ * must be there: the gas in the books of the client, and the coins at this address. The caller has the wallet locked.
+ */
+export async function ensureGas(custody: Custody, tx: Transaction, order: GasNeed): Promise<GasAnswer> {
+  const { wallet, client, need, now } = order;
+  const native = nativeAsset(wallet.chain);
+  const book = { compartment: wallet.compartment, asset: native };
+  const inBooks = await disposable(tx, { ...book, account: gasAccount(client) });
+  const atAddress = await posted(tx, { ...book, account: { kind: 'wallet', holder: wallet.id } });
+  const reserved = await reservedAt(tx, wallet.id, { id: native, native: true });
+  if (inBooks >= need && atAddress - reserved + order.alreadyReserved >= need) return { ready: true };
+  const [underWay] = await tx.query(`select id from custody.dispatch where kind = 'gas-grant' and to_wallet = $1 and step <> 'done' limit 1`, [wallet.id]);
+  if (underWay !== undefined) return { ready: false, reason: 'A gas grant is on its way.' };
+  const source = await houseWallet(tx, wallet.chain, 'gas');
+  if (source === undefined) {
+    return { ready: false, reason: `There is no house gas wallet on ${wallet.chain}: issue one in compartment ${houseGas} and fund it.` };
+  }
+  return grant(custody, tx, { order, source: await lockWallet(tx, source.id), now });
+}
+
+async function grant(
+  custody: Custody,
+  tx: Transaction,
+  { order, source, now }: { order: GasNeed; source: Wallet; now: Date },
+): Promise<GasAnswer> {
+  const { wallet, client, need } = order;
+  const native = nativeAsset(wallet.chain);
+  const amount = need * custody.policy.gasGrantTransactions;
+  const feeMax = feeCap(custody, native);
+  const held = await posted(tx, { compartment: source.compartment, asset: native, account: { kind: 'wallet', holder: source.id } });
+  const free = held - (await reservedAt(tx, source.id, { id: native, native: true }));
+  if (free < amount + feeMax) {
+    return { ready: false, reason: `The house gas wallet ${source.address} has ${free} wei free and needs ${amount + feeMax}: fund it.` };
+  }
+  const id = newId('dsp', now);
+  const intent: Intent = {
+    kind: 'gas-grant',
+    id,
+    compartment: source.compartment,
+    asset: native,
+    to: wallet.address,
+    amount,
+    feeMax,
+    beneficiary: wallet.compartment,
+  };
+  await createDispatch(tx, {
+    id,
+    kind: 'gas-grant',
+    wallet: source,
+    intent,
+    requestedBy: machine.name,
+    toWallet: wallet.id,
+    ...(client === '' ? {} : { client }),
+    now,
+  });
+  await record(tx, now, { actor: machine, subject: id, event: 'gas-granted', data: { wallet: wallet.id, amount } });
+  return { ready: false, reason: 'A gas grant is on its way.' };
+}

@@ -1,0 +1,340 @@
+import {
+  type Chain,
+  type FeeTerms,
+  type Intent,
+  type TransactionPlan,
+  CustodyError,
+  bumpFeeTerms,
+  chainOf,
+  feeMax,
+  invariant,
+  nativeAsset,
+  nonceHolds,
+} from '@bulkhead/domain';
+import { type Transaction, bytes, bytesOrNull, text } from '@bulkhead/postgres';
+import { postAll } from './books.ts';
+import type { Custody } from './custody.ts';
+import { type Dispatch, dispatchWaits, findDispatch, lockDispatch, stepDispatch } from './dispatch.ts';
+import { frozenBy } from './freeze.ts';
+import { ensureGas } from './gas.ts';
+import { enqueue } from './job.ts';
+import { ownMovement } from './own-movement.ts';
+import { type FinishedDispatch, finishDispatch } from './finish.ts';
+import { findWallet, lockWallet } from './wallet.ts';
+import { withdrawalSigned } from './withdrawal-step.ts';
+
+/**
+ * The job `send-dispatch`: brings a dispatch one or more steps forward. Safe to run twice, at once, or after a crash at any
+ * line: every step looks at what is stored and does only what is missing.
+ *
+ * 1. A nonce and the unsigned transaction are committed. Crash before: nothing exists. Crash after: the same bytes are signed.
+ * 2. It is signed; signing is deterministic, so a crash before the signature is stored leads to the same signature.
+ * 3. The signed bytes are committed. Only then are they handed to anybody.
+ * 4. They are broadcast. Whether that worked is looked up by hash and nonce, never guessed; sending again is harmless.
+ */
+export async function sendDispatch(custody: Custody, id: string): Promise<void> {
+  const dispatch = await findDispatch(custody.db, id);
+  if (dispatch === undefined || dispatch.state.step === 'done') return;
+  if (dispatch.state.step === 'queued') {
+    if (!(await prepare(custody, dispatch))) return;
+  } else if (dispatch.state.cancelAsked && !dispatch.state.attempts.some((attempt) => attempt.role === 'cancel')) {
+    await prepareCancel(custody, dispatch);
+  }
+  await signMissing(custody, id);
+  await broadcastMissing(custody, id);
+}
+
+function chainFor(custody: Custody, dispatch: Dispatch): Chain {
+  const chain = custody.chains.get(dispatch.chain);
+  if (chain === undefined) {
+    throw new CustodyError('chain/unknown', `${dispatch.chain} is no longer configured, but dispatch ${dispatch.id} is not over.`);
+  }
+  return chain;
+}
+
+async function planOf(custody: Custody, dispatch: Dispatch): Promise<TransactionPlan> {
+  const wallet = await findWallet(custody.db, dispatch.wallet);
+  invariant(wallet !== undefined, 'A dispatch names a wallet that does not exist.', { dispatch: dispatch.id });
+  return { from: wallet.address, asset: dispatch.asset, to: dispatch.to, amount: dispatch.amount };
+}
+
+/** Whether the dispatch has its nonce now. */
+async function prepare(custody: Custody, dispatch: Dispatch): Promise<boolean> {
+  const chain = chainFor(custody, dispatch);
+  const gate = await custody.db.transaction((tx) => passGates(custody, tx, dispatch.id));
+  if (!gate) return false;
+  const plan = await planOf(custody, dispatch);
+  const terms = await termsFor(custody, chain, { dispatch, plan });
+  if (terms === undefined) return false;
+  const chainNonce = await chain.nonce(plan.from, 'latest');
+  return custody.db.transaction((tx) => takeNonce(custody, tx, { id: dispatch.id, chain, plan, terms, chainNonce }));
+}
+
+/** What must hold before anything irreversible: not expired, compartment not frozen, gas there. */
+async function passGates(custody: Custody, tx: Transaction, id: string): Promise<boolean> {
+  const dispatch = await lockDispatch(tx, id);
+  if (dispatch === undefined || dispatch.state.step !== 'queued') return false;
+  const now = custody.clock.now();
+  if ('expiresAt' in dispatch.intent && BigInt(Math.floor(now.getTime() / 1000)) >= dispatch.intent.expiresAt) {
+    const step = await stepDispatch(tx, dispatch, { event: { type: 'cancel-asked' }, now });
+    await postAll(tx, await finishDispatch(custody, tx, finished(step.dispatch, now)), now);
+    return false;
+  }
+  if (await frozen(tx, dispatch, now)) return false;
+  if (dispatch.kind === 'sweep' || dispatch.kind === 'fee-payment') return gasReady(custody, tx, { dispatch, now });
+  return true;
+}
+
+/** Asked before the chain is, and again in the transaction that takes the nonce: a freeze in between must count. */
+async function frozen(tx: Transaction, dispatch: Dispatch, now: Date): Promise<boolean> {
+  if (dispatch.kind === 'gas-grant') return false;
+  const [cause] = await frozenBy(tx, dispatch.compartment);
+  if (cause === undefined) return false;
+  await dispatchWaits(tx, dispatch.id, { reason: `Compartment ${dispatch.compartment} is frozen by ${cause}.`, now });
+  return true;
+}
+
+async function gasReady(custody: Custody, tx: Transaction, { dispatch, now }: { dispatch: Dispatch; now: Date }): Promise<boolean> {
+  const wallet = await lockWallet(tx, dispatch.wallet);
+  const gas = await ensureGas(custody, tx, {
+    wallet,
+    client: dispatch.client ?? '',
+    need: dispatch.feeMax,
+    // This dispatch is among the wallet's living ones; its own fee is what the gas is for.
+    alreadyReserved: dispatch.feeMax,
+    now,
+  });
+  if (gas.ready) return true;
+  await dispatchWaits(tx, dispatch.id, { reason: gas.reason, now });
+  return false;
+}
+
+function finished(dispatch: Dispatch, now: Date): FinishedDispatch {
+  invariant(dispatch.state.step === 'done', 'A dispatch that is not over was taken for finished.', { id: dispatch.id });
+  const { outcome, fee, block, nonce } = dispatch.state;
+  return { dispatch, outcome, fee, hadNonce: nonce !== undefined, now, ...(block === undefined ? {} : { block }) };
+}
+
+async function termsFor(
+  custody: Custody,
+  chain: Chain,
+  { dispatch, plan }: { dispatch: Dispatch; plan: TransactionPlan },
+): Promise<FeeTerms | undefined> {
+  try {
+    const terms = await chain.estimate(plan);
+    if (feeMax(terms) <= dispatch.feeMax) return terms;
+    const reason = `The chain asks for up to ${feeMax(terms)} wei; the cap of this dispatch is ${dispatch.feeMax}. It is tried again when fees fall.`;
+    await dispatchWaits(custody.db, dispatch.id, { reason, now: custody.clock.now() });
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof CustodyError) || error.code !== 'transaction/rejected') throw error;
+    // The chain says that it would fail, and nothing is signed: ending it here is safe and returns what was held.
+    await custody.db.transaction(async (tx) => {
+      const locked = await lockDispatch(tx, dispatch.id);
+      if (locked === undefined || locked.state.step !== 'queued') return;
+      const now = custody.clock.now();
+      const step = await stepDispatch(tx, locked, { event: { type: 'impossible' }, now });
+      await postAll(tx, await finishDispatch(custody, tx, finished(step.dispatch, now)), now);
+    });
+    return undefined;
+  }
+}
+
+type NonceOrder = {
+  readonly id: string;
+  readonly chain: Chain;
+  readonly plan: TransactionPlan;
+  readonly terms: FeeTerms;
+  readonly chainNonce: bigint;
+};
+
+async function takeNonce(custody: Custody, tx: Transaction, order: NonceOrder): Promise<boolean> {
+  const dispatch = await lockDispatch(tx, order.id);
+  if (dispatch === undefined || dispatch.state.step !== 'queued') return false;
+  const now = custody.clock.now();
+  if (await frozen(tx, dispatch, now)) return false;
+  const wallet = await lockWallet(tx, dispatch.wallet);
+  const nonce = wallet.nextNonce ?? order.chainNonce;
+  if (order.chainNonce > nonce) {
+    const reason = `The chain counts ${order.chainNonce} transactions of ${wallet.address}, we know of ${nonce}: waiting until theirs are final and counted.`;
+    await dispatchWaits(tx, order.id, { reason, now });
+    return false;
+  }
+  await stepDispatch(tx, dispatch, { event: { type: 'prepared', nonce, role: 'effect', terms: order.terms }, now });
+  await tx.query('update custody.wallet set next_nonce = $2 where id = $1', [wallet.id, nonce + 1n]);
+  await storeAttempt(tx, { dispatch: order.id, ordinal: 1, role: 'effect', unsigned: order.chain.build(order.plan, order.terms, nonce), now });
+  const movement = await ownMovement(tx, dispatch);
+  if (movement !== undefined) await postAll(tx, [nonceHolds(movement)], now);
+  // Commit point: from here on the nonce belongs to this dispatch for ever, and its holds stand until a final block says who
+  // used it. A crash right after leaves an unsigned transaction that the next run signs.
+  return true;
+}
+
+type NewAttempt = { readonly dispatch: string; readonly ordinal: number; readonly role: 'effect' | 'cancel'; readonly unsigned: Uint8Array; readonly now: Date };
+
+async function storeAttempt(tx: Transaction, attempt: NewAttempt): Promise<void> {
+  await tx.query('insert into custody.attempt (dispatch, ordinal, role, unsigned, created_at) values ($1, $2, $3, $4, $5)', [
+    attempt.dispatch,
+    attempt.ordinal,
+    attempt.role,
+    attempt.unsigned,
+    attempt.now,
+  ]);
+}
+
+/** A zero self-transfer with the same nonce and a higher fee. Whichever of the two is mined, the other never can be. */
+async function prepareCancel(custody: Custody, dispatch: Dispatch): Promise<void> {
+  const chain = chainFor(custody, dispatch);
+  const plan = await planOf(custody, dispatch);
+  const self: TransactionPlan = { from: plan.from, to: plan.from, amount: 0n, asset: nativeAsset(chainOf(dispatch.asset)) };
+  await replace(custody, { id: dispatch.id, chain, plan: self, role: 'cancel', current: await chain.estimate(self) });
+}
+
+/** Asks the chain what it takes now and replaces the youngest attempt by one that pays more, if the cap allows. */
+export async function bumpDispatch(custody: Custody, dispatch: Dispatch): Promise<boolean> {
+  if (dispatch.state.step !== 'broadcast') return false;
+  const youngest = dispatch.state.attempts.at(-1);
+  invariant(youngest !== undefined, 'A broadcast dispatch has an attempt.', { id: dispatch.id });
+  const chain = chainFor(custody, dispatch);
+  const plan = await planOf(custody, dispatch);
+  const role = youngest.role;
+  const next: TransactionPlan =
+    role === 'effect' ? plan : { from: plan.from, to: plan.from, amount: 0n, asset: nativeAsset(chainOf(dispatch.asset)) };
+  return replace(custody, { id: dispatch.id, chain, plan: next, role, current: await currentTerms(chain, next, youngest.terms) });
+}
+
+/** Terms of now; where the estimate fails because the pending transaction already took the coins, those of before. */
+async function currentTerms(chain: Chain, plan: TransactionPlan, before: FeeTerms): Promise<FeeTerms> {
+  try {
+    return await chain.estimate(plan);
+  } catch (error) {
+    if (error instanceof CustodyError && error.code === 'transaction/rejected') return before;
+    throw error;
+  }
+}
+
+type Replacement = {
+  readonly id: string;
+  readonly chain: Chain;
+  readonly plan: TransactionPlan;
+  readonly role: 'effect' | 'cancel';
+  readonly current: FeeTerms;
+};
+
+async function replace(custody: Custody, order: Replacement): Promise<boolean> {
+  return custody.db.transaction(async (tx) => {
+    const dispatch = await lockDispatch(tx, order.id);
+    if (dispatch === undefined || dispatch.state.step === 'done' || dispatch.state.step === 'queued') return false;
+    const { attempts, nonce } = dispatch.state;
+    const youngest = attempts.at(-1);
+    invariant(youngest !== undefined, 'A dispatch with a nonce has an attempt.', { id: order.id });
+    if (youngest.role === 'cancel' && order.role === 'effect') return false;
+    // The replaced attempt may be mined all the same; both burn at most the cap, and only one of them can be mined.
+    const base = order.role === youngest.role ? youngest.terms : { ...youngest.terms, gasLimit: order.current.gasLimit };
+    const terms = bumpFeeTerms(base, order.current, dispatch.feeMax);
+    if (terms === undefined) return false;
+    const now = custody.clock.now();
+    await stepDispatch(tx, dispatch, { event: { type: 'prepared', nonce, role: order.role, terms }, now });
+    const unsigned = order.chain.build(order.plan, terms, nonce);
+    await storeAttempt(tx, { dispatch: order.id, ordinal: attempts.length + 1, role: order.role, unsigned, now });
+    await enqueue(tx, { task: 'send-dispatch', id: order.id });
+    return true;
+  });
+}
+
+function intentFor(dispatch: Dispatch, attempt: { role: string; nonce: bigint; self: Intent['to'] }): Intent {
+  if (attempt.role === 'effect') return dispatch.intent;
+  return {
+    kind: 'cancel',
+    id: dispatch.id,
+    cancels: dispatch.intent.id,
+    compartment: dispatch.compartment,
+    asset: nativeAsset(chainOf(dispatch.asset)),
+    to: attempt.self,
+    amount: 0n,
+    feeMax: dispatch.feeMax,
+    nonce: attempt.nonce,
+  };
+}
+
+async function signMissing(custody: Custody, id: string): Promise<void> {
+  const rows = await custody.db.query('select ordinal, role, unsigned from custody.attempt where dispatch = $1 and raw is null order by ordinal', [id]);
+  for (const row of rows) {
+    const dispatch = await findDispatch(custody.db, id);
+    if (dispatch === undefined || dispatch.state.step === 'done' || dispatch.state.step === 'queued') return;
+    // Cancelled before it was signed: what was never signed need not be raced on chain. The nonce is used up all the same.
+    if (dispatch.state.cancelAsked && text(row, 'role') === 'effect') continue;
+    const wallet = await findWallet(custody.db, dispatch.wallet);
+    invariant(wallet !== undefined, 'A dispatch names a wallet that does not exist.', { dispatch: id });
+    const unsigned = bytes(row, 'unsigned');
+    const intent = intentFor(dispatch, { role: text(row, 'role'), nonce: dispatch.state.nonce, self: wallet.address });
+    const signature = await custody.signer.sign({ intent, path: wallet.path, unsigned });
+    const signed = chainFor(custody, dispatch).assemble(unsigned, signature);
+    invariant(signed.from === wallet.address, 'The signature is not that of the wallet.', { dispatch: id, wallet: wallet.id });
+    await custody.db.transaction((tx) => storeSignature(custody, tx, { id, ordinal: Number(row['ordinal']), signed }));
+  }
+}
+
+type Signed = { readonly id: string; readonly ordinal: number; readonly signed: ReturnType<Chain['assemble']> };
+
+async function storeSignature(custody: Custody, tx: Transaction, { id, ordinal, signed }: Signed): Promise<void> {
+  const dispatch = await lockDispatch(tx, id);
+  if (dispatch === undefined || dispatch.state.step === 'done' || dispatch.state.step === 'queued') return;
+  const now = custody.clock.now();
+  const stored = await tx.query(
+    'update custody.attempt set raw = $3, hash = $4, signed_at = $5 where dispatch = $1 and ordinal = $2 and raw is null returning ordinal',
+    [id, ordinal, signed.raw, signed.hash, now],
+  );
+  if (stored.length === 0) return;
+  await stepDispatch(tx, dispatch, { event: { type: 'signed', ordinal, hash: signed.hash }, now });
+  await withdrawalSigned(custody, tx, { dispatch, now });
+}
+
+async function broadcastMissing(custody: Custody, id: string): Promise<void> {
+  const rows = await custody.db.query(
+    `select a.ordinal, a.raw from custody.attempt a join custody.dispatch d on d.id = a.dispatch
+     where a.dispatch = $1 and a.raw is not null and a.broadcast_at is null and d.step <> 'done' order by a.ordinal`,
+    [id],
+  );
+  for (const row of rows) await broadcastAttempt(custody, { id, ordinal: Number(row['ordinal']), raw: bytes(row, 'raw') });
+}
+
+/** Hands signed bytes to the chain (again). The outcome is a note; what happened is decided by final blocks. */
+export async function broadcastAttempt(custody: Custody, order: { id: string; ordinal: number; raw: Uint8Array }): Promise<void> {
+  const dispatch = await findDispatch(custody.db, order.id);
+  if (dispatch === undefined || dispatch.state.step === 'done') return;
+  const outcome = await chainFor(custody, dispatch).broadcast(order.raw);
+  await custody.db.query('update custody.attempt set broadcast_at = $3, last_broadcast = $4 where dispatch = $1 and ordinal = $2', [
+    order.id,
+    order.ordinal,
+    custody.clock.now(),
+    outcome,
+  ]);
+}
+
+/**
+ * The job `watch-dispatch`: looks where the youngest attempt is. One that no node knows any more is sent again, as it is; one
+ * that waits too long in the mempool is replaced by one that pays more.
+ */
+export async function watchDispatch(custody: Custody, id: string): Promise<void> {
+  const dispatch = await findDispatch(custody.db, id);
+  if (dispatch === undefined || dispatch.state.step === 'done') return;
+  if (dispatch.state.step !== 'broadcast') return sendDispatch(custody, id);
+  const youngest = dispatch.state.attempts.findLast((attempt) => attempt.hash !== undefined);
+  if (youngest?.hash === undefined) return sendDispatch(custody, id);
+  const { hash, ordinal } = youngest;
+  const sight = await chainFor(custody, dispatch).sight(hash);
+  await custody.db.transaction(async (tx) => {
+    const locked = await lockDispatch(tx, id);
+    if (locked !== undefined) await stepDispatch(tx, locked, { event: { type: 'sighted', hash, sight }, now: custody.clock.now() });
+  });
+  if (sight.at === 'block') return;
+  const [row] = await custody.db.query('select raw, signed_at from custody.attempt where dispatch = $1 and ordinal = $2', [id, ordinal]);
+  const raw = row === undefined ? null : bytesOrNull(row, 'raw');
+  if (row === undefined || raw === null) return;
+  const signedAt = row['signed_at'];
+  const waitedMs = signedAt instanceof Date ? custody.clock.now().getTime() - signedAt.getTime() : 0;
+  if (sight.at === 'unknown') await broadcastAttempt(custody, { id, ordinal, raw });
+  else if (waitedMs >= custody.policy.bumpAfterMs) await bumpDispatch(custody, dispatch);
+  await sendDispatch(custody, id);
+}

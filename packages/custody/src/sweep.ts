@@ -1,0 +1,117 @@
+import {
+  type AssetId,
+  type ChainId,
+  type Compartment,
+  type Intent,
+  type Refused,
+  chainOf,
+  gasAccount,
+  kindOf,
+  nativeAsset,
+  refuse,
+} from '@bulkhead/domain';
+import type { Queries, Transaction } from '@bulkhead/postgres';
+import { listAssets } from './asset.ts';
+import { posted } from './books.ts';
+import { type Answer, type WriteCall, command, notFound } from './command.ts';
+import type { Actor, Custody } from './custody.ts';
+import { createDispatch, reservedAt } from './dispatch.ts';
+import { feeCap } from './fee-cap.ts';
+import { newId } from './id.ts';
+import { record } from './journal.ts';
+import { type MovementView, movementViews } from './movement-view.ts';
+import { type Wallet, compartmentWallets, findWallet, lockWallet } from './wallet.ts';
+
+/** Most sweeps one request starts; ask again for the rest. */
+export const sweepsMax = 200;
+
+export type SweepRequest =
+  | { readonly compartment: Compartment; readonly chain: ChainId; readonly asset?: AssetId }
+  | { readonly walletId: string; readonly asset?: AssetId };
+
+export type SweepView = MovementView;
+
+/**
+ * Moves what is at the addresses of a compartment to its paying wallet: the pool of an omnibus, the first address of an
+ * individual one. Both ends are wallets of one compartment; claims do not change, only where the coins are.
+ */
+export async function requestSweep(
+  custody: Custody,
+  call: WriteCall,
+  request: SweepRequest,
+): Promise<Answer<{ readonly items: readonly SweepView[] }>> {
+  return command(custody, call, async (tx, now) => {
+    const scope = await scopeOf(tx, request);
+    if ('status' in scope) return scope;
+    const assets = request.asset === undefined ? (await listAssets(tx, scope.target.chain)).map((asset) => asset.id) : [request.asset];
+    const ids: string[] = [];
+    for (const source of scope.sources) {
+      for (const asset of assets) {
+        if (ids.length >= sweepsMax) break;
+        const id = await startSweep(custody, tx, { source, target: scope.target, asset, actor: call.actor, now });
+        if (id !== undefined) ids.push(id);
+      }
+    }
+    if (ids.length === 0) {
+      return refuse('sweep/nothing-to-move', 'No address has coins to sweep that are final, in the books and not on their way already.');
+    }
+    return { items: await movementViews(tx, { kind: 'sweep', ids, after: null, limit: sweepsMax }) };
+  });
+}
+
+type Scope = { readonly sources: readonly Wallet[]; readonly target: Wallet };
+
+async function scopeOf(tx: Queries, request: SweepRequest): Promise<Scope | Refused> {
+  const one = 'walletId' in request ? await findWallet(tx, request.walletId) : undefined;
+  if ('walletId' in request && one === undefined) return notFound('wallet', request.walletId);
+  const { chain, compartment } = 'walletId' in request && one !== undefined ? one : { chain: undefined, compartment: undefined, ...request };
+  if (chain === undefined || compartment === undefined) return notFound('wallet', 'unnamed');
+  if (request.asset !== undefined && chainOf(request.asset) !== chain) {
+    return refuse('sweep/wrong-wallet', `${request.asset} is not an asset of ${chain}.`);
+  }
+  const wallets = await compartmentWallets(tx, chain, compartment);
+  const kind = kindOf(compartment);
+  const target = wallets.find((wallet) => wallet.purpose === (kind === 'omnibus' ? 'pool' : 'deposit'));
+  if (target === undefined || kind === 'house') {
+    return refuse('sweep/wrong-wallet', `Compartment ${compartment} has no wallet on ${chain} that sweeps could go to.`, { compartment });
+  }
+  const sources = wallets.filter((wallet) => wallet.id !== target.id && (one === undefined || wallet.id === one.id));
+  return { sources, target };
+}
+
+type SweepOrder = { readonly source: Wallet; readonly target: Wallet; readonly asset: AssetId; readonly actor: Actor; readonly now: Date };
+
+async function startSweep(custody: Custody, tx: Transaction, order: SweepOrder): Promise<string | undefined> {
+  const { target, asset, now } = order;
+  const source = await lockWallet(tx, order.source.id);
+  const native = nativeAsset(source.chain);
+  const held = await posted(tx, { compartment: source.compartment, asset, account: { kind: 'wallet', holder: source.id } });
+  const reserved = await reservedAt(tx, source.id, { id: asset, native: asset === native });
+  // Granted gas stays at the address: it is there to pay for this sweep and later ones.
+  const gas =
+    asset === native ? await posted(tx, { compartment: source.compartment, asset, account: gasAccount(source.client ?? '') }) : 0n;
+  const amount = held - reserved - gas;
+  if (amount <= 0n) return undefined;
+  const id = newId('swp', now);
+  const intent: Intent = {
+    kind: 'sweep',
+    id,
+    compartment: source.compartment,
+    asset,
+    to: target.address,
+    amount,
+    feeMax: feeCap(custody, asset),
+  };
+  await createDispatch(tx, {
+    kind: 'sweep',
+    subject: id,
+    wallet: source,
+    intent,
+    requestedBy: order.actor.name,
+    toWallet: target.id,
+    ...(source.client === undefined ? {} : { client: source.client }),
+    now,
+  });
+  await record(tx, now, { actor: order.actor, subject: id, event: 'sweep-requested', data: intent });
+  return id;
+}

@@ -1,0 +1,366 @@
+import {
+  type Address,
+  type AssetId,
+  type FeePayer,
+  type Refused,
+  type WithdrawalEvent,
+  type WithdrawalTerms,
+  chainOf,
+  chainStateOf,
+  checksumAddress,
+  intentDigest,
+  invariant,
+  openWithdrawal,
+  refuse,
+  withdrawalEnded,
+  withdrawalIntent,
+} from '@bulkhead/domain';
+import { type Queries, type Row, type Transaction, bigintOrNull, date, text, textOrNull } from '@bulkhead/postgres';
+import { assetNotAllowed, findAsset } from './asset.ts';
+import { type RefusedTransfer, firstRefusal, postAll } from './books.ts';
+import { compartmentOf, findClient } from './client.ts';
+import { type Answer, type WriteCall, command, notFound, refuseCommand } from './command.ts';
+import { type Actor, type Custody, machine } from './custody.ts';
+import { dispatchColumns, dispatchOf, lockLiveDispatch } from './dispatch.ts';
+import { feeCap } from './fee-cap.ts';
+import { frozenBy } from './freeze.ts';
+import { newId } from './id.ts';
+import { enqueue } from './job.ts';
+import { record } from './journal.ts';
+import { payingWallets, walletThatCanPay } from './liquidity.ts';
+import { writeState } from './state.ts';
+import { findWalletByAddress } from './wallet.ts';
+import {
+  type WithdrawalRow,
+  findWithdrawal,
+  lockWithdrawal,
+  stepWithdrawal,
+  withdrawalColumns,
+  withdrawalOf,
+} from './withdrawal-step.ts';
+
+export type WithdrawalRequest = {
+  readonly clientId: string;
+  readonly asset: AssetId;
+  readonly amount: bigint;
+  readonly destination: Address;
+  readonly feePayer: FeePayer;
+};
+
+/** Asks for a withdrawal: checks, and in the same transaction holds the amount and, where the client pays it, the highest fee. */
+export async function requestWithdrawal(custody: Custody, call: WriteCall, request: WithdrawalRequest): Promise<Answer<WithdrawalView>> {
+  return command(custody, call, async (tx, now) => {
+    const client = await findClient(tx, request.clientId);
+    if (client === undefined) return notFound('client', request.clientId);
+    if ((await findAsset(tx, request.asset)) === undefined) return assetNotAllowed(request.asset);
+    const chain = chainOf(request.asset);
+    const compartment = await compartmentOf(tx, client.id, chain);
+    if (compartment === undefined) return noFunds(request);
+    const terms: WithdrawalTerms = {
+      id: newId('wd', now),
+      kind: 'withdrawal',
+      client: client.id,
+      compartment,
+      asset: request.asset,
+      amount: request.amount,
+      destination: request.destination,
+      feePayer: request.feePayer,
+      feeMax: feeCap(custody, request.asset),
+      requestedBy: call.actor.name,
+      quorum: custody.policy.quorum,
+      expiresAt: new Date(now.getTime() + custody.policy.withdrawalTtlMs),
+    };
+    const refused = await destinationRefused(tx, terms);
+    if (refused !== undefined) return refused;
+    return openStored(tx, { terms, actor: call.actor, now });
+  });
+}
+
+function noFunds(request: { asset: AssetId; amount: bigint }): Refused {
+  return refuse('withdrawal/insufficient-funds', `The client has less than ${request.amount} of ${request.asset} available.`, {
+    asset: request.asset,
+    amount: request.amount.toString(),
+  });
+}
+
+const zeroAddress = `0x${'0'.repeat(40)}`;
+
+async function destinationRefused(tx: Queries, terms: WithdrawalTerms): Promise<Refused | undefined> {
+  if (terms.destination === zeroAddress) {
+    return refuse('destination/zero-address', 'The destination is the zero address: nobody has its key and the assets would be gone.');
+  }
+  const own = await findWalletByAddress(tx, chainOf(terms.asset), terms.destination);
+  if (own?.compartment === terms.compartment) {
+    return refuse(
+      'destination/own-compartment',
+      `${checksumAddress(terms.destination)} belongs to compartment ${terms.compartment} itself: assets there are the client's already. Use a sweep to move them inside.`,
+      { compartment: terms.compartment },
+    );
+  }
+  return undefined;
+}
+
+export type Opening = { readonly terms: WithdrawalTerms; readonly actor: Actor; readonly now: Date; readonly deposit?: string };
+
+/** Stores a withdrawal whose terms were checked, or refuses for want of funds. Runs inside a command, which undoes on refusal. */
+export async function openStored(tx: Transaction, opening: Opening): Promise<WithdrawalView | Refused> {
+  const { terms, now } = opening;
+  const [frozen] = await frozenBy(tx, terms.compartment);
+  if (frozen !== undefined) {
+    return refuse('compartment/frozen', `Compartment ${terms.compartment} is frozen by ${frozen}; withdrawals wait until that break is resolved.`, {
+      compartment: terms.compartment,
+      break: frozen,
+    });
+  }
+  const wallets = await payingWallets(tx, terms);
+  const wallet = (await walletThatCanPay(tx, wallets, terms)) ?? wallets[0];
+  if (wallet === undefined) return noFunds(terms);
+  const { state, transfers, effects } = openWithdrawal(terms, wallet.id);
+  invariant(effects.every((effect) => effect.type === 'screen'), 'A new withdrawal is screened first.', { id: terms.id });
+  await tx.query(
+    `insert into custody.withdrawal (id, kind, client, chain, compartment, asset, amount, destination, fee_payer, fee_max, requested_by,
+       quorum, expires_at, intent_digest, deposit, step, wallet, state, created_at, updated_at)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $19)`,
+    [
+      terms.id,
+      terms.kind,
+      terms.client,
+      chainOf(terms.asset),
+      terms.compartment,
+      terms.asset,
+      terms.amount,
+      terms.destination,
+      terms.feePayer,
+      terms.feeMax,
+      terms.requestedBy,
+      terms.quorum,
+      terms.expiresAt,
+      intentDigest(withdrawalIntent(terms)),
+      opening.deposit ?? null,
+      state.step,
+      state.wallet,
+      writeState(state),
+      now,
+    ],
+  );
+  await record(tx, now, { actor: opening.actor, subject: terms.id, event: `${terms.kind}-requested`, data: withdrawalIntent(terms) });
+  await enqueue(tx, { task: 'screen-withdrawal', id: terms.id });
+  const refusedTransfer = await firstRefusal(tx, transfers, now);
+  if (refusedTransfer !== undefined) return refusedHold(terms, refusedTransfer);
+  // Commit point: the request, its holds, its screening job and the answer to the caller are stored together or not at all.
+  return viewById(tx, terms.id);
+}
+
+function refusedHold(terms: WithdrawalTerms, refused: RefusedTransfer): Refused {
+  invariant(refused.reason === 'insufficient-funds', `The books refuse a hold: ${refused.reason}.`, { id: terms.id });
+  if (refused.transfer.code === 'network-fee-hold') {
+    return refuse(
+      'withdrawal/insufficient-fee-funds',
+      `The client pays the network fee, up to ${terms.feeMax} wei beside the amount, and has less available. Deposit native coin or let the house pay.`,
+      { feeMax: terms.feeMax.toString() },
+    );
+  }
+  return noFunds(terms);
+}
+
+type PersonEvent = Extract<WithdrawalEvent, { type: 'released' | 'approved' | 'rejected' | 'cancel-asked' }>;
+
+async function decideAs(custody: Custody, call: WriteCall, step: { id: string; event: PersonEvent }): Promise<Answer<WithdrawalView>> {
+  return command(custody, call, async (tx, now) => {
+    const dispatch = await lockLiveDispatch(tx, step.id);
+    const withdrawal = await lockWithdrawal(tx, step.id);
+    if (withdrawal === undefined) return notFound('withdrawal', step.id);
+    const stepped = await stepWithdrawal(custody, tx, { withdrawal, event: step.event, actor: call.actor, dispatch, now });
+    if (stepped.status === 'refused') return refuseCommand(stepped);
+    await postAll(tx, stepped.transfers, now);
+    return viewById(tx, step.id);
+  });
+}
+
+/** Releases a withdrawal that screening did not clear; by a person who is not the requester. */
+export async function releaseWithdrawal(custody: Custody, call: WriteCall, id: string): Promise<Answer<WithdrawalView>> {
+  return decideAs(custody, call, { id, event: { type: 'released', by: call.actor.name } });
+}
+
+export async function approveWithdrawal(custody: Custody, call: WriteCall, id: string): Promise<Answer<WithdrawalView>> {
+  return decideAs(custody, call, { id, event: { type: 'approved', by: call.actor.name } });
+}
+
+export async function rejectWithdrawal(custody: Custody, call: WriteCall, input: { id: string; reason: string }): Promise<Answer<WithdrawalView>> {
+  return decideAs(custody, call, { id: input.id, event: { type: 'rejected', by: call.actor.name, reason: input.reason } });
+}
+
+/**
+ * Cancels. Before a nonce was taken the withdrawal ends at once; afterwards a self-transfer races it for the nonce, and the hold
+ * stands until a final block shows which one won.
+ */
+export async function cancelWithdrawal(custody: Custody, call: WriteCall, id: string): Promise<Answer<WithdrawalView>> {
+  return decideAs(custody, call, { id, event: { type: 'cancel-asked', by: call.actor.name } });
+}
+
+/** The job `screen-withdrawal`. */
+export async function screenWithdrawal(custody: Custody, id: string): Promise<void> {
+  const found = await findWithdrawal(custody.db, id);
+  if (found === undefined || found.state.step !== 'requested') return;
+  const { terms } = found;
+  const answer = await custody.screening.screen({
+    direction: 'out',
+    asset: terms.asset,
+    amount: terms.amount,
+    counterparty: terms.destination,
+    reference: terms.id,
+  });
+  await machineStep(custody, id, {
+    type: 'screened',
+    verdict: answer.verdict,
+    ruleReleases: custody.policy.releaseUnscreenedWithdrawals,
+  });
+}
+
+/** Ends withdrawals whose time is over and that were not signed. Returns how many ended. */
+export async function expireWithdrawals(custody: Custody): Promise<number> {
+  const rows = await custody.db.query(
+    `select id from custody.withdrawal
+     where step in ('requested', 'screened', 'awaiting-approval', 'approved', 'awaiting-liquidity') and expires_at <= $1 order by id limit 500`,
+    [custody.clock.now()],
+  );
+  for (const row of rows) await machineStep(custody, text(row, 'id'), { type: 'expiry-due' });
+  const queued = await custody.db.query(
+    `select d.id from custody.dispatch d join custody.withdrawal w on w.id = d.subject
+     where d.step = 'queued' and w.expires_at <= $1 order by d.id limit 500`,
+    [custody.clock.now()],
+  );
+  for (const row of queued) await enqueue(custody.db, { task: 'send-dispatch', id: text(row, 'id') });
+  return rows.length;
+}
+
+async function machineStep(custody: Custody, id: string, event: WithdrawalEvent): Promise<void> {
+  await custody.db.transaction(async (tx) => {
+    const withdrawal = await lockWithdrawal(tx, id);
+    if (withdrawal === undefined || withdrawalEnded(withdrawal.state.step)) return;
+    const now = custody.clock.now();
+    const stepped = await stepWithdrawal(custody, tx, { withdrawal, event, actor: machine, now });
+    invariant(stepped.status === 'stepped', 'A machine step of a withdrawal cannot be refused.', { id });
+    await postAll(tx, stepped.transfers, now);
+  });
+}
+
+export type ApprovalView = { readonly by: string; readonly at: string };
+
+export type WithdrawalView = {
+  readonly id: string;
+  readonly kind: 'withdrawal' | 'deposit-return';
+  readonly clientId: string;
+  readonly compartment: number;
+  readonly walletId: string;
+  readonly asset: string;
+  readonly amount: string;
+  readonly destination: string;
+  readonly feePayer: FeePayer;
+  readonly feeMax: string;
+  readonly feePaid: string | null;
+  readonly state: WithdrawalRow['state']['step'];
+  readonly chainState: ReturnType<typeof chainStateOf>;
+  readonly verdict: NonNullable<WithdrawalRow['state']['verdict']> | null;
+  readonly releasedBy: string | null;
+  readonly reason: string | null;
+  readonly requestedBy: string;
+  readonly approvals: readonly ApprovalView[];
+  readonly quorum: number;
+  readonly intentDigest: string;
+  readonly cancelAskedBy: string | null;
+  readonly expiresAt: string;
+  readonly transactionHash: string | null;
+  readonly block: { readonly number: string; readonly hash: string } | null;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+};
+
+async function viewById(tx: Queries, id: string): Promise<WithdrawalView> {
+  const [view] = await withdrawalViews(tx, { id, after: null, limit: 1 });
+  invariant(view !== undefined, 'A withdrawal that was just stored is not there.', { id });
+  return view;
+}
+
+export type WithdrawalFilter = {
+  readonly id?: string;
+  readonly clientId?: string;
+  readonly compartment?: number;
+  readonly state?: string;
+  readonly chain?: string;
+  readonly asset?: string;
+  readonly after: string | null;
+  readonly limit: number;
+};
+
+export async function withdrawalViews(tx: Queries, filter: WithdrawalFilter): Promise<readonly WithdrawalView[]> {
+  const rows = await tx.query(
+    `select ${withdrawalColumns} from custody.withdrawal
+     where ($1::text is null or id = $1) and ($2::text is null or client = $2) and ($3::bigint is null or compartment = $3)
+       and ($4::text is null or step = $4) and ($5::text is null or chain = $5) and ($6::text is null or asset = $6)
+       and ($7::text is null or id > $7)
+     order by id limit $8`,
+    [
+      filter.id ?? null,
+      filter.clientId ?? null,
+      filter.compartment ?? null,
+      filter.state ?? null,
+      filter.chain ?? null,
+      filter.asset ?? null,
+      filter.after,
+      filter.limit,
+    ],
+  );
+  const ids = rows.map((row) => text(row, 'id'));
+  const approvals = await tx.query(
+    `select subject, actor, at from custody.journal where subject = any($1::text[]) and event = 'approved' order by position`,
+    [ids],
+  );
+  const dispatches = await tx.query(
+    `select distinct on (subject) ${dispatchColumns} from custody.dispatch where subject = any($1::text[]) order by subject, id desc`,
+    [ids],
+  );
+  return rows.map((row) => {
+    const id = text(row, 'id');
+    return viewOf(row, {
+      approvals: approvals.filter((one) => one['subject'] === id),
+      dispatch: dispatches.find((one) => one['subject'] === id),
+    });
+  });
+}
+
+function viewOf(row: Row, beside: { approvals: readonly Row[]; dispatch: Row | undefined }): WithdrawalView {
+  const { terms, state } = withdrawalOf(row);
+  const dispatch = beside.dispatch === undefined ? undefined : dispatchOf(beside.dispatch).state;
+  const attempts = dispatch === undefined || dispatch.step === 'queued' ? [] : dispatch.attempts;
+  const shown = attempts.find((attempt) => ['final', 'in-block', 'reverted'].includes(attempt.chainState)) ?? attempts.at(-1);
+  const block = dispatch?.step === 'done' ? dispatch.block : undefined;
+  return {
+    id: terms.id,
+    kind: terms.kind,
+    clientId: terms.client,
+    compartment: terms.compartment,
+    walletId: state.wallet,
+    asset: terms.asset,
+    amount: terms.amount.toString(),
+    destination: checksumAddress(terms.destination),
+    feePayer: terms.feePayer,
+    feeMax: terms.feeMax.toString(),
+    feePaid: bigintOrNull(row, 'fee_paid')?.toString() ?? null,
+    state: state.step,
+    chainState: dispatch === undefined ? 'none' : chainStateOf(dispatch),
+    verdict: state.verdict ?? null,
+    releasedBy: state.releasedBy ?? null,
+    reason: state.reason ?? null,
+    requestedBy: terms.requestedBy,
+    approvals: beside.approvals.map((one) => ({ by: text(one, 'actor'), at: date(one, 'at').toISOString() })),
+    quorum: terms.quorum,
+    intentDigest: textOrNull(row, 'intent_digest') ?? '',
+    cancelAskedBy: state.cancelAskedBy ?? null,
+    expiresAt: terms.expiresAt.toISOString(),
+    transactionHash: shown?.hash ?? null,
+    block: block === undefined ? null : { number: block.number.toString(), hash: block.hash },
+    createdAt: date(row, 'created_at').toISOString(),
+    updatedAt: date(row, 'updated_at').toISOString(),
+  };
+}
