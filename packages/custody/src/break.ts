@@ -22,7 +22,7 @@ import {
   refuse,
 } from '@bulkhead/domain';
 import { openBook } from '@bulkhead/ledger';
-import { bigint, bigintOrNull, date, dateOrNull, type Queries, type Row, text, textOrNull, type Transaction } from '@bulkhead/postgres';
+import { bigintOrNull, date, dateOrNull, type Queries, type Row, text, textOrNull, type Transaction } from '@bulkhead/postgres';
 import { postAll } from './books.ts';
 import { type Answer, type WriteCall, command, notFound } from './command.ts';
 import type { Custody } from './custody.ts';
@@ -59,7 +59,13 @@ export type BreakView = {
 };
 
 /** What a reconciliation saw of the line, kept beside the numbers. Absent on a reorg. */
-export type BreakEvidence = { readonly block?: BlockRef; readonly causes?: readonly BreakCause[]; readonly removed?: readonly BlockRef[] };
+export type BreakEvidence = {
+  readonly block?: BlockRef;
+  readonly causes?: readonly BreakCause[];
+  /** Part of the difference that a workflow has still to book, in base units. */
+  readonly pending?: bigint;
+  readonly removed?: readonly BlockRef[];
+};
 
 export type BreakResolution = { readonly action: BreakEnd; readonly note: string; readonly by: readonly string[] };
 
@@ -236,9 +242,11 @@ export async function resolveBreak(custody: Custody, call: WriteCall, input: Res
       await record(tx, now, { actor: call.actor, subject: stored.id, event, data: { action: input.action, note: input.note } });
       return viewAgain(tx, stored.id, now);
     }
-    const outdated = await changedSince(tx, stored);
-    if (outdated !== undefined) return outdated;
-    if (resolution.action !== 'acknowledge') await explainCauses(tx, stored);
+    if (resolution.action !== 'acknowledge') {
+      const outdated = await changedSince(tx, stored);
+      if (outdated !== undefined) return outdated;
+      await explainCauses(tx, stored);
+    }
     await endBreak(tx, now, { id: stored.id, resolution });
     await record(tx, now, { actor: call.actor, subject: stored.id, event: 'break-resolved', data: resolution });
     const view = await viewAgain(tx, stored.id, now);
@@ -270,6 +278,13 @@ function factsOf(stored: StoredBreak): BreakFacts {
 async function changedSince(tx: Queries, stored: StoredBreak): Promise<Refused | undefined> {
   const { line, evidence, id, chain } = stored;
   if (line === undefined || evidence.block === undefined) return undefined;
+  if ((evidence.pending ?? 0n) !== 0n) {
+    return refuse(
+      'break/outdated',
+      `${evidence.pending ?? 0n} of the difference of break ${id} was still to be booked when it was last seen; reconcile ${chain} again first.`,
+      { id },
+    );
+  }
   const books = await walletPosition(tx, { ...line, chain }, evidence.block);
   if (books === stored.books) return undefined;
   return refuse(
@@ -282,7 +297,7 @@ async function changedSince(tx: Queries, stored: StoredBreak): Promise<Refused |
 /** Marks every side that the booking explains, so that no later reconciliation counts it as unknown again. */
 async function explainCauses(tx: Transaction, stored: StoredBreak): Promise<void> {
   for (const cause of stored.evidence.causes ?? []) {
-    const marked = await tx.query(markCause[cause.kind], [cause.reference, stored.id, stored.chain, cause.block.hash].slice(0, cause.kind === 'fee' ? 4 : 2));
+    const marked = await explainCause(tx, stored, cause);
     invariant(marked.length === 1, 'What a break would explain was explained by something else meanwhile.', {
       id: stored.id,
       cause: cause.reference,
@@ -290,12 +305,20 @@ async function explainCauses(tx: Transaction, stored: StoredBreak): Promise<void
   }
 }
 
-const markCause: Readonly<Record<BreakCause['kind'], string>> = {
-  out: 'update custody.movement set out_explained = $2 where id = $1 and out_explained is null returning id',
-  in: 'update custody.movement set in_explained = $2 where id = $1 and in_explained is null returning id',
-  fee: `update custody.sent set explained = $2
-    where transaction_hash = $1 and chain = $3 and block_hash = $4 and explained is null returning transaction_hash`,
-};
+async function explainCause(tx: Transaction, { id, chain }: StoredBreak, cause: BreakCause): Promise<readonly Row[]> {
+  switch (cause.kind) {
+    case 'out':
+      return tx.query('update custody.movement set out_explained = $2 where id = $1 and out_explained is null returning id', [cause.reference, id]);
+    case 'in':
+      return tx.query('update custody.movement set in_explained = $2 where id = $1 and in_explained is null returning id', [cause.reference, id]);
+    case 'fee':
+      return tx.query(
+        `update custody.sent set explained = $2
+         where transaction_hash = $1 and chain = $3 and block_hash = $4 and explained is null returning transaction_hash`,
+        [cause.reference, id, chain, cause.block.hash],
+      );
+  }
+}
 
 /** Ends an open break and lifts what it froze. */
 export async function endBreak(tx: Transaction, now: Date, end: { id: string; resolution: BreakResolution }): Promise<void> {
