@@ -1,6 +1,7 @@
 import { invariant } from '@bulkhead/domain';
 import type { BreakType } from '@bulkhead/domain';
 import { bigint, date, integer, type Queries, type Row, text } from '@bulkhead/postgres';
+import type { SourceAgreement } from './custody.ts';
 import { readState } from './state.ts';
 
 export type ReconciliationView = {
@@ -37,14 +38,11 @@ export type ReconciliationLineView = {
   readonly breakId: string | null;
 };
 
-/** Who answered, as it stands in the row. */
-export type SourcesOf = { readonly sources: readonly string[]; readonly required: number };
-
 const columns = `id, chain, block_number, block_hash, ledger_position, sources::text as sources, wallets,
   jsonb_array_length(lines) as lines, breaks, requested_by, started_at, finished_at`;
 
 function viewOf(row: Row): ReconciliationView {
-  const { sources, required } = readState<SourcesOf>(text(row, 'sources'));
+  const { sources, required } = readState<SourceAgreement>(text(row, 'sources'));
   return {
     id: text(row, 'id'),
     chain: text(row, 'chain'),

@@ -16,7 +16,7 @@ import { bigint, date, type Queries, text, type Transaction } from '@bulkhead/po
 import { listAssets } from './asset.ts';
 import { type BreakEvidence, breakTypeOf, endBreak } from './break.ts';
 import { type Answer, type WriteCall, command, isRefused } from './command.ts';
-import { type Actor, type Custody, machine } from './custody.ts';
+import { type Actor, type Custody, machine, type SourceAgreement } from './custody.ts';
 import { chainPort, hash } from './cursor.ts';
 import { freeze, openReorgBreak } from './freeze.ts';
 import { newId } from './id.ts';
@@ -31,7 +31,7 @@ import {
   compareWithBooks,
   lineKey,
 } from './reconciliation-line.ts';
-import { type ReconciliationLineView, type ReconciliationView, type SourcesOf, storedReconciliation } from './reconciliation-view.ts';
+import { type ReconciliationLineView, type ReconciliationView, storedReconciliation } from './reconciliation-view.ts';
 import { writeState } from './state.ts';
 
 /** Balances asked of the chain port in one call; the adapter batches them into RPC calls by hundreds. */
@@ -42,7 +42,7 @@ export const markersLookedAtMax = 128;
 /** What the chain said, before the books are asked. */
 type Sighting = {
   readonly chain: ChainId;
-  readonly sources: SourcesOf;
+  readonly agreement: SourceAgreement;
   readonly marker: Marker;
   /** Newer markers whose blocks are no longer on the chain. */
   readonly orphaned: readonly Marker[];
@@ -87,8 +87,9 @@ async function lookAtChain(custody: Custody, chain: ChainId): Promise<Sighting |
   const listed = await listAssets(custody.db, chain);
   const assets = [...new Set([nativeAsset(chain), ...listed.map((asset) => asset.id)])];
   const positions = await balancesAt(port, pinned.marker, { wallets, assets });
-  const sources = port.agreement ?? { sources: [], required: 1 };
-  return { chain, sources, ...pinned, wallets, positions, startedAt };
+  const agreement = custody.policy.agreement.get(chain);
+  invariant(agreement !== undefined, 'The policy does not say which sources of a chain must agree.', { chain });
+  return { chain, agreement, ...pinned, wallets, positions, startedAt };
 }
 
 type Pinned = { readonly marker: Marker; readonly orphaned: readonly Marker[] };
@@ -185,7 +186,7 @@ async function store(custody: Custody, tx: Transaction, { sighting, actor, now }
       marker.number,
       marker.hash,
       marker.position,
-      JSON.stringify(sighting.sources),
+      JSON.stringify(sighting.agreement),
       wallets.length,
       JSON.stringify(shown.map(lineViewOf)),
       breaks,

@@ -89,9 +89,6 @@ export type TransactionSight =
 /** What became of a broadcast. `nonce-used` says that another or the same transaction already took the nonce. */
 export type BroadcastOutcome = 'accepted' | 'already-known' | 'nonce-used' | 'underpriced' | 'insufficient-coin' | 'unclear';
 
-/** The sources of a chain by names that carry no access key, and how many of them must say the same. */
-export type Agreement = { readonly sources: readonly string[]; readonly required: number };
-
 /**
  * The port to one chain. Adapters observe, build, estimate and broadcast; they never touch the books, hold no private key
  * and keep no state that matters: everything can be asked again.
@@ -102,8 +99,6 @@ export type Agreement = { readonly sources: readonly string[]; readonly required
  */
 export interface Chain {
   readonly id: ChainId;
-  /** Who answers, where the adapter asks several; reconciliations and credits write it down. */
-  readonly agreement?: Agreement;
   /** Newest and newest final block (`finalized` tag, never `safe`). `final` never exceeds what k sources call final. */
   heads(): Promise<{ readonly latest: BlockRef; readonly final: BlockRef }>;
   /**
