@@ -59,3 +59,18 @@ contract Refuser {
         revert NoCoin();
     }
 }
+
+/// Accepts coin until its door is shut: a payment that was fine when it was estimated fails when it is mined.
+contract Door {
+    bool public isShut;
+
+    error DoorIsShut();
+
+    function shut() external {
+        isShut = true;
+    }
+
+    receive() external payable {
+        if (isShut) revert DoorIsShut();
+    }
+}

@@ -2,6 +2,7 @@ import balanceReaderJson from '../artifacts/BalanceReader.json' with { type: 'js
 import bombJson from '../artifacts/Bomb.json' with { type: 'json' };
 import callbackTokenJson from '../artifacts/CallbackToken.json' with { type: 'json' };
 import demoTokenJson from '../artifacts/DemoToken.json' with { type: 'json' };
+import doorJson from '../artifacts/Door.json' with { type: 'json' };
 import falseTokenJson from '../artifacts/FalseToken.json' with { type: 'json' };
 import feeTokenJson from '../artifacts/FeeToken.json' with { type: 'json' };
 import forgedTokenJson from '../artifacts/ForgedToken.json' with { type: 'json' };
@@ -25,6 +26,9 @@ export const callbackToken: Artifact = parseArtifact(callbackTokenJson);
 
 /** The well-behaved token of demonstrations: six decimals, minted by whoever deployed it. */
 export const demoToken: Artifact = parseArtifact(demoTokenJson);
+
+/** Accepts coin until it is shut. */
+export const door: Artifact = parseArtifact(doorJson);
 
 /** Returns false where others revert. */
 export const falseToken: Artifact = parseArtifact(falseTokenJson);

@@ -2,6 +2,8 @@ import {
   type Chain,
   type FeeTerms,
   type Intent,
+  type SignRequest,
+  type Signature,
   type TransactionPlan,
   CustodyError,
   bumpFeeTerms,
@@ -198,6 +200,9 @@ export async function bumpDispatch(custody: Custody, dispatch: Dispatch): Promis
   const chain = chainFor(custody, dispatch);
   const plan = await planOf(custody, dispatch);
   const role = youngest.role;
+  // What expired is not signed again; the signed attempts stay valid, and cancelling them is still possible.
+  const nowSeconds = BigInt(Math.floor(custody.clock.now().getTime() / 1000));
+  if (role === 'effect' && 'expiresAt' in dispatch.intent && nowSeconds >= dispatch.intent.expiresAt) return false;
   const next: TransactionPlan =
     role === 'effect' ? plan : { from: plan.from, to: plan.from, amount: 0n, asset: nativeAsset(chainOf(dispatch.asset)) };
   return replace(custody, { id: dispatch.id, chain, plan: next, role, current: await currentTerms(chain, next, youngest.terms) });
@@ -268,11 +273,31 @@ async function signMissing(custody: Custody, id: string): Promise<void> {
     invariant(wallet !== undefined, 'A dispatch names a wallet that does not exist.', { dispatch: id });
     const unsigned = bytes(row, 'unsigned');
     const intent = intentFor(dispatch, { role: text(row, 'role'), nonce: dispatch.state.nonce, self: wallet.address });
-    const signature = await custody.signer.sign({ intent, path: wallet.path, unsigned });
+    const signature = await signatureOf(custody, { intent, path: wallet.path, unsigned });
+    if (signature === 'expired') return giveUp(custody, id);
     const signed = chainFor(custody, dispatch).assemble(unsigned, signature);
     invariant(signed.from === wallet.address, 'The signature is not that of the wallet.', { dispatch: id, wallet: wallet.id });
     await custody.db.transaction((tx) => storeSignature(custody, tx, { id, ordinal: Number(row['ordinal']), signed }));
   }
+}
+
+/** A signer does not sign an effect after its expiry. The nonce is taken already, so it is used up by a cancellation. */
+async function signatureOf(custody: Custody, request: SignRequest): Promise<Signature | 'expired'> {
+  try {
+    return await custody.signer.sign(request);
+  } catch (error) {
+    if (error instanceof CustodyError && error.code === 'signer/intent-expired') return 'expired';
+    throw error;
+  }
+}
+
+async function giveUp(custody: Custody, id: string): Promise<void> {
+  await custody.db.transaction(async (tx) => {
+    const dispatch = await lockDispatch(tx, id);
+    if (dispatch === undefined || dispatch.state.step === 'done') return;
+    const { effects } = await stepDispatch(tx, dispatch, { event: { type: 'cancel-asked' }, now: custody.clock.now() });
+    if (effects.length > 0) await enqueue(tx, { task: 'send-dispatch', id });
+  });
 }
 
 type Signed = { readonly id: string; readonly ordinal: number; readonly signed: ReturnType<Chain['assemble']> };
