@@ -1,15 +1,10 @@
-import { type Address, type BlockRef, type Chain, type ChainId, type Compartment, type Hash, type TransferRequest, invariant, parseCompartment } from '@bulkhead/domain';
-import { mark, openBook } from '@bulkhead/ledger';
-import { bigint, type Queries, text, type Transaction } from '@bulkhead/postgres';
+import { type BlockRef, type Chain, type ChainId, CustodyError, invariant } from '@bulkhead/domain';
+import { mark } from '@bulkhead/ledger';
 import { creditsOf, tokenArrivals } from './arrival.ts';
-import { postAll } from './books.ts';
+import { addressesOf, bookFinalBlock, type FinalityRule, walletsByAddress } from './block-booking.ts';
 import { chainPort, type Cursor, lockCursor, movingCursor, storedBlock } from './cursor.ts';
 import type { Custody } from './custody.ts';
-import { creditDeposits } from './deposit-credit.ts';
-import { detectDeposits } from './deposit-detection.ts';
-import { blockMovements, blockSent, type StoredMovement, type StoredSent, toItself } from './movement.ts';
-import { type ExplainedBy, settleSent, wakeWaiting } from './settlement.ts';
-import { ourWallets, type Wallet } from './wallet.ts';
+import { blockMovements } from './movement.ts';
 
 /** Blocks that one call of {@link finalize} books. */
 export const finalizeBlocksMax = 64;
@@ -21,16 +16,6 @@ export type Finalized = {
   readonly booked: number;
   /** Everything the chain calls final and we have observed is booked. */
   readonly atFinal: boolean;
-};
-
-/** Why a credit was allowed; stored with each deposit. */
-export type FinalityRule = {
-  readonly rule: 'finalized';
-  /** The final block that stood on top of the credited one. */
-  readonly block: { readonly number: string; readonly hash: string };
-  readonly sources: readonly string[];
-  readonly required: number;
-  readonly reachedAt: string;
 };
 
 /**
@@ -84,31 +69,63 @@ function finalityRule(custody: Custody, chain: ChainId, final: BlockRef): Finali
 
 type Booking = { readonly cursor: Cursor; readonly target: BlockRef; readonly rule: FinalityRule };
 
-/** Books the block above the final one. False when somebody else did, or when what is stored is not the final branch. */
+/** Books the block above the final one. False when somebody else did, or when it must be looked at once more. */
 async function bookBlock(custody: Custody, port: Chain, { cursor, target, rule }: Booking): Promise<boolean> {
   const chain = port.id;
-  const block = await storedBlock(custody.db, chain, cursor.final.number + 1n);
-  if (block === undefined || block.parentHash !== cursor.final.hash) return await notOurs(custody, cursor);
+  const stored = await storedBlock(custody.db, chain, cursor.final.number + 1n);
+  // Whoever stepped back from a branch moved the tip too: the next call sees where the chain is now.
+  if (stored === undefined || stored.parentHash !== cursor.final.hash) return await lookAgain(custody, cursor);
+  const block: BlockRef = { number: stored.number, hash: stored.hash };
   const credits = await tokenCredits(custody, port, { block, parent: cursor.final });
   const now = custody.clock.now();
-  return custody.db.transaction(async (tx) => {
+  const outcome = await custody.db.transaction(async (tx) => {
     const { final } = await lockCursor(tx, chain);
-    if (final.hash !== cursor.final.hash) return false;
-    // The stored blocks of one height each are linked by hash from the tip down, so the one at the target decides for all below.
-    const [standing, proof] = [await storedBlock(tx, chain, block.number), await storedBlock(tx, chain, target.number)];
-    if (standing?.hash !== block.hash || proof?.hash !== target.hash) return await notOurs(custody, cursor);
+    if (final.hash !== cursor.final.hash) return 'others did';
+    // Stored blocks that stand are linked by hash from the tip down, so the one at the target speaks for all below it.
+    const standing = await storedBlock(tx, chain, block.number);
+    const proof = await storedBlock(tx, chain, target.number);
+    if (standing?.hash !== block.hash || proof?.hash !== target.hash) return 'another branch';
     const movements = await blockMovements(tx, chain, block.hash);
-    if (movements.some(({ id }) => !credits.read.has(id))) return false;
-    await bookMovements(custody, tx, { chain, block: { number: block.number, hash: block.hash }, movements, credits: credits.amounts, rule, now });
+    if (movements.some(({ id }) => !credits.seen.has(id))) return 'others did';
+    await bookFinalBlock(custody, tx, { chain, block, movements, credits: credits.amounts, rule, now });
     // The commit stores the transfers of the block, the states they belong to, their jobs and the new final block. A crash
     // before it leaves the block unbooked as a whole; one after it leaves only the marker to be written.
-    return true;
+    return 'booked';
   });
+  if (outcome === 'another branch') return await lookAgain(custody, cursor);
+  return outcome === 'booked';
 }
 
-/** The stored branch is not the one that is final. The observer steps back from it; until then there is nothing to book. */
-async function notOurs(custody: Custody, cursor: Cursor): Promise<boolean> {
-  const now = await movingCursor(custody.db, cursor.chain);
-  if (now.final.hash !== cursor.final.hash) return false;
-  throw branchUnknown(cursor);
+/** What we stored is not the branch that is final. The observer steps back from it; until then there is nothing to book. */
+async function lookAgain(custody: Custody, before: Cursor): Promise<boolean> {
+  const cursor = await movingCursor(custody.db, before.chain);
+  if (cursor.final.hash !== before.final.hash) return false;
+  throw new CustodyError(
+    'chain/unavailable',
+    `Block ${cursor.final.number + 1n} of ${cursor.chain} is final, and what we observed there is another branch. It is booked after the observer has stepped back.`,
+  );
+}
+
+type TokenCredits = {
+  /** Movements that were looked at. */
+  readonly seen: ReadonlySet<string>;
+  /** What token movements really brought, by movement id. */
+  readonly amounts: ReadonlyMap<string, bigint>;
+};
+
+/** Asks the chain for the balances before and after a block of every wallet and token that received something in it. */
+async function tokenCredits(custody: Custody, port: Chain, at: { readonly block: BlockRef; readonly parent: BlockRef }): Promise<TokenCredits> {
+  const movements = await blockMovements(custody.db, port.id, at.block.hash);
+  const seen = new Set(movements.map(({ id }) => id));
+  const ours = await walletsByAddress(custody.db, port.id, addressesOf(movements));
+  const arrivals = tokenArrivals(movements, (address) => ours.has(address));
+  if (arrivals.length === 0) return { seen, amounts: new Map() };
+  const before = await port.balances(arrivals, at.parent);
+  const after = await port.balances(arrivals, at.block);
+  const changes = arrivals.map((arrival, index) => {
+    const [earlier, later] = [before[index], after[index]];
+    invariant(earlier !== undefined && later !== undefined, 'The chain answered fewer balances than it was asked for.');
+    return { ...arrival, before: earlier, after: later };
+  });
+  return { seen, amounts: creditsOf(movements, changes) };
 }

@@ -41,6 +41,8 @@ export type StoredSent = {
 
 /** What explains both sides of a movement from an address to itself: nothing changed hands. */
 export const toItself = 'self';
+/** What explains both sides of a movement of zero. */
+export const movesNothing = 'nothing';
 
 const kinds: readonly MovementKind[] = ['native', 'internal', 'token', 'validator-withdrawal', 'balance-difference'];
 

@@ -1,0 +1,223 @@
+import {
+  type Address,
+  type AssetId,
+  type BlockRef,
+  type ChainId,
+  type Compartment,
+  type TransferRequest,
+  contractOf,
+  invariant,
+  parseAddress,
+} from '@bulkhead/domain';
+import { openBook } from '@bulkhead/ledger';
+import { type Queries, text, type Transaction } from '@bulkhead/postgres';
+import { dispositionOf } from './arrival.ts';
+import { listAssets } from './asset.ts';
+import { postAll } from './books.ts';
+import { type Custody, machine } from './custody.ts';
+import { detectDeposits, stepped } from './deposit-detection.ts';
+import { depositColumns, depositOf, stepDeposit } from './deposit-row.ts';
+import { blockSent, movementColumns, movementOf, movesNothing, type StoredMovement, type StoredSent, toItself } from './movement.ts';
+import { type Settled, settleSent, wakeWaiting } from './settlement.ts';
+import { type Wallet, walletOf } from './wallet.ts';
+
+/** Why a credit was allowed; stored with each deposit. */
+export type FinalityRule = {
+  readonly rule: 'finalized';
+  /** The final block that stood on top of the credited one. */
+  readonly block: { readonly number: string; readonly hash: string };
+  readonly sources: readonly string[];
+  readonly required: number;
+  readonly reachedAt: string;
+};
+
+export type FinalBlock = {
+  readonly chain: ChainId;
+  readonly block: BlockRef;
+  readonly movements: readonly StoredMovement[];
+  /** What token movements really brought, by movement id. */
+  readonly credits: ReadonlyMap<string, bigint>;
+  readonly rule: FinalityRule;
+  readonly now: Date;
+};
+
+export type OurWallets = ReadonlyMap<Address, Wallet>;
+
+export function addressesOf(movements: readonly StoredMovement[], sent: readonly StoredSent[] = []): readonly Address[] {
+  return [...movements.flatMap(({ from, to }) => [from, to]), ...sent.map(({ from }) => from)].filter((address) => address !== undefined);
+}
+
+export async function walletsByAddress(db: Queries, chain: ChainId, addresses: readonly Address[]): Promise<OurWallets> {
+  if (addresses.length === 0) return new Map();
+  const rows = await db.query('select * from custody.wallet where chain = $1 and address = any ($2)', [chain, [...new Set(addresses)]]);
+  return new Map(rows.map((row) => [parseAddress(text(row, 'address')), walletOf(row)]));
+}
+
+/**
+ * Books everything in a block that became final and moves the final block there. The caller holds the cursor. Rows are locked
+ * and written in the order cursor, dispatches, withdrawals, deposits, wallets; the books come last and in one call.
+ */
+export async function bookFinalBlock(custody: Custody, tx: Transaction, final: FinalBlock): Promise<void> {
+  const { chain, block, movements, now } = final;
+  const sent = await blockSent(tx, chain, block.hash);
+  const wallets = await walletsByAddress(tx, chain, addressesOf(movements, sent));
+  const ours = sent.flatMap(({ from, ...rest }) => {
+    const wallet = wallets.get(from);
+    invariant(wallet !== undefined, 'A stored transaction was sent by an address that is not ours.', { from });
+    return [{ ...rest, wallet: wallet.id }];
+  });
+  const settled = await settleSent(custody, tx, { chain, block, sent: ours, now });
+  await detectDeposits(tx, { chain, block: block.hash, now });
+  const credited = await creditDeposits(tx, { ...final, wallets, settled });
+  await explainMovements(tx, { movements, wallets, settled, deposits: credited.deposits });
+  await explainSent(tx, { chain, block, settled });
+  await passNonces(tx, chain, sent);
+  await tx.query('update custody.chain_cursor set final_number = $2, final_hash = $3, updated_at = $4 where chain = $1', [
+    chain,
+    block.number,
+    block.hash,
+    now,
+  ]);
+  // Coins that came and fees that fell are what workflows wait for.
+  if (movements.length > 0 || sent.length > 0) await wakeWaiting(tx, chain);
+  const groups = [...settled.groups, ...credited.groups];
+  await openBooks(tx, groups);
+  await postAll(tx, groups, now);
+}
+
+type Crediting = FinalBlock & { readonly wallets: OurWallets; readonly settled: Settled };
+type Credited = { readonly groups: readonly (readonly TransferRequest[])[]; readonly deposits: ReadonlyMap<string, string> };
+
+/**
+ * Credits the deposits of the block, and those that the balance sweep found in earlier ones: whatever the chain did is posted
+ * by whoever holds its cursor, and by nobody else.
+ */
+async function creditDeposits(tx: Transaction, crediting: Crediting): Promise<Credited> {
+  const { chain, block, wallets, settled, now } = crediting;
+  const rows = await tx.query(
+    `select ${depositColumns} from custody.deposit d join custody.movement m on m.id = d.movement
+     where d.chain = $1 and d.step = 'detected' and m.removed_at is null
+       and (m.block_hash = $2 or (m.kind = 'balance-difference' and m.block_number <= $3))
+     order by d.id for update of d`,
+    [chain, block.hash, block.number],
+  );
+  const found = rows.map(depositOf);
+  const movements = await movementsById(tx, found.map(({ movement }) => movement));
+  const receivers = await walletsById(tx, found.map(({ terms }) => terms.wallet));
+  const dust = await dustLimits(tx, chain);
+  const deposits = new Map<string, string>();
+  const groups: (readonly TransferRequest[])[] = [];
+  for (const deposit of found) {
+    const movement = movements.get(deposit.movement);
+    const receiver = receivers.get(deposit.terms.wallet);
+    const dustMax = dust.get(deposit.terms.asset);
+    invariant(movement !== undefined && receiver !== undefined && dustMax !== undefined, 'A deposit lacks what it was made from.', {
+      id: deposit.terms.id,
+    });
+    const dispatch = movement.transaction === undefined ? undefined : settled.explained.get(movement.transaction);
+    invariant(dispatch?.toWallet !== receiver.id, 'A deposit was opened for what a dispatch of ours brought.', { id: deposit.terms.id });
+    const sender = movement.from === undefined ? undefined : wallets.get(movement.from);
+    const credited = creditedBy(movement, crediting.credits);
+    const { purpose, client } = receiver;
+    const fromGasWallet = sender?.purpose === 'gas' && dispatch === undefined;
+    const disposition = dispositionOf({ kind: movement.kind, credited, dustMax, purpose, client, fromGasWallet });
+    const owner = disposition === 'client' && client !== undefined ? { client } : {};
+    const event = { type: 'finalized', block: movement.block, credited, disposition, ...owner } as const;
+    const { transfers } = stepped(await stepDeposit(tx, { deposit, event, actor: machine, now, finality: crediting.rule }));
+    groups.push(...transfers);
+    deposits.set(movement.id, deposit.terms.id);
+    // The block of what the sweep found was booked before; its movement is not among those of this one.
+    if (movement.block.hash !== block.hash) {
+      await tx.query('update custody.movement set in_explained = $2 where id = $1', [movement.id, deposit.terms.id]);
+    }
+  }
+  return { groups, deposits };
+}
+
+/** Native coin is credited as it was seen; of a token, what the balance says came. */
+function creditedBy(movement: StoredMovement, credits: ReadonlyMap<string, bigint>): bigint {
+  if (contractOf(movement.asset) === undefined) return movement.amount;
+  const credited = credits.get(movement.id);
+  invariant(credited !== undefined, 'A token arrived and its balance was not asked for.', { movement: movement.id });
+  return credited;
+}
+
+async function movementsById(tx: Queries, ids: readonly string[]): Promise<ReadonlyMap<string, StoredMovement>> {
+  const rows = await tx.query(`select ${movementColumns} from custody.movement m where m.id = any ($1)`, [ids]);
+  return new Map(rows.map(movementOf).map((movement) => [movement.id, movement]));
+}
+
+async function walletsById(tx: Queries, ids: readonly string[]): Promise<ReadonlyMap<string, Wallet>> {
+  const rows = await tx.query('select * from custody.wallet where id = any ($1)', [ids]);
+  return new Map(rows.map(walletOf).map((wallet) => [wallet.id, wallet]));
+}
+
+async function dustLimits(tx: Queries, chain: ChainId): Promise<ReadonlyMap<string, bigint>> {
+  const assets = await listAssets(tx, chain);
+  return new Map(assets.map((asset) => [asset.id, asset.dustMax]));
+}
+
+type Explaining = {
+  readonly movements: readonly StoredMovement[];
+  readonly wallets: OurWallets;
+  readonly settled: Settled;
+  /** Deposits by the movement they were made from. */
+  readonly deposits: ReadonlyMap<string, string>;
+};
+
+/**
+ * Writes down what booked each of our own sides. A side that nothing booked stays open: value that left without a dispatch of
+ * ours is not booked by a machine, reconciliation reports it.
+ */
+async function explainMovements(tx: Transaction, { movements, wallets, settled, deposits }: Explaining): Promise<void> {
+  const sides = movements.map(({ id, asset, from, to, amount, transaction }) => {
+    if (amount === 0n) return { id, out: movesNothing, in: movesNothing };
+    if (from === to) return { id, out: toItself, in: toItself };
+    const by = transaction === undefined ? undefined : settled.explained.get(transaction);
+    const dispatched = by?.asset === asset ? by : undefined;
+    const sender = from === undefined ? undefined : wallets.get(from);
+    const receiver = to === undefined ? undefined : wallets.get(to);
+    const sent = sender !== undefined && dispatched?.wallet === sender.id ? dispatched.dispatch : null;
+    const brought = receiver !== undefined && dispatched?.toWallet === receiver.id ? dispatched.dispatch : null;
+    return { id, out: sent, in: brought ?? deposits.get(id) ?? null };
+  });
+  if (sides.length === 0) return;
+  await tx.query(
+    `update custody.movement m set out_explained = s.out, in_explained = s.in
+     from unnest($1::text[], $2::text[], $3::text[]) as s (id, out, "in") where m.id = s.id`,
+    [sides.map((side) => side.id), sides.map((side) => side.out), sides.map((side) => side.in)],
+  );
+}
+
+async function explainSent(tx: Transaction, final: { readonly chain: ChainId; readonly block: BlockRef; readonly settled: Settled }): Promise<void> {
+  for (const [hash, { dispatch }] of final.settled.explained) {
+    await tx.query('update custody.sent set explained = $4 where chain = $1 and block_hash = $2 and transaction_hash = $3', [
+      final.chain,
+      final.block.hash,
+      hash,
+      dispatch,
+    ]);
+  }
+}
+
+/** A nonce that the chain has seen is used up, whoever used it: no dispatch may be given it any more. */
+async function passNonces(tx: Transaction, chain: ChainId, sent: readonly StoredSent[]): Promise<void> {
+  if (sent.length === 0) return;
+  await tx.query(
+    `update custody.wallet w set next_nonce = s.next
+     from (select address, max(nonce) + 1 as next from unnest($2::text[], $3::numeric[]) as u (address, nonce) group by address) s
+     where w.chain = $1 and w.address = s.address and coalesce(w.next_nonce, 0) < s.next`,
+    [chain, sent.map((one) => one.from), sent.map((one) => one.nonce)],
+  );
+}
+
+/** Opens the books that are posted to for the first time. */
+async function openBooks(tx: Transaction, groups: readonly (readonly TransferRequest[])[]): Promise<void> {
+  const books = new Map<string, { readonly compartment: Compartment; readonly asset: AssetId }>();
+  for (const request of groups.flat()) {
+    if (request.type !== 'post' && request.type !== 'hold') continue;
+    const { compartment, asset } = request;
+    books.set(`${compartment} ${asset}`, { compartment, asset });
+  }
+  for (const book of books.values()) await openBook(tx, book);
+}
