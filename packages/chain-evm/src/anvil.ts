@@ -77,11 +77,18 @@ function anvilBinary(): string {
 }
 
 function argumentsOf(options: AnvilOptions, port: number): readonly string[] {
-  const blocks = options.blockTimeSeconds === undefined ? [] : ['--block-time', String(options.blockTimeSeconds)];
+  const blocks = options.blockTimeSeconds === undefined ? [] : [`--block-time=${options.blockTimeSeconds}`];
   return [
-    ...['--host', '127.0.0.1', '--port', String(port), '--chain-id', String(options.chainNumber)],
-    ...['--hardfork', 'osaka', '--slots-in-an-epoch', '1', '--quiet', ...blocks],
-    ...['--state', join(options.directory, 'state.json'), '--state-interval', '1', '--preserve-historical-states'],
+    '--host=127.0.0.1',
+    `--port=${port}`,
+    `--chain-id=${options.chainNumber}`,
+    '--hardfork=osaka',
+    '--slots-in-an-epoch=1',
+    '--quiet',
+    ...blocks,
+    `--state=${join(options.directory, 'state.json')}`,
+    '--state-interval=1',
+    '--preserve-historical-states',
   ];
 }
 

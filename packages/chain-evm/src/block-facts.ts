@@ -56,8 +56,9 @@ const weiPerGwei = 10n ** 9n;
 export function readHeader(value: unknown, height?: bigint): Header {
   const block = readFields(value, 'the block');
   const number = readQuantity(block['number'], 'the number of the block');
-  if (height !== undefined && number !== height)
-    throw nonsense(`block ${height} was asked for and this one came`, number.toString());
+  if (height !== undefined && number !== height) {
+    throw nonsense(`block ${height} was asked for and another came`, number.toString());
+  }
   const hash = readHash(block['hash'], `the hash of block ${number}`);
   const parentHash = readHash(block['parentHash'], `the parent of block ${number}`);
   if (hash === parentHash) throw nonsense(`block ${number} is its own parent`, hash);
@@ -169,8 +170,9 @@ export function readLogs(value: unknown, header: Header, transaction?: Hash): re
     const fields = readFields(item, what);
     checkBlock(fields, header, what);
     const owner = readHash(fields['transactionHash'], `the transaction of ${what}`);
-    if (transaction !== undefined && owner !== transaction)
+    if (transaction !== undefined && owner !== transaction) {
       throw nonsense(`${what} belongs to another transaction`, owner);
+    }
     const index = readQuantity(fields['logIndex'], `the index of ${what}`);
     const key = `${owner}:${index}`;
     if (seen.has(key)) throw nonsense(`${what} comes twice`, key);

@@ -32,8 +32,9 @@ export function readInnerPayments(value: unknown, body: BlockBody): readonly Inn
   for (const item of readList(value, `the traces of block ${body.header.number}`)) {
     const frame = readFrame(readFields(item, 'a trace'), body);
     if (frame === undefined) continue;
-    if (!known.has(frame.transaction))
+    if (!known.has(frame.transaction)) {
       throw nonsense(`block ${body.header.number} has a trace of the foreign transaction`, frame.transaction);
+    }
     const list = frames.get(frame.transaction) ?? [];
     list.push(frame);
     frames.set(frame.transaction, list);

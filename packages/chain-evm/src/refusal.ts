@@ -7,21 +7,20 @@ import type { RpcRefusal } from './source.ts';
  * and Erigon, which follow it), Nethermind and Besu. The order counts: the first that matches is the outcome.
  */
 const broadcastTexts: readonly (readonly [RegExp, BroadcastOutcome])[] = [
+  [/alreadyknown|alreadyimported|(?<!un)knowntransaction|alreadyexists|alreadyinthe(?:mem)?pool/u, 'already-known'],
+  [/nonce(?:is)?toolow|oldnonce|nonce(?:is)?below|noncealreadyused/u, 'nonce-used'],
   [
-    /already known|already ?imported|known ?transaction|alreadyexists|already in the (?:pool|mempool)/iu,
-    'already-known',
-  ],
-  [/nonce ?(?:is )?too ?low|old ?nonce|nonce .*(?:below|already used)|nonce_too_low/iu, 'nonce-used'],
-  [
-    /underpriced|gas price too low|fee ?too ?low|less than (?:the )?block base fee|below (?:the )?(?:current |minimum |configured |base)|replacement ?not ?allowed/iu,
+    /underpriced|gaspricetoolow|feetoolow|lessthan(?:the)?blockbasefee|(?:price|fee)(?:is)?below|replacementnotallowed/u,
     'underpriced',
   ],
-  [/insufficient ?funds|insufficient ?balance|upfront ?cost|not enough (?:funds|balance)/iu, 'insufficient-coin'],
+  [/insufficient(?:funds|balance)|upfrontcost|notenough(?:funds|balance)/u, 'insufficient-coin'],
 ];
 
 /** `unclear` for a text nobody has met before: look at the chain, never guess. */
 export function broadcastOutcomeOf(refusal: RpcRefusal): BroadcastOutcome {
-  const found = broadcastTexts.find(([pattern]) => pattern.test(refusal.message));
+  // The same words come as sentences, as names of constants and as names of classes.
+  const text = refusal.message.toLowerCase().replaceAll(/[\s_-]+/gu, '');
+  const found = broadcastTexts.find(([pattern]) => pattern.test(text));
   return found?.[1] ?? 'unclear';
 }
 

@@ -80,10 +80,8 @@ async function estimateAt(inquiry: Inquiry): Promise<Estimate> {
   const { source, plan, signal } = inquiry;
   const { to, value, data } = callOf(plan);
   const request = { from: plan.from, to, value: hexQuantity(value), ...(data === '0x' ? {} : { data }) };
-  if (data !== '0x') {
-    const reason = await simulateToken(inquiry, request);
-    if (reason !== undefined) return { fails: true, reason };
-  }
+  const reason = data === '0x' ? await weighCoin(inquiry) : await simulateToken(inquiry, request);
+  if (reason !== undefined) return { fails: true, reason };
   const call = { method: 'eth_estimateGas', params: [request] };
   const answer = await source.ask(call, signal);
   if (!answer.ok) {
@@ -99,6 +97,14 @@ async function estimateAt(inquiry: Inquiry): Promise<Estimate> {
   const tip = await source.ask({ method: 'eth_maxPriorityFeePerGas', params: [] }, signal);
   const priority = tip.ok ? readQuantity(tip.result, 'the suggested priority fee') : priorityFeeDefault;
   return { fails: false, gas, baseFee, priority };
+}
+
+/** Some nodes estimate the gas of a payment without looking whether the sender has the coin. */
+async function weighCoin(inquiry: Inquiry): Promise<string | undefined> {
+  const { source, plan, signal } = inquiry;
+  const value = await source.read({ method: 'eth_getBalance', params: [plan.from, 'latest'] }, signal);
+  const balance = readQuantity(value, `the balance of ${plan.from}`);
+  return balance < plan.amount ? `insufficient funds: the sender has ${balance}` : undefined;
 }
 
 /** Why a token transfer would fail, or undefined. A token that returns nothing is taken at its word, one that returns false too. */

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { CustodyError } from '@bulkhead/domain';
+import { CustodyError, invariant } from '@bulkhead/domain';
 import { excerpt, nonsense, readFields, readText } from './shape.ts';
 
 /** What one source may cost us. */
@@ -191,9 +191,11 @@ async function readBody(response: Response, limits: SourceLimits): Promise<strin
   let length = 0;
   if (response.body === null) return '';
   for await (const chunk of response.body) {
-    length += chunk.byteLength;
+    const bytes: unknown = chunk;
+    invariant(bytes instanceof Uint8Array, 'The body of an answer comes as bytes.');
+    length += bytes.byteLength;
     if (length > limits.answerBytesMax) return undefined;
-    chunks.push(chunk);
+    chunks.push(bytes);
   }
   return Buffer.concat(chunks).toString('utf8');
 }

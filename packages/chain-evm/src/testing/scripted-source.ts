@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
 import { invariant } from '@bulkhead/domain';
 import type { RpcCall } from '../source.ts';
@@ -73,8 +74,8 @@ export function slow(delayMs: number): Script {
 }
 
 /** Answers everything with the same text, with HTTP status 200 unless said. */
-export function babbling(text: string, status = 200): Script {
-  return async () => ({ type: 'text', text, status });
+export function babbling(words: string, status = 200): Script {
+  return async () => ({ type: 'text', text: words, status });
 }
 
 /** Does not know some methods. */
@@ -127,9 +128,7 @@ type Exchange = {
 
 async function serve(exchange: Exchange): Promise<void> {
   const { request, response, target, calls, script } = exchange;
-  const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(Buffer.from(chunk));
-  const { id, call } = readCall(Buffer.concat(chunks).toString('utf8'));
+  const { id, call } = readCall(await text(request));
   calls.set(call.method, (calls.get(call.method) ?? 0) + 1);
   const answer = await script(call, async (other) => await ask(target, other ?? call));
   switch (answer.type) {
@@ -154,8 +153,8 @@ async function serve(exchange: Exchange): Promise<void> {
   }
 }
 
-function reply(response: ServerResponse, text: string, status = 200): void {
-  response.writeHead(status, { 'content-type': 'application/json' }).end(text);
+function reply(response: ServerResponse, body: string, status = 200): void {
+  response.writeHead(status, { 'content-type': 'application/json' }).end(body);
 }
 
 async function ask(target: string, call: RpcCall): Promise<ScriptedAnswer> {
@@ -174,8 +173,8 @@ async function ask(target: string, call: RpcCall): Promise<ScriptedAnswer> {
   return { type: 'error', code, message, ...('data' in error ? { data: error.data } : {}) };
 }
 
-function readCall(text: string): { id: unknown; call: RpcCall } {
-  const body: unknown = JSON.parse(text);
+function readCall(json: string): { id: unknown; call: RpcCall } {
+  const body: unknown = JSON.parse(json);
   invariant(
     typeof body === 'object' && body !== null && 'method' in body && 'params' in body,
     'A call has a method and parameters.',
