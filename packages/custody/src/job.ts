@@ -6,7 +6,9 @@ export type Job =
   | { readonly task: 'screen-withdrawal'; readonly id: string }
   | { readonly task: 'find-liquidity'; readonly id: string }
   | { readonly task: 'send-dispatch'; readonly id: string }
-  | { readonly task: 'watch-dispatch'; readonly id: string };
+  | { readonly task: 'watch-dispatch'; readonly id: string }
+  /** The id is that of the chain. */
+  | { readonly task: 'reconcile'; readonly id: string };
 
 /** Attempts before a job is left for people to look at; the back-off of the worker is exponential, so this is days. */
 export const jobAttemptsMax = 25;

@@ -1,0 +1,173 @@
+import { type ChainId, CustodyError, parseChainId } from '@bulkhead/domain';
+import { expireHolds } from '@bulkhead/ledger';
+import { text } from '@bulkhead/postgres';
+import { Logger, parseCrontab, type ParsedCronItem, run, type TaskList } from 'graphile-worker';
+import { type Custody, machine } from './custody.ts';
+import { screenDeposit } from './deposit.ts';
+import { enqueue, type Job } from './job.ts';
+import { findLiquidity } from './liquidity.ts';
+import { connectionString } from './migrations.ts';
+import { reconcile } from './reconciliation.ts';
+import { sendDispatch, watchDispatch } from './send.ts';
+import { wakeWaiting } from './settlement.ts';
+import { expireWithdrawals, screenWithdrawal } from './withdrawal.ts';
+
+/** Jobs that one process runs at once, when nobody says. Each takes a connection while it runs. */
+export const jobsAtOnceDefault = 4;
+/** How long a job waits that no notification told of, such as one whose time has just come. */
+export const jobPollMsDefault = 1_000;
+/** Workflows of each kind that one run of `resume-work` wakes. */
+export const resumeMax = 1_000;
+/** A workflow that has waited this long for its job lost it, or used up its attempts. */
+export const resumeAfterMs = 600_000;
+
+/** What is done for the one workflow that a job names. Each may run twice and at once: it looks at what is stored first. */
+const bodies: Readonly<Record<Job['task'], (custody: Custody, id: string) => Promise<unknown>>> = {
+  'screen-deposit': screenDeposit,
+  'screen-withdrawal': screenWithdrawal,
+  'find-liquidity': findLiquidity,
+  'send-dispatch': sendDispatch,
+  'watch-dispatch': watchDispatch,
+  // A chain of which nothing is booked yet has nothing to reconcile: a refusal, and not a reason to try again.
+  reconcile: async (custody, id) => reconcile(custody, { chain: parseChainId(id), actor: machine }),
+};
+
+/** What the clock asks for. Times are UTC; a run that was missed while nothing ran is made up for where `fill` says so. */
+const scheduled: Readonly<Record<string, { readonly cron: string; readonly options: string; readonly run: (custody: Custody) => Promise<unknown> }>> = {
+  'expire-withdrawals': { cron: '* * * * *', options: '', run: expireWithdrawals },
+  'expire-holds': { cron: '* * * * *', options: '', run: expireDueHolds },
+  'watch-dispatches': { cron: '* * * * *', options: '', run: watchDispatches },
+  'resume-work': { cron: '*/10 * * * *', options: '', run: resumeWork },
+  'reconcile-chains': { cron: '0 2 * * *', options: 'fill=1d', run: reconcileChains },
+};
+
+/** Every task by its name, for the runner. */
+export function taskList(custody: Custody): TaskList {
+  const single = Object.entries(bodies).map(([task, body]) => [task, async (payload: unknown) => void (await body(custody, idOf(task, payload)))]);
+  const timed = Object.entries(scheduled).map(([task, { run: body }]) => [task, async () => void (await body(custody))]);
+  return Object.fromEntries([...single, ...timed]);
+}
+
+function idOf(task: string, payload: unknown): string {
+  if (typeof payload === 'object' && payload !== null && 'id' in payload && typeof payload.id === 'string') return payload.id;
+  throw new CustodyError('invariant/broken', `A job ${task} names no workflow: its payload is not what enqueue writes.`);
+}
+
+/** A crontab line for each scheduled task. A run that is still waiting is not queued a second time: its key is its name. */
+function cronItems(): ParsedCronItem[] {
+  const lines = Object.entries(scheduled).map(([task, { cron, options }]) => {
+    const asked = [`id=${task}`, `jobKey=${task}`, ...(options === '' ? [] : [options])].join('&');
+    return `${cron} ${task} ?${asked}`;
+  });
+  return parseCrontab(lines.join('\n'));
+}
+
+/** Releases holds whose time has passed, until none is left. */
+async function expireDueHolds(custody: Custody): Promise<void> {
+  while ((await expireHolds(custody.db, { now: custody.clock.now() })) > 0);
+}
+
+/** Asks for a look at every transaction that was signed and is not final: each look is a job, so that one cannot stop the others. */
+async function watchDispatches(custody: Custody): Promise<void> {
+  const rows = await custody.db.query(`select id from custody.dispatch where step in ('signing', 'broadcast') order by id`);
+  for (const row of rows) await enqueue(custody.db, { task: 'watch-dispatch', id: text(row, 'id') });
+}
+
+async function reconcileChains(custody: Custody): Promise<void> {
+  for (const chain of custody.chains.keys()) await enqueue(custody.db, { task: 'reconcile', id: chain });
+}
+
+/**
+ * Gives workflows that should have a job another one, whatever became of the first: it used up its attempts, or somebody
+ * emptied the queue. What still has its job keeps one, because the job's key is that of the workflow.
+ */
+async function resumeWork(custody: Custody): Promise<void> {
+  const before = new Date(custody.clock.now().getTime() - resumeAfterMs);
+  const deposits = await custody.db.query(
+    `select id from custody.deposit
+     where step = 'final' and updated_at < $1 and state ->> 'disposition' = 'client' and state ->> 'verdict' is null
+     order by created_at limit $2`,
+    [before, resumeMax],
+  );
+  for (const row of deposits) await enqueue(custody.db, { task: 'screen-deposit', id: text(row, 'id') });
+  const withdrawals = await custody.db.query(
+    `select id from custody.withdrawal where step = 'requested' and updated_at < $1 order by created_at limit $2`,
+    [before, resumeMax],
+  );
+  for (const row of withdrawals) await enqueue(custody.db, { task: 'screen-withdrawal', id: text(row, 'id') });
+  for (const chain of custody.chains.keys()) await wake(custody, chain);
+}
+
+async function wake(custody: Custody, chain: ChainId): Promise<void> {
+  await custody.db.transaction(async (tx) => wakeWaiting(tx, chain));
+}
+
+export type JobsOptions = {
+  /** Where the queue is; the session needs the rights of the application and no more. */
+  readonly connectionString: string;
+  /** Role the sessions take at once, for a login that is more than the application needs. */
+  readonly role?: string;
+  readonly jobsAtOnce?: number;
+  readonly pollMs?: number;
+  /** Instead of {@link taskList}. Nothing is scheduled then. */
+  readonly tasks?: TaskList;
+  readonly log?: (entry: JobLog) => void;
+};
+
+export type JobLog = { readonly level: 'error' | 'warning' | 'info' | 'debug'; readonly message: string; readonly task?: string; readonly error?: unknown };
+
+export type RunningJobs = AsyncDisposable & {
+  /** Takes no more jobs, lets those that run finish, and closes the connections. */
+  stop(): Promise<void>;
+  /** Ends when the runner does; rejects when it had to. */
+  readonly ended: Promise<void>;
+};
+
+/**
+ * Runs the jobs of the queue and the schedule until it is stopped.
+ *
+ * A process that was killed leaves its jobs locked for hours. Whoever starts takes those locks away: a job that another
+ * process is just running is then run twice at once, which every body allows. So a crash costs the time of a restart.
+ */
+export async function runJobs(custody: Custody, options: JobsOptions): Promise<RunningJobs> {
+  await custody.db.query(
+    `select graphile_worker.force_unlock_workers(array(
+       select distinct locked_by from graphile_worker._private_jobs where locked_by is not null))`,
+  );
+  const concurrency = options.jobsAtOnce ?? jobsAtOnceDefault;
+  const runner = await run(
+    {
+      connectionString: connectionString({ url: options.connectionString, ...(options.role === undefined ? {} : { role: options.role }) }),
+      concurrency,
+      // One more listens, and one schedules.
+      maxPoolSize: concurrency + 2,
+      pollInterval: options.pollMs ?? jobPollMsDefault,
+      // The process decides what a signal means.
+      noHandleSignals: true,
+      logger: loggerOf(options.log),
+      taskList: options.tasks ?? taskList(custody),
+    },
+    undefined,
+    options.tasks === undefined ? cronItems() : [],
+  );
+  // Whoever waits for the end hears of a failure; nobody else needs to.
+  runner.promise.catch(() => undefined);
+  let stopping: Promise<void> | undefined;
+  const stop = async (): Promise<void> => {
+    stopping ??= Promise.resolve(runner.stop());
+    await stopping;
+  };
+  return { stop, ended: runner.promise, [Symbol.asyncDispose]: stop };
+}
+
+function loggerOf(log: JobsOptions['log']): Logger {
+  return new Logger((scope) => (level, message, meta) => {
+    const error: unknown = meta?.['error'];
+    log?.({
+      level,
+      message,
+      ...(scope.taskIdentifier === undefined ? {} : { task: scope.taskIdentifier }),
+      ...(error === undefined ? {} : { error }),
+    });
+  });
+}
