@@ -1,0 +1,132 @@
+import { type Asset, CustodyError, kindOf, parseAmount, parseAssetId, parseChainId, parseCompartment, parsePositiveAmount } from '@bulkhead/domain';
+import { roles } from '@bulkhead/api';
+import { z } from 'zod';
+
+/** Longest string a value may be. Nothing we configure needs more, and messages stay readable. */
+const textCharsMax = 500;
+
+/** Runs a parser of the domain; its fault becomes the message. */
+function parsed<In, Out>(parse: (value: In) => Out): (value: In, context: z.core.$RefinementCtx<In>) => Out {
+  return (value, context) => {
+    try {
+      return parse(value);
+    } catch (error) {
+      if (!(error instanceof CustodyError)) throw error;
+      context.addIssue({ code: 'custom', message: error.message });
+      return z.NEVER;
+    }
+  };
+}
+
+function whole(min: number, max: number): z.ZodNumber {
+  const error = `Give a whole number from ${min} to ${max}, without quotes.`;
+  return z.int({ error }).min(min, { error }).max(max, { error });
+}
+
+const words = z.string({ error: 'Give some text in quotes.' }).min(1, { error: 'Give some text, not an empty one.' }).max(textCharsMax);
+const flag = z.boolean({ error: 'Give true or false, without quotes.' });
+const digits = z.string({ error: 'Give decimal digits in quotes, such as "1500000000": JSON numbers lose digits.' }).max(textCharsMax);
+const amount = digits.transform(parsed(parseAmount));
+const positive = digits.transform(parsed(parsePositiveAmount));
+const chainId = words.transform(parsed(parseChainId));
+
+const fees = z.strictObject({
+  maxFeePerGas: positive.default(100_000_000_000n),
+  nativeGas: positive.default(50_000n),
+  tokenGas: positive.default(150_000n),
+});
+
+const embedded = z.strictObject({ port: whole(0, 65_535).default(0), blockTimeSeconds: whole(0, 3_600).default(2) });
+
+/** One followed chain. Its sources are in the environment, because their addresses carry access keys. */
+const chain = z.strictObject({
+  id: chainId,
+  development: flag.default(false),
+  agreement: whole(1, 9).exactOptional(),
+  startBlock: amount.exactOptional(),
+  pollMs: whole(20, 600_000).default(1_000),
+  fees: fees.prefault({}),
+  embedded: embedded.prefault({}),
+});
+
+const asset = z
+  .strictObject({
+    asset: words.transform(parsed(parseAssetId)),
+    symbol: words.max(20),
+    decimals: whole(0, 36),
+    behaviour: z.enum(['native', 'standard', 'fee-on-transfer'], { error: 'Give one of: native, standard, fee-on-transfer.' }),
+    dustMax: amount,
+    dti: words.regex(/^[0-9B-DF-HJ-NP-TV-XZ]{9}$/u, { error: 'Give nine characters of ISO 24165.' }).exactOptional(),
+  })
+  .transform(({ asset: id, dti, ...rest }): Asset => ({ id, ...rest, ...(dti === undefined ? {} : { dti }) }));
+
+const token = z
+  .strictObject({
+    name: words.max(120),
+    role: z.enum(roles, { error: `Give one of: ${roles.join(', ')}.` }),
+    sha256: z
+      .string()
+      .regex(/^[0-9a-f]{64}$/u, { error: 'Give 64 lower-case hex digits: printf %s "$TOKEN" | sha256sum' })
+      .exactOptional(),
+    environment: z
+      .string()
+      .regex(/^[A-Z][A-Z0-9_]{0,99}$/u, { error: 'Give the name of an environment variable, such as TOKEN_ALICE.' })
+      .exactOptional(),
+  })
+  .refine((value) => (value.sha256 === undefined) !== (value.environment === undefined), {
+    error: 'Give either sha256, the digest of the token, or environment, the variable that holds it.',
+  });
+
+const policy = z.strictObject({
+  quorum: whole(1, 20).default(2),
+  withdrawalTtlHours: whole(1, 24 * 365).default(72),
+  releaseUnscreenedDeposits: flag.default(false),
+  releaseUnscreenedWithdrawals: flag.default(false),
+  omnibusCompartment: z
+    .number({ error: 'Give the number of an omnibus compartment, 10000 to 99999.' })
+    .refine((value) => Number.isInteger(value) && value >= 10_000 && kindOf(parseCompartment(Math.min(value, 2 ** 31 - 1))) === 'omnibus', {
+      error: 'Give the number of an omnibus compartment, 10000 to 99999.',
+    })
+    .transform(parseCompartment)
+    .default(parseCompartment(10_000)),
+  bumpAfterSeconds: whole(1, 86_400).default(90),
+  gasGrantTransactions: whole(1, 1_000).default(3),
+  balanceSweepBlocks: whole(1, 1_000_000).default(100),
+  breakOwner: words.max(120).default('reconciliation'),
+  breakDeadlineHours: whole(1, 24 * 365).default(24),
+});
+
+/** Sections of the file by name. Each is checked on its own, so that a mistake in one hides none in another. */
+export const sections = {
+  dataDirectory: words.default('.bulkhead'),
+  logLevel: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'], { error: 'Give one of: trace, debug, info, warn, error, silent.' })
+    .default('info'),
+  http: z
+    .strictObject({ host: words.default('127.0.0.1'), port: whole(0, 65_535).default(4_400), hosts: z.array(words.max(253)).max(50).default([]) })
+    .prefault({}),
+  database: z.strictObject({ connections: whole(2, 500).default(20) }).prefault({}),
+  keys: z.strictObject({ file: words.exactOptional(), passphraseFile: words.exactOptional() }).prefault({}),
+  chains: z.array(chain, { error: 'Give a list of chains.' }).max(50).default([]),
+  assets: z.array(asset, { error: 'Give a list of assets.' }).max(1_000).exactOptional(),
+  policy: policy.prefault({}),
+  tokens: z.array(token, { error: 'Give a list of tokens.' }).max(1_000).exactOptional(),
+  schedule: z
+    .strictObject({ reconcileMinutes: whole(0, 44_640).default(60), jobs: whole(1, 100).default(4) })
+    .prefault({}),
+} as const;
+
+export type SectionName = keyof typeof sections;
+export type Section<Name extends SectionName> = z.output<(typeof sections)[Name]>;
+export const sectionNames: readonly SectionName[] = [
+  'dataDirectory',
+  'logLevel',
+  'http',
+  'database',
+  'keys',
+  'chains',
+  'assets',
+  'policy',
+  'tokens',
+  'schedule',
+];

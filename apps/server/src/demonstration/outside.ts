@@ -1,0 +1,159 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { type Artifact, demoToken, door, payer } from '@bulkhead/contracts';
+import { type Address, CustodyError, invariant, parseAddress } from '@bulkhead/domain';
+import { encodeFunctionData, getContractAddress } from 'viem';
+
+/** Development accounts that anvil unlocks: their keys are public, their coins worthless. */
+const deployer: Address = parseAddress('0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266');
+const payingStranger: Address = parseAddress('0x70997970c51812dc3a010c7d01b50e0d17dc79c8');
+/** Where the thief puts what was taken. */
+export const thief: Address = parseAddress('0x3c44cdddb6a900fa2b585dd299e03d12fa4293bc');
+/** Where clients withdraw to. */
+export const clientsOwn: Address = parseAddress('0x90f79bf6eb2c4f870365e785982e1f101e93b906');
+
+const receiptWaitMs = 20_000;
+const receiptPauseMs = 50;
+
+/** Contracts of the demonstration, each at the address that the deployer's nonce gives. */
+export type Stage = { readonly token: Address; readonly payer: Address; readonly door: Address };
+
+export const stage: Stage = {
+  token: contractAt(0n),
+  payer: contractAt(1n),
+  door: contractAt(2n),
+};
+
+function contractAt(nonce: bigint): Address {
+  return parseAddress(getContractAddress({ from: deployer, nonce }));
+}
+
+type Call = { readonly from: Address; readonly to?: Address; readonly value?: bigint; readonly data?: `0x${string}`; readonly tip?: bigint };
+
+/**
+ * The world outside the custodian on the development chain: people who pay in, and a thief. It talks to the node directly and
+ * knows nothing of Bulkhead. Every payment has its own nonce of one account, so that a story that is played again after an
+ * interruption pays nobody twice.
+ */
+export class Outside {
+  readonly #url: string;
+  #id = 0;
+
+  constructor(rpcUrl: string) {
+    this.#url = rpcUrl;
+  }
+
+  async rpc(method: string, ...params: readonly unknown[]): Promise<unknown> {
+    this.#id += 1;
+    const response = await fetch(this.#url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ jsonrpc: '2.0', id: this.#id, method, params }),
+    });
+    const answer: unknown = await response.json();
+    invariant(typeof answer === 'object' && answer !== null, 'The development chain answered no object.');
+    if ('error' in answer) {
+      throw new CustodyError('chain/unavailable', `The development chain refuses ${method}: ${JSON.stringify(answer.error)}.`);
+    }
+    return 'result' in answer ? answer.result : undefined;
+  }
+
+  async #text(method: string, ...params: readonly unknown[]): Promise<string> {
+    const result = await this.rpc(method, ...params);
+    invariant(typeof result === 'string', `The development chain answered ${method} with no text.`);
+    return result;
+  }
+
+  async #send(call: Call, nonce: bigint | undefined): Promise<string> {
+    const quantity = (value: bigint): string => `0x${value.toString(16)}`;
+    return this.#text('eth_sendTransaction', {
+      from: call.from,
+      ...(call.to === undefined ? {} : { to: call.to }),
+      value: quantity(call.value ?? 0n),
+      ...(call.data === undefined ? {} : { data: call.data }),
+      ...(nonce === undefined ? {} : { nonce: quantity(nonce) }),
+      ...(call.tip === undefined ? {} : { maxPriorityFeePerGas: quantity(call.tip), maxFeePerGas: quantity(call.tip * 4n) }),
+    });
+  }
+
+  async sentBy(account: Address): Promise<bigint> {
+    return BigInt(await this.#text('eth_getTransactionCount', account, 'latest'));
+  }
+
+  /** Does a numbered act once: not again if the account's nonce says that it was done. */
+  async #once(call: Call, nonce: bigint): Promise<void> {
+    if ((await this.sentBy(call.from)) > nonce) return;
+    await this.#send(call, nonce);
+    const deadline = Date.now() + receiptWaitMs;
+    while ((await this.sentBy(call.from)) <= nonce) {
+      if (Date.now() > deadline) throw new CustodyError('chain/unavailable', 'The development chain mines no blocks.');
+      await pause(receiptPauseMs);
+    }
+  }
+
+  /** Deploys what the demonstration needs; on a chain where it stands already, does nothing. */
+  async buildStage(): Promise<void> {
+    const artifacts: readonly Artifact[] = [demoToken, payer, door];
+    for (const [index, artifact] of artifacts.entries()) {
+      await this.#once({ from: deployer, data: artifact.bytecode }, BigInt(index));
+    }
+    await this.#once({ from: deployer, to: stage.token, data: tokenCall('mint', payingStranger, 10n ** 12n) }, 3n);
+  }
+
+  /** The stranger's payment number `index`, in native coin. */
+  async pay(index: bigint, to: Address, value: bigint): Promise<void> {
+    await this.#once({ from: payingStranger, to, value }, index);
+  }
+
+  /** As {@link pay}, by a call inside a contract: the transaction itself pays the recipient nothing. */
+  async payInside(index: bigint, to: Address, value: bigint): Promise<void> {
+    const data = encodeFunctionData({ abi: payer.abi, functionName: 'pay', args: [[to], [value]] });
+    await this.#once({ from: payingStranger, to: stage.payer, value, data }, index);
+  }
+
+  async payToken(index: bigint, to: Address, amount: bigint): Promise<void> {
+    await this.#once({ from: payingStranger, to: stage.token, data: tokenCall('transfer', to, amount) }, index);
+  }
+
+  /** While true, no block is mined until {@link mine} is called: what was sent waits in the mempool. */
+  held = false;
+
+  async holdBlocks(held: boolean): Promise<void> {
+    this.held = held;
+    await this.rpc('evm_setAutomine', !held);
+  }
+
+  async mine(blocks: number): Promise<void> {
+    await this.rpc('anvil_mine', `0x${blocks.toString(16)}`);
+  }
+
+  /** Shuts the door ahead of everything that waits in the mempool. */
+  async shutDoor(): Promise<void> {
+    const data = encodeFunctionData({ abi: door.abi, functionName: 'shut' });
+    await this.#send({ from: deployer, to: stage.door, data, tip: 50_000_000_000n }, undefined);
+  }
+
+  async doorIsShut(): Promise<boolean> {
+    const data = encodeFunctionData({ abi: door.abi, functionName: 'isShut' });
+    return BigInt(await this.#text('eth_call', { to: stage.door, data }, 'latest')) === 1n;
+  }
+
+  /** Takes coins from an address as somebody would who has its key: a transaction that the custodian never made. */
+  async steal(from: Address, value: bigint): Promise<void> {
+    await this.rpc('anvil_impersonateAccount', from);
+    await this.#send({ from, to: thief, value }, undefined);
+    await this.rpc('anvil_stopImpersonatingAccount', from);
+  }
+
+  async coinOf(address: Address): Promise<bigint> {
+    return BigInt(await this.#text('eth_getBalance', address, 'latest'));
+  }
+
+  async tokenOf(address: Address): Promise<bigint> {
+    const data = encodeFunctionData({ abi: demoToken.abi, functionName: 'balanceOf', args: [address] });
+    return BigInt(await this.#text('eth_call', { to: stage.token, data }, 'latest'));
+  }
+}
+
+function tokenCall(functionName: 'mint' | 'transfer', to: Address, amount: bigint): `0x${string}` {
+  return encodeFunctionData({ abi: demoToken.abi, functionName, args: [to, amount] });
+}
