@@ -6,7 +6,8 @@ import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest }
 import { serializerCompiler } from 'fastify-type-provider-zod';
 import { readCatalogue } from './catalogue.ts';
 import type { CatalogueRow } from './catalogue.ts';
-import { guardEveryRequest, guardLoad } from './guard.ts';
+import { guardEveryRequest, setHeaders, withinLoad } from './guard.ts';
+import type { Load } from './guard.ts';
 import { fingerprint, parseIdempotencyKey } from './idempotency.ts';
 import type { Actor, Operations } from './operations.ts';
 import { registerOpenapi, routeSchema } from './openapi.ts';
@@ -32,7 +33,9 @@ export type ApiLimits = {
   readonly answerTimeMsMax: number;
   /** An idle connection is kept this long. */
   readonly idleTimeMsMax: number;
+  /** Operations under way. */
   readonly inFlightMax: number;
+  readonly connectionsMax: number;
 };
 
 export const apiLimits: ApiLimits = {
@@ -42,6 +45,7 @@ export const apiLimits: ApiLimits = {
   answerTimeMsMax: 30_000,
   idleTimeMsMax: 10_000,
   inFlightMax: 2_000,
+  connectionsMax: 4_000,
 };
 
 export type ApiOptions = {
@@ -73,7 +77,7 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
   const actorOf = tokenBook(options.tokens);
   const app = bareServer(limits, catalogue, options.logger);
   guardEveryRequest(app, options.hosts ?? []);
-  guardLoad(app, '/v1/', limits.inFlightMax);
+  const load: Load = { inFlight: 0 };
   answerProblems(app, catalogue);
   readJsonOnly(app);
   logAnswers(app);
@@ -81,7 +85,8 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
   await registerDocs(app);
   app.after(() => {
     registerSystem(app, { readiness: options.readiness, metrics: options.metrics, catalogue });
-    for (const route of routes) registerRoute(app, route, { operations: options.operations, actorOf, catalogue });
+    const parts = { operations: options.operations, actorOf, catalogue, load, limits };
+    for (const route of routes) registerRoute(app, route, parts);
   });
   await app.ready();
   return app;
@@ -94,7 +99,7 @@ function bareServer(
 ): FastifyInstance {
   const app: FastifyInstance = Fastify({
     ...(logger === undefined ? { logger: false } : { loggerInstance: logger }),
-    logController: new LogController({ disableRequestLogging: true }),
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     genReqId: () => randomUUID(),
     requestIdHeader: false,
     trustProxy: false,
@@ -107,10 +112,12 @@ function bareServer(
     return503OnClosing: false,
     routerOptions: { maxParamLength: limits.parameterCharsMax, caseSensitive: true, ignoreTrailingSlash: false },
     frameworkErrors: (error, request, reply) => {
+      setHeaders(reply, request.id);
       sendProblem(reply, factOf(faultFrom(error)), { requestId: request.id, catalogue });
     },
     clientErrorHandler: refuseUnreadable,
   });
+  app.server.maxConnections = limits.connectionsMax;
   // Routes parse what they take themselves and report every objection at once; the schemas here only document them.
   app.setValidatorCompiler(() => (value: unknown) => ({ value }));
   app.setSerializerCompiler(serializerCompiler);
@@ -158,7 +165,7 @@ function sendProblem(
 function answerProblems(app: FastifyInstance, catalogue: ReadonlyMap<string, CatalogueRow>): void {
   app.setErrorHandler((error, request, reply) => {
     const fault = faultFrom(error);
-    if (statusOf[fault.code] >= 500) request.log.error({ err: fault, requestId: request.id }, 'request failed');
+    if (statusOf[fault.code] >= 500) request.log.error({ err: fault }, 'request failed');
     return sendProblem(reply, factOf(fault), { requestId: request.id, catalogue });
   });
   app.setNotFoundHandler((request, reply) => {
@@ -191,7 +198,6 @@ function logAnswers(app: FastifyInstance): void {
     const actor = actors.get(request);
     request.log.info(
       {
-        requestId: request.id,
         method: request.method,
         route: request.routeOptions.url ?? 'none',
         status: reply.statusCode,
@@ -207,6 +213,8 @@ type RouteParts = {
   readonly operations: Operations;
   readonly actorOf: (authorization: string | undefined) => Actor | undefined;
   readonly catalogue: ReadonlyMap<string, CatalogueRow>;
+  readonly load: Load;
+  readonly limits: ApiLimits;
 };
 
 function registerRoute(app: FastifyInstance, route: Route, parts: RouteParts): void {
@@ -227,7 +235,9 @@ function registerRoute(app: FastifyInstance, route: Route, parts: RouteParts): v
         key: parseIdempotencyKey(request.headers['idempotency-key']),
         fingerprint: fingerprint({ method: route.method, route: route.url, params, body }),
       });
-      const answer = await route.answer(parts.operations, { actor, params, query, body, idempotency });
+      const answer = await withinLoad(parts.load, parts.limits.inFlightMax, () =>
+        route.answer(parts.operations, { actor, params, query, body, idempotency }),
+      );
       return sendAnswer(reply, route, { answer, requestId: request.id, catalogue: parts.catalogue });
     },
   });

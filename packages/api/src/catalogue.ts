@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** What `spec/errors.md` says of one code. */
+/** What `spec/errors.md` or `spec/refusals.md` says of one code. */
 export type CatalogueRow = {
   readonly code: string;
   readonly meaning: string;
@@ -8,11 +8,11 @@ export type CatalogueRow = {
   readonly remedy: string;
 };
 
-const cataloguePath = new URL('../../../spec/errors.md', import.meta.url);
+const catalogues = ['errors.md', 'refusals.md'].map((name) => new URL(`../../../spec/${name}`, import.meta.url));
 
-/** Reads the error catalogue of the repository: one table, one row for each code. */
+/** Reads the catalogues of faults and refusals of the repository: one table each, one row for each code. */
 export function readCatalogue(): ReadonlyMap<string, CatalogueRow> {
-  return parseCatalogue(readFileSync(cataloguePath, 'utf8'));
+  return parseCatalogue(catalogues.map((path) => readFileSync(path, 'utf8')).join('\n'));
 }
 
 /** Rows of `| code | meaning | why | what to do |`; anything else in the text is prose and stays out. */

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { CustodyError } from '@bulkhead/domain';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 
 /** What a browser that reaches this server by accident or by malice must not do with an answer. */
 const headers: Readonly<Record<string, string>> = {
@@ -12,6 +12,11 @@ const headers: Readonly<Record<string, string>> = {
   'x-content-type-options': 'nosniff',
   'x-frame-options': 'DENY',
 };
+
+/** Names the request in its answer and sets what every answer carries. */
+export function setHeaders(reply: FastifyReply, requestId: string): void {
+  reply.headers({ ...headers, 'request-id': requestId });
+}
 
 /** Whether a Host header names this machine from inside: `localhost`, 127.0.0.0/8 or ::1, with any port. */
 export function isLoopbackHost(host: string): boolean {
@@ -32,7 +37,7 @@ function hostName(host: string): string {
 export function guardEveryRequest(app: FastifyInstance, hosts: readonly string[]): void {
   const known = new Set(hosts.map((host) => host.toLowerCase()));
   app.addHook('onRequest', async (request, reply) => {
-    reply.headers({ ...headers, 'request-id': request.id });
+    setHeaders(reply, request.id);
     const host = request.headers.host ?? '';
     if (isLoopbackHost(host) || known.has(hostName(host))) return;
     throw new CustodyError(
@@ -42,20 +47,30 @@ export function guardEveryRequest(app: FastifyInstance, hosts: readonly string[]
   });
 }
 
-/** Refuses what comes on top of `inFlightMax` requests under `prefix` that are not answered yet. */
-export function guardLoad(app: FastifyInstance, prefix: string, inFlightMax: number): void {
-  const inFlight = new Set<string>();
-  app.addHook('onRequest', async (request) => {
-    if (!request.url.startsWith(prefix)) return;
-    if (inFlight.size >= inFlightMax) {
-      throw new CustodyError(
-        'request/too-many',
-        `${inFlightMax} requests are being answered already. Ask again in a second.`,
-      );
-    }
-    inFlight.add(request.id);
-  });
-  app.addHook('onResponse', async (request) => {
-    inFlight.delete(request.id);
-  });
+/** How many operations are running. */
+export type Load = { inFlight: number };
+
+/**
+ * Runs `work` unless `inFlightMax` others are running. The place is given back when the work ends and not when its caller goes
+ * away or loses patience: otherwise a caller could start work without end.
+ *
+ * @throws CustodyError `request/too-many`
+ */
+export async function withinLoad<Result>(
+  load: Load,
+  inFlightMax: number,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  if (load.inFlight >= inFlightMax) {
+    throw new CustodyError(
+      'request/too-many',
+      `${inFlightMax} requests are being answered already. Ask again in a second.`,
+    );
+  }
+  load.inFlight += 1;
+  try {
+    return await work();
+  } finally {
+    load.inFlight -= 1;
+  }
 }

@@ -14,6 +14,19 @@ const description = `Custody of crypto-assets, kept apart per compartment in the
 - **Errors** are problem documents of RFC 9457 with a stable \`code\`; their \`type\` leads to an explanation.
 - **Lists** come in pages: pass \`nextCursor\` as \`cursor\` until it is null.`;
 
+const tags = [
+  { name: 'Clients', description: 'Who has claims, under which agreement, and kept apart how' },
+  { name: 'Compartments', description: 'The ring-fences, their wallets and books, and the assets allowed in them' },
+  { name: 'Movements', description: 'What arrives from outside and what leaves' },
+  { name: 'Sweeps and fees', description: 'What moves inside a compartment, and what clients owe' },
+  { name: 'Reconciliation', description: 'Books against chain, and the differences found' },
+  {
+    name: 'Ledger and chains',
+    description: 'The books entry by entry, outgoing transactions, and how far each chain is seen',
+  },
+  { name: 'System', description: 'The process itself' },
+];
+
 const writeHeaders = z.object({
   'idempotency-key': z
     .string()
@@ -71,6 +84,7 @@ export async function registerOpenapi(app: FastifyInstance, version: string): Pr
     openapi: {
       openapi: '3.1.0',
       info: { title: 'Bulkhead', version, description, license: { name: 'Apache-2.0', identifier: 'Apache-2.0' } },
+      tags,
       components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
     },
     transform: jsonSchemaTransform,
@@ -99,7 +113,12 @@ export function completeDocument(document: unknown): unknown {
 
 function completeOperation(operation: unknown): void {
   if (!isObject(operation) || !isObject(operation['responses'])) return;
-  const takesKey = operation['requestBody'] !== undefined;
+  const body = operation['requestBody'];
+  const takesKey = body !== undefined;
+  if (isObject(body)) body['required'] = needsBody(body);
+  for (const parameter of Array.isArray(operation['parameters']) ? operation['parameters'] : []) {
+    if (isObject(parameter) && parameter['name'] === 'idempotency-key') parameter['name'] = 'Idempotency-Key';
+  }
   for (const [status, answer] of Object.entries(operation['responses'])) {
     if (!isObject(answer)) continue;
     const id = {
@@ -114,6 +133,13 @@ function completeOperation(operation: unknown): void {
     const stored = takesKey && (status.startsWith('2') || ['404', '409', '422'].includes(status));
     answer['headers'] = stored ? { ...id, ...hit } : id;
   }
+}
+
+/** A body without any field that must be there may be left out. */
+function needsBody(body: Json): boolean {
+  const content = isObject(body['content']) ? body['content']['application/json'] : undefined;
+  const schema = isObject(content) ? content['schema'] : undefined;
+  return !isObject(schema) || schema['type'] !== 'object' || schema['required'] !== undefined;
 }
 
 function dropUnreferenced(document: Json): void {
