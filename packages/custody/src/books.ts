@@ -43,7 +43,7 @@ export type AccountQuery = { readonly compartment: Compartment; readonly asset: 
 /** Posted balance less open holds against it; zero for an account that was never used. */
 export async function disposable(tx: Queries, query: AccountQuery): Promise<bigint> {
   const [row] = await tx.query(
-    `select posted - pending_out as free from ledger.positions
+    `select posted - pending_out as free from ledger.accounts
      where compartment = $1 and asset = $2 and kind = $3 and holder = $4`,
     [query.compartment, query.asset, query.account.kind, query.account.holder],
   );
@@ -53,7 +53,7 @@ export async function disposable(tx: Queries, query: AccountQuery): Promise<bigi
 /** Posted balance of an account; zero for one that was never used. */
 export async function posted(tx: Queries, query: AccountQuery): Promise<bigint> {
   const [row] = await tx.query(
-    `select posted from ledger.positions where compartment = $1 and asset = $2 and kind = $3 and holder = $4`,
+    `select posted from ledger.accounts where compartment = $1 and asset = $2 and kind = $3 and holder = $4`,
     [query.compartment, query.asset, query.account.kind, query.account.holder],
   );
   return row === undefined ? 0n : bigint(row, 'posted');
