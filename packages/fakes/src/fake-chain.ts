@@ -51,7 +51,8 @@ export class FakeChain implements Chain {
   readonly ground: Ground;
   readonly outside: Outside;
   readonly faults: FaultPlan;
-  readonly #traces: boolean;
+  /** Whether inner calls are seen. */
+  readonly traces: boolean;
   readonly #priorityFee: bigint;
 
   constructor(options: FakeChainOptions = {}) {
@@ -60,7 +61,7 @@ export class FakeChain implements Chain {
     this.id = this.ground.id;
     this.native = this.ground.native;
     this.faults = new FaultPlan(this.id);
-    this.#traces = options.traces ?? true;
+    this.traces = options.traces ?? true;
     this.#priorityFee = options.priorityFee ?? priorityFeeDefault;
   }
 
@@ -175,7 +176,7 @@ export class FakeChain implements Chain {
   }
 
   #shows(movement: Movement): boolean {
-    if (movement.kind === 'internal') return this.#traces;
+    if (movement.kind === 'internal') return this.traces;
     const contract = contractOf(movement.asset);
     if (contract === undefined) return true;
     const token = this.ground.contracts.get(contract);

@@ -194,6 +194,11 @@ export class Ground {
     return signed;
   }
 
+  /** Every transaction that was ever sent, the oldest first, whether it is in a block or not. */
+  sentBefore(): readonly SignedTransaction[] {
+    return [...this.#seen.values()];
+  }
+
   /** Offers a transaction that was sent before once more, as anybody who saw it can. */
   resurface(hash: Hash): BroadcastOutcome {
     const signed = this.#seen.get(hash);

@@ -72,6 +72,10 @@ export class Mempool {
     this.#withheld.delete(hash);
   }
 
+  releaseAll(): void {
+    this.#withheld.clear();
+  }
+
   /** Forgets what a block has made impossible. */
   prune(history: History, height: bigint): void {
     for (const { hash, from, transaction } of this.#waiting.values()) {
