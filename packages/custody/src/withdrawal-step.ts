@@ -17,9 +17,10 @@ import { type Queries, type Row, type Transaction, bigint, date, integer, text, 
 import type { TransferGroups } from './books.ts';
 import { type Actor, type Custody, machine } from './custody.ts';
 import { type Dispatch, createDispatch, lockLiveDispatch, stepDispatch } from './dispatch.ts';
-import { endReturn } from './deposit-return.ts';
+
 import { enqueue } from './job.ts';
 import { record } from './journal.ts';
+import { endReturn } from './return-end.ts';
 import { readState, writeState } from './state.ts';
 import { findWallet } from './wallet.ts';
 

@@ -85,7 +85,7 @@ function noFunds(request: { asset: AssetId; amount: bigint }): Refused {
 
 const zeroAddress = `0x${'0'.repeat(40)}`;
 
-async function destinationRefused(tx: Queries, terms: WithdrawalTerms): Promise<Refused | undefined> {
+export async function destinationRefused(tx: Queries, terms: WithdrawalTerms): Promise<Refused | undefined> {
   if (terms.destination === zeroAddress) {
     return refuse('destination/zero-address', 'The destination is the zero address: nobody has its key and the assets would be gone.');
   }
