@@ -38,6 +38,11 @@ export async function firstRefusal(tx: Transaction, groups: TransferGroups, now:
   return linked;
 }
 
+/** Whether a transfer was refused because the coins are not there; where there is no book yet, there never were any. */
+export function lacksFunds({ reason }: RefusedTransfer): boolean {
+  return reason === 'insufficient-funds' || reason === 'book-unknown';
+}
+
 export type AccountQuery = { readonly compartment: Compartment; readonly asset: AssetId; readonly account: AccountName };
 
 /** Posted balance less open holds against it; zero for an account that was never used. */

@@ -12,7 +12,7 @@ import {
 } from '@bulkhead/domain';
 import { type Queries, type Transaction, text } from '@bulkhead/postgres';
 import { assetNotAllowed, findAsset } from './asset.ts';
-import { disposable, firstRefusal, postAll, posted } from './books.ts';
+import { disposable, firstRefusal, lacksFunds, postAll, posted } from './books.ts';
 import { compartmentOf, findClient } from './client.ts';
 import { type Answer, type WriteCall, command, notFound } from './command.ts';
 import type { Actor, Custody } from './custody.ts';
@@ -62,7 +62,7 @@ export async function chargeFee(custody: Custody, call: WriteCall, charge: FeeCh
     await record(tx, now, { actor: call.actor, subject: id, event: 'fee-charged', data: { ...charge } });
     const refused = await firstRefusal(tx, [[transfer]], now);
     if (refused !== undefined) {
-      invariant(refused.reason === 'insufficient-funds', `The books refuse a fee: ${refused.reason}.`);
+      invariant(lacksFunds(refused), `The books refuse a fee: ${refused.reason}.`);
       return refuse('fee/insufficient-funds', `The client has less than ${charge.amount} of ${charge.asset} available.`);
     }
     return {

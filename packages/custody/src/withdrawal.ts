@@ -17,7 +17,7 @@ import {
 } from '@bulkhead/domain';
 import { type Queries, type Row, type Transaction, bigintOrNull, date, text, textOrNull } from '@bulkhead/postgres';
 import { assetNotAllowed, findAsset } from './asset.ts';
-import { type RefusedTransfer, firstRefusal, postAll } from './books.ts';
+import { type RefusedTransfer, firstRefusal, lacksFunds, postAll } from './books.ts';
 import { compartmentOf, findClient } from './client.ts';
 import { type Answer, type WriteCall, command, notFound, refuseCommand } from './command.ts';
 import { type Actor, type Custody, machine } from './custody.ts';
@@ -152,7 +152,7 @@ export async function openStored(tx: Transaction, opening: Opening): Promise<Wit
 }
 
 function refusedHold(terms: WithdrawalTerms, refused: RefusedTransfer): Refused {
-  invariant(refused.reason === 'insufficient-funds', `The books refuse a hold: ${refused.reason}.`, { id: terms.id });
+  invariant(lacksFunds(refused), `The books refuse a hold: ${refused.reason}.`, { id: terms.id });
   if (refused.transfer.code === 'network-fee-hold') {
     return refuse(
       'withdrawal/insufficient-fee-funds',
