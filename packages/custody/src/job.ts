@@ -15,7 +15,8 @@ export const jobAttemptsMax = 25;
 
 /**
  * Puts a job into the queue in the transaction of the state that needs it: no state without its job, no job for a state that
- * was rolled back. The same job twice is one job; if it is running already, it runs once more afterwards.
+ * was rolled back. The same job twice is one job while it waits. If it is running already, what it saw may be old, so it runs
+ * once more, at once and beside itself: every body looks at what is stored first.
  */
 export async function enqueue(tx: Queries, job: Job, runAt?: Date): Promise<void> {
   await tx.query(

@@ -1,12 +1,12 @@
 import { type ChainId, CustodyError, parseChainId } from '@bulkhead/domain';
 import { expireHolds } from '@bulkhead/ledger';
 import { text } from '@bulkhead/postgres';
-import { Logger, parseCrontab, type ParsedCronItem, run, type TaskList } from 'graphile-worker';
+import { Logger, parseCrontab, type ParsedCronItem, run, type Runner, type RunnerOptions, type TaskList } from 'graphile-worker';
+import { Pool } from 'pg';
 import { type Custody, machine } from './custody.ts';
 import { screenDeposit } from './deposit.ts';
 import { enqueue, type Job } from './job.ts';
 import { findLiquidity } from './liquidity.ts';
-import { connectionString } from './migrations.ts';
 import { reconcile } from './reconciliation.ts';
 import { sendDispatch, watchDispatch } from './send.ts';
 import { wakeWaiting } from './settlement.ts';
@@ -135,29 +135,54 @@ export async function runJobs(custody: Custody, options: JobsOptions): Promise<R
        select distinct locked_by from graphile_worker._private_jobs where locked_by is not null))`,
   );
   const concurrency = options.jobsAtOnce ?? jobsAtOnceDefault;
-  const runner = await run(
-    {
-      connectionString: connectionString({ url: options.connectionString, ...(options.role === undefined ? {} : { role: options.role }) }),
-      concurrency,
-      // One more listens, and one schedules.
-      maxPoolSize: concurrency + 2,
-      pollInterval: options.pollMs ?? jobPollMsDefault,
-      // The process decides what a signal means.
-      noHandleSignals: true,
-      logger: loggerOf(options.log),
-      taskList: options.tasks ?? taskList(custody),
-    },
-    undefined,
-    options.tasks === undefined ? cronItems() : [],
-  );
+  const pool = openPool(options, concurrency);
+  const runner = await started(pool, {
+    pgPool: pool,
+    concurrency,
+    pollInterval: options.pollMs ?? jobPollMsDefault,
+    // With a batch, however short, stopping waits until the queue knows what has finished; without one it does not.
+    preset: { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } },
+    // The process decides what a signal means.
+    noHandleSignals: true,
+    logger: loggerOf(options.log),
+    taskList: options.tasks ?? taskList(custody),
+    parsedCronItems: options.tasks === undefined ? cronItems() : [],
+  });
+  const ended = runner.promise.finally(async () => pool.end());
   // Whoever waits for the end hears of a failure; nobody else needs to.
-  runner.promise.catch(() => undefined);
+  ended.catch(() => undefined);
   let stopping: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
-    stopping ??= Promise.resolve(runner.stop());
+    stopping ??= Promise.resolve(runner.stop()).then(async () => ended);
     await stopping;
   };
-  return { stop, ended: runner.promise, [Symbol.asyncDispose]: stop };
+  return { stop, ended, [Symbol.asyncDispose]: stop };
+}
+
+/** A pool of our own: the library would leave its connections behind when it stops, and their errors to nobody. */
+function openPool(options: JobsOptions, concurrency: number): Pool {
+  const pool = new Pool({
+    connectionString: options.connectionString,
+    application_name: 'bulkhead-jobs',
+    // One more listens, and one schedules.
+    max: concurrency + 2,
+    ...(options.role === undefined ? {} : { options: `-c role=${options.role}` }),
+  });
+  // A connection that the server closes is replaced at the next use; without listeners it would end the process.
+  pool.on('error', () => undefined);
+  pool.on('connect', (client) => {
+    client.on('error', () => undefined);
+  });
+  return pool;
+}
+
+async function started(pool: Pool, options: RunnerOptions): Promise<Runner> {
+  try {
+    return await run(options);
+  } catch (error) {
+    await pool.end();
+    throw error;
+  }
 }
 
 function loggerOf(log: JobsOptions['log']): Logger {
