@@ -43,11 +43,14 @@ begin
   where (b.is_house or not k.house_only)
     and not exists (select from ledger.account a where a.book = n.book and a.kind = n.kind and a.holder = n.holder)
   order by n.book, n.kind, n.holder
-  on conflict (book, kind, holder) do nothing;
+  on conflict (holder, kind, book) do nothing;
 end $$;
 
 -- Posts a batch. The accounts it names are listed once, with the index of their book; a transfer names its accounts by
 -- index into that list. Transfers with the same group number stand next to each other and succeed or fail together.
+--
+-- `digests` are those of `ledger.digest`; a caller on another machine may bring them to spare this one the work (the audit
+-- computes them again), null has them computed here.
 --
 -- Answers one outcome per transfer: `created`, `exists`, or the reason of the refusal, and the position of those that are in
 -- the ledger. Raises SQLSTATE BH001 for a request that is malformed (nothing is stored, no key consumed) and 40001 when a
@@ -58,7 +61,7 @@ create function ledger.post(
   account_books integer[], account_kinds text[], account_holders text[],
   groups integer[], types ledger.transfer_type[], keys uuid[], debits integer[], credits integer[], amounts numeric[],
   codes text[], refs text[], links text[], holds uuid[], expiries timestamptz[],
-  block_numbers bigint[], block_hashes bytea[],
+  block_numbers bigint[], block_hashes bytea[], digests bytea[],
   out outcomes text[], out positions bigint[]
 ) language plpgsql security definer
 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
@@ -77,18 +80,16 @@ declare
   hold_position bigint[]; hold_book integer[]; hold_debit integer[]; hold_credit integer[]; hold_amount numeric[];
   hold_expiry timestamptz[]; hold_open boolean[]; hold_end ledger.transfer_type[]; hold_source integer[]; hold_before integer[];
   -- The rows to write.
-  row_book integer[] := array_fill(null::integer, array[n]);
   row_debit integer[] := array_fill(null::integer, array[n]);
   row_credit integer[] := array_fill(null::integer, array[n]);
-  row_amount numeric[] := array_fill(null::numeric, array[n]);
   row_debit_after numeric[] := array_fill(null::numeric, array[n]);
   row_credit_after numeric[] := array_fill(null::numeric, array[n]);
-  row_digest bytea[] := array_fill(null::bytea, array[n]);
-  row_refused boolean[] := array_fill(false, array[n]);
-  released numeric[] := array_fill(0::numeric, array[n]);
-  held numeric[] := array_fill(0::numeric, array[n]);
-  moved numeric[] := array_fill(0::numeric, array[n]);
+  row_refused boolean[] := array_fill(null::boolean, array[n]);
+  released numeric[];
   has_holds constant boolean := holds is not null;
+  has_blocks constant boolean := block_numbers is not null;
+  needs_digest constant boolean := digests is null;
+  overflow_possible boolean;
   any_created boolean := false; any_hold boolean := false; any_refused boolean := false;
   group_now integer; group_start integer; group_failed boolean;
   reason text; content bytea; kind ledger.transfer_type;
@@ -99,6 +100,8 @@ begin
   outcomes := array_fill(null::text, array[n]);
   positions := array_fill(null::bigint, array[n]);
   if n = 0 then return; end if;
+  if needs_digest then digests := array_fill(null::bytea, array[n]); end if;
+  if has_holds then released := array_fill(0::numeric, array[n]); end if;
 
   -- Legs of holds, immutable once written, so they may be read before anything is locked.
   if has_holds then
@@ -129,7 +132,8 @@ begin
     for k in 1 .. 2 loop
       select array_agg(b.id order by l.i), array_agg(a.number order by l.i),
              coalesce(bool_or(b.id is not null and a.number is null), false),
-             array_agg(book_compartments[l.book] || '|' || book_assets[l.book] || '|' || l.kind || '|' || l.holder order by l.i)
+             case when needs_digest then
+               array_agg(book_compartments[l.book] || '|' || book_assets[l.book] || '|' || l.kind || '|' || l.holder order by l.i) end
         into name_book, name_number, missing, legs_text
         from unnest(account_books, account_kinds, account_holders) with ordinality as l (book, kind, holder, i)
         left join (
@@ -182,6 +186,11 @@ begin
       left join ledger.transfer e on e.hold = h.key;
   end if;
 
+  -- When even all amounts together cannot carry any account over the limit, the loop need not look.
+  overflow_possible := coalesce((select sum(abs(a.amount)) from unnest(amounts) as a (amount)), 0)
+    + coalesce((select max(abs(s.posted) + greatest(s.pending_out, s.pending_in)) from unnest(slot_posted, slot_out, slot_in) as s (posted, pending_out, pending_in)), 0)
+    > amount_max;
+
   for i in 1 .. n loop
     if groups[i] is distinct from group_now then
       group_now := groups[i];
@@ -195,16 +204,21 @@ begin
       if account_books[debits[i]] is distinct from account_books[credits[i]] or account_books[debits[i]] is null then
         raise exception 'transfer % does not stay in one book', keys[i] using errcode = 'BH001';
       end if;
-      content := ledger.digest(keys[i], kind, legs_text[debits[i]] || '|' || legs_text[credits[i]], amounts[i], codes[i], refs[i],
-        links[i], null, expiries[i], block_numbers[i], block_hashes[i]);
-    else
-      content := ledger.digest(keys[i], kind, null, case when kind = 'post-hold' then amounts[i] end, codes[i], refs[i],
+      if needs_digest then
+        digests[i] := ledger.digest(keys[i], kind, legs_text[debits[i]] || '|' || legs_text[credits[i]], amounts[i], codes[i], refs[i],
+          links[i], null, expiries[i], block_numbers[i], block_hashes[i]);
+      end if;
+    elsif needs_digest then
+      digests[i] := ledger.digest(keys[i], kind, null, case when kind = 'post-hold' then amounts[i] end, codes[i], refs[i],
         links[i], holds[i], null, block_numbers[i], block_hashes[i]);
     end if;
-    if content is null or (kind not in ('post', 'hold') and holds[i] is null) or (kind <> 'void-hold' and kind <> 'expire-hold' and (amounts[i] is null or amounts[i] <= 0 or amounts[i] > amount_max or scale(amounts[i]) > 0)) then
+    content := digests[i];
+    amount := amounts[i];
+    if content is null or (kind not in ('post', 'hold') and holds[i] is null)
+      or (kind in ('post', 'hold', 'post-hold') and (amount is null or amount <= 0 or amount > amount_max or scale(amount) > 0))
+    then
       raise exception 'transfer % is malformed: text, type or amount', keys[i] using errcode = 'BH001';
     end if;
-    row_digest[i] := content;
     reason := null;
     fresh := coalesce(first_use[i], i);
 
@@ -220,7 +234,7 @@ begin
         reason := known_reason[i];
       end if;
     elsif fresh < i then
-      if row_digest[fresh] <> content then
+      if digests[fresh] <> content then
         reason := 'key-used-with-other-content';
       elsif positions[fresh] is not null then
         outcomes[i] := 'exists';
@@ -240,7 +254,6 @@ begin
       if kind in ('post', 'hold') then
         d := name_slot[debits[i]];
         c := name_slot[credits[i]];
-        amount := amounts[i];
         if kind = 'post' then post_move := amount; else hold_move := amount; end if;
         if name_book[debits[i]] is null then reason := 'book-unknown';
         elsif d is null then reason := 'debit-account-unknown';
@@ -260,14 +273,13 @@ begin
           free_move := amounts[j];
           expired := expiries[j] <= at;
         end if;
-        amount := case when kind = 'post-hold' then amounts[i] else free_move end;
-        if kind = 'post-hold' then post_move := amount; end if;
+        if kind = 'post-hold' then post_move := amount; else amount := free_move; end if;
       end if;
 
       if reason is null and d is not null then
-        if post_move > 0 and (slot_wallet[d] or slot_wallet[c]) then
+        if (slot_wallet[d] or slot_wallet[c]) and post_move > 0 then
           if block_numbers[i] is null then reason := 'block-required'; end if;
-        elsif block_numbers[i] is not null then
+        elsif has_blocks and block_numbers[i] is not null then
           reason := 'block-not-allowed';
         end if;
       end if;
@@ -301,22 +313,22 @@ begin
             or (not raises_c and slot_never_negative[c] and slot_posted[c] - slot_out[c] + free_move < amount)
           then
             reason := 'insufficient-funds';
-          elsif (case when raises_d then slot_posted[d] + slot_in[d] else slot_out[d] - slot_posted[d] end) - free_move + amount > amount_max
+          elsif overflow_possible and ((case when raises_d then slot_posted[d] + slot_in[d] else slot_out[d] - slot_posted[d] end) - free_move + amount > amount_max
             or (case when raises_c then slot_posted[c] + slot_in[c] else slot_out[c] - slot_posted[c] end) - free_move + amount > amount_max
             or (hold_move > 0 and (
               (case when raises_d then slot_in[d] else slot_out[d] end) + hold_move > amount_max
-              or (case when raises_c then slot_in[c] else slot_out[c] end) + hold_move > amount_max))
+              or (case when raises_c then slot_in[c] else slot_out[c] end) + hold_move > amount_max)))
           then
             reason := 'balance-overflow';
           end if;
         end if;
       end if;
-      row_refused[i] := reason is not null;
+      if reason is not null then row_refused[i] := true; end if;
     end if;
 
     if reason is not null then
       outcomes[i] := reason;
-      any_refused := any_refused or row_refused[i];
+      any_refused := any_refused or row_refused[i] is not null;
       if not group_failed then
         group_failed := true;
         -- The others of the group that went through are taken back.
@@ -324,19 +336,21 @@ begin
           if outcomes[j] = 'created' then
             d := row_debit[j];
             c := row_credit[j];
+            post_move := case when types[j] in ('post', 'post-hold') then amounts[j] else 0 end;
+            hold_move := case when types[j] = 'hold' then amounts[j] else 0 end - case when has_holds then released[j] else 0 end;
             if slot_debit_normal[d] then
-              slot_posted[d] := slot_posted[d] - moved[j];
-              slot_in[d] := slot_in[d] - held[j] + released[j];
+              slot_posted[d] := slot_posted[d] - post_move;
+              slot_in[d] := slot_in[d] - hold_move;
             else
-              slot_posted[d] := slot_posted[d] + moved[j];
-              slot_out[d] := slot_out[d] - held[j] + released[j];
+              slot_posted[d] := slot_posted[d] + post_move;
+              slot_out[d] := slot_out[d] - hold_move;
             end if;
             if slot_debit_normal[c] then
-              slot_posted[c] := slot_posted[c] + moved[j];
-              slot_out[c] := slot_out[c] - held[j] + released[j];
+              slot_posted[c] := slot_posted[c] + post_move;
+              slot_out[c] := slot_out[c] - hold_move;
             else
-              slot_posted[c] := slot_posted[c] - moved[j];
-              slot_in[c] := slot_in[c] - held[j] + released[j];
+              slot_posted[c] := slot_posted[c] - post_move;
+              slot_in[c] := slot_in[c] - hold_move;
             end if;
             outcomes[j] := 'linked-transfer-refused';
             positions[j] := null;
@@ -353,36 +367,37 @@ begin
 
     outcomes[i] := 'created';
     any_created := true;
-    any_hold := any_hold or kind <> 'post';
     positions[i] := nextval('ledger.transfer_position');
-    row_book[i] := slot_book[d];
     row_debit[i] := d;
     row_credit[i] := c;
-    row_amount[i] := amount;
     if kind = 'post' then
       if raises_d then slot_posted[d] := slot_posted[d] + amount; else slot_posted[d] := slot_posted[d] - amount; end if;
       if raises_c then slot_posted[c] := slot_posted[c] + amount; else slot_posted[c] := slot_posted[c] - amount; end if;
-      moved[i] := amount;
       row_debit_after[i] := slot_posted[d];
       row_credit_after[i] := slot_posted[c];
     else
+      any_hold := true;
+      hold_move := hold_move - free_move;
       if raises_d then
         slot_posted[d] := slot_posted[d] + post_move;
-        slot_in[d] := slot_in[d] + hold_move - free_move;
+        slot_in[d] := slot_in[d] + hold_move;
       else
         slot_posted[d] := slot_posted[d] - post_move;
-        slot_out[d] := slot_out[d] + hold_move - free_move;
+        slot_out[d] := slot_out[d] + hold_move;
       end if;
       if raises_c then
         slot_posted[c] := slot_posted[c] + post_move;
-        slot_in[c] := slot_in[c] + hold_move - free_move;
+        slot_in[c] := slot_in[c] + hold_move;
       else
         slot_posted[c] := slot_posted[c] - post_move;
-        slot_out[c] := slot_out[c] + hold_move - free_move;
+        slot_out[c] := slot_out[c] + hold_move;
       end if;
-      moved[i] := post_move;
-      held[i] := hold_move;
-      released[i] := free_move;
+      if has_holds then
+        released[i] := free_move;
+        -- A void moves what the hold has.
+        if amounts is null then amounts := array_fill(null::numeric, array[n]); end if;
+        amounts[i] := amount;
+      end if;
       if post_move > 0 then
         row_debit_after[i] := slot_posted[d];
         row_credit_after[i] := slot_posted[c];
@@ -394,11 +409,11 @@ begin
     begin
       insert into ledger.transfer (position, key, type, book, debit, credit, amount, debit_after, credit_after, hold, expires_at,
         block_number, block_hash, code, reference, link, digest)
-      select r.position, r.key, r.type, r.book, slot_number[r.debit], slot_number[r.credit], r.amount, r.debit_after, r.credit_after, r.hold,
+      select r.position, r.key, r.type, slot_book[r.debit], slot_number[r.debit], slot_number[r.credit], r.amount, r.debit_after, r.credit_after, r.hold,
         r.expires_at, r.block_number, r.block_hash, r.code, r.reference, r.link, r.digest
-      from unnest(positions, outcomes, keys, types, row_book, row_debit, row_credit, row_amount, row_debit_after, row_credit_after, holds,
-        expiries, block_numbers, block_hashes, codes, refs, links, row_digest)
-        as r (position, outcome, key, type, book, debit, credit, amount, debit_after, credit_after, hold,
+      from unnest(positions, outcomes, keys, types, row_debit, row_credit, amounts, row_debit_after, row_credit_after, holds,
+        expiries, block_numbers, block_hashes, codes, refs, links, digests)
+        as r (position, outcome, key, type, debit, credit, amount, debit_after, credit_after, hold,
         expires_at, block_number, block_hash, code, reference, link, digest)
       where r.outcome = 'created';
     exception when unique_violation then
@@ -410,9 +425,9 @@ begin
     end;
     if any_hold then
       insert into ledger.open_hold (key, position, book, debit, credit, amount, reference, expires_at)
-      select r.key, r.position, r.book, slot_number[r.debit], slot_number[r.credit], r.amount, r.reference, r.expires_at
-      from unnest(positions, outcomes, keys, types, row_book, row_debit, row_credit, row_amount, refs, expiries)
-        as r (position, outcome, key, type, book, debit, credit, amount, reference, expires_at)
+      select r.key, r.position, slot_book[r.debit], slot_number[r.debit], slot_number[r.credit], r.amount, r.reference, r.expires_at
+      from unnest(positions, outcomes, keys, types, row_debit, row_credit, amounts, refs, expiries)
+        as r (position, outcome, key, type, debit, credit, amount, reference, expires_at)
       where r.outcome = 'created' and r.type = 'hold';
       if has_holds then
         delete from ledger.open_hold o using unnest(outcomes, holds) as r (outcome, hold)
@@ -427,7 +442,7 @@ begin
 
   if any_refused then
     insert into ledger.refusal (key, digest, reason)
-    select r.key, r.digest, r.reason from unnest(keys, row_digest, outcomes, row_refused) as r (key, digest, reason, refused)
+    select r.key, r.digest, r.reason from unnest(keys, digests, outcomes, row_refused) as r (key, digest, reason, refused)
     where r.refused
     on conflict do nothing;
   end if;
@@ -455,7 +470,7 @@ begin
     '{}', '{}', '{}', '{}', '{}',
     array(select generate_series(1, cardinality(due))), array_fill('expire-hold'::ledger.transfer_type, array[cardinality(due)]),
     array(select ledger.expiry_key(h.key) from unnest(due) with ordinality as h (key, i) order by h.i),
-    null, null, null, array_fill('hold-expired'::text, array[cardinality(due)]), due_reference, null, due, null, null, null) p;
+    null, null, null, array_fill('hold-expired'::text, array[cardinality(due)]), due_reference, null, due, null, null, null, null) p;
   return (select count(*) from unnest(outcome) as o (outcome) where o.outcome = 'created');
 end $$;
 
@@ -489,6 +504,6 @@ end $$;
 revoke all on all functions in schema ledger from public;
 grant execute on function ledger.open_book(integer, text) to bulkhead_app;
 grant execute on function ledger.post(timestamptz, integer[], text[], integer[], text[], text[], integer[], ledger.transfer_type[],
-  uuid[], integer[], integer[], numeric[], text[], text[], text[], uuid[], timestamptz[], bigint[], bytea[]) to bulkhead_app;
+  uuid[], integer[], integer[], numeric[], text[], text[], text[], uuid[], timestamptz[], bigint[], bytea[], bytea[]) to bulkhead_app;
 grant execute on function ledger.expire_holds(timestamptz, integer) to bulkhead_app;
 grant execute on function ledger.mark(text, bigint, bytea) to bulkhead_app;

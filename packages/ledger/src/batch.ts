@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { type AccountName, accountRules, amountMax, CustodyError, type TransferRequest } from '@bulkhead/domain';
 import type { SqlValue } from '@bulkhead/postgres';
 
@@ -52,6 +53,36 @@ export function checkRequest(request: TransferRequest): void {
   if (request.type === 'hold' && request.expiresAt !== undefined && Number.isNaN(request.expiresAt.getTime())) {
     throw malformed(request, 'the expiry is not a time');
   }
+}
+
+function legs(request: TransferRequest): string {
+  if (request.type !== 'post' && request.type !== 'hold') return '';
+  const book = `${request.compartment}|${request.asset}`;
+  return `${book}|${request.debit.kind}|${request.debit.holder}|${book}|${request.credit.kind}|${request.credit.holder}`;
+}
+
+/** Seconds since 1970 as the database writes them: six digits after the point. */
+function epoch(time: Date): string {
+  const ms = BigInt(time.getTime());
+  const sign = ms < 0n ? '-' : '';
+  const absolute = ms < 0n ? -ms : ms;
+  return `${sign}${absolute / 1000n}.${(absolute % 1000n).toString().padStart(3, '0')}000`;
+}
+
+/**
+ * SHA-256 over the content of a request, in hex: the same as the SQL function `ledger.digest`, which the audit uses to compute
+ * it again. Computed here because this machine has more cores to spare than the database.
+ */
+export function transferDigest(request: TransferRequest): string {
+  const amount = request.type === 'void-hold' ? '' : request.amount;
+  const hold = request.type === 'post-hold' || request.type === 'void-hold' ? request.hold : '';
+  const expiry = request.type === 'hold' && request.expiresAt !== undefined ? epoch(request.expiresAt) : '';
+  const block = request.block === undefined ? '|' : `${request.block.number}|${request.block.hash.slice(2)}`;
+  return hash(
+    'sha256',
+    `${request.key}|${request.type}|${legs(request)}|${amount}|${request.code}|${request.reference}|${request.link ?? ''}|${hold}|${expiry}|${block}`,
+    'hex',
+  );
 }
 
 /** A column of the batch as an array literal. The driver's own encoder quotes every element; ids and numbers need none. */
@@ -115,6 +146,7 @@ class Batch {
   readonly #expiry = new Column();
   readonly #blockNumber = new Column();
   readonly #blockHash = new Column();
+  readonly #digest = new Column();
 
   #account(book: number, name: AccountName): number {
     return this.#accountNames.index(`${book}|${name.kind}|${name.holder}`, () => {
@@ -133,6 +165,7 @@ class Batch {
     this.#link.quoted(request.link);
     this.#blockNumber.plain(request.block?.number);
     this.#blockHash.quoted(request.block === undefined ? undefined : `\\x${request.block.hash.slice(2)}`);
+    this.#digest.quoted(`\\x${transferDigest(request)}`);
     this.#amount.plain(request.type === 'void-hold' ? undefined : request.amount);
     if (request.type === 'post' || request.type === 'hold') {
       const book = this.#bookNames.index(`${request.compartment}|${request.asset}`, () => {
@@ -172,6 +205,7 @@ class Batch {
       this.#expiry.literal(),
       this.#blockNumber.literal(),
       this.#blockHash.literal(),
+      this.#digest.list(),
     ];
   }
 }

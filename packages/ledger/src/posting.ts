@@ -17,7 +17,7 @@ export const expireHoldsMax = 1_000;
 
 const postStatement = `select outcomes, positions from ledger.post($1::timestamptz, $2::integer[], $3::text[], $4::integer[], $5::text[],
   $6::text[], $7::integer[], $8::ledger.transfer_type[], $9::uuid[], $10::integer[], $11::integer[], $12::numeric[], $13::text[], $14::text[],
-  $15::text[], $16::uuid[], $17::timestamptz[], $18::bigint[], $19::bytea[])`;
+  $15::text[], $16::uuid[], $17::timestamptz[], $18::bigint[], $19::bytea[], $20::bytea[])`;
 
 const refusals: ReadonlySet<string> = new Set(transferRefusals);
 

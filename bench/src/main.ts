@@ -1,0 +1,38 @@
+import { benchLedger } from './ledger.ts';
+
+type Bench = { readonly summary: string; run(args: readonly string[]): Promise<boolean> };
+
+/** Every bench by name. Each prints ratios first and answers whether its thresholds hold. */
+const benches: Readonly<Record<string, Bench>> = {
+  ledger: {
+    summary: 'posting against a textbook ledger and a bare insert; --seconds n, --rounds n, --grow entries, --skip-grow',
+    run: benchLedger,
+  },
+};
+
+const help = `npm run bench -- <name> [options]
+
+${Object.entries(benches)
+  .map(([name, bench]) => `  ${name.padEnd(12)}${bench.summary}`)
+  .join('\n')}
+
+Without a name all of them run. Figures are ratios between candidates of one run; only those can be compared.
+`;
+
+const [name, ...args] = process.argv.slice(2);
+if (name === 'help' || name === '--help') {
+  process.stdout.write(help);
+} else {
+  const chosen = name === undefined || name.startsWith('--') ? Object.keys(benches) : [name];
+  const rest = name?.startsWith('--') === true ? [name, ...args] : args;
+  for (const each of chosen) {
+    const bench = Object.hasOwn(benches, each) ? benches[each] : undefined;
+    if (bench === undefined) {
+      process.stderr.write(`There is no bench "${each}".\n\n${help}`);
+      process.exitCode = 2;
+      break;
+    }
+    process.stdout.write(`\n${each}: ${bench.summary}\n`);
+    if (!(await bench.run(rest))) process.exitCode = 1;
+  }
+}
