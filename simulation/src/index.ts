@@ -1,0 +1,1 @@
+export { reproduction, type Run, runWorld } from './run.ts';

@@ -1,0 +1,137 @@
+import {
+  expireWithdrawals,
+  finalize,
+  findLiquidity,
+  observe,
+  screenDeposit,
+  screenWithdrawal,
+  sendDispatch,
+  sweepBalances,
+  watchDispatch,
+} from '@bulkhead/custody';
+import type { Custody } from '@bulkhead/custody';
+import { invariant } from '@bulkhead/domain';
+import { bigint, text } from '@bulkhead/postgres';
+import { Crash } from './interruption.ts';
+import { chainId, count, isExpected, type Process, type World } from './world.ts';
+
+/** What runs by itself: the follower, and the jobs that were enqueued with the states that need them. */
+type Work = { readonly name: string; readonly run: (custody: Custody) => Promise<unknown> };
+
+const following: readonly Work[] = [
+  { name: 'observe', run: (custody) => observe(custody, chainId) },
+  { name: 'finalize', run: (custody) => finalize(custody, chainId) },
+  { name: 'sweep-balances', run: (custody) => sweepBalances(custody, chainId) },
+  { name: 'expire', run: (custody) => expireWithdrawals(custody) },
+];
+
+const tasks: ReadonlyMap<string, (custody: Custody, id: string) => Promise<unknown>> = new Map([
+  ['screen-deposit', screenDeposit],
+  ['screen-withdrawal', screenWithdrawal],
+  ['find-liquidity', findLiquidity],
+  ['send-dispatch', sendDispatch],
+  ['watch-dispatch', watchDispatch],
+]);
+
+/** Jobs that one round of one process takes. */
+const jobsMax = 40;
+/** A process that is to end does so within this many points. */
+const lifeMax = 120;
+
+/** One round of a process, which may end anywhere in it. What it left undone is done by a later round. */
+export async function runProcess(world: World, process: Process, options: { readonly mortal: boolean }): Promise<void> {
+  if (options.mortal) process.mortality.endAfter(1 + world.random.below(lifeMax));
+  try {
+    for (const work of following) await tolerant(world, work.name, () => work.run(process.custody));
+    await watchAll(world, process);
+    await runJobs(world, process);
+  } catch (error) {
+    if (!(error instanceof Crash)) throw error;
+    count(world, 'crash');
+  } finally {
+    process.mortality.revive();
+  }
+}
+
+/** Both processes at once, each with its own fate. A bug in one is a bug. */
+export async function runBoth(world: World, options: { readonly mortal: boolean }): Promise<void> {
+  const results = await Promise.allSettled(world.processes.map((process) => runProcess(world, process, options)));
+  for (const result of results) if (result.status === 'rejected') throw result.reason;
+}
+
+/** Runs work that may meet a fault of the chain. A crash goes on to the caller, and so does every bug. */
+async function tolerant(world: World, name: string, run: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await run();
+    return true;
+  } catch (error) {
+    if (error instanceof Crash) throw error;
+    if (!isExpected(error)) throw new Error(`${name} failed.`, { cause: error });
+    count(world, 'fault');
+    return false;
+  }
+}
+
+/** The schedule: every living dispatch is looked at. */
+async function watchAll(world: World, process: Process): Promise<void> {
+  const rows = await world.database.admin.query(
+    `select id from custody.dispatch where step in ('signing', 'broadcast') order by id`,
+  );
+  for (const row of rows) {
+    await tolerant(world, 'watch-dispatch', () => watchDispatch(process.custody, text(row, 'id')));
+  }
+}
+
+/** Takes due jobs as the runner does: locked while they run, deleted when done, left where they are when they fail. */
+async function runJobs(world: World, process: Process): Promise<void> {
+  for (let taken = 0; taken < jobsMax; taken++) {
+    const job = await takeJob(world, process);
+    if (job === undefined) return;
+    let done = false;
+    try {
+      done = await tolerant(world, job.task, () => job.run(process.custody));
+      // A runner that lost its lease may have started the same job once more.
+      if (world.random.percent(10)) await tolerant(world, job.task, () => job.run(process.custody));
+    } finally {
+      await endJob(world, job.id, done);
+    }
+    if (!done) return;
+  }
+}
+
+type Taken = { readonly id: bigint; readonly task: string; readonly run: (custody: Custody) => Promise<unknown> };
+
+async function takeJob(world: World, process: Process): Promise<Taken | undefined> {
+  const [row] = await world.database.admin.query(
+    `update graphile_worker._private_jobs j set locked_at = now(), locked_by = $2
+     from graphile_worker._private_tasks t
+     where t.id = j.task_id and j.id = (select id from graphile_worker._private_jobs
+       where locked_at is null and run_at <= $1 order by attempts, id limit 1 for update skip locked)
+     returning j.id, t.identifier, j.payload ->> 'id' as subject`,
+    [world.clock.now(), process.name],
+  );
+  if (row === undefined) return undefined;
+  const name = text(row, 'identifier');
+  const task = tasks.get(name);
+  invariant(task !== undefined, `The simulated runner does not know the task ${name}.`);
+  const subject = text(row, 'subject');
+  return { id: bigint(row, 'id'), task: name, run: (custody) => task(custody, subject) };
+}
+
+async function endJob(world: World, id: bigint, done: boolean): Promise<void> {
+  if (done) await world.database.admin.query('delete from graphile_worker._private_jobs where id = $1', [id]);
+  else
+    await world.database.admin.query(
+      'update graphile_worker._private_jobs set locked_at = null, locked_by = null, attempts = least(attempts + 1, max_attempts) where id = $1',
+      [id],
+    );
+}
+
+/** Whether a job is due that nobody has taken. */
+export async function hasJobs(world: World): Promise<boolean> {
+  const rows = await world.database.admin.query(
+    'select id from graphile_worker._private_jobs where locked_at is null and run_at <= $1 limit 1',
+    [world.clock.now()],
+  );
+  return rows.length > 0;
+}

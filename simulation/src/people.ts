@@ -1,0 +1,180 @@
+import assert from 'node:assert/strict';
+import type { Actor, Answer, Custody, WriteCall } from '@bulkhead/custody';
+import {
+  allowAsset,
+  approveWithdrawal,
+  cancelWithdrawal,
+  chargeFee,
+  createClient,
+  issueClientWallet,
+  issueCompartmentWallet,
+  payFees,
+  rejectWithdrawal,
+  requestSweep,
+  requestWithdrawal,
+} from '@bulkhead/custody';
+import { type AssetId, invariant, parseCompartment } from '@bulkhead/domain';
+import { namedAddress } from '@bulkhead/fakes';
+import { text } from '@bulkhead/postgres';
+import { Crash } from './interruption.ts';
+import { chainId, count, ether, house, isExpected, pool, walletOf, type World } from './world.ts';
+
+const olga: Actor = { name: 'olga', role: 'operator' };
+const approvers: readonly Actor[] = ['ann', 'bob', 'cai', 'olga'].map((name) => ({ name, role: 'approver' }));
+const askAttemptsMax = 30;
+
+type Ask<View> = (custody: Custody, call: WriteCall) => Promise<Answer<View>>;
+
+/**
+ * Asks as a client of the API does: under one key until an answer comes, whatever ends in between, and now and then once more
+ * or twice at once. All answers must be the same one.
+ */
+async function ask<View>(world: World, actor: Actor, run: Ask<View>): Promise<View | undefined> {
+  count(world, 'ask');
+  const key = `ask-${world.tally.get('ask') ?? 0}`;
+  const call: WriteCall = { actor, idempotency: { key, fingerprint: key.padStart(64, '0') } };
+  if (world.random.percent(10)) {
+    await Promise.allSettled(world.processes.map(({ custody }) => run(custody, call)));
+    count(world, 'asked twice at once');
+  }
+  const first = await askUntilAnswered(world, () => run(world.random.pick(world.processes).custody, call));
+  if (world.random.percent(20)) {
+    const again = await run(world.processes[0].custody, call);
+    assert.deepEqual(again, { hit: true, outcome: first.outcome });
+  }
+  const { outcome } = first;
+  if (outcome.status === 'done') return outcome.view;
+  invariant(outcome.status === 'refused', 'A key that was used once counts as used by others.', { key });
+  count(world, `refused ${outcome.code}`);
+  return undefined;
+}
+
+async function askUntilAnswered<View>(world: World, run: () => Promise<Answer<View>>): Promise<Answer<View>> {
+  for (let attempt = 0; attempt < askAttemptsMax; attempt++) {
+    const mortal = world.random.percent(25);
+    if (mortal) for (const { mortality } of world.processes) mortality.endAfter(1 + world.random.below(30));
+    try {
+      return await run();
+    } catch (error) {
+      if (!(error instanceof Crash) && !isExpected(error)) throw error;
+      count(world, error instanceof Crash ? 'crash in a command' : 'fault in a command');
+    } finally {
+      for (const { mortality } of world.processes) mortality.revive();
+    }
+  }
+  throw new Error(`A command got no answer in ${askAttemptsMax} attempts.`);
+}
+
+const agreement = {
+  parties: 'Bulkhead and the client',
+  service: 'custody',
+  custodyPolicy: 'segregated by compartment',
+  communication: 'by letter',
+  security: 'keys in two places',
+  fees: 'as listed',
+  applicableLaw: 'Liechtenstein',
+  signedAt: '2029-12-01T00:00:00.000Z',
+};
+
+/** Clients of both models with addresses, house wallets, allow-listed assets. */
+export async function foundWorld(world: World): Promise<void> {
+  const { native, dollar, taxed } = world.assets;
+  const listed = [
+    { id: native, symbol: 'ETH', decimals: 18, behaviour: 'native', dustMax: 1000n },
+    { id: dollar, symbol: 'USD', decimals: 6, behaviour: 'standard', dustMax: 10n },
+    { id: taxed, symbol: 'TAX', decimals: 18, behaviour: 'fee-on-transfer', dustMax: 10n },
+  ] as const;
+  for (const asset of listed) await ask(world, olga, (custody, call) => allowAsset(custody, call, asset));
+  for (const [compartment, purpose] of [
+    [house.gas, 'gas'],
+    [house.fees, 'fees'],
+    [pool, 'unassigned'],
+  ] as const) {
+    const view = await ask(world, olga, (custody, call) =>
+      issueCompartmentWallet(custody, call, { compartment, chain: chainId, purpose }),
+    );
+    if (view !== undefined) world.wallets.push(walletOf(view));
+  }
+  for (const [index, segregation] of (['individual', 'omnibus', 'individual', 'omnibus'] as const).entries()) {
+    const input = { reference: `client ${index}`, kind: 'legal', segregation, agreement } as const;
+    const client = await ask(world, olga, (custody, call) => createClient(custody, call, input));
+    if (client === undefined) throw new Error('A client of the world was refused.');
+    world.clients.push({ id: client.id, segregation });
+    await issueWallet(world, client.id);
+    await issueWallet(world, client.id);
+  }
+}
+
+export async function issueWallet(world: World, clientId: string): Promise<void> {
+  const wallet = await ask(world, olga, (custody, call) =>
+    issueClientWallet(custody, call, { clientId, chain: chainId }),
+  );
+  if (wallet === undefined) throw new Error('An address was refused to a client with an agreement.');
+  world.wallets.push(walletOf(wallet));
+  const rows = await world.database.admin.query(
+    `select id, address, compartment, purpose from custody.wallet where purpose = 'pool'`,
+  );
+  for (const row of rows) {
+    if (world.wallets.some(({ id }) => id === row['id'])) continue;
+    const compartment = Number(row['compartment']);
+    world.wallets.push(walletOf({ id: text(row, 'id'), address: text(row, 'address'), compartment, purpose: 'pool' }));
+  }
+}
+
+export function anyAsset(world: World): AssetId {
+  const { native, dollar, taxed } = world.assets;
+  return world.random.pick([native, native, dollar, dollar, taxed]);
+}
+
+function anyAmount(world: World, asset: AssetId): bigint {
+  return world.random.amount(asset === world.assets.native ? ether : 2000n * 10n ** 6n);
+}
+
+export async function askWithdrawal(world: World): Promise<void> {
+  const client = world.random.pick(world.clients);
+  const asset = anyAsset(world);
+  const feePayer = world.random.percent(60) ? 'client' : 'house';
+  // A destination of its own for each, so that what it received shows how often it was paid.
+  const destination = namedAddress(`destination ${world.withdrawals.length} ${world.random.below(1_000_000)}`);
+  if (world.random.percent(5)) world.chain.ground.switchRefusal(destination, true);
+  const request = { clientId: client.id, asset, amount: anyAmount(world, asset), destination, feePayer } as const;
+  const view = await ask(world, olga, (custody, call) => requestWithdrawal(custody, call, request));
+  if (view !== undefined) world.withdrawals.push({ id: view.id, asset, amount: request.amount, destination });
+}
+
+/** Somebody decides on one of the younger withdrawals, rightly or wrongly. */
+export async function decideWithdrawal(world: World): Promise<void> {
+  const young = world.withdrawals.slice(-8);
+  if (young.length === 0) return;
+  const { id } = world.random.pick(young);
+  const actor = world.random.pick(approvers);
+  const roll = world.random.below(100);
+  if (roll < 80) await ask(world, actor, (custody, call) => approveWithdrawal(custody, call, id));
+  else if (roll < 85)
+    await ask(world, actor, (custody, call) => rejectWithdrawal(custody, call, { id, reason: 'unwanted' }));
+  else await ask(world, actor, (custody, call) => cancelWithdrawal(custody, call, id));
+}
+
+export async function askSweep(world: World): Promise<void> {
+  const compartments = world.wallets
+    .filter(({ purpose }) => purpose === 'deposit')
+    .map(({ compartment }) => compartment);
+  if (compartments.length === 0) return;
+  const compartment = world.random.pick([parseCompartment(pool), ...compartments]);
+  const asset = world.random.pick([world.assets.native, world.assets.dollar]);
+  await ask(world, olga, (custody, call) => requestSweep(custody, call, { compartment, chain: chainId, asset }));
+}
+
+export async function askFee(world: World): Promise<void> {
+  const clientId = world.random.pick(world.clients).id;
+  const { native, dollar } = world.assets;
+  const asset = world.random.pick([native, dollar]);
+  const charge = {
+    clientId,
+    asset,
+    amount: world.random.amount(asset === native ? ether / 100n : 10n ** 7n),
+    description: 'custody',
+  };
+  await ask(world, olga, (custody, call) => chargeFee(custody, call, charge));
+  if (world.random.percent(50)) await ask(world, olga, (custody, call) => payFees(custody, call, { clientId, asset }));
+}

@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict';
+import { reconcile, startChain } from '@bulkhead/custody';
+import { integer, text } from '@bulkhead/postgres';
+import { steal, step } from './events.ts';
+import { hasJobs, runBoth, runProcess } from './machine.ts';
+import { foundWorld } from './people.ts';
+import { checkWorld, stolenFrom } from './truth.ts';
+import { chainId, count, ether, finalLag, gwei, makeWorld, sweepEveryBlocks, type World } from './world.ts';
+
+export type Run = { readonly seed: number; readonly steps: number; readonly checkEvery?: number };
+
+/** Steps between two checks, when nobody says. */
+export const checkEveryDefault = 40;
+const settleRoundsMax = 40;
+/** Of a hundred seeds, those in which coins are stolen. */
+const thievingPercent = 40;
+
+/** The command that repeats a run. */
+export function reproduction({ seed, steps, checkEvery }: Run): string {
+  return `npm run sim -- --seed ${seed} --steps ${steps} --check-every ${checkEvery ?? checkEveryDefault}`;
+}
+
+/** Plays a world from its seed and checks it again and again. Answers how often what happened. */
+export async function runWorld(run: Run): Promise<ReadonlyMap<string, number>> {
+  const world = await makeWorld(run.seed);
+  await using database = world.database;
+  assert.ok(database === world.database);
+  const trace: string[] = [];
+  try {
+    await begin(world);
+    const thieving = world.random.percent(thievingPercent);
+    for (let n = 1; n <= run.steps; n++) {
+      if (thieving && world.random.percent(1) && steal(world)) trace.push('theft');
+      trace.push(await step(world));
+      if (n % (run.checkEvery ?? checkEveryDefault) === 0) await settleAndCheck(world);
+    }
+    await settleAndCheck(world);
+    await tallyEnds(world);
+  } catch (error) {
+    throw new Error(
+      `The world of seed ${run.seed} is wrong after ${trace.length} steps (${trace.slice(-6).join(', ')}). Repeat it: ${reproduction(run)}`,
+      {
+        cause: error,
+      },
+    );
+  }
+  return world.tally;
+}
+
+/** How workflows ended, so that a reader sees which ends a run reached. */
+async function tallyEnds(world: World): Promise<void> {
+  const rows = await world.database.admin.query(
+    `select 'withdrawal ' || step as what, count(*)::integer as times from custody.withdrawal group by 1
+     union all select kind || ' ' || coalesce(outcome, step), count(*)::integer from custody.dispatch group by 1
+     union all select 'deposit ' || step || coalesce(' ' || (state ->> 'disposition'), ''), count(*)::integer from custody.deposit group by 1
+     union all select 'attempts ' || ordinal || ' ' || role, count(*)::integer from custody.attempt group by 1
+     union all select 'dispatch waits: ' || left(waiting_reason, 60), count(*)::integer from custody.dispatch where step <> 'done' and waiting_reason is not null group by 1
+     order by 1`,
+  );
+  for (const row of rows) world.tally.set(text(row, 'what'), integer(row, 'times'));
+}
+
+async function begin(world: World): Promise<void> {
+  await startChain(world.processes[0].custody, chainId);
+  await foundWorld(world);
+  const { outside } = world.chain;
+  for (const { address, purpose } of world.wallets) {
+    if (purpose === 'gas') outside.send({ to: address, amount: 1_000n * ether });
+    if (purpose === 'deposit' || purpose === 'pool') outside.send({ to: address, amount: 3n * ether });
+  }
+  await settle(world);
+  await checkWorld(world);
+}
+
+async function settleAndCheck(world: World): Promise<void> {
+  await settle(world);
+  await checkWorld(world);
+  await checkReconciliation(world);
+  count(world, 'check');
+}
+
+/** The world becomes quiet, and the processes do all they can do. */
+async function settle(world: World): Promise<void> {
+  const { chain, clock } = world;
+  chain.faults.calm();
+  chain.ground.mempool.releaseAll();
+  world.baseFee = gwei;
+  for (const asset of [world.assets.dollar, world.assets.taxed]) chain.ground.switchToken(asset, false);
+  for (let round = 0; round < settleRoundsMax; round++) {
+    chain.ground.mineMany(3);
+    clock.advance(700_000);
+    await runBoth(world, { mortal: false });
+    if (round > 3 && !(await hasJobs(world)) && (await livingDispatches(world)).length === 0) break;
+  }
+  chain.ground.mineMany(Number(finalLag + sweepEveryBlocks));
+  for (let round = 0; round < 3 || (await hasJobs(world)); round++) {
+    await runProcess(world, world.processes[0], { mortal: false });
+    if (round > settleRoundsMax) throw new Error('The jobs do not come to an end.');
+  }
+  const living = await livingDispatches(world);
+  assert.deepEqual(living, [], 'A dispatch has its nonce, all is quiet, and it does not end.');
+}
+
+/** Dispatches with a nonce at wallets that nobody robbed: they must end. */
+async function livingDispatches(world: World): Promise<readonly string[]> {
+  const rows = await world.database.admin.query(
+    `select d.id, d.kind, d.step, w.address, d.nonce::text as nonce, d.state::text as state from custody.dispatch d join custody.wallet w on w.id = d.wallet
+     where d.step in ('signing', 'broadcast') order by d.id`,
+  );
+  const robbed = new Set<string>(world.thefts.map(({ address }) => address));
+  return rows
+    .filter((row) => !robbed.has(text(row, 'address')))
+    .map(
+      (row) =>
+        `${text(row, 'kind')} ${text(row, 'id')} is ${text(row, 'step')} at nonce ${text(row, 'nonce')} of ${text(row, 'address')}: ${text(row, 'state')}`,
+    );
+}
+
+/** A reconciliation finds exactly what was stolen, and freezes the compartments it was stolen from and no others. */
+async function checkReconciliation(world: World): Promise<void> {
+  const [{ custody }] = world.processes;
+  const done = await reconcile(custody, { chain: chainId, actor: { name: 'olga', role: 'operator' } });
+  assert.ok(!('code' in done), 'The reconciliation was refused.');
+  const expected = world.wallets.flatMap((wallet) =>
+    Object.values(world.assets).flatMap((asset) => {
+      const stolen = stolenFrom(world, wallet, asset);
+      return stolen === 0n ? [] : [`${wallet.id} ${asset} ${-stolen}`];
+    }),
+  );
+  const { admin } = world.database;
+  const open = await admin.query(
+    'select wallet, asset, difference::text as difference, compartment, type from custody.break where resolved_at is null',
+  );
+  const found = open.map((row) => `${text(row, 'wallet')} ${text(row, 'asset')} ${text(row, 'difference')}`);
+  assert.deepEqual(found.toSorted(), expected.toSorted(), 'The breaks are not what was stolen.');
+  for (const row of open)
+    assert.ok(
+      ['missing-movement', 'fee'].includes(text(row, 'type')),
+      `What was stolen is called ${text(row, 'type')}.`,
+    );
+  const frozen = await admin.query(
+    'select distinct compartment::integer as compartment from custody.freeze where lifted_at is null',
+  );
+  const robbed = new Set(open.map((row) => Number(row['compartment'])));
+  assert.deepEqual(
+    new Set(frozen.map((row) => Number(row['compartment']))),
+    robbed,
+    'Other compartments are frozen than were robbed.',
+  );
+}

@@ -1,0 +1,220 @@
+import assert from 'node:assert/strict';
+import { type Address, type AssetId, contractOf, type Movement } from '@bulkhead/domain';
+import { walletPositionsAt } from '@bulkhead/ledger';
+import { bigint, only, type Row, text, textOrNull } from '@bulkhead/postgres';
+import { chainId, type World, type WorldWallet } from './world.ts';
+
+/**
+ * What must hold whenever the processes have done all they can do. The chain's own state is the truth; every sentence here
+ * compares the books and the workflows with it.
+ */
+export async function checkWorld(world: World): Promise<void> {
+  const cursor = only(await world.database.admin.query('select * from custody.chain_cursor'));
+  assert.equal(textOrNull(cursor, 'stopped_reason'), null, 'The follower stands still.');
+  const final = bigint(cursor, 'final_number');
+  assert.equal(final, world.chain.ground.final.number, 'Not all final blocks are booked.');
+  await checkCoverage(world, bigint(cursor, 'start_number'), bigint(cursor, 'tip_number'));
+  await checkDeposits(world, { start: bigint(cursor, 'start_number'), final });
+  await checkWithdrawals(world);
+  await checkHolds(world);
+  await checkBalances(world, final);
+}
+
+/** One contiguous, hash-linked run of blocks, the same as the chain's own. */
+async function checkCoverage(world: World, start: bigint, tip: bigint): Promise<void> {
+  const rows = await world.database.admin.query(
+    'select number, hash, parent_hash from custody.block where removed_at is null order by number',
+  );
+  assert.equal(BigInt(rows.length), tip - start + 1n, 'A block is missing between the start and the tip.');
+  for (const [index, row] of rows.entries()) {
+    const number = start + BigInt(index);
+    assert.equal(bigint(row, 'number'), number);
+    assert.equal(
+      text(row, 'hash'),
+      world.chain.ground.find(number)?.hash,
+      `Block ${number} is not the one of the chain.`,
+    );
+    const before = rows[index - 1];
+    if (before !== undefined) assert.equal(text(row, 'parent_hash'), text(before, 'hash'));
+  }
+  const markers = await world.database.admin.query('select block_number from ledger.markers order by block_number');
+  for (const [index, row] of markers.entries())
+    assert.equal(bigint(row, 'block_number'), start + BigInt(index), 'A block has no marker.');
+}
+
+type Arrival = Movement & { readonly to: Address; readonly block: { readonly number: bigint; readonly hash: string } };
+
+/** What the chain brought to our addresses, as far as the port shows it. */
+function arrivals(world: World, bounds: { readonly start: bigint; readonly final: bigint }): readonly Arrival[] {
+  const own = new Set<Address>(world.wallets.map(({ address }) => address));
+  return world.chain.ground.movements(bounds.final).flatMap((movement) => {
+    const { to, from, amount, kind, block } = movement;
+    const seen = kind !== 'internal' || world.chain.traces;
+    if (to === undefined || !own.has(to) || from === to || amount === 0n || !seen || block.number <= bounds.start)
+      return [];
+    return [{ ...movement, to }];
+  });
+}
+
+/** Every arrival is booked once if it is final, by a deposit or by the dispatch that brought it, and not at all if it is not. */
+async function checkDeposits(world: World, bounds: { readonly start: bigint; readonly final: bigint }): Promise<void> {
+  const { admin } = world.database;
+  const deposits = await admin.query(
+    `select d.id, d.step, d.asset, d.wallet, d.amount, d.state ->> 'step' as state_step, m.kind, m.reference, m.block_hash, m.block_number,
+       m.removed_at is not null as removed, m.in_explained,
+       (select count(*)::integer from ledger.transfers t where t.reference = d.id and t.debit_kind = 'wallet') as bookings
+     from custody.deposit d join custody.movement m on m.id = d.movement`,
+  );
+  const keyOf = (row: Row): string => `${text(row, 'block_hash')} ${text(row, 'kind')} ${text(row, 'reference')}`;
+  const byMovement = new Map(deposits.map((row) => [keyOf(row), row]));
+  assert.equal(byMovement.size, deposits.length, 'Two deposits were made from one movement.');
+  const brought = await broughtByDispatch(world);
+  const expected = new Set<string>();
+  for (const { block, kind, reference, transaction, to, asset } of arrivals(world, bounds)) {
+    const key = `${block.hash} ${kind} ${reference}`;
+    const byDispatch = transaction !== undefined && brought.has(`${transaction} ${to} ${asset}`);
+    const row = byMovement.get(key);
+    assert.equal(
+      row === undefined,
+      byDispatch,
+      `${kind} ${reference} of block ${block.number}: ${byDispatch ? 'a deposit too many' : 'no deposit'}.`,
+    );
+    if (row === undefined) continue;
+    expected.add(key);
+    assert.ok(
+      !['detected', 'removed'].includes(text(row, 'step')),
+      `Deposit ${text(row, 'id')} is final on chain and ${text(row, 'step')} here.`,
+    );
+    assert.equal(row['bookings'], 1, `Deposit ${text(row, 'id')} is booked ${String(row['bookings'])} times.`);
+    assert.equal(
+      textOrNull(row, 'in_explained'),
+      text(row, 'id'),
+      'The movement does not say which deposit booked it.',
+    );
+  }
+  for (const row of deposits) {
+    if (expected.has(keyOf(row)) || text(row, 'kind') === 'balance-difference') continue;
+    assert.equal(row['bookings'], 0, `Deposit ${text(row, 'id')} is booked, and the chain knows nothing of it.`);
+    const here = ['detected', 'removed'].includes(text(row, 'step'));
+    assert.ok(here, `Deposit ${text(row, 'id')} is ${text(row, 'step')}, and the chain knows nothing of it.`);
+  }
+}
+
+/** Transaction, receiver and asset of what our own dispatches moved between our wallets. */
+async function broughtByDispatch(world: World): Promise<ReadonlySet<string>> {
+  const rows = await world.database.admin.query(
+    `select a.hash, w.address, d.asset from custody.attempt a join custody.dispatch d on d.id = a.dispatch
+     join custody.wallet w on w.id = d.to_wallet where a.hash is not null and a.role = 'effect'`,
+  );
+  return new Set(rows.map((row) => `${text(row, 'hash')} ${text(row, 'address')} ${text(row, 'asset')}`));
+}
+
+/** Paid once if settled, never if it ended otherwise: each withdrawal has a destination that nobody else pays to. */
+async function checkWithdrawals(world: World): Promise<void> {
+  const { ground } = world.chain;
+  const rows = await world.database.admin.query('select id, step, state ->> $1 as cancelled from custody.withdrawal', [
+    'cancelAskedBy',
+  ]);
+  const steps = new Map(rows.map((row) => [text(row, 'id'), text(row, 'step')]));
+  assert.equal(steps.size, world.withdrawals.length, 'A withdrawal is stored that nobody was told of.');
+  for (const { id, asset, amount, destination } of world.withdrawals) {
+    const payments = ground.movements().filter((movement) => movement.to === destination && movement.asset === asset);
+    const final = payments.filter(({ block }) => block.number <= ground.final.number);
+    const step = steps.get(id) ?? 'unknown';
+    assert.ok(payments.length <= 1, `Withdrawal ${id} was paid ${payments.length} times.`);
+    assert.ok(
+      payments.every((payment) => payment.amount === amount),
+      `Withdrawal ${id} was paid with another amount.`,
+    );
+    assert.equal(
+      final.length === 1,
+      step === 'settled',
+      `Withdrawal ${id} is ${step}, and was paid ${final.length} times in final blocks.`,
+    );
+    const over = ['failed', 'rejected', 'cancelled', 'expired'].includes(step);
+    if (over) assert.equal(payments.length, 0, `Withdrawal ${id} is ${step}, and its payment is on the chain.`);
+  }
+}
+
+/** What is held is what open workflows hold, neither more nor less. */
+async function checkHolds(world: World): Promise<void> {
+  const holds = await world.database.admin.query(
+    'select reference, debit_kind, asset, sum(amount) as amount from ledger.open_holds group by 1, 2, 3',
+  );
+  const left = new Map(
+    holds.map((row) => [
+      `${text(row, 'reference')} ${text(row, 'debit_kind')} ${text(row, 'asset')}`,
+      bigint(row, 'amount'),
+    ]),
+  );
+  const take = (key: string, amount: bigint): void => {
+    const held = left.get(key) ?? 0n;
+    if (held === amount) left.delete(key);
+    else left.set(key, held - amount);
+  };
+  const withdrawals = await world.database.admin.query(
+    `select id, kind, asset, amount, fee_payer, fee_max, state ->> 'feeHeld' as fee_held from custody.withdrawal
+     where step not in ('settled', 'failed', 'rejected', 'cancelled', 'expired')`,
+  );
+  for (const row of withdrawals) {
+    const claim = text(row, 'kind') === 'withdrawal' ? 'available' : 'quarantine';
+    const payer = text(row, 'fee_payer') === 'client' ? 'available' : 'gas';
+    const fee = text(row, 'fee_held') === 'true' ? bigint(row, 'fee_max') : 0n;
+    const same = text(row, 'asset') === world.assets.native && payer === claim;
+    if (same) take(`${text(row, 'id')} ${claim} ${world.assets.native}`, bigint(row, 'amount') + fee);
+    else {
+      take(`${text(row, 'id')} ${claim} ${text(row, 'asset')}`, bigint(row, 'amount'));
+      if (fee > 0n) take(`${text(row, 'id')} ${payer} ${world.assets.native}`, fee);
+    }
+  }
+  await takeDispatchHolds(world, take);
+  assert.deepEqual([...left], [], 'Holds and open workflows do not agree.');
+}
+
+async function takeDispatchHolds(world: World, take: (key: string, amount: bigint) => void): Promise<void> {
+  const dispatches = await world.database.admin.query(
+    `select id, kind, asset, amount, fee_max, nonce from custody.dispatch where step <> 'done' and kind in ('sweep', 'fee-payment')`,
+  );
+  for (const row of dispatches) {
+    if (text(row, 'kind') === 'fee-payment')
+      take(`${text(row, 'id')} fee-payable ${text(row, 'asset')}`, bigint(row, 'amount'));
+    if (row['nonce'] !== null) take(`${text(row, 'id')} gas ${world.assets.native}`, bigint(row, 'fee_max'));
+  }
+}
+
+/** The books say of every wallet what the chain says, less what was stolen. */
+async function checkBalances(world: World, final: bigint): Promise<void> {
+  const positions = await walletPositionsAt(world.database.admin, chainId, final);
+  const booked = new Map(positions.map(({ wallet, asset, balance }) => [`${wallet} ${asset}`, balance]));
+  const wrong: string[] = [];
+  for (const wallet of world.wallets) {
+    for (const asset of Object.values(world.assets)) {
+      const books = booked.get(`${wallet.id} ${asset}`) ?? 0n;
+      booked.delete(`${wallet.id} ${asset}`);
+      const truth = world.chain.ground.balance(asset, wallet.address, final);
+      const stolen = stolenFrom(world, wallet, asset);
+      if (books !== truth + stolen) {
+        wrong.push(
+          `${wallet.purpose} ${wallet.address} of ${wallet.compartment}, ${asset}: books ${books}, chain ${truth}, stolen ${stolen}, off by ${books - truth - stolen}`,
+        );
+      }
+    }
+  }
+  assert.deepEqual(wrong, [], 'Books and chain disagree.');
+  assert.deepEqual([...booked], [], 'The books know wallets that the world does not.');
+}
+
+/** What thefts in final blocks took from a wallet, the fees they burnt included. */
+export function stolenFrom(world: World, wallet: WorldWallet, asset: AssetId): bigint {
+  const { ground } = world.chain;
+  let stolen = 0n;
+  for (const theft of world.thefts) {
+    if (theft.address !== wallet.address) continue;
+    const found = ground.locate(theft.hash);
+    if (found === undefined || found.block.number > ground.final.number) continue;
+    if (contractOf(asset) === undefined) stolen += found.receipt.fee;
+    for (const movement of found.receipt.movements)
+      if (movement.asset === asset && movement.from === wallet.address) stolen += movement.amount;
+  }
+  return stolen;
+}

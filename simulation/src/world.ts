@@ -1,0 +1,158 @@
+import {
+  type Address,
+  type AssetId,
+  type ChainId,
+  type Compartment,
+  CustodyError,
+  type Hash,
+  houseFees,
+  houseGas,
+  parseAddress,
+  parseCompartment,
+} from '@bulkhead/domain';
+import { type Custody, migrateWorker, migrationSources, type Policy } from '@bulkhead/custody';
+import {
+  FakeChain,
+  FakeScreening,
+  FakeSigner,
+  fakeDerive,
+  ManualClock,
+  type Random,
+  seededRandom,
+} from '@bulkhead/fakes';
+import type { Database } from '@bulkhead/postgres';
+import { type TestDatabase, testDatabase } from '@bulkhead/postgres/testing';
+import { mortalChain, mortalDatabase, Mortality, mortalSigner } from './interruption.ts';
+
+export const ether = 10n ** 18n;
+export const gwei = 10n ** 9n;
+/** Blocks that a reorg can reach back at most. */
+export const finalLag = 6n;
+export const sweepEveryBlocks = 12n;
+const startHeight = 3;
+
+/** One process: the same database and chain as its siblings, and a life of its own. */
+export type Process = { readonly name: string; readonly custody: Custody; readonly mortality: Mortality };
+
+export type WorldClient = { readonly id: string; readonly segregation: 'individual' | 'omnibus' };
+export type WorldWallet = {
+  readonly id: string;
+  readonly address: Address;
+  readonly compartment: Compartment;
+  readonly purpose: string;
+};
+export type WorldWithdrawal = {
+  readonly id: string;
+  readonly asset: AssetId;
+  readonly amount: bigint;
+  readonly destination: Address;
+};
+export type Theft = { readonly address: Address; readonly asset: AssetId; readonly hash: Hash };
+
+/** What a seed makes: the ports, the processes over one database, and what the world knows that the books must find out. */
+export type World = {
+  readonly random: Random;
+  readonly clock: ManualClock;
+  readonly chain: FakeChain;
+  readonly signer: FakeSigner;
+  readonly screening: FakeScreening;
+  readonly database: TestDatabase;
+  readonly processes: readonly [Process, Process];
+  readonly assets: { readonly native: AssetId; readonly dollar: AssetId; readonly taxed: AssetId };
+  readonly clients: WorldClient[];
+  readonly wallets: WorldWallet[];
+  readonly withdrawals: WorldWithdrawal[];
+  readonly thefts: Theft[];
+  /** Base fee of the next block, in wei per gas. */
+  baseFee: bigint;
+  /** How often something happened, by name: a world in which nothing happens proves nothing. */
+  readonly tally: Map<string, number>;
+};
+
+export const chainId: ChainId = new FakeChain().id;
+export const pool: Compartment = parseCompartment(10_000);
+
+function policyOf(chain: ChainId): Policy {
+  return {
+    quorum: 2,
+    withdrawalTtlMs: 48 * 3_600_000,
+    releaseUnscreenedDeposits: true,
+    releaseUnscreenedWithdrawals: true,
+    omnibusCompartment: pool,
+    feeCaps: new Map([[chain, { maxFeePerGas: 100n * gwei, nativeGas: 21_000n, tokenGas: 60_000n }]]),
+    agreement: new Map([[chain, { sources: ['fake'], required: 1 }]]),
+    bumpAfterMs: 600_000,
+    gasGrantTransactions: 3n,
+    balanceSweepBlocks: sweepEveryBlocks,
+    breakOwner: 'olga',
+    breakDeadlineMs: 86_400_000,
+  };
+}
+
+/** Makes an empty world on a database of its own. Dispose of its database at the end. */
+export async function makeWorld(seed: number): Promise<World> {
+  const random = seededRandom(`world ${seed}`);
+  const clock = new ManualClock();
+  const fees = { baseFee: gwei };
+  const chain = new FakeChain({ finalLag, traces: random.percent(100), baseFee: () => fees.baseFee });
+  const signer = new FakeSigner(clock);
+  const screening = new FakeScreening('not-screened');
+  const database = await testDatabase({ migrations: migrationSources });
+  await migrateWorker(database.owner, { url: database.urls.owner });
+  const assets = {
+    native: chain.native,
+    dollar: chain.ground.deployToken({ name: 'USD' }),
+    taxed: chain.ground.deployToken({ name: 'TAX', feePercent: 10n }),
+  };
+  chain.ground.mineMany(startHeight + Number(finalLag));
+  const base = { signer, screening, clock, deriveAddress: fakeDerive, policy: policyOf(chain.id) };
+  const processOf = (name: string): Process => {
+    const mortality = new Mortality();
+    const db: Database = mortalDatabase(database.app, mortality);
+    const chains = new Map([[chain.id, mortalChain(chain, mortality)]]);
+    return { name, mortality, custody: { ...base, db, chains, signer: mortalSigner(signer, mortality) } };
+  };
+  return {
+    random,
+    clock,
+    chain,
+    signer,
+    screening,
+    database,
+    processes: [processOf('first'), processOf('second')],
+    assets,
+    clients: [],
+    wallets: [],
+    withdrawals: [],
+    thefts: [],
+    get baseFee() {
+      return fees.baseFee;
+    },
+    set baseFee(value) {
+      fees.baseFee = value;
+    },
+    tally: new Map(),
+  };
+}
+
+export function count(world: World, what: string): void {
+  world.tally.set(what, (world.tally.get(what) ?? 0) + 1);
+}
+
+/** Faults that the world causes on purpose; everything else that is thrown is a bug. */
+export function isExpected(error: unknown): boolean {
+  const expected = ['chain/unavailable', 'chain/nonsense', 'chain/disagreement', 'chain/behind-books', 'database/busy'];
+  return error instanceof CustodyError && expected.includes(error.code);
+}
+
+export function walletOf(view: {
+  readonly id: string;
+  readonly address: string;
+  readonly compartment: number;
+  readonly purpose: string;
+}): WorldWallet {
+  const { id, purpose } = view;
+  return { id, address: parseAddress(view.address), compartment: parseCompartment(view.compartment), purpose };
+}
+
+export const house = { gas: houseGas, fees: houseFees };
