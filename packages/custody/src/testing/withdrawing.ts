@@ -1,0 +1,102 @@
+import { type Address, type AssetId, type FeePayer, invariant } from '@bulkhead/domain';
+import { namedAddress } from '@bulkhead/fakes';
+import { releaseDeposit, screenDeposit } from '../deposit.ts';
+import { findLiquidity } from '../liquidity.ts';
+import { sendDispatch, watchDispatch } from '../send.ts';
+import { approveWithdrawal, releaseWithdrawal, requestWithdrawal, screenWithdrawal, type WithdrawalView, withdrawalViews } from '../withdrawal.ts';
+import { type Bench, type BenchOptions, type BenchWallet, openBench, viewOf, type Workers } from './bench.ts';
+
+export const ether: bigint = 10n ** 18n;
+
+/** The fee cap of a native transfer under the bench's policy, in wei. */
+export const nativeFeeCap: bigint = 100_000_000_000n * 21_000n;
+export const tokenFeeCap: bigint = 100_000_000_000n * 100_000n;
+
+/** Somebody outside whom clients pay. */
+export const recipient: Address = namedAddress('recipient');
+
+export const workers: Workers = {
+  'screen-deposit': screenDeposit,
+  'screen-withdrawal': screenWithdrawal,
+  'find-liquidity': findLiquidity,
+  'send-dispatch': sendDispatch,
+  'watch-dispatch': watchDispatch,
+};
+
+export type Account = { readonly client: string; readonly wallet: BenchWallet };
+
+/** A bench with all workers, unless a test brings its own policy or interruptions. */
+export async function openWithdrawing(options: BenchOptions = {}): Promise<Bench> {
+  const bench = await openBench({ workers, ...options });
+  // As in a product without a screening provider: every step waits for people.
+  bench.screening.verdict = 'not-screened';
+  return bench;
+}
+
+/** Mines what waits, makes it final, books it and runs the jobs that follow. */
+export async function settle(bench: Bench): Promise<void> {
+  bench.chain.mine();
+  await bench.settle();
+}
+
+/** Pays from outside, waits for finality, and lets two people release what arrived. */
+export async function pay(bench: Bench, to: BenchWallet, amount: bigint, asset: AssetId = bench.native): Promise<void> {
+  bench.chain.outside.send({ to: to.address, amount, asset });
+  await settle(bench);
+  for (const deposit of await bench.deposits()) {
+    if (deposit.state !== 'final' || deposit.disposition !== 'client') continue;
+    viewOf(await releaseDeposit(bench.custody, bench.as('ruth'), deposit.id));
+    viewOf(await releaseDeposit(bench.custody, bench.as('sam'), deposit.id));
+  }
+}
+
+/** A client of an individual compartment with native coin. */
+export async function funded(bench: Bench, amount: bigint): Promise<Account> {
+  const client = await bench.client('individual');
+  const wallet = await bench.wallet(client);
+  await pay(bench, wallet, amount);
+  return { client, wallet };
+}
+
+export type Ask = { readonly client: string; readonly amount: bigint; readonly asset?: AssetId; readonly feePayer?: FeePayer; readonly destination?: Address };
+
+export async function ask(bench: Bench, { client, amount, asset, feePayer, destination }: Ask): Promise<WithdrawalView> {
+  const request = { clientId: client, asset: asset ?? bench.native, amount, destination: destination ?? recipient, feePayer: feePayer ?? 'client' };
+  const view = viewOf(await requestWithdrawal(bench.custody, bench.as('olga'), request));
+  await bench.work();
+  return view;
+}
+
+/** Screening release and the two approvals; jobs run afterwards. */
+export async function approve(bench: Bench, id: string): Promise<void> {
+  viewOf(await releaseWithdrawal(bench.custody, bench.as('ruth'), id));
+  viewOf(await approveWithdrawal(bench.custody, bench.as('ruth'), id));
+  viewOf(await approveWithdrawal(bench.custody, bench.as('sam'), id));
+  await bench.work();
+}
+
+export async function withdrawal(bench: Bench, id: string): Promise<WithdrawalView> {
+  const [view] = await withdrawalViews(bench.custody.db, { id, after: null, limit: 1 });
+  invariant(view !== undefined, 'The withdrawal is not there.', { id });
+  return view;
+}
+
+/** What the client may dispose of now. */
+export async function available(bench: Bench, account: Account, asset: AssetId = bench.native): Promise<bigint> {
+  const [row] = await bench.database.owner.query(
+    `select (posted - pending_out)::text as free from ledger.accounts where compartment = $1 and asset = $2 and kind = 'available' and holder = $3`,
+    [account.wallet.compartment, asset, account.client],
+  );
+  return row === undefined ? 0n : BigInt(String(row['free']));
+}
+
+/** Everything that must be true at any quiet moment: the books, the coverage, and no coin of ours that the books do not know. */
+export async function proveAll(bench: Bench): Promise<void> {
+  await bench.prove();
+}
+
+/** Books and chain of a wallet, which must be equal when nothing was stolen. */
+export async function wallets(bench: Bench, wallet: BenchWallet, asset: AssetId = bench.native): Promise<{ books: bigint; chain: bigint }> {
+  const books = await bench.posted(wallet.compartment, asset, { kind: 'wallet', holder: wallet.id });
+  return { books, chain: bench.chain.ground.balance(asset, wallet.address) };
+}
