@@ -18,7 +18,8 @@ import { type Custody, machine } from './custody.ts';
 import { detectDeposits, stepped } from './deposit-detection.ts';
 import { depositColumns, depositOf, stepDeposit } from './deposit-row.ts';
 import { blockSent, movementColumns, movementOf, movesNothing, type StoredMovement, type StoredSent, toItself } from './movement.ts';
-import { type Settled, settleSent, wakeWaiting } from './settlement.ts';
+import { type Settled, settleSent } from './settlement.ts';
+import { wakeWaiting } from './waking.ts';
 import { type Wallet, walletOf } from './wallet.ts';
 
 /** Why a credit was allowed; stored with each deposit. */
@@ -79,7 +80,7 @@ export async function bookFinalBlock(custody: Custody, tx: Transaction, final: F
     now,
   ]);
   // Coins that came and fees that fell are what workflows wait for.
-  if (movements.length > 0 || sent.length > 0) await wakeWaiting(tx, chain);
+  if (movements.length > 0 || sent.length > 0) await wakeWaiting(tx, { chain });
   const groups = [...settled.groups, ...credited.groups];
   await openBooks(tx, groups);
   await postAll(tx, groups, now);

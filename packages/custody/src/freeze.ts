@@ -5,6 +5,7 @@ import { machine } from './custody.ts';
 import { newId } from './id.ts';
 import { record } from './journal.ts';
 import { writeState } from './state.ts';
+import { wakeWaiting } from './waking.ts';
 
 /** The open breaks that stop withdrawals of a compartment, the oldest first; none when it may pay. */
 export async function frozenBy(tx: Queries, compartment: Compartment): Promise<readonly string[]> {
@@ -39,6 +40,7 @@ export async function liftFreeze(tx: Transaction, now: Date, cause: string): Pro
   for (const row of lifted) {
     const compartment = bigint(row, 'compartment');
     await record(tx, now, { actor: machine, subject: `compartment ${compartment}`, event: 'freeze-lifted', data: { cause } });
+    await wakeWaiting(tx, { compartment: parseCompartment(Number(compartment)) });
   }
 }
 

@@ -9,7 +9,7 @@ import { enqueue, type Job } from './job.ts';
 import { findLiquidity } from './liquidity.ts';
 import { reconcile } from './reconciliation.ts';
 import { sendDispatch, watchDispatch } from './send.ts';
-import { wakeWaiting } from './settlement.ts';
+import { wakeWaiting } from './waking.ts';
 import { expireWithdrawals, screenWithdrawal } from './withdrawal.ts';
 
 /** Jobs that one process runs at once, when nobody says. Each takes a connection while it runs. */
@@ -99,7 +99,7 @@ async function resumeWork(custody: Custody): Promise<void> {
 }
 
 async function wake(custody: Custody, chain: ChainId): Promise<void> {
-  await custody.db.transaction(async (tx) => wakeWaiting(tx, chain));
+  await custody.db.transaction(async (tx) => wakeWaiting(tx, { chain }));
 }
 
 export type JobsOptions = {

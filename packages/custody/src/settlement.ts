@@ -1,9 +1,8 @@
 import { type BlockRef, type ChainId, type Hash, type TransferRequest, invariant } from '@bulkhead/domain';
-import { type Transaction, text } from '@bulkhead/postgres';
+import type { Transaction } from '@bulkhead/postgres';
 import type { Custody } from './custody.ts';
 import { dispatchColumns, dispatchOf, stepDispatch } from './dispatch.ts';
 import { finishDispatch } from './finish.ts';
-import { enqueue } from './job.ts';
 
 /** A transaction of one of our addresses in a final block. */
 export type FinalSent = {
@@ -72,21 +71,4 @@ export async function settleSent(custody: Custody, tx: Transaction, order: Settl
     );
   }
   return { groups, explained };
-}
-
-/** Most workflows woken in one go; the next block wakes the rest. */
-export const wakeMax = 1_000;
-
-/** Gives everything on a chain that waits (for coins, gas or a lower fee) another try. */
-export async function wakeWaiting(tx: Transaction, chain: ChainId): Promise<void> {
-  const withdrawals = await tx.query(
-    `select id from custody.withdrawal where chain = $1 and step in ('approved', 'awaiting-liquidity') order by id limit $2`,
-    [chain, wakeMax],
-  );
-  for (const row of withdrawals) await enqueue(tx, { task: 'find-liquidity', id: text(row, 'id') });
-  const dispatches = await tx.query(
-    `select id from custody.dispatch where chain = $1 and step in ('queued', 'signing') order by id limit $2`,
-    [chain, wakeMax],
-  );
-  for (const row of dispatches) await enqueue(tx, { task: 'send-dispatch', id: text(row, 'id') });
 }
