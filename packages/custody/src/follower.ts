@@ -140,7 +140,7 @@ async function takeBlock(
     for (const { hash, succeeded } of block.sent) {
       await sightAttempt(tx, hash, { sight: { at: 'block', block: { number: block.number, hash: block.hash }, succeeded }, now });
     }
-    await detectDeposits(tx, { chain, block: block.hash, now });
+    if (block.movements.length > 0) await detectDeposits(tx, { chain, block: block.hash, now });
     await moveTip(tx, chain, { tip: block, now });
     // The commit stores the block, all that is in it and the new tip. A crash before it leaves nothing of the block.
     return true;

@@ -1,5 +1,5 @@
 import { type Address, type ChainId, parseAddress, type WatchSet } from '@bulkhead/domain';
-import { only, type Queries, text } from '@bulkhead/postgres';
+import { type Queries, text, textOrNull } from '@bulkhead/postgres';
 
 /** Addresses that are read from the database at a time. */
 export const watchPageAddresses = 10_000;
@@ -35,20 +35,28 @@ export class AddressWatch implements WatchSet {
    */
   async refresh(db: Queries): Promise<boolean> {
     const before = this.#addresses.size;
-    const open = only(await db.query('select pg_snapshot_xmin(pg_current_snapshot())::text as xid'));
+    const since = this.#readUpTo;
+    let open: string | undefined;
     for (let after = ''; ; ) {
+      // Rows and the oldest open transaction come from one snapshot: what it does not show is not below that transaction.
       const rows = await db.query(
-        this.#readUpTo === undefined
-          ? `select address from custody.wallet where chain = $1 and address > $2 order by address limit $3`
-          : `select address from custody.wallet where chain = $1 and address > $2 and issued_in >= $4::xid8 order by address limit $3`,
-        [this.#chain, after, watchPageAddresses, ...(this.#readUpTo === undefined ? [] : [this.#readUpTo])],
+        `select pg_snapshot_xmin(pg_current_snapshot())::text as xid, w.address from (values (1)) as one (row)
+         left join lateral (
+           select address from custody.wallet where chain = $1 and address > $2${since === undefined ? '' : ' and issued_in >= $4::xid8'}
+           order by address limit $3
+         ) w on true`,
+        [this.#chain, after, watchPageAddresses, ...(since === undefined ? [] : [since])],
       );
-      for (const row of rows) this.#addresses.add(parseAddress(text(row, 'address')));
-      const last = rows.at(-1);
-      if (last === undefined || rows.length < watchPageAddresses) break;
-      after = text(last, 'address');
+      const page = rows.map((row) => textOrNull(row, 'address')).filter((address) => address !== null);
+      for (const address of page) this.#addresses.add(parseAddress(address));
+      // That of the first page: what was committed while later pages were read is read again next time.
+      const [first] = rows;
+      open ??= first === undefined ? undefined : text(first, 'xid');
+      const last = page.at(-1);
+      if (last === undefined || page.length < watchPageAddresses) break;
+      after = last;
     }
-    this.#readUpTo = text(open, 'xid');
+    this.#readUpTo = open;
     return this.#addresses.size > before;
   }
 }

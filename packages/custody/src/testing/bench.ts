@@ -178,6 +178,7 @@ function actions(parts: Parts): Pick<Bench, 'as' | 'token' | 'client' | 'wallet'
     },
     follow,
     settle: async () => {
+      chain.mine();
       chain.settle();
       await follow();
       await work();
