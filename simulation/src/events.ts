@@ -1,5 +1,6 @@
 import type { Address } from '@bulkhead/domain';
 import { namedAddress } from '@bulkhead/fakes';
+import { resolveOneBreak, tendDeposit } from './desk.ts';
 import { runBoth, runProcess } from './machine.ts';
 import { anyAsset, askFee, askSweep, askWithdrawal, decideWithdrawal, issueWallet } from './people.ts';
 import { count, ether, gwei, type World, type WorldWallet } from './world.ts';
@@ -10,7 +11,7 @@ type Event = { readonly name: string; readonly weight: number; readonly run: (wo
 const events: readonly Event[] = [
   { name: 'deposit', weight: 14, run: deposit },
   { name: 'inner payments', weight: 4, run: innerPayments },
-  { name: 'coin without a transaction', weight: 0, run: coinWithoutTransaction },
+  { name: 'coin without a transaction', weight: 2, run: coinWithoutTransaction },
   { name: 'mine', weight: 22, run: mine },
   { name: 'reorg', weight: 6, run: reorg },
   { name: 'process', weight: 22, run: process },
@@ -26,6 +27,10 @@ const events: readonly Event[] = [
   { name: 'mempool', weight: 4, run: disturbMempool },
   { name: 'broadcast fault', weight: 4, run: disturbBroadcast },
   { name: 'token', weight: 1, run: switchToken },
+  { name: 'refusal', weight: 2, run: switchRefusal },
+  { name: 'screening', weight: 3, run: changeScreening },
+  { name: 'deposit desk', weight: 5, run: tendDeposit },
+  { name: 'break desk', weight: 2, run: resolveOneBreak },
 ];
 
 const weights = events.reduce((sum, { weight }) => sum + weight, 0);
@@ -157,6 +162,27 @@ function switchToken(world: World): void {
   );
 }
 
+/** A destination that took coins begins to refuse them, perhaps when they are on their way. */
+function switchRefusal(world: World): void {
+  const { withdrawals, wallets, random, chain } = world;
+  const foreign = withdrawals
+    .slice(-6)
+    .filter(({ destination }) => !wallets.some(({ address }) => address === destination));
+  if (foreign.length > 0) chain.ground.switchRefusal(random.pick(foreign).destination, random.percent(70));
+}
+
+function changeScreening(world: World): void {
+  world.screening.verdict = world.random.pick([
+    'clear',
+    'clear',
+    'not-screened',
+    'not-screened',
+    'hit',
+    'review',
+    'inconclusive',
+  ]);
+}
+
 /** Coins leave a wallet by a stolen key. The world knows; the books must find out. */
 export function steal(world: World): boolean {
   const { random, chain } = world;
@@ -166,7 +192,9 @@ export function steal(world: World): boolean {
     return purpose !== 'gas' && ground.balance(chain.native, address) > 2n * feeMax + 10n;
   });
   if (victims.length === 0) return false;
-  const victim = random.pick(victims);
+  // A thief likes to take the nonce of a transaction that waits.
+  const waiting = victims.filter(({ address }) => ground.nextNonce(address) > ground.nonce(address));
+  const victim = random.pick(waiting.length > 0 && random.percent(70) ? waiting : victims);
   const asset = random.pick([chain.native, world.assets.dollar]);
   const spendable = ground.balance(asset, victim.address) - (asset === chain.native ? feeMax : 0n);
   if (spendable <= 0n) return false;

@@ -10,17 +10,18 @@ import {
   issueCompartmentWallet,
   payFees,
   rejectWithdrawal,
+  releaseWithdrawal,
   requestSweep,
   requestWithdrawal,
 } from '@bulkhead/custody';
-import { type AssetId, invariant, parseCompartment } from '@bulkhead/domain';
+import { type Address, type AssetId, invariant, parseCompartment } from '@bulkhead/domain';
 import { namedAddress } from '@bulkhead/fakes';
-import { text } from '@bulkhead/postgres';
+import { bigint, text } from '@bulkhead/postgres';
 import { Crash } from './interruption.ts';
 import { chainId, count, ether, house, isExpected, pool, walletOf, type World } from './world.ts';
 
-const olga: Actor = { name: 'olga', role: 'operator' };
-const approvers: readonly Actor[] = ['ann', 'bob', 'cai', 'olga'].map((name) => ({ name, role: 'approver' }));
+export const olga: Actor = { name: 'olga', role: 'operator' };
+export const people: readonly Actor[] = ['ann', 'bob', 'cai', 'olga'].map((name) => ({ name, role: 'approver' }));
 const askAttemptsMax = 30;
 
 type Ask<View> = (custody: Custody, call: WriteCall) => Promise<Answer<View>>;
@@ -29,7 +30,7 @@ type Ask<View> = (custody: Custody, call: WriteCall) => Promise<Answer<View>>;
  * Asks as a client of the API does: under one key until an answer comes, whatever ends in between, and now and then once more
  * or twice at once. All answers must be the same one.
  */
-async function ask<View>(world: World, actor: Actor, run: Ask<View>): Promise<View | undefined> {
+export async function ask<View>(world: World, actor: Actor, run: Ask<View>): Promise<View | undefined> {
   count(world, 'ask');
   const key = `ask-${world.tally.get('ask') ?? 0}`;
   const call: WriteCall = { actor, idempotency: { key, fingerprint: key.padStart(64, '0') } };
@@ -115,8 +116,8 @@ export async function issueWallet(world: World, clientId: string): Promise<void>
     `select id, address, compartment, purpose from custody.wallet where purpose = 'pool'`,
   );
   for (const row of rows) {
-    if (world.wallets.some(({ id }) => id === row['id'])) continue;
-    const compartment = Number(row['compartment']);
+    if (world.wallets.some(({ id }) => id === text(row, 'id'))) continue;
+    const compartment = Number(bigint(row, 'compartment'));
     world.wallets.push(walletOf({ id: text(row, 'id'), address: text(row, 'address'), compartment, purpose: 'pool' }));
   }
 }
@@ -134,25 +135,46 @@ export async function askWithdrawal(world: World): Promise<void> {
   const client = world.random.pick(world.clients);
   const asset = anyAsset(world);
   const feePayer = world.random.percent(60) ? 'client' : 'house';
-  // A destination of its own for each, so that what it received shows how often it was paid.
-  const destination = namedAddress(`destination ${world.withdrawals.length} ${world.random.below(1_000_000)}`);
-  if (world.random.percent(5)) world.chain.ground.switchRefusal(destination, true);
-  const request = { clientId: client.id, asset, amount: anyAmount(world, asset), destination, feePayer } as const;
+  const request = {
+    clientId: client.id,
+    asset,
+    amount: anyAmount(world, asset),
+    destination: anyDestination(world),
+    feePayer,
+  } as const;
   const view = await ask(world, olga, (custody, call) => requestWithdrawal(custody, call, request));
-  if (view !== undefined) world.withdrawals.push({ id: view.id, asset, amount: request.amount, destination });
+  if (view !== undefined)
+    world.withdrawals.push({ id: view.id, asset, amount: request.amount, destination: request.destination });
 }
 
-/** Somebody decides on one of the younger withdrawals, rightly or wrongly. */
+/** Mostly one of its own for each, so that what it received shows how often it was paid; sometimes an address of ours. */
+function anyDestination(world: World): Address {
+  if (world.random.percent(10)) return world.random.pick(world.wallets).address;
+  const destination = namedAddress(`destination ${world.withdrawals.length} ${world.random.below(1_000_000)}`);
+  if (world.random.percent(5)) world.chain.ground.switchRefusal(destination, true);
+  return destination;
+}
+
+/** People work through what waits for them: they release, approve, now and then reject, and sometimes decide what they may not. */
 export async function decideWithdrawal(world: World): Promise<void> {
-  const young = world.withdrawals.slice(-8);
-  if (young.length === 0) return;
-  const { id } = world.random.pick(young);
-  const actor = world.random.pick(approvers);
-  const roll = world.random.below(100);
-  if (roll < 80) await ask(world, actor, (custody, call) => approveWithdrawal(custody, call, id));
-  else if (roll < 85)
+  const { random } = world;
+  const rows = await world.database.admin.query(
+    `select id, step from custody.withdrawal where step not in ('settled', 'failed', 'rejected', 'cancelled', 'expired') order by id`,
+  );
+  const open = rows.map((row) => ({ id: text(row, 'id'), step: text(row, 'step') }));
+  if (open.length === 0) return;
+  const { id, step } = random.pick(open);
+  const actor = random.pick(people);
+  if (step === 'screened') await ask(world, actor, (custody, call) => releaseWithdrawal(custody, call, id));
+  else if (random.percent(6))
     await ask(world, actor, (custody, call) => rejectWithdrawal(custody, call, { id, reason: 'unwanted' }));
-  else await ask(world, actor, (custody, call) => cancelWithdrawal(custody, call, id));
+  else if (random.percent(step === 'signing' || step === 'broadcast' ? 40 : 6)) {
+    await ask(world, actor, (custody, call) => cancelWithdrawal(custody, call, id));
+  } else {
+    await ask(world, actor, (custody, call) => approveWithdrawal(custody, call, id));
+    if (random.percent(70))
+      await ask(world, random.pick(people), (custody, call) => approveWithdrawal(custody, call, id));
+  }
 }
 
 export async function askSweep(world: World): Promise<void> {

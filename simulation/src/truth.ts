@@ -109,16 +109,26 @@ async function broughtByDispatch(world: World): Promise<ReadonlySet<string>> {
   return new Set(rows.map((row) => `${text(row, 'hash')} ${text(row, 'address')} ${text(row, 'asset')}`));
 }
 
-/** Paid once if settled, never if it ended otherwise: each withdrawal has a destination that nobody else pays to. */
+/** Paid once if settled, never if it ended otherwise: counted by what the transactions of its dispatches did on the chain. */
 async function checkWithdrawals(world: World): Promise<void> {
   const { ground } = world.chain;
-  const rows = await world.database.admin.query('select id, step, state ->> $1 as cancelled from custody.withdrawal', [
-    'cancelAskedBy',
-  ]);
+  const { admin } = world.database;
+  const rows = await admin.query('select id, step from custody.withdrawal');
   const steps = new Map(rows.map((row) => [text(row, 'id'), text(row, 'step')]));
   assert.equal(steps.size, world.withdrawals.length, 'A withdrawal is stored that nobody was told of.');
+  const attempts = await admin.query(
+    'select d.subject, a.hash from custody.attempt a join custody.dispatch d on d.id = a.dispatch where a.hash is not null',
+  );
+  const subjects = new Map(attempts.map((row) => [text(row, 'hash'), text(row, 'subject')]));
+  const own = new Set<Address>(world.wallets.map(({ address }) => address));
+  const movements = ground.movements();
   for (const { id, asset, amount, destination } of world.withdrawals) {
-    const payments = ground.movements().filter((movement) => movement.to === destination && movement.asset === asset);
+    const received = movements.filter((movement) => movement.to === destination && movement.asset === asset);
+    const payments = received.filter(
+      ({ transaction }) => transaction !== undefined && subjects.get(transaction) === id,
+    );
+    if (!own.has(destination))
+      assert.equal(received.length, payments.length, `Somebody paid the destination of ${id} whom we do not know.`);
     const final = payments.filter(({ block }) => block.number <= ground.final.number);
     const step = steps.get(id) ?? 'unknown';
     assert.ok(payments.length <= 1, `Withdrawal ${id} was paid ${payments.length} times.`);
@@ -204,10 +214,10 @@ async function checkBalances(world: World, final: bigint): Promise<void> {
   assert.deepEqual([...booked], [], 'The books know wallets that the world does not.');
 }
 
-/** What thefts in final blocks took from a wallet, the fees they burnt included. */
+/** What thefts in final blocks took from a wallet, the fees they burnt included, as far as nobody has booked it as lost. */
 export function stolenFrom(world: World, wallet: WorldWallet, asset: AssetId): bigint {
   const { ground } = world.chain;
-  let stolen = 0n;
+  let stolen = -(world.written.get(`${wallet.id} ${asset}`) ?? 0n);
   for (const theft of world.thefts) {
     if (theft.address !== wallet.address) continue;
     const found = ground.locate(theft.hash);

@@ -63,6 +63,8 @@ export type World = {
   readonly wallets: WorldWallet[];
   readonly withdrawals: WorldWithdrawal[];
   readonly thefts: Theft[];
+  /** What people have booked as lost, by wallet and asset. */
+  readonly written: Map<string, bigint>;
   /** Base fee of the next block, in wei per gas. */
   baseFee: bigint;
   /** How often something happened, by name: a world in which nothing happens proves nothing. */
@@ -94,9 +96,9 @@ export async function makeWorld(seed: number): Promise<World> {
   const random = seededRandom(`world ${seed}`);
   const clock = new ManualClock();
   const fees = { baseFee: gwei };
-  const chain = new FakeChain({ finalLag, traces: random.percent(100), baseFee: () => fees.baseFee });
+  const chain = new FakeChain({ finalLag, traces: random.percent(70), baseFee: () => fees.baseFee });
   const signer = new FakeSigner(clock);
-  const screening = new FakeScreening('not-screened');
+  const screening = new FakeScreening(random.pick(['clear', 'not-screened']));
   const database = await testDatabase({ migrations: migrationSources });
   await migrateWorker(database.owner, { url: database.urls.owner });
   const assets = {
@@ -125,6 +127,7 @@ export async function makeWorld(seed: number): Promise<World> {
     wallets: [],
     withdrawals: [],
     thefts: [],
+    written: new Map(),
     get baseFee() {
       return fees.baseFee;
     },
