@@ -36,7 +36,7 @@ const fees = z.strictObject({
   tokenGas: positive.default(150_000n),
 });
 
-const embedded = z.strictObject({ port: whole(0, 65_535).default(0), blockTimeSeconds: whole(0, 3_600).default(2) });
+const embedded = z.strictObject({ port: whole(0, 65_535).default(0), blockTimeSeconds: whole(0, 3_600).default(0) });
 
 /** One followed chain. Its sources are in the environment, because their addresses carry access keys. */
 const chain = z.strictObject({

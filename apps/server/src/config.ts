@@ -4,7 +4,17 @@ import type { Token } from '@bulkhead/api';
 import type { FeeCaps, Policy } from '@bulkhead/custody';
 import { type Asset, type ChainId, chainNumber, chainOf, contractOf, CustodyError, nativeAsset, parseChainId } from '@bulkhead/domain';
 import { type Section, type SectionName, sectionNames, sections } from './config-schema.ts';
-import { chainSources, databaseUrls, type Environment, keyPassphrase, numberFrom, tokenFrom } from './environment.ts';
+import {
+  chainSources,
+  databaseUrls,
+  type Environment,
+  type EnvironmentReader,
+  keyPassphrase,
+  logLevelFrom,
+  portFrom,
+  tokenDigest,
+} from './environment.ts';
+import type { z } from 'zod';
 
 /** Name of the file that is read when nothing else is said. */
 export const configurationFile = 'bulkhead.config.json';
@@ -110,23 +120,23 @@ export function checkConfiguration(input: ConfigurationInput): {
   readonly problems: readonly ConfigurationProblem[];
 } {
   const problems: ConfigurationProblem[] = [];
+  const reader: EnvironmentReader = { variables: input.environment, problems };
   const file = readSections(input.content, problems);
-  const environment = { variables: input.environment, problems };
   const dataDirectory = absolute(input.folder, input.environment['BULKHEAD_DATA'] ?? file.dataDirectory ?? '.bulkhead');
-  const database = databaseOf(databaseUrls(environment), file.database);
-  const chains = chainsOf(file.chains, chainSources(environment), problems);
+  const database = databaseOf(databaseUrls(reader), file.database);
+  const chains = chainsOf(file.chains, chainSources(reader), problems);
   const assets = assetsOf(file.assets, chains, problems);
-  const tokens = tokensOf(file.tokens, environment);
-  const keys = keysOf({ folder: input.folder, dataDirectory, section: file.keys, passphrase: keyPassphrase(environment, file.keys?.passphraseFile, input.folder) });
-  const port = numberFrom(environment, 'BULKHEAD_PORT', { min: 0, max: 65_535 });
-  const logLevel = levelFrom(input.environment['BULKHEAD_LOG_LEVEL'], problems);
+  const tokens = tokensOf(file.tokens, reader);
+  const passphrase = keyPassphrase(reader, file.keys?.passphraseFile, (path) => absolute(input.folder, path));
+  const keys = keysOf({ folder: input.folder, dataDirectory, section: file.keys, passphrase });
+  const port = portFrom(reader);
+  const logLevel = logLevelFrom(reader) ?? file.logLevel;
   const { http, policy, schedule } = file;
-  if (problems.length > 0 || http === undefined || policy === undefined || schedule === undefined || database === undefined) {
-    return { configuration: undefined, problems };
-  }
+  const whole = http !== undefined && policy !== undefined && schedule !== undefined && database !== undefined;
+  if (problems.length > 0 || !whole || logLevel === undefined) return { configuration: undefined, problems };
   const configuration: Configuration = {
     dataDirectory,
-    logLevel: logLevel ?? file.logLevel ?? 'info',
+    logLevel,
     http: { ...http, port: port ?? http.port },
     database,
     chains,
@@ -143,39 +153,162 @@ function absolute(folder: string, path: string): string {
   return isAbsolute(path) ? path : join(folder, path);
 }
 
-type FileSections = { readonly [Name in SectionName]?: Section<Name> };
+type FileSections = { readonly [Name in SectionName]: Section<Name> | undefined };
 
 function readSections(content: unknown, problems: ConfigurationProblem[]): FileSections {
-  if (typeof content !== 'object' || content === null || Array.isArray(content)) {
-    problems.push({ place: '/', sentence: 'The file must hold one JSON object.' });
-    return readSections({}, []);
-  }
-  const given = new Map<string, unknown>(Object.entries(content));
+  const isObject = typeof content === 'object' && content !== null && !Array.isArray(content);
+  if (!isObject) problems.push({ place: '/', sentence: 'The file must hold one JSON object.' });
+  const given = new Map<string, unknown>(isObject ? Object.entries(content) : []);
   for (const name of given.keys()) {
     if (name === '$schema' || sectionNames.some((known) => known === name)) continue;
-    problems.push({ place: `/${name.slice(0, 80)}`, sentence: `There is no such setting. Settings are: ${sectionNames.join(', ')}.` });
+    const sentence = `There is no such setting. Settings are: ${sectionNames.join(', ')}.`;
+    problems.push({ place: `/${name.slice(0, 80)}`, sentence });
   }
-  const section = <Name extends SectionName>(name: Name): { readonly [Key in Name]?: Section<Name> } => {
-    const result = sections[name].safeParse(given.get(name));
-    if (result.success) return keyed(name, result.data);
-    for (const issue of result.error.issues) {
-      const path = [name, ...issue.path].map(String).join('/');
-      if (issue.code === 'unrecognized_keys') {
-        for (const key of issue.keys) problems.push({ place: `/${path}/${key.slice(0, 80)}`, sentence: 'There is no such setting. Remove it, or mend its name.' });
-      } else problems.push({ place: `/${path}`, sentence: issue.message });
-    }
-    return {};
+  const read = <Schema extends z.ZodType>(name: SectionName, schema: Schema): z.output<Schema> | undefined => {
+    const result = schema.safeParse(given.get(name));
+    if (result.success) return result.data;
+    problems.push(...result.error.issues.flatMap((issue) => problemsOf(name, issue)));
+    return undefined;
   };
   return {
-    ...section('dataDirectory'),
-    ...section('logLevel'),
-    ...section('http'),
-    ...section('database'),
-    ...section('keys'),
-    ...section('chains'),
-    ...section('assets'),
-    ...section('policy'),
-    ...section('tokens'),
-    ...section('schedule'),
+    dataDirectory: read('dataDirectory', sections.dataDirectory),
+    logLevel: read('logLevel', sections.logLevel),
+    http: read('http', sections.http),
+    database: read('database', sections.database),
+    keys: read('keys', sections.keys),
+    chains: read('chains', sections.chains),
+    assets: read('assets', sections.assets),
+    policy: read('policy', sections.policy),
+    tokens: read('tokens', sections.tokens),
+    schedule: read('schedule', sections.schedule),
   };
+}
+
+function problemsOf(section: SectionName, issue: z.core.$ZodIssue): ConfigurationProblem[] {
+  const path = ['', section, ...issue.path.map(String)].join('/');
+  if (issue.code !== 'unrecognized_keys') return [{ place: path, sentence: issue.message }];
+  const sentence = 'There is no such setting. Remove it, or mend its name.';
+  return issue.keys.map((key) => ({ place: `${path}/${key.slice(0, 80)}`, sentence }));
+}
+
+const hourMs = 3_600_000;
+
+function policyOf(section: Section<'policy'>): Configuration['policy'] {
+  return {
+    quorum: section.quorum,
+    withdrawalTtlMs: section.withdrawalTtlHours * hourMs,
+    releaseUnscreenedDeposits: section.releaseUnscreenedDeposits,
+    releaseUnscreenedWithdrawals: section.releaseUnscreenedWithdrawals,
+    omnibusCompartment: section.omnibusCompartment,
+    bumpAfterMs: section.bumpAfterSeconds * 1_000,
+    gasGrantTransactions: BigInt(section.gasGrantTransactions),
+    balanceSweepBlocks: BigInt(section.balanceSweepBlocks),
+    breakOwner: section.breakOwner,
+    breakDeadlineMs: section.breakDeadlineHours * hourMs,
+  };
+}
+
+function databaseOf(
+  urls: { readonly url?: string; readonly ownerUrl?: string } | undefined,
+  section: Section<'database'> | undefined,
+): Configuration['database'] | undefined {
+  if (urls === undefined || section === undefined) return undefined;
+  const { url, ownerUrl } = urls;
+  const { connections } = section;
+  if (url === undefined) return { kind: 'embedded', connections };
+  return { kind: 'server', url, connections, ...(ownerUrl === undefined ? {} : { ownerUrl }) };
+}
+
+/** Chains of the file and of the environment together; the embedded one where there are none. */
+function chainsOf(
+  listed: Section<'chains'> | undefined,
+  sources: ReadonlyMap<ChainId, readonly string[]>,
+  problems: ConfigurationProblem[],
+): readonly ChainConfiguration[] {
+  if (listed === undefined) return [];
+  const twice = listed.find((chain, at) => listed.findIndex((other) => other.id === chain.id) !== at);
+  if (twice !== undefined) problems.push({ place: '/chains', sentence: `${twice.id} is listed twice. Keep one of them.` });
+  const unlisted = [...sources.keys()].filter((id) => listed.every((chain) => chain.id !== id));
+  const alone = listed.length === 0 && unlisted.length === 0;
+  const added = alone ? [{ id: embeddedChainId, development: true }] : unlisted.map((id) => ({ id }));
+  const all = [...listed, ...sections.chains.parse(added)];
+  return all.flatMap((chain, at) => chainOfSection({ chain, urls: sources.get(chain.id), place: `/chains/${at}` }, problems));
+}
+
+type ChainSection = Section<'chains'>[number];
+
+function chainOfSection(
+  { chain, urls, place }: { readonly chain: ChainSection; readonly urls: readonly string[] | undefined; readonly place: string },
+  problems: ConfigurationProblem[],
+): readonly ChainConfiguration[] {
+  const { id, development, startBlock, pollMs, fees, embedded } = chain;
+  const variable = `CHAIN_EIP155_${chainNumber(id)}_RPC`;
+  if (urls === undefined && !development) {
+    problems.push({ place: variable, sentence: `${id} is configured and has no source. Set it to the addresses of its nodes, separated by commas.` });
+    return [];
+  }
+  const count = urls?.length ?? 1;
+  const required = chain.agreement ?? Math.floor(count / 2) + 1;
+  if (required > count) {
+    const sentence = `${required} sources must agree and ${variable} names ${count}. Name more, or lower the number.`;
+    problems.push({ place: `${place}/agreement`, sentence });
+  }
+  const source = urls === undefined ? ({ kind: 'embedded', ...embedded } as const) : ({ kind: 'rpc', urls } as const);
+  const caps = { maxFeePerGas: fees.maxFeePerGas, nativeGas: fees.nativeGas, tokenGas: fees.tokenGas };
+  return [{ id, development, source, required, startBlock, pollMs, fees: caps }];
+}
+
+/** A deposit of at most this much is dust where nobody decides otherwise: a millionth of a coin, in wei. */
+const nativeDustWei = 10n ** 12n;
+
+function assetsOf(
+  listed: Section<'assets'> | undefined,
+  chains: readonly ChainConfiguration[],
+  problems: ConfigurationProblem[],
+): readonly Asset[] {
+  if (listed === undefined) {
+    return chains
+      .filter((chain) => chain.development)
+      .map(({ id }) => ({ id: nativeAsset(id), symbol: 'ETH', decimals: 18, behaviour: 'native', dustMax: nativeDustWei }));
+  }
+  for (const [at, asset] of listed.entries()) {
+    const place = `/assets/${at}`;
+    if (!chains.some((chain) => chain.id === chainOf(asset.id))) {
+      problems.push({ place, sentence: `${chainOf(asset.id)} is not among the chains. Add the chain, or remove the asset.` });
+    }
+    if ((contractOf(asset.id) === undefined) !== (asset.behaviour === 'native')) {
+      problems.push({ place: `${place}/behaviour`, sentence: 'Give "native" for the coin of a chain, and something else for a token.' });
+    }
+    if (listed.findIndex((other) => other.id === asset.id) !== at) {
+      problems.push({ place, sentence: `${asset.id} is listed twice. Keep one of them.` });
+    }
+  }
+  return listed;
+}
+
+function tokensOf(listed: Section<'tokens'> | undefined, reader: EnvironmentReader): readonly Token[] | undefined {
+  if (listed === undefined) return undefined;
+  if (listed.length === 0) {
+    reader.problems.push({ place: '/tokens', sentence: 'An empty list lets nobody in. Name somebody, or leave the list out to have tokens made.' });
+  }
+  return listed.flatMap(({ name, role, sha256, environment }, at): Token[] => {
+    if (listed.findIndex((other) => other.name === name) !== at) {
+      reader.problems.push({ place: `/tokens/${at}/name`, sentence: `"${name}" has two tokens. One person, one name, one token.` });
+    }
+    if (sha256 !== undefined) return [{ name, role, tokenSha256: sha256 }];
+    const digest = tokenDigest(reader, environment ?? '');
+    return digest === undefined ? [] : [{ name, role, tokenSha256: digest }];
+  });
+}
+
+function keysOf(order: {
+  readonly folder: string;
+  readonly dataDirectory: string;
+  readonly section: Section<'keys'> | undefined;
+  readonly passphrase: string | undefined;
+}): KeyConfiguration {
+  const { section, passphrase, folder, dataDirectory } = order;
+  const path = section?.file === undefined ? join(dataDirectory, 'keys', 'keys.json') : absolute(folder, section.file);
+  if (passphrase !== undefined) return { kind: 'given', path, passphrase };
+  return { kind: 'development', path, passphrasePath: join(dataDirectory, 'keys', 'development-passphrase') };
 }

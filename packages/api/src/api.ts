@@ -59,6 +59,15 @@ export type ApiOptions = {
   readonly readiness: () => Promise<Readiness>;
   /** Text in the format of Prometheus. */
   readonly metrics: () => Promise<string>;
+  /** Told of every answer, for measurements. `route` is the pattern of the path, so that there are few of them. */
+  readonly onAnswer?: (answer: AnswerMeasure) => void;
+};
+
+export type AnswerMeasure = {
+  readonly method: string;
+  readonly route: string;
+  readonly status: number;
+  readonly durationMs: number;
 };
 
 /** Version of the documented interface. */
@@ -80,7 +89,7 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
   const load: Load = { inFlight: 0 };
   answerProblems(app, catalogue);
   readJsonOnly(app);
-  logAnswers(app);
+  logAnswers(app, options.onAnswer);
   await registerOpenapi(app, version);
   await registerDocs(app);
   app.after(() => {
@@ -193,15 +202,20 @@ function readJsonOnly(app: FastifyInstance): void {
   );
 }
 
-function logAnswers(app: FastifyInstance): void {
+function logAnswers(app: FastifyInstance, onAnswer: ApiOptions['onAnswer']): void {
   app.addHook('onResponse', async (request, reply) => {
     const actor = actors.get(request);
+    const measure: AnswerMeasure = {
+      method: request.method,
+      route: request.routeOptions.url ?? 'none',
+      status: reply.statusCode,
+      durationMs: reply.elapsedTime,
+    };
+    onAnswer?.(measure);
     request.log.info(
       {
-        method: request.method,
-        route: request.routeOptions.url ?? 'none',
-        status: reply.statusCode,
-        durationMs: Math.round(reply.elapsedTime),
+        ...measure,
+        durationMs: Math.round(measure.durationMs),
         ...(actor === undefined ? {} : { actor: actor.name, role: actor.role }),
       },
       'answered',

@@ -1,5 +1,5 @@
 export { apiLimits, createApi } from './api.ts';
-export type { ApiLimits, ApiOptions } from './api.ts';
+export type { AnswerMeasure, ApiLimits, ApiOptions } from './api.ts';
 export type * from './operations.ts';
 export type * from './resource/asset.ts';
 export type * from './resource/chain.ts';
@@ -53,6 +53,7 @@ export type { Role } from './role.ts';
 export { problem } from './problem.ts';
 export type { Problem } from './problem.ts';
 export type { Readiness } from './system.ts';
+export { tokenCharsMin } from './token.ts';
 export type { Token } from './token.ts';
 export { statusOf } from './status.ts';
 export { routes } from './route/table.ts';

@@ -61,6 +61,7 @@ export const statusOf: Readonly<Record<ProblemCode, number>> = {
   'migration/changed': 500,
   'migration/unknown': 500,
   'platform/damaged-state': 500,
+  'platform/folder-busy': 500,
   'platform/folder-unreachable': 500,
   'platform/missing-binary': 500,
   'platform/port-taken': 500,

@@ -55,7 +55,7 @@ export type BreakView = {
   readonly ageSeconds: number;
   readonly deadline: string;
   readonly proposal: { readonly by: string; readonly action: BreakAction; readonly note: string } | null;
-  readonly resolution: { readonly action: BreakEnd; readonly note: string; readonly by: string; readonly at: string } | null;
+  readonly resolution: { readonly action: BreakEnd; readonly note: string; readonly by: readonly string[]; readonly at: string } | null;
 };
 
 /** What a reconciliation saw of the line, kept beside the numbers. Absent on a reorg. */
@@ -159,7 +159,7 @@ function viewOf(row: Row, now: Date): BreakView {
     resolution:
       resolution === undefined || resolvedAt === null
         ? null
-        : { action: resolution.action, note: resolution.note, by: resolution.by.at(-1) ?? '', at: resolvedAt.toISOString() },
+        : { action: resolution.action, note: resolution.note, by: resolution.by, at: resolvedAt.toISOString() },
   };
 }
 

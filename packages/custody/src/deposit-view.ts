@@ -1,4 +1,4 @@
-import { checksumAddress, type DepositState, parseAddress } from '@bulkhead/domain';
+import { checksumAddress, type DepositState, type Disposition, type MovementKind, parseAddress, type ScreeningVerdict } from '@bulkhead/domain';
 import { bigint, date, type Queries, type Row, text, textOrNull } from '@bulkhead/postgres';
 import type { FinalityRule } from './block-booking.ts';
 import { movementKindOf } from './movement.ts';
@@ -14,8 +14,8 @@ export type DepositView = {
   readonly amount: string;
   readonly credited: string | null;
   readonly state: DepositState['step'];
-  readonly disposition: string | null;
-  readonly verdict: string | null;
+  readonly disposition: Disposition | null;
+  readonly verdict: ScreeningVerdict | null;
   readonly releaseProposedBy: string | null;
   readonly releasedBy: string | null;
   readonly assignmentProposed: { readonly by: string; readonly clientId: string } | null;
@@ -23,7 +23,7 @@ export type DepositView = {
   readonly transactionHash: string | null;
   readonly block: { readonly number: string; readonly hash: string };
   readonly from: string | null;
-  readonly movementKind: string;
+  readonly movementKind: MovementKind;
   readonly finality: FinalityRule | null;
   readonly createdAt: string;
   readonly updatedAt: string;

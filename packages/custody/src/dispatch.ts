@@ -6,6 +6,7 @@ import {
   type Compartment,
   type DispatchEffect,
   type DispatchEvent,
+  type DispatchOutcome,
   type DispatchState,
   type Hash,
   type Intent,
@@ -211,7 +212,7 @@ export type DispatchView = {
   readonly feeMax: string;
   readonly nonce: string | null;
   readonly state: DispatchState['step'];
-  readonly outcome: string | null;
+  readonly outcome: DispatchOutcome | null;
   readonly chainState: Attempt['chainState'];
   readonly cancelAsked: boolean;
   readonly attempts: readonly AttemptView[];

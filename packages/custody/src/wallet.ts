@@ -24,6 +24,9 @@ import { record } from './journal.ts';
 /** `unassigned`: issued, but to no client yet: what arrives there is suspense until two people say whose it is. */
 export type WalletPurpose = 'deposit' | 'unassigned' | 'pool' | 'gas' | 'fees';
 
+/** How readily a wallet signs: by itself, after people, or only where nothing else reaches it. */
+export type WalletTier = 'hot' | 'warm' | 'cold';
+
 /** One address of one compartment on one chain. */
 export type Wallet = {
   readonly id: string;
@@ -44,7 +47,7 @@ export type WalletView = {
   readonly address: string;
   readonly kind: 'key';
   readonly purpose: WalletPurpose;
-  readonly tier: string;
+  readonly tier: WalletTier;
   readonly keyResidency: string;
   readonly derivationPath: string;
   readonly createdAt: string;
@@ -56,6 +59,11 @@ function purposeOf(value: string): WalletPurpose {
   const found = purposes.find((purpose): purpose is WalletPurpose => purpose === value);
   if (found === undefined) throw new CustodyError('invariant/broken', `"${value}" is no purpose of a wallet.`);
   return found;
+}
+
+function tierOf(value: string): WalletTier {
+  if (value === 'hot' || value === 'warm' || value === 'cold') return value;
+  throw new CustodyError('invariant/broken', `"${value}" is no tier of a wallet.`);
 }
 
 export function walletOf(row: Row): Wallet {
@@ -82,7 +90,7 @@ function viewOf(row: Row): WalletView {
     address: checksumAddress(wallet.address),
     kind: 'key',
     purpose: wallet.purpose,
-    tier: text(row, 'tier'),
+    tier: tierOf(text(row, 'tier')),
     keyResidency: text(row, 'residency'),
     derivationPath: `m/44'/60'/${wallet.compartment}'/0/${wallet.path.index}`,
     createdAt: date(row, 'created_at').toISOString(),

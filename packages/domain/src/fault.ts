@@ -41,6 +41,7 @@ export const faultCodes = [
   'migration/changed',
   'migration/unknown',
   'platform/damaged-state',
+  'platform/folder-busy',
   'platform/folder-unreachable',
   'platform/missing-binary',
   'platform/port-taken',

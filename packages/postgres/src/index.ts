@@ -15,6 +15,7 @@ export {
   type TransactionOptions,
 } from './database.ts';
 export { embeddedConnections, type EmbeddedOptions, type EmbeddedServer, embeddedVersion, startEmbedded } from './embedded.ts';
+export { type Guard, takeGuard } from './guard.ts';
 export { constraintOf, isConnectionLost, isRepeatable, sqlState } from './failure.ts';
 export { migrate, type MigrationSource, migrationTimeoutMs } from './migration.ts';
 export { appRole, auditorRole } from './roles.ts';

@@ -60,7 +60,7 @@ export const transfer = z
   .strictObject({
     key: z.uuid().meta({ description: 'Idempotency key of the transfer' }),
     position: count.meta({ description: 'Place in the ledger: grows with every transfer, never reused' }),
-    type: z.enum(['post', 'hold', 'post-hold', 'void-hold']),
+    type: z.enum(['post', 'hold', 'post-hold', 'void-hold', 'expire-hold']),
     compartment,
     asset,
     debit: leg,

@@ -1,0 +1,38 @@
+import type { Operations } from '@bulkhead/api';
+import { chargeFee, type Custody, feePaymentViews, movementViews, notFound, payFees, requestSweep } from '@bulkhead/custody';
+import { pageOf } from './paging.ts';
+
+export type SweepOperations = Pick<
+  Operations,
+  'listSweeps' | 'getSweep' | 'requestSweep' | 'chargeFee' | 'listFeePayments' | 'getFeePayment' | 'payFees'
+>;
+
+/** What moves inside a compartment, and what clients owe. */
+export function sweepOperations(custody: Custody): SweepOperations {
+  const { db } = custody;
+  return {
+    listSweeps: async (_call, query) =>
+      pageOf(query, {
+        read: (after, limit) => movementViews(db, { ...query, kind: 'sweep', after, limit }),
+        place: ({ id }) => id,
+        view: (sweep) => sweep,
+      }),
+    getSweep: async (_call, { sweepId }) => {
+      const [sweep] = await movementViews(db, { kind: 'sweep', ids: [sweepId], after: null, limit: 1 });
+      return sweep ?? notFound('sweep', sweepId);
+    },
+    requestSweep: (call, input) => requestSweep(custody, call, input),
+    chargeFee: (call, input) => chargeFee(custody, call, input),
+    listFeePayments: async (_call, query) =>
+      pageOf(query, {
+        read: (after, limit) => feePaymentViews(db, { ...query, after, limit }),
+        place: ({ id }) => id,
+        view: (payment) => payment,
+      }),
+    getFeePayment: async (_call, { feePaymentId }) => {
+      const [payment] = await feePaymentViews(db, { ids: [feePaymentId], after: null, limit: 1 });
+      return payment ?? notFound('fee payment', feePaymentId);
+    },
+    payFees: (call, input) => payFees(custody, call, input),
+  };
+}

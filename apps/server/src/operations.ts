@@ -1,0 +1,24 @@
+import type { Operations } from '@bulkhead/api';
+import type { Custody } from '@bulkhead/custody';
+import type { ChainBoard } from './chain-board.ts';
+import { clientOperations } from './operation/client.ts';
+import { compartmentOperations } from './operation/compartment.ts';
+import { ledgerOperations } from './operation/ledger.ts';
+import { movementOperations } from './operation/movement.ts';
+import { reconciliationOperations } from './operation/reconciliation.ts';
+import { sweepOperations } from './operation/sweep.ts';
+
+/**
+ * Everything the product can be asked to do, over the workflows of custody. Lists become pages and missing rows become
+ * refusals here; everything else is decided further in.
+ */
+export function operationsOver(custody: Custody, board: ChainBoard): Operations {
+  return {
+    ...clientOperations(custody),
+    ...compartmentOperations(custody, board),
+    ...movementOperations(custody),
+    ...sweepOperations(custody),
+    ...reconciliationOperations(custody),
+    ...ledgerOperations(custody, board),
+  };
+}

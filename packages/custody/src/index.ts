@@ -1,0 +1,68 @@
+export { allowAsset, type AssetFilter, type AssetView, assetViews, findAsset, listAssets } from './asset.ts';
+export { sweepBalances, sweepDue, type Swept } from './balance-sweep.ts';
+export { type BreakFilter, type BreakView, breakViews, findBreak, resolveBreak, setBreakOwner } from './break.ts';
+export {
+  type AgreementTerms,
+  type AgreementView,
+  changeSegregation,
+  type ClientView,
+  createClient,
+  findClient,
+  listAgreements,
+  listClients,
+  listSegregation,
+  type NewClient,
+  recordAgreement,
+  type SegregationView,
+} from './client.ts';
+export { type Answer, isRefused, notFound, type WriteCall } from './command.ts';
+export { type CoverageCertificate, coverageCertificate } from './coverage.ts';
+export { type Cursor, findCursor } from './cursor.ts';
+export { type Actor, type Custody, type FeeCaps, machine, type Policy, type SourceAgreement } from './custody.ts';
+export { assignDeposit, freezeDeposit, releaseDeposit, screenDeposit } from './deposit.ts';
+export { returnDeposit } from './deposit-return.ts';
+export { type DepositView, depositView, depositViews } from './deposit-view.ts';
+export { type DispatchView, dispatchViews } from './dispatch.ts';
+export { chargeFee, type FeePaymentView, feePaymentViews, type FeeView, payFees } from './fee.ts';
+export { finalize, type Finalized } from './finality.ts';
+export { followChain, type FollowOptions } from './follow-chain.ts';
+export { observe, type Observed, startChain } from './follower.ts';
+export { enqueue, type Job } from './job.ts';
+export { type JobLog, type JobsOptions, runJobs, type RunningJobs } from './jobs.ts';
+export {
+  type AccountView,
+  accountViews,
+  type BalanceView,
+  balanceViews,
+  type BookView,
+  type CompartmentView,
+  compartmentViews,
+  type TransferView,
+  transferViews,
+} from './ledger-view.ts';
+export { findLiquidity } from './liquidity.ts';
+export { custodyMigrations, migrateAll, migrateWorker, migrationSources } from './migrations.ts';
+export { type MovementView, movementViews } from './movement-view.ts';
+export { reconcile, requestReconciliation } from './reconciliation.ts';
+export {
+  findReconciliation,
+  type ReconciliationLineView,
+  reconciliationLines,
+  type ReconciliationView,
+  reconciliationViews,
+} from './reconciliation-view.ts';
+export { sendDispatch, watchDispatch } from './send.ts';
+export { requestSweep, sweepsMax, type SweepView } from './sweep.ts';
+export { issueClientWallet, issueCompartmentWallet, type WalletPurpose, type WalletView, walletViews } from './wallet.ts';
+export {
+  type ApprovalView,
+  approveWithdrawal,
+  cancelWithdrawal,
+  expireWithdrawals,
+  rejectWithdrawal,
+  releaseWithdrawal,
+  requestWithdrawal,
+  screenWithdrawal,
+  type WithdrawalView,
+  withdrawalViews,
+} from './withdrawal.ts';
