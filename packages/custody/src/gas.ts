@@ -26,30 +26,33 @@ export type GasAnswer = { readonly ready: true } | { readonly ready: false; read
  * must be there: the gas in the books of the client, and the coins at this address. The caller has the wallet locked.
  */
 export async function ensureGas(custody: Custody, tx: Transaction, order: GasNeed): Promise<GasAnswer> {
-  const { wallet, client, need, now } = order;
+  const { wallet, client, need } = order;
   const native = nativeAsset(wallet.chain);
   const book = { compartment: wallet.compartment, asset: native };
   const inBooks = await disposable(tx, { ...book, account: gasAccount(client) });
   const atAddress = await posted(tx, { ...book, account: { kind: 'wallet', holder: wallet.id } });
   const reserved = await reservedAt(tx, wallet.id, { id: native, native: true });
-  if (inBooks >= need && atAddress - reserved + order.alreadyReserved >= need) return { ready: true };
+  const free = atAddress - reserved + order.alreadyReserved;
+  if (inBooks >= need && free >= need) return { ready: true };
   const [underWay] = await tx.query(`select id from custody.dispatch where kind = 'gas-grant' and to_wallet = $1 and step <> 'done' limit 1`, [wallet.id]);
   if (underWay !== undefined) return { ready: false, reason: 'A gas grant is on its way.' };
   const source = await houseWallet(tx, wallet.chain, 'gas');
   if (source === undefined) {
     return { ready: false, reason: `There is no house gas wallet on ${wallet.chain}: issue one in compartment ${houseGas} and fund it.` };
   }
-  return grant(custody, tx, { order, source: await lockWallet(tx, source.id), now });
+  const usual = need * custody.policy.gasGrantTransactions;
+  // Where others wait for gas at the same address too, one grant covers them all.
+  const amount = need - free > usual ? need - free : usual;
+  return grant(custody, tx, { order, source: await lockWallet(tx, source.id), amount });
 }
 
 async function grant(
   custody: Custody,
   tx: Transaction,
-  { order, source, now }: { order: GasNeed; source: Wallet; now: Date },
+  { order, source, amount }: { order: GasNeed; source: Wallet; amount: bigint },
 ): Promise<GasAnswer> {
-  const { wallet, client, need } = order;
+  const { wallet, client, now } = order;
   const native = nativeAsset(wallet.chain);
-  const amount = need * custody.policy.gasGrantTransactions;
   const feeMax = feeCap(custody, native);
   const held = await posted(tx, { compartment: source.compartment, asset: native, account: { kind: 'wallet', holder: source.id } });
   const free = held - (await reservedAt(tx, source.id, { id: native, native: true }));

@@ -10,7 +10,7 @@ import {
   nativeAsset,
   refuse,
 } from '@bulkhead/domain';
-import type { Queries, Transaction } from '@bulkhead/postgres';
+import { type Queries, type Transaction, bigint } from '@bulkhead/postgres';
 import { listAssets } from './asset.ts';
 import { posted } from './books.ts';
 import { type Answer, type WriteCall, command, notFound } from './command.ts';
@@ -79,6 +79,17 @@ async function scopeOf(tx: Queries, request: SweepRequest): Promise<Scope | Refu
   return { sources, target };
 }
 
+/** Native coin that living dispatches will take out of claims. Fees that granted gas pays are left out: they are not in a claim. */
+async function claimedNative(tx: Queries, wallet: string, native: AssetId): Promise<bigint> {
+  const [row] = await tx.query(
+    `select coalesce(sum(case when d.asset = $2 then d.amount else 0 end + case when w.fee_payer = 'client' then d.fee_max else 0 end), 0) as claimed
+     from custody.dispatch d left join custody.withdrawal w on w.id = d.subject
+     where d.wallet = $1 and d.step <> 'done'`,
+    [wallet, native],
+  );
+  return row === undefined ? 0n : bigint(row, 'claimed');
+}
+
 type SweepOrder = { readonly source: Wallet; readonly target: Wallet; readonly asset: AssetId; readonly actor: Actor; readonly now: Date };
 
 async function startSweep(custody: Custody, tx: Transaction, order: SweepOrder): Promise<string | undefined> {
@@ -86,7 +97,7 @@ async function startSweep(custody: Custody, tx: Transaction, order: SweepOrder):
   const source = await lockWallet(tx, order.source.id);
   const native = nativeAsset(source.chain);
   const held = await posted(tx, { compartment: source.compartment, asset, account: { kind: 'wallet', holder: source.id } });
-  const reserved = await reservedAt(tx, source.id, { id: asset, native: asset === native });
+  const reserved = asset === native ? await claimedNative(tx, source.id, native) : await reservedAt(tx, source.id, { id: asset, native: false });
   // Granted gas stays at the address: it is there to pay for this sweep and later ones.
   const gas =
     asset === native ? await posted(tx, { compartment: source.compartment, asset, account: gasAccount(source.client ?? '') }) : 0n;
