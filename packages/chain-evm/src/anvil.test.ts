@@ -10,6 +10,7 @@ import { payer } from '@bulkhead/contracts';
 import { addressOf, startDevelopmentChain } from '../test/development-chain.ts';
 import { AddressSet } from './address-set.ts';
 import { startAnvil } from './anvil.ts';
+import { openDevelopmentNode } from './testing/index.ts';
 
 const directories: string[] = [];
 
@@ -80,7 +81,7 @@ test('a damaged state is said to be damaged, and is not overwritten', async () =
 });
 
 test('stopping twice is stopping once, and nothing is left', async () => {
-  const anvil = await startAnvil({ directory: freshDirectory(), port: 0, chainNumber: 31_337 });
+  await using anvil = await startAnvil({ directory: freshDirectory(), port: 0, chainNumber: 31_337 });
   assert.ok(isAlive(anvil.pid));
   await Promise.all([anvil.stop(), anvil.stop()]);
   await anvil.ended;
@@ -88,24 +89,41 @@ test('stopping twice is stopping once, and nothing is left', async () => {
   await assert.rejects(fetch(anvil.url));
 });
 
-test('anvil does not outlive a process that is killed, and has written its state', async () => {
+test('anvil does not outlive a process that is killed, and a start right after finds the chain as it was', async () => {
   const directory = freshDirectory();
   const program = `
     import { startAnvil } from ${JSON.stringify(new URL('anvil.ts', import.meta.url).href)};
     const anvil = await startAnvil({ directory: ${JSON.stringify(directory)}, port: 0, chainNumber: 31337 });
-    process.stdout.write(anvil.pid + ' ' + anvil.url);
+    process.stdout.write(anvil.pid + ' ' + anvil.port);
     setInterval(() => {}, 1000);
   `;
   const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  const [pid = '', url = ''] = await new Promise<readonly string[]>((resolve) => {
+  const [pid = '', port = ''] = await new Promise<readonly string[]>((resolve) => {
     child.stdout.once('data', (data: Buffer) => resolve(data.toString('utf8').split(' ')));
   });
+  const node = openDevelopmentNode(`http://127.0.0.1:${port}`);
+  await node.mine(3);
   assert.ok(isAlive(Number(pid)));
   child.kill('SIGKILL');
-  for (let attempt = 0; attempt < 200 && isAlive(Number(pid)); attempt++) await pause(25);
-  assert.ok(!isAlive(Number(pid)));
-  await assert.rejects(fetch(url));
-  assert.ok(JSON.parse(readFileSync(join(directory, 'state.json'), 'utf8')) !== null);
+  await using anvil = await startAnvil({ directory, port: Number(port), chainNumber: 31_337 });
+  assert.equal(anvil.port, Number(port));
+  assert.notEqual(anvil.pid, Number(pid));
+  assert.equal(await node.call('eth_blockNumber'), '0x3');
+});
+
+test('a state that a running chain uses is not used twice', async () => {
+  const directory = freshDirectory();
+  const options = { directory, port: 0, chainNumber: 31_337 };
+  await using anvil = await startAnvil(options);
+  let started = false;
+  const second = startAnvil(options).then((other) => {
+    started = true;
+    return other;
+  });
+  await pause(500);
+  assert.equal(started, false);
+  await anvil.stop();
+  await (await second).stop();
 });

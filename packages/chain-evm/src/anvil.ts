@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -7,9 +7,11 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { CustodyError } from '@bulkhead/domain';
 
 /** How long anvil may take until it answers. A long chain takes seconds to read back. */
-export const anvilStartMs = 30_000;
+export const anvilStartMs = 60_000;
 /** How long anvil may take to write its state and end before it is killed. */
-export const anvilStopMs = 20_000;
+export const anvilStopMs = 60_000;
+/** How long a start waits for the anvil of a process that was just killed to write its state and end. */
+export const predecessorMs = 15_000;
 const probePauseMs = 25;
 const logTailCharacters = 600;
 
@@ -38,14 +40,19 @@ export interface Anvil extends AsyncDisposable {
  * Starts a development chain on the loopback interface and waits until it answers. The newest block but two is `finalized`:
  * two more blocks make anything final. The state is written every second and at the stop.
  *
+ * The file holds a copy of the state for every block, so it grows with the square of their number: 30 MB at 600 blocks,
+ * 450 MB at 2,500. A chain that is to live long mines when there is something to mine, not every second.
+ *
  * @throws CustodyError `platform/missing-binary`, `platform/port-taken`, `platform/damaged-state`, `chain/unavailable`
  */
 export async function startAnvil(options: AnvilOptions): Promise<Anvil> {
   const binary = anvilBinary();
   mkdirSync(options.directory, { recursive: true });
+  await waitForPredecessor(options.directory);
   const port = await claimPort(options.port);
   const log = join(options.directory, 'anvil.log');
   const child = launch(binary, argumentsOf(options, port), log);
+  writeFileSync(pidFile(options.directory), String(child.pid ?? ''));
   const ended = new Promise<void>((resolve) => {
     child.once('close', () => resolve());
     child.once('error', () => resolve());
@@ -119,6 +126,38 @@ function launch(binary: string, parameters: readonly string[], log: string): Chi
     });
   } finally {
     closeSync(output);
+  }
+}
+
+function pidFile(directory: string): string {
+  return join(directory, 'anvil.pid');
+}
+
+/**
+ * Two nodes on one state would overwrite each other. When our predecessor was killed, its anvil is still writing: that is
+ * worth waiting for. One that stays belongs to a process that runs.
+ *
+ * @throws CustodyError `platform/port-taken`
+ */
+async function waitForPredecessor(directory: string): Promise<void> {
+  const deadline = Date.now() + predecessorMs;
+  for (let pid = predecessor(directory); pid !== undefined; pid = predecessor(directory)) {
+    if (Date.now() > deadline) {
+      const message = `The development chain in ${directory} is in use by process ${pid}: Bulkhead runs there already. Stop it, or choose another folder.`;
+      throw new CustodyError('platform/port-taken', message, { details: { pid } });
+    }
+    await pause(probePauseMs);
+  }
+}
+
+/** The process that has the directory, told by its command line, because process ids are used again. */
+function predecessor(directory: string): number | undefined {
+  try {
+    const pid = Number(readFileSync(pidFile(directory), 'utf8'));
+    const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+    return command.includes(directory) ? pid : undefined;
+  } catch {
+    return undefined;
   }
 }
 
