@@ -1,6 +1,6 @@
 import { randomBytes, randomInt, randomUUID } from 'node:crypto';
 import { type Database, bigint, only } from '@bulkhead/postgres';
-import { accountCount } from './ledger.ts';
+import { accountCount, timeOrderedReference } from './ledger.ts';
 import type { Candidate } from './measure.ts';
 
 const batchRows = 512;
@@ -80,7 +80,7 @@ export function bareCandidate(name: string, db: Database): Candidate {
           made(() => `1000000000000${randomInt(100_000, 1_000_000)}000000000000`),
           made(() => `1000000000000${randomInt(100_000, 1_000_000)}000000000000`),
           codes,
-          `{${keys.map((key) => `bch_${key}`).join(',')}}`,
+          made(timeOrderedReference),
           made(() => `"\\\\x${randomBytes(32).toString('hex')}"`),
         ],
         { name: 'bare' },

@@ -37,13 +37,19 @@ function randomKey(): TransferKey {
   return randomUUID() as TransferKey;
 }
 
+/** References are prefixed ids that grow with time (UUID version 7), as the workflows make them. */
+export function timeOrderedReference(): string {
+  const time = Date.now().toString(16).padStart(12, '0');
+  return `bch_${time.slice(0, 8)}-${time.slice(8)}-7${randomUUID().slice(15)}`;
+}
+
 function transferBetween(debit: number, credit: number): TransferRequest {
   const key = randomKey();
   return {
     type: 'post',
     key,
     code: 'bench',
-    reference: `bch_${key}`,
+    reference: timeOrderedReference(),
     compartment,
     asset,
     debit: { kind: 'available', holder: `client-${debit}` },

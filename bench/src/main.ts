@@ -1,4 +1,6 @@
 import { benchLedger } from './ledger.ts';
+import { benchReconcile } from './reconcile.ts';
+import { benchScan } from './scan.ts';
 
 type Bench = { readonly summary: string; run(args: readonly string[]): Promise<boolean> };
 
@@ -7,6 +9,14 @@ const benches: Readonly<Record<string, Bench>> = {
   ledger: {
     summary: 'posting against a textbook ledger and a bare insert; --seconds n, --rounds n, --grow entries, --skip-grow',
     run: benchLedger,
+  },
+  scan: {
+    summary: 'calls for each block and memory for a million watched addresses',
+    run: benchScan,
+  },
+  reconcile: {
+    summary: 'calls to read 10,000 addresses in two assets at one block',
+    run: benchReconcile,
   },
 };
 

@@ -70,7 +70,7 @@ declare
   n constant integer := cardinality(keys);
   listed constant integer := coalesce(cardinality(account_kinds), 0);
   -- Accounts of the batch: the listed ones, then two for each hold that is settled.
-  name_book integer[]; name_number integer[]; name_slot integer[]; missing boolean;
+  name_book integer[]; name_slot integer[]; locked_name integer[];
   legs_text text[];
   -- One slot per locked account row, in lock order.
   slot_book integer[]; slot_number integer[]; slot_debit_normal boolean[]; slot_never_negative boolean[]; slot_wallet boolean[];
@@ -127,45 +127,52 @@ begin
     order by 1
   ) l;
 
-  -- Names to numbers.
-  if listed > 0 then
-    for k in 1 .. 2 loop
-      select array_agg(b.id order by l.i), array_agg(a.number order by l.i),
-             coalesce(bool_or(b.id is not null and a.number is null), false),
-             case when needs_digest then
-               array_agg(book_compartments[l.book] || '|' || book_assets[l.book] || '|' || l.kind || '|' || l.holder order by l.i) end
-        into name_book, name_number, missing, legs_text
-        from unnest(account_books, account_kinds, account_holders) with ordinality as l (book, kind, holder, i)
-        left join (
-          select o.i, b.id from unnest(book_compartments, book_assets) with ordinality as o (compartment, asset, i)
-          join ledger.book b on b.compartment = o.compartment and b.asset = o.asset
-        ) b on b.i = l.book
-        left join ledger.account a on a.book = b.id and a.kind = l.kind and a.holder = l.holder;
-      exit when not missing or k = 2;
-      perform ledger.open_accounts(name_book, account_kinds, account_holders);
-    end loop;
+  if needs_digest and listed > 0 then
+    select array_agg(book_compartments[l.book] || '|' || book_assets[l.book] || '|' || l.kind || '|' || l.holder order by l.i)
+      into legs_text from unnest(account_books, account_kinds, account_holders) with ordinality as l (book, kind, holder, i);
   end if;
+  select array_agg(b.id order by l.i) into name_book
+    from unnest(account_books) with ordinality as l (book, i)
+    left join (
+      select o.i, b.id from unnest(book_compartments, book_assets) with ordinality as o (compartment, asset, i)
+      join ledger.book b on b.compartment = o.compartment and b.asset = o.asset
+    ) b on b.i = l.book;
+
+  -- Accounts of holds join the list under their names.
   if has_holds then
-    name_book := coalesce(name_book, '{}') || hold_book || hold_book;
-    name_number := coalesce(name_number, '{}') || hold_debit || hold_credit;
+    select name_book || array_agg(u.book order by u.i), account_kinds || array_agg(a.kind order by u.i),
+           account_holders || array_agg(a.holder order by u.i)
+      into name_book, account_kinds, account_holders
+      from unnest(hold_book || hold_book, hold_debit || hold_credit) with ordinality as u (book, number, i)
+      left join ledger.account a on a.number = u.number and a.book = u.book;
   end if;
 
-  -- The row locks, in (book, number) order for everybody. From here on nobody else moves these accounts.
-  select array_agg(a.book), array_agg(a.number), array_agg(a.debit_normal), array_agg(a.never_negative), array_agg(a.is_wallet),
-         array_agg(a.posted), array_agg(a.pending_out), array_agg(a.pending_in)
-    into slot_book, slot_number, slot_debit_normal, slot_never_negative, slot_wallet, slot_posted, slot_out, slot_in
-    from (
-      select a.book, a.number, a.debit_normal, a.never_negative, a.kind = 'wallet' as is_wallet, a.posted, a.pending_out, a.pending_in
-      from (select distinct w.book, w.number from unnest(name_book, name_number) as w (book, number) where w.number is not null) w
-      join ledger.account a on a.book = w.book and a.number = w.number
-      order by a.book, a.number
-      for no key update of a
-    ) a;
-  select array_agg(s.slot order by s.i) into name_slot from (
-    select w.i, case when w.number is not null
-      then (dense_rank() over (partition by w.number is null order by w.book, w.number))::integer end as slot
-    from unnest(name_book, name_number) with ordinality as w (book, number, i)
-  ) s;
+  -- The row locks, in (book, number) order for everybody. From here on nobody else moves these accounts. Accounts that do not
+  -- exist yet are opened and the question is asked again; one that is opened late is new to everybody, and the deadlock that
+  -- two sessions could make of it over several calls is one of those that repeat the transaction.
+  for k in 1 .. 2 loop
+    select array_agg(a.i), array_agg(a.book), array_agg(a.number), array_agg(a.debit_normal), array_agg(a.never_negative), array_agg(a.is_wallet),
+           array_agg(a.posted), array_agg(a.pending_out), array_agg(a.pending_in)
+      into locked_name, slot_book, slot_number, slot_debit_normal, slot_never_negative, slot_wallet, slot_posted, slot_out, slot_in
+      from (
+        select l.i::integer as i, a.book, a.number, a.debit_normal, a.never_negative, a.kind = 'wallet' as is_wallet,
+          a.posted, a.pending_out, a.pending_in
+        from unnest(name_book, account_kinds, account_holders) with ordinality as l (book, kind, holder, i)
+        join ledger.account a on a.holder = l.holder and a.kind = l.kind and a.book = l.book
+        order by a.book, a.number
+        for no key update of a
+      ) a;
+    exit when k = 2 or coalesce(cardinality(locked_name), 0) = cardinality(array_remove(name_book, null));
+    perform ledger.open_accounts(name_book, account_kinds, account_holders);
+  end loop;
+
+  -- An account that is on the list twice (by its name and by a hold) has its slot where it stands first.
+  name_slot := array_fill(null::integer, array[coalesce(cardinality(name_book), 0)]);
+  j := null;
+  for i in 1 .. coalesce(cardinality(locked_name), 0) loop
+    if slot_number[i] is distinct from slot_number[j] then j := i; end if;
+    name_slot[locked_name[i]] := j;
+  end loop;
 
   -- Keys are looked up only now: a concurrent post of the same content has just been waited for at its accounts.
   select array_agg(t.position order by q.i), array_agg(coalesce(t.digest, r.digest) order by q.i), array_agg(r.reason order by q.i),
@@ -436,7 +443,7 @@ begin
     end if;
     update ledger.account a set posted = s.posted, pending_out = s.pending_out, pending_in = s.pending_in
     from unnest(slot_book, slot_number, slot_posted, slot_out, slot_in) as s (book, number, posted, pending_out, pending_in)
-    where a.book = s.book and a.number = s.number
+    where a.number = s.number and a.book = s.book
       and (a.posted <> s.posted or a.pending_out <> s.pending_out or a.pending_in <> s.pending_in);
   end if;
 

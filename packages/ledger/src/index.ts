@@ -1,3 +1,4 @@
+export { audit, auditTimeoutMs, type Violation, type ViolationKind, violationKinds } from './audit.ts';
 export { batchTransfersMax, referenceLengthMax } from './batch.ts';
 export { type ClaimPosition, claimsAt, lastMarker, mark, type Marker, markerAt, type WalletPosition, walletPositionsAt } from './coverage.ts';
 export { ledgerMigrations } from './migrations.ts';
