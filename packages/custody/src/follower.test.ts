@@ -70,6 +70,7 @@ test('the same transaction in two blocks after a reorg is one credit and one rem
   await bench.follow();
   const before = (await bench.deposits())[0];
   chain.reorg(1, { emptyBlocks: 1, length: 3 });
+  bench.clock.advance(1_000);
   await bench.follow();
   const [removed, detected] = await bench.deposits();
   assert.deepEqual([removed?.id, removed?.state, removed?.transactionHash], [before?.id, 'removed', hash]);

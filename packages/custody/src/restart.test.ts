@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CustodyError } from '@bulkhead/domain';
 import { seededRandom } from '@bulkhead/fakes';
+import { bigint, only } from '@bulkhead/postgres';
 import { finalize } from './finality.ts';
 import { observe } from './follower.ts';
 import { type Bench, openBench } from './testing/bench.ts';
@@ -78,8 +79,8 @@ test('sources that lag, fall silent, disagree or answer nonsense cost time and n
       if (random.percent(25)) chain.reorg(random.pick([1, 2, 3]));
       await Promise.allSettled([observe(custody, chain.id), finalize(custody, chain.id)]);
       const { final } = chain.ground;
-      const [row] = await custody.db.query('select max(block_number) as block from ledger.transfers');
-      assert.ok(BigInt(String(row?.['block'] ?? 0)) <= final.number, 'nothing is booked that is not final');
+      const row = only(await custody.db.query('select coalesce(max(block_number), 0) as block from ledger.transfers'));
+      assert.ok(bigint(row, 'block') <= final.number, 'nothing is booked that is not final');
     }
     chain.faults.calm();
     await bench.settle();

@@ -15,7 +15,7 @@ import {
   type Segregation,
 } from '@bulkhead/domain';
 import { FakeChain, type FakeChainOptions, fakeDerive, FakeScreening, FakeSigner, ManualClock } from '@bulkhead/fakes';
-import { lastMarker } from '@bulkhead/ledger';
+import { audit, lastMarker } from '@bulkhead/ledger';
 import { type Database, text } from '@bulkhead/postgres';
 import { type TestDatabase, testDatabase } from '@bulkhead/postgres/testing';
 import { allowAsset } from '../asset.ts';
@@ -224,6 +224,8 @@ async function runJobs({ database, custody, workers }: Parts): Promise<number> {
 }
 
 async function prove({ plain, chain }: Parts): Promise<void> {
+  const [violation] = await audit(plain.db);
+  invariant(violation === undefined, `The audit of the books found: ${JSON.stringify(violation, (_key, value: unknown) => (typeof value === 'bigint' ? value.toString() : value))}`);
   const certificate = await coverageCertificate(plain.db, chain.id);
   invariant(certificate !== undefined && certificate.holes.length === 0, `The run of blocks has holes: ${certificate?.holes.join(', ')}.`);
   const expected = BigInt(certificate.to) - BigInt(certificate.from) + 1n;
