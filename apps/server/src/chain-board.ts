@@ -32,6 +32,8 @@ export type ChainBoard = {
   stalled(chain: ChainId): string | undefined;
   noteProgress(chain: ChainId): void;
   noteFault(chain: ChainId, error: unknown): void;
+  /** The follower ended and nobody will start it again in this process. */
+  noteEnd(chain: ChainId, error: unknown): void;
   /** Faults of the follower since the start. */
   faults(chain: ChainId): number;
 };
@@ -65,6 +67,12 @@ export function chainBoard(custody: Pick<Custody, 'db' | 'clock'>, chains: Reado
       state.faults += 1;
       state.faultsInRow = forGood ? Math.max(state.faultsInRow + 1, faultsUntilStalled) : state.faultsInRow + 1;
       state.reason = error instanceof CustodyError ? error.message : 'The follower met a fault that it was not made for; see the log.';
+    },
+    noteEnd: (chain) => {
+      const state = found(states, chain);
+      state.faults += 1;
+      state.faultsInRow = Number.MAX_SAFE_INTEGER;
+      state.reason = 'The follower ended by a fault that it was not made for. See the log, and start the process again.';
     },
     view: async (chain) => {
       const { port, urls, required } = known(chain);

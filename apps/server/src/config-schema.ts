@@ -108,9 +108,9 @@ export const sections = {
   database: z.strictObject({ connections: whole(2, 500).default(20) }).prefault({}),
   keys: z.strictObject({ file: words.exactOptional(), passphraseFile: words.exactOptional() }).prefault({}),
   chains: z.array(chain, { error: 'Give a list of chains.' }).max(50).default([]),
-  assets: z.array(asset, { error: 'Give a list of assets.' }).max(1_000).exactOptional(),
+  assets: z.array(asset, { error: 'Give a list of assets.' }).max(1_000).optional(),
   policy: policy.prefault({}),
-  tokens: z.array(token, { error: 'Give a list of tokens.' }).max(1_000).exactOptional(),
+  tokens: z.array(token, { error: 'Give a list of tokens.' }).max(1_000).optional(),
   schedule: z
     .strictObject({ reconcileMinutes: whole(0, 44_640).default(60), jobs: whole(1, 100).default(4) })
     .prefault({}),

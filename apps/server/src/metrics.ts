@@ -1,0 +1,117 @@
+import type { Custody } from '@bulkhead/custody';
+import { bigint, text } from '@bulkhead/postgres';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { ChainBoard } from './chain-board.ts';
+
+/** The longest that one answer to a scrape may take to collect, for sources that are slow. */
+const buckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
+export type Metrics = {
+  readonly registry: Registry;
+  readonly blocksObserved: Counter<'chain'>;
+  readonly blocksRemoved: Counter<'chain'>;
+  readonly blocksBooked: Counter<'chain'>;
+  readonly followerFaults: Counter<'chain' | 'code'>;
+  readonly jobFaults: Counter<'task'>;
+  readonly answers: Histogram<'method' | 'route' | 'status'>;
+};
+
+/** A registry of our own: nothing global, so that several servers in one process do not meet in it. */
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry, prefix: 'bulkhead_' });
+  const registers = [registry];
+  const counter = <Label extends string>(name: string, help: string, labelNames: Label[]): Counter<Label> =>
+    new Counter({ name: `bulkhead_${name}_total`, help, labelNames, registers });
+  return {
+    registry,
+    blocksObserved: counter('blocks_observed', 'Blocks whose observations were stored', ['chain']),
+    blocksRemoved: counter('blocks_removed', 'Blocks that a reorganisation took away', ['chain']),
+    blocksBooked: counter('blocks_booked', 'Final blocks that were booked', ['chain']),
+    followerFaults: counter('follower_faults', 'Faults that a follower met', ['chain', 'code']),
+    jobFaults: counter('job_faults', 'Runs of jobs that failed', ['task']),
+    answers: new Histogram({
+      name: 'bulkhead_http_answer_seconds',
+      help: 'Time until a request was answered',
+      labelNames: ['method', 'route', 'status'],
+      buckets,
+      registers,
+    }),
+  };
+}
+
+/** Adds what is read from books and chains when somebody asks. */
+export function gaugeBooks(registry: Registry, custody: Pick<Custody, 'db'>, board: ChainBoard): void {
+  const { db } = custody;
+  const registers = [registry];
+  const counted = (name: string, order: { readonly help: string; readonly label: string; readonly sql: string }): void => {
+    const { help, label, sql } = order;
+    const gauge: Gauge = new Gauge({
+      name: `bulkhead_${name}`,
+      help,
+      labelNames: [label],
+      registers,
+      async collect() {
+        const rows = await db.query(sql);
+        gauge.reset();
+        for (const row of rows) gauge.set({ [label]: text(row, 'label') }, Number(bigint(row, 'count')));
+      },
+    });
+  };
+  counted('deposits', { help: 'Deposits by state', label: 'state', sql: 'select step as label, count(*) from custody.deposit group by step' });
+  counted('withdrawals', { help: 'Withdrawals by state', label: 'state', sql: 'select step as label, count(*) from custody.withdrawal group by step' });
+  counted('dispatches_open', {
+    help: 'Outgoing transactions that are not over, by step',
+    label: 'step',
+    sql: `select step as label, count(*) from custody.dispatch where step <> 'done' group by step`,
+  });
+  counted('breaks_open', {
+    help: 'Open breaks by type',
+    label: 'type',
+    sql: 'select type as label, count(*) from custody.break where resolved_at is null group by type',
+  });
+  counted('jobs', {
+    help: 'Jobs in the queue; `given-up` used all their attempts',
+    label: 'state',
+    sql: `select case when attempts >= max_attempts then 'given-up' when attempts > 0 then 'failing' else 'waiting' end as label, count(*)
+          from graphile_worker._private_jobs group by label`,
+  });
+  const position: Gauge = new Gauge({
+    name: 'bulkhead_ledger_position',
+    help: 'Highest position in the ledger; grows with every posted transfer',
+    registers,
+    async collect() {
+      const [row] = await db.query('select coalesce(max(position), 0) as position from ledger.transfers');
+      if (row !== undefined) position.set(Number(bigint(row, 'position')));
+    },
+  });
+  gaugeChains(registers, board);
+}
+
+function gaugeChains(registers: Registry[], board: ChainBoard): void {
+  const gauge = (name: string, help: string): Gauge<'chain'> =>
+    new Gauge({ name: `bulkhead_chain_${name}`, help, labelNames: ['chain'], registers });
+  const covered = gauge('covered_height', 'Newest block whose observations are stored');
+  const booked = gauge('booked_height', 'Newest block that is in the books');
+  const tip = gauge('tip_height', 'Newest block of the sources');
+  const lag = gauge('lag_blocks', 'Blocks between the two');
+  const stalled: Gauge<'chain'> = new Gauge({
+    name: 'bulkhead_chain_stalled',
+    help: '1 while the chain stands still',
+    labelNames: ['chain'],
+    registers,
+    async collect() {
+      for (const chain of board.ids) {
+        const view = await board.view(chain);
+        const set = (one: Gauge<'chain'>, value: string | null | undefined): void => {
+          if (value !== null && value !== undefined) one.set({ chain }, Number(value));
+        };
+        set(covered, view.covered?.number);
+        set(booked, view.booked);
+        set(tip, view.tip?.number);
+        set(lag, view.lagBlocks);
+        stalled.set({ chain }, view.state === 'stalled' ? 1 : 0);
+      }
+    },
+  });
+}

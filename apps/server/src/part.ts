@@ -1,0 +1,8 @@
+/** A part that was started: one line for people. */
+export type StartedPart = {
+  readonly part: 'database' | 'chain' | 'keys' | 'tokens' | 'api';
+  readonly what: string;
+  readonly where: string;
+};
+
+export type Tell = (part: StartedPart) => void;

@@ -1,0 +1,224 @@
+import { createServer } from 'node:net';
+import { mkdirSync, realpathSync } from 'node:fs';
+import { join } from 'node:path';
+import { createApi, type Operations } from '@bulkhead/api';
+import { type Custody, migrateAll, runJobs, startChain } from '@bulkhead/custody';
+import { type ChainId, type Clock, CustodyError } from '@bulkhead/domain';
+import { deriveAddress } from '@bulkhead/keys';
+import { type Database, databaseAccess, type DatabaseAccess, openDatabase, startEmbedded, takeGuard } from '@bulkhead/postgres';
+import { chainBoard, type ChainBoard } from './chain-board.ts';
+import { openChains, type OpenedChain } from './chains.ts';
+import type { Configuration } from './config.ts';
+import { openKeys, tokensOf } from './development-secrets.ts';
+import { type Events, eventsOf } from './events.ts';
+import { allowConfigured, holdKeysAgainstBooks } from './first-start.ts';
+import { startFollowers } from './followers.ts';
+import { type Log, openLog } from './log.ts';
+import { createMetrics, gaugeBooks, type Metrics } from './metrics.ts';
+import { notScreened } from './not-screened.ts';
+import { operationsOver } from './operations.ts';
+import type { StartedPart, Tell } from './part.ts';
+import { readinessOf } from './readiness.ts';
+import { startReconciling } from './reconciling.ts';
+
+export type StartOptions = {
+  /** Told of every part as it comes up. */
+  readonly onPart?: (part: StartedPart) => void;
+  readonly log?: Log;
+};
+
+/** A server that answers. */
+export type RunningServer = AsyncDisposable & {
+  /** Address of the API, without a slash at its end. */
+  readonly url: string;
+  readonly operations: Operations;
+  readonly custody: Custody;
+  readonly board: ChainBoard;
+  /** Each chain with the addresses of its sources; an embedded one is reached there too. */
+  readonly chains: ReadonlyMap<ChainId, OpenedChain>;
+  /** Sessions of the owner, for the audit. */
+  readonly access: DatabaseAccess;
+  /** File with the tokens that were made, undefined where they are configured. */
+  readonly tokensMadeAt: string | undefined;
+  /** Stops taking requests, ends what is under way, then everything behind it, in the reverse order of the start. */
+  stop(): Promise<void>;
+};
+
+const clock: Clock = { now: () => new Date() };
+
+/**
+ * Puts the product together and starts it, from the ground up: database, migrations, keys, chains, custody, jobs, followers,
+ * API. What fails ends what was started before it, in reverse, and is thrown.
+ *
+ * @throws CustodyError one sentence on what is missing and what to do
+ */
+export async function startServer(configuration: Configuration, options: StartOptions = {}): Promise<RunningServer> {
+  await using parts = new AsyncDisposableStack();
+  const log = options.log ?? openLog(configuration.logLevel);
+  const metrics = createMetrics();
+  const events = eventsOf(log, metrics);
+  const tell = (part: StartedPart): void => {
+    events.partStarted(part);
+    options.onPart?.(part);
+  };
+
+  await lockFolder(configuration, parts);
+  await claimPort(configuration.http);
+  const access = await startDatabase(configuration, parts, tell);
+  await migrateAll(access.owner);
+  const db = parts.use(openDatabase({ ...access.app, connections: configuration.database.connections }));
+  const signer = await startKeys(configuration, parts, tell);
+  const chains = await openChains(configuration, { db, parts, tell });
+  const custody = custodyOf(configuration, { db, signer, chains });
+  const board = chainBoard(custody, chains);
+  await holdKeysAgainstBooks(custody);
+  await allowConfigured(custody, board, configuration.assets);
+  for (const { id, startBlock } of configuration.chains) await startChain(custody, id, startBlock);
+  const jobs = await startJobs(configuration, { custody, access, events, parts });
+  const followers = startFollowers(custody, configuration.chains, { board, events });
+  parts.defer(() => followers.stop());
+  parts.use(startReconciling(custody, configuration.schedule.reconcileMinutes, log));
+  gaugeBooks(metrics.registry, custody, board);
+  const operations = operationsOver(custody, board);
+  const vitals = { custody, board, jobsRunning: jobs.running };
+  const { url, tokensMadeAt } = await listen(configuration, { operations, metrics, events, log, vitals, parts, tell });
+
+  const owned = parts.move();
+  const stop = async (): Promise<void> => {
+    events.stopping('asked to');
+    await owned.disposeAsync();
+  };
+  return { url, operations, custody, board, chains, access, tokensMadeAt, stop, [Symbol.asyncDispose]: stop };
+}
+
+/** Two processes on one embedded database or chain would damage it. The kernel gives the name back however a process ends. */
+async function lockFolder(configuration: Configuration, parts: AsyncDisposableStack): Promise<void> {
+  mkdirSync(configuration.dataDirectory, { recursive: true, mode: 0o711 });
+  const folder = realpathSync(configuration.dataDirectory);
+  const embedded = configuration.database.kind === 'embedded' || configuration.chains.some((chain) => chain.source.kind === 'embedded');
+  if (!embedded) return;
+  const guard = await takeGuard(`folder ${folder}`);
+  if (guard === undefined) {
+    throw new CustodyError('platform/folder-busy', `Another Bulkhead already runs on ${folder}. Use that one or stop it first, or set BULKHEAD_DATA to another folder.`, {
+      details: { folder },
+    });
+  }
+  parts.use(guard);
+}
+
+/** Finds out at once whether the API will be able to listen, before anything is started that would then have to be ended. */
+async function claimPort({ host, port }: Configuration['http']): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const server = createServer();
+    server.once('error', (cause) => reject(portFault({ host, port }, cause)));
+    server.listen(port, host, () => server.close(() => resolve()));
+  });
+}
+
+function portFault({ host, port }: { readonly host: string; readonly port: number }, cause: unknown): CustodyError {
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  if (code === 'EADDRINUSE') {
+    const message = `The API cannot listen on ${host}:${port}: another program does. Stop that program, or choose another port with --port or BULKHEAD_PORT.`;
+    return new CustodyError('platform/port-taken', message, { details: { port }, cause });
+  }
+  const message = `The API cannot listen on ${host}:${port} (${String(code)}). Choose an address of this machine and a port that this user may open.`;
+  return new CustodyError('platform/port-taken', message, { details: { port }, cause });
+}
+
+async function startDatabase(configuration: Configuration, parts: AsyncDisposableStack, tell: Tell): Promise<DatabaseAccess> {
+  const { database, dataDirectory } = configuration;
+  if (database.kind === 'embedded') {
+    const server = parts.use(await startEmbedded({ directory: join(dataDirectory, 'postgres') }));
+    tell({ part: 'database', what: 'Embedded PostgreSQL, for development', where: `127.0.0.1:${server.port}, data in ${join(dataDirectory, 'postgres')}` });
+    return server.access;
+  }
+  const { url, ownerUrl } = database;
+  const access = databaseAccess({ url, ...(ownerUrl === undefined ? {} : { ownerUrl }) });
+  const rights = access.separated ? '' : '; DATABASE_OWNER_URL is not set, so one login owns the tables and runs the server: set it in production';
+  tell({ part: 'database', what: 'PostgreSQL of DATABASE_URL', where: `${new URL(url).host}${rights}` });
+  return access;
+}
+
+async function startKeys(configuration: Configuration, parts: AsyncDisposableStack, tell: Tell): Promise<Custody['signer']> {
+  const development = configuration.chains.filter((chain) => chain.development).map((chain) => chain.id);
+  const { signer, path, created } = await openKeys(configuration.keys, development, clock);
+  parts.defer(() => signer.close());
+  const chains = development.length === 0 ? 'no chain, because none is marked as development' : development.join(', ');
+  const what = `Software keys, DEVELOPMENT ONLY: they sign for ${chains}`;
+  tell({ part: 'keys', what: created ? `${what}; made now` : what, where: `${path}, fingerprint ${signer.fingerprint}` });
+  return signer;
+}
+
+type CustodyParts = { readonly db: Database; readonly signer: Custody['signer']; readonly chains: ReadonlyMap<ChainId, OpenedChain> };
+
+function custodyOf(configuration: Configuration, { db, signer, chains }: CustodyParts): Custody {
+  return {
+    db,
+    chains: new Map([...chains].map(([id, { port }]) => [id, port])),
+    signer,
+    deriveAddress,
+    screening: notScreened,
+    clock,
+    policy: {
+      ...configuration.policy,
+      feeCaps: new Map(configuration.chains.map(({ id, fees }) => [id, fees])),
+      agreement: new Map([...chains].map(([id, { names, required }]) => [id, { sources: names, required }])),
+    },
+  };
+}
+
+type JobParts = { readonly custody: Custody; readonly access: DatabaseAccess; readonly events: Events; readonly parts: AsyncDisposableStack };
+
+async function startJobs(configuration: Configuration, { custody, access, events, parts }: JobParts): Promise<{ readonly running: () => boolean }> {
+  const { url, role } = access.app;
+  const jobs = parts.use(
+    await runJobs(custody, {
+      connectionString: url,
+      ...(role === undefined ? {} : { role }),
+      jobsAtOnce: configuration.schedule.jobsConcurrently,
+      log: events.jobLogged,
+    }),
+  );
+  let running = true;
+  const ended = (): void => {
+    running = false;
+  };
+  jobs.ended.then(ended, ended);
+  return { running: () => running };
+}
+
+type ApiParts = {
+  readonly operations: Operations;
+  readonly metrics: Metrics;
+  readonly events: Events;
+  readonly log: Log;
+  readonly vitals: Parameters<typeof readinessOf>[0];
+  readonly parts: AsyncDisposableStack;
+  readonly tell: Tell;
+};
+
+async function listen(configuration: Configuration, api: ApiParts): Promise<{ readonly url: string; readonly tokensMadeAt: string | undefined }> {
+  const { host, port, hosts } = configuration.http;
+  const { tokens, madeAt } = tokensOf(configuration);
+  const app = await createApi({
+    operations: api.operations,
+    tokens,
+    logger: api.log,
+    hosts,
+    readiness: () => readinessOf(api.vitals),
+    metrics: () => api.metrics.registry.metrics(),
+    onAnswer: api.events.answered,
+  });
+  api.parts.defer(() => app.close());
+  if (madeAt !== undefined) api.tell({ part: 'tokens', what: 'Tokens of the API, made for development', where: madeAt });
+  try {
+    await app.listen({ host, port });
+  } catch (error) {
+    throw portFault({ host, port }, error);
+  }
+  const address = app.server.address();
+  const taken = typeof address === 'object' && address !== null ? address.port : port;
+  const url = `http://${host.includes(':') ? `[${host}]` : host}:${taken}`;
+  api.tell({ part: 'api', what: 'API, documented at /docs', where: url });
+  return { url, tokensMadeAt: madeAt };
+}
