@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { type BookId, invariant } from '@bulkhead/domain';
-import { bigintOrNull, type Database, integerOrNull, text } from '@bulkhead/postgres';
+import { bigintOrNull, integerOrNull, type Queries, text } from '@bulkhead/postgres';
 import { bookId } from './posting.ts';
 
-/** Longest time the audit may take: it reads the whole history. */
+/** Statement timeout that leaves the audit time to read a whole history. */
 export const auditTimeoutMs = 3_600_000;
 
 /** What `sql/audit.sql` can find; the file says what each one means. */
@@ -41,21 +41,15 @@ function isKind(kind: string): kind is ViolationKind {
 }
 
 /**
- * Proves every invariant of the books in one snapshot and answers what is broken: an empty list is the proof. Reads views only
- * and runs with the rights of the application or of an auditor.
+ * Proves every invariant of the books and answers what is broken: an empty list is the proof. One statement, so one snapshot,
+ * beside which posting goes on. Reads views only and runs with the rights of the application or of an auditor. On a long history
+ * give it a database opened with a statement timeout of {@link auditTimeoutMs}.
  *
  * What it cannot find: a history that somebody with the owner's rights has rewritten whole and consistently, digests included.
  * Against that stand reconciliation with the chain and copies outside.
  */
-export async function audit(db: Database): Promise<readonly Violation[]> {
-  const sql = await readFile(new URL('../sql/audit.sql', import.meta.url), 'utf8');
-  const rows = await db.transaction(
-    async (transaction) => {
-      await transaction.query(`set local statement_timeout = ${auditTimeoutMs}`);
-      return transaction.query(sql);
-    },
-    { isolation: 'repeatable read', readOnly: true },
-  );
+export async function audit(db: Queries): Promise<readonly Violation[]> {
+  const rows = await db.query(await readFile(new URL('../sql/audit.sql', import.meta.url), 'utf8'));
   return rows.map((row) => {
     const kind = text(row, 'violation');
     invariant(isKind(kind), `The audit found the unknown violation "${kind}".`);

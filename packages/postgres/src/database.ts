@@ -10,8 +10,8 @@ export const statementTimeoutMsDefault = 30_000;
 export const idleInTransactionTimeoutMsDefault = 30_000;
 export const connectTimeoutMsDefault = 10_000;
 /** How often work is tried that the server rolls back for a serialization failure or a deadlock. */
-export const transactionAttemptsMax = 12;
-export const backOffMsMax = 400;
+export const transactionAttemptsMax = 24;
+export const backOffMsMax = 1_000;
 
 /** What a parameter may be. `bigint` travels as decimal text; JSON is passed as a string by the caller. */
 export type SqlValue = string | number | bigint | boolean | Date | Uint8Array | null | readonly SqlValue[];

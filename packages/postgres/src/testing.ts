@@ -45,7 +45,7 @@ export async function testDatabase(options: TestDatabaseOptions = {}): Promise<T
   const name = `test_${randomBytes(8).toString('hex')}`;
   const admin = openDatabase({ url: urls.adminUrl, name: 'test-admin', connections: 1 });
   const template = await templateOf(admin, urls, migrations);
-  await admin.query(`create database ${name} template ${template} owner bulkhead_owner strategy file_copy`);
+  await admin.query(`create database ${name} template ${template} owner bulkhead_owner`);
   await admin.query(`grant connect on database ${name} to ${appRole}`);
   const of = (url: string): string => url.replace(/\/[a-z]+$/u, `/${name}`);
   const addresses = { owner: of(urls.owner), app: of(urls.app), admin: of(urls.adminUrl) };
