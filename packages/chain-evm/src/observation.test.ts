@@ -215,6 +215,36 @@ test('a node without block receipts costs more calls and tells the same', async 
   proxy.play(async (_call, forward) => await forward());
 });
 
+test('a node that takes block receipts by number only is asked by number', async () => {
+  const { height, hash } = await world.node.send({ from: world.bank, to: addressOf(19), value: 3n });
+  proxy.play(async (call, forward) => {
+    const byHash = call.method === 'eth_getBlockReceipts' && String(call.params[0]).length === 66;
+    return byHash ? { type: 'error', code: -32_602, message: 'invalid argument 0' } : await forward();
+  });
+  const numbered = await world.open({ sources: [proxy.url] });
+  const block = await numbered.block(height, new AddressSet([addressOf(19)]));
+  assert.deepEqual(
+    block?.movements.map(({ reference }) => reference),
+    [hash],
+  );
+  proxy.play(async (_call, forward) => await forward());
+});
+
+test('the fee counts blobs and the data fee of a layer 2', async () => {
+  const { height } = await world.node.send({ from: world.bank, to: addressOf(20), value: 3n });
+  const watch = new AddressSet([world.bank]);
+  const plain = (await chain.block(height, watch))?.sent[0]?.fee ?? 0n;
+  const extra = { l1Fee: '0x64', blobGasUsed: '0x2', blobGasPrice: '0x3' };
+  proxy.play(
+    altering('eth_getBlockReceipts', (list) =>
+      Array.isArray(list) ? list.map((item: object) => ({ ...item, ...extra })) : list,
+    ),
+  );
+  const dear = await world.open({ sources: [proxy.url] });
+  assert.equal((await dear.block(height, watch))?.sent[0]?.fee, plain + 106n);
+  proxy.play(async (_call, forward) => await forward());
+});
+
 test('a block costs at most three calls, an empty one a single call, however many addresses are watched', async () => {
   const receipt = await world.call({ to: purse, artifact: payer, name: 'pay', args: [[addressOf(16)], [1n]] });
   await world.node.mine(1);
