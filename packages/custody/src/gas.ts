@@ -29,6 +29,8 @@ export async function ensureGas(custody: Custody, tx: Transaction, order: GasNee
   const { wallet, client, need } = order;
   const native = nativeAsset(wallet.chain);
   const book = { compartment: wallet.compartment, asset: native };
+  // A client's gas is one account for all the client's addresses: whoever is told that it is enough holds it before the next asks.
+  await tx.query('select pg_advisory_xact_lock(hashtextextended($1, 7404))', [`${wallet.chain} ${wallet.compartment} ${client}`]);
   const inBooks = await disposable(tx, { ...book, account: gasAccount(client) });
   const atAddress = await posted(tx, { ...book, account: { kind: 'wallet', holder: wallet.id } });
   const reserved = await reservedAt(tx, wallet.id, { id: native, native: true });

@@ -87,7 +87,6 @@ async function passGates(custody: Custody, tx: Transaction, id: string): Promise
   return true;
 }
 
-/** Asked before the chain is, and again in the transaction that takes the nonce: a freeze in between must count. */
 async function frozen(tx: Transaction, dispatch: Dispatch, now: Date): Promise<boolean> {
   if (dispatch.kind === 'gas-grant') return false;
   const [cause] = await frozenBy(tx, dispatch.compartment);
@@ -151,10 +150,11 @@ type NonceOrder = {
 };
 
 async function takeNonce(custody: Custody, tx: Transaction, order: NonceOrder): Promise<boolean> {
+  // Asked before the chain was, and again here: a freeze, an expiry, or gas that another dispatch took in between must count.
+  if (!(await passGates(custody, tx, order.id))) return false;
   const dispatch = await lockDispatch(tx, order.id);
   if (dispatch === undefined || dispatch.state.step !== 'queued') return false;
   const now = custody.clock.now();
-  if (await frozen(tx, dispatch, now)) return false;
   const wallet = await lockWallet(tx, dispatch.wallet);
   const nonce = wallet.nextNonce ?? order.chainNonce;
   if (order.chainNonce > nonce) {
