@@ -4,6 +4,12 @@ import type { Finding, Tree } from './tree.ts';
 import { isSource, isTest, lineAt } from './tree.ts';
 
 /**
+ * Files that read back what they alone wrote: the column is closed to everybody else, and a check of the shape would repeat
+ * the type. The list may only shrink.
+ */
+const ownStorage: ReadonlySet<string> = new Set(['packages/custody/src/state.ts']);
+
+/**
  * `value as Type` switches the compiler off for one value. It is right in one place: where a checked
  * text or number becomes a branded type, in the file that declares the brand. Tests may assert,
  * because they hand over on purpose what the types forbid.
@@ -11,7 +17,7 @@ import { isSource, isTest, lineAt } from './tree.ts';
 export function checkAssertions(tree: Tree): readonly Finding[] {
   const found: Finding[] = [];
   for (const [path, text] of tree) {
-    if (!isSource(path) || isTest(path)) continue;
+    if (!isSource(path) || isTest(path) || ownStorage.has(path)) continue;
     const { program, errors } = parseSync(path, text);
     if (errors.length > 0) continue; // the compiler reports it better
     const brands = new Set<string>();

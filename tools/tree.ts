@@ -43,7 +43,7 @@ export function readTree(folder: string = root): Tree {
 
 /** Code that only tests run: it may know more packages, and is not held to the length of functions. */
 export function isTest(path: string): boolean {
-  return path.endsWith('.test.ts') || /(?:^|\/)(?:test|tests|fixtures)\//u.test(path);
+  return path.endsWith('.test.ts') || /(?:^|\/)(?:test|tests|testing|fixtures)\//u.test(path);
 }
 
 export function isSource(path: string): boolean {

@@ -1,6 +1,7 @@
 import type { Refused } from '@bulkhead/domain';
 import { type Transaction, text } from '@bulkhead/postgres';
 import type { Actor, Custody } from './custody.ts';
+import { readState } from './state.ts';
 
 /** A write as it comes from outside: who, and under which idempotency key. The fingerprint covers operation and body. */
 export type WriteCall = {
@@ -34,7 +35,7 @@ export async function command<View>(
     ]);
     if (stored !== undefined) {
       if (text(stored, 'fingerprint') !== idempotency.fingerprint) return { hit: false, outcome: { status: 'key-reused' } };
-      return { hit: true, outcome: readAnswer<View>(text(stored, 'answer')) };
+      return { hit: true, outcome: readState<Done<View> | Refused>(text(stored, 'answer')) };
     }
     const now = custody.clock.now();
     const outcome = await attempt(tx, () => work(tx, now));
@@ -77,11 +78,6 @@ async function attempt<View>(tx: Transaction, work: () => Promise<View | Refused
 
 export function isRefused(value: unknown): value is Refused {
   return typeof value === 'object' && value !== null && 'status' in value && value.status === 'refused';
-}
-
-/** The table is written by {@link command} alone and kept from change, so what is read is what was answered. */
-function readAnswer<View>(json: string): Done<View> | Refused {
-  return JSON.parse(json) as Done<View> | Refused;
 }
 
 /** Turns a missing row into the refusal that every resource shares. */

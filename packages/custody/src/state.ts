@@ -1,5 +1,5 @@
 /**
- * Workflow states in JSON. Amounts are bigint in memory and `{"$bigint":"…"}` in the column; undefined fields are left out.
+ * Workflow states, and answers to commands, in JSON. Amounts are bigint in memory and `{"$bigint":"…"}` in the column; undefined fields are left out.
  * Columns beside the state (step, wallet, …) repeat what SQL needs to find rows; the state decides.
  */
 export function writeState(state: object): string {

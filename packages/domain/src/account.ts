@@ -1,10 +1,17 @@
 import type { AssetId } from './asset.ts';
 import type { Compartment } from './compartment.ts';
+import { CustodyError } from './fault.ts';
 
 declare const bookBrand: unique symbol;
 
 /** Database id of a book: one compartment and one asset. */
 export type BookId = number & { readonly [bookBrand]: true };
+
+/** @throws CustodyError `account/unknown` */
+export function parseBookId(id: number): BookId {
+  if (!Number.isSafeInteger(id) || id < 1) throw new CustodyError('account/unknown', `${id} is no id of a book.`);
+  return id as BookId;
+}
 
 /** Kinds of account in a book; section "Books" of the design says what each one means. */
 export type AccountKind =

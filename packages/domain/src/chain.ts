@@ -1,5 +1,6 @@
 import type { Address } from './address.ts';
 import type { AssetId, ChainId } from './asset.ts';
+import { CustodyError } from './fault.ts';
 
 declare const hashBrand: unique symbol;
 
@@ -9,6 +10,14 @@ export type Hash = `0x${string}` & { readonly [hashBrand]: true };
 /** Whether a text is a hash. Upper-case digits are not: one hash has one spelling. */
 export function isHash(text: string): text is Hash {
   return /^0x[0-9a-f]{64}$/u.test(text);
+}
+
+/** @throws CustodyError `chain/nonsense` */
+export function parseHash(text: string): Hash {
+  if (!/^0x[0-9a-f]{64}$/u.test(text)) {
+    throw new CustodyError('chain/nonsense', `"${text.slice(0, 80)}" is not a hash: 0x and 64 lower-case hex digits.`);
+  }
+  return text as Hash;
 }
 
 export type BlockRef = { readonly number: bigint; readonly hash: Hash };

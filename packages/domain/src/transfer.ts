@@ -4,6 +4,7 @@ import type { AccountName } from './account.ts';
 import type { AssetId } from './asset.ts';
 import type { BlockRef } from './chain.ts';
 import type { Compartment } from './compartment.ts';
+import { CustodyError } from './fault.ts';
 import { invariant } from './fault.ts';
 
 declare const keyBrand: unique symbol;
@@ -23,6 +24,14 @@ export function transferKey(...parts: readonly string[]): TransferKey {
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
   const hex = bytesToHex(bytes);
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}` as TransferKey;
+}
+
+/** @throws CustodyError `ledger/malformed-transfer` */
+export function parseTransferKey(text: string): TransferKey {
+  if (!/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/u.test(text)) {
+    throw new CustodyError('ledger/malformed-transfer', `"${text.slice(0, 60)}" is not a key of a transfer: a UUID in lower case.`);
+  }
+  return text as TransferKey;
 }
 
 /** One debit account, one credit account, one amount, in one book. There is no second book to name. */
