@@ -6,7 +6,7 @@ import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest }
 import { serializerCompiler } from 'fastify-type-provider-zod';
 import { readCatalogue } from './catalogue.ts';
 import type { CatalogueRow } from './catalogue.ts';
-import { guardEveryRequest, setHeaders, withinLoad } from './guard.ts';
+import { endConnectionsOnClose, guardEveryRequest, setHeaders, withinLoad, withinTime } from './guard.ts';
 import type { Load } from './guard.ts';
 import { fingerprint, parseIdempotencyKey } from './idempotency.ts';
 import type { Actor, Operations } from './operations.ts';
@@ -87,6 +87,7 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
   const app = bareServer(limits, catalogue, options.logger);
   guardEveryRequest(app, options.hosts ?? []);
   const load: Load = { inFlight: 0 };
+  endConnectionsOnClose(app);
   answerProblems(app, catalogue);
   readJsonOnly(app);
   logAnswers(app, options.onAnswer);
@@ -115,7 +116,6 @@ function bareServer(
     exposeHeadRoutes: false,
     bodyLimit: limits.bodyBytesMax,
     requestTimeout: limits.receiveTimeMsMax,
-    handlerTimeout: limits.answerTimeMsMax,
     keepAliveTimeout: limits.idleTimeMsMax,
     forceCloseConnections: 'idle',
     return503OnClosing: false,
@@ -183,23 +183,24 @@ function answerProblems(app: FastifyInstance, catalogue: ReadonlyMap<string, Cat
   });
 }
 
-/** JSON in well-formed UTF-8 and nothing else. An empty body is an absent one. */
+/** JSON in well-formed UTF-8 and nothing else. An empty body is an absent one; `null` is neither that nor an object. */
 function readJsonOnly(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser(
-    'application/json',
-    { parseAs: 'buffer' },
-    async (_request: FastifyRequest, body: Buffer): Promise<unknown> => {
-      if (body.length === 0) return undefined;
-      try {
-        const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
-        return value;
-      } catch (error) {
-        const reason = error instanceof SyntaxError ? 'The body is not JSON.' : 'The body is not well-formed UTF-8.';
-        throw new CustodyError('request/malformed', `${reason} Send one JSON object.`, { cause: error });
-      }
-    },
-  );
+  const parser = async (_request: FastifyRequest, body: Buffer): Promise<unknown> =>
+    body.length === 0 ? undefined : parseJson(body);
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, parser);
+}
+
+function parseJson(body: Buffer): unknown {
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
+  } catch (error) {
+    const reason = error instanceof SyntaxError ? 'The body is not JSON.' : 'The body is not well-formed UTF-8.';
+    throw new CustodyError('request/malformed', `${reason} Send one JSON object.`, { cause: error });
+  }
+  if (value === null) throw new CustodyError('request/malformed', 'The body is null. Send one JSON object.');
+  return value;
 }
 
 function logAnswers(app: FastifyInstance, onAnswer: ApiOptions['onAnswer']): void {
@@ -249,9 +250,10 @@ function registerRoute(app: FastifyInstance, route: Route, parts: RouteParts): v
         key: parseIdempotencyKey(request.headers['idempotency-key']),
         fingerprint: fingerprint({ method: route.method, route: route.url, params, body }),
       });
-      const answer = await withinLoad(parts.load, parts.limits.inFlightMax, () =>
+      const work = withinLoad(parts.load, parts.limits.inFlightMax, () =>
         route.answer(parts.operations, { actor, params, query, body, idempotency }),
       );
+      const answer = await withinTime(parts.limits.answerTimeMsMax, work);
       return sendAnswer(reply, route, { answer, requestId: request.id, catalogue: parts.catalogue });
     },
   });

@@ -47,6 +47,21 @@ export function guardEveryRequest(app: FastifyInstance, hosts: readonly string[]
   });
 }
 
+/**
+ * While the server closes, every answer ends its connection. A connection that was busy when the closing began would otherwise
+ * be kept for the next request, which nobody will answer, and hold the close up until it is given up as idle.
+ */
+export function endConnectionsOnClose(app: FastifyInstance): void {
+  let closing = false;
+  app.addHook('preClose', async () => {
+    closing = true;
+  });
+  app.addHook('onSend', async (_request, reply, payload) => {
+    if (closing) reply.header('connection', 'close');
+    return payload;
+  });
+}
+
 /** How many operations are running. */
 export type Load = { inFlight: number };
 
@@ -72,5 +87,28 @@ export async function withinLoad<Result>(
     return await work();
   } finally {
     load.inFlight -= 1;
+  }
+}
+
+/**
+ * Waits at most `timeMsMax` for work that goes on all the same. The framework's own limit ends with the body of a request, so
+ * it would not hold for writes.
+ *
+ * @throws CustodyError `request/timed-out`
+ */
+export async function withinTime<Result>(timeMsMax: number, work: Promise<Result>): Promise<Result> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    reject(
+      new CustodyError(
+        'request/timed-out',
+        `The answer did not come within ${timeMsMax} ms. Ask again; a write with the same Idempotency-Key happens once.`,
+      ),
+    );
+  }, timeMsMax);
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }

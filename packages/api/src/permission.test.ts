@@ -6,6 +6,7 @@ import type { Memory } from '../test/memory.ts';
 import { bodies, pathOf } from '../test/samples.ts';
 import type { OperationName } from './operations.ts';
 import { allowedRoles } from './permission.ts';
+import { problem } from './problem.ts';
 import { roles } from './role.ts';
 import type { Role } from './role.ts';
 import { routes } from './route/table.ts';
@@ -61,7 +62,7 @@ test('each role reaches exactly what the table allows it, and is told which role
       assert.equal(answer.statusCode === 403, !allowed, `${role} ${operation}: ${answer.statusCode}`);
       assert.equal(memory.calls.length, allowed ? 1 : 0, `${role} ${operation}`);
       if (allowed) continue;
-      const { code, detail } = answer.json();
+      const { code, detail } = problem.parse(answer.json());
       assert.equal(code, 'request/forbidden');
       assert.ok(
         allowedRoles[operation].every((needed) => detail.includes(needed)),

@@ -35,7 +35,7 @@ test('every fault that an operation throws becomes the document of its code', as
     assert.equal(document.type, `/problems/${code}`);
     assert.equal(document.detail, `The fact behind ${code}.`);
     assert.deepEqual(document.details, { height: 7 });
-    assert.equal(document.instance, `urn:uuid:${answer.headers['request-id']}`);
+    assert.equal(document.instance, `urn:uuid:${String(answer.headers['request-id'])}`);
     assert.equal(answer.headers['retry-after'], [429, 503].includes(document.status) ? '1' : undefined, code);
   }
 });
@@ -101,8 +101,9 @@ test('the catalogue explains every code, and its page is where the type of a pro
     const page = await app.inject(`/problems/${code}`);
     assert.equal(page.statusCode, 200, code);
     assert.equal(page.headers['content-type'], 'text/plain; charset=utf-8');
-    for (const part of [code, String(statusOf[code]), row.meaning, row.why, row.remedy])
+    for (const part of [code, String(statusOf[code]), row.meaning, row.why, row.remedy]) {
       assert.ok(page.body.includes(part), `${code}: ${part}`);
+    }
     assert.equal(problemDocument({ code, message: 'x' }, 'id', row).title, row.meaning);
   }
   assert.equal(problemCodes.length, new Set([...faultCodes, ...refusalCodes]).size);

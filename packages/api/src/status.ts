@@ -115,10 +115,6 @@ const foreignFaults: Readonly<Record<string, Foreign>> = {
     code: 'request/unsupported-media-type',
     message: 'The body is not announced as JSON: send it with Content-Type: application/json.',
   },
-  FST_ERR_HANDLER_TIMEOUT: {
-    code: 'request/timed-out',
-    message: 'The answer did not come in time. Ask again; a write with the same Idempotency-Key happens once.',
-  },
 };
 
 /**

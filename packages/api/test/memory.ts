@@ -61,8 +61,9 @@ export function memory(): Memory {
       calls.push({ name, actor, input, ...idempotency });
       const scoped = `${actor.name}\n${idempotency.key}`;
       const known = keys.get(scoped);
-      if (known !== undefined && known !== idempotency.fingerprint)
+      if (known !== undefined && known !== idempotency.fingerprint) {
         return { hit: false, outcome: { status: 'key-reused' } };
+      }
       const stored = answers.get(scoped);
       if (stored !== undefined) return { hit: true, outcome: stored };
       const result = await answer(work, input);

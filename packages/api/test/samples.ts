@@ -216,6 +216,8 @@ export const reconciliation = {
   block,
   ledgerPosition: '12',
   sources: ['local'],
+  sourcesRequired: 1,
+  walletsCount: 1,
   linesCount: 1,
   breaksCount: 1,
   reason: null,
