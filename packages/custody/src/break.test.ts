@@ -42,7 +42,7 @@ test('many second persons at once book a loss once', async () => {
   const answers = await Promise.all(Array.from({ length: 20 }, (_, n) => resolveBreak(bench.custody, bench.as(`person-${n}`), ask)));
   const outcomes = answers.map(refusalOf).toSorted();
   assert.deepEqual(outcomes, [...Array.from({ length: 19 }, () => 'break/already-resolved'), 'done']);
-  assert.equal(await losses(world), -BigInt(world.found.difference));
+  assert.equal(await losses(world), -BigInt(world.found.difference ?? '0'));
   assert.deepEqual(await audit(bench.database.owner), []);
 });
 
@@ -63,7 +63,7 @@ test('a resolution that is interrupted at any step is whole or has not happened,
   await using bench = world.bench;
   const ask = { breakId: world.found.id, action: 'book-loss', note: 'theft' } as const;
   viewOf(await resolveBreak(bench.custody, bench.as('ann'), ask));
-  const lost = -BigInt(world.found.difference);
+  const lost = -BigInt(world.found.difference ?? '0');
   let stepsTried = 0;
   let interrupted = true;
   for (; interrupted; stepsTried += 1) {

@@ -44,9 +44,10 @@ export type BreakView = {
   readonly walletId: string | null;
   readonly address: string | null;
   readonly asset: string | null;
-  readonly books: string;
-  readonly onChain: string;
-  readonly difference: string;
+  /** Null on a reorg, which is about a chain and not about a wallet. */
+  readonly books: string | null;
+  readonly onChain: string | null;
+  readonly difference: string | null;
   readonly block: { readonly number: string; readonly hash: string } | null;
   readonly reconciliationId: string | null;
   readonly lastReconciliationId: string | null;
@@ -145,9 +146,9 @@ function viewOf(row: Row, now: Date): BreakView {
     walletId: stored.line?.wallet ?? null,
     address: address === null ? null : checksumAddress(parseAddress(address)),
     asset: stored.line?.asset ?? null,
-    books: stored.books.toString(),
-    onChain: stored.onChain.toString(),
-    difference: stored.difference.toString(),
+    books: stored.line === undefined ? null : stored.books.toString(),
+    onChain: stored.line === undefined ? null : stored.onChain.toString(),
+    difference: stored.line === undefined ? null : stored.difference.toString(),
     block: block === undefined ? null : { number: block.number.toString(), hash: block.hash },
     reconciliationId: textOrNull(row, 'first_reconciliation'),
     lastReconciliationId: textOrNull(row, 'last_reconciliation'),

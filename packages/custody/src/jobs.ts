@@ -43,9 +43,18 @@ const scheduled: Readonly<Record<string, { readonly cron: string; readonly optio
 
 /** Every task by its name, for the runner. */
 export function taskList(custody: Custody): TaskList {
-  const single = Object.entries(bodies).map(([task, body]) => [task, async (payload: unknown) => void (await body(custody, idOf(task, payload)))]);
-  const timed = Object.entries(scheduled).map(([task, { run: body }]) => [task, async () => void (await body(custody))]);
-  return Object.fromEntries([...single, ...timed]);
+  const list: TaskList = {};
+  for (const [task, body] of Object.entries(bodies)) {
+    list[task] = async (payload) => {
+      await body(custody, idOf(task, payload));
+    };
+  }
+  for (const [task, { run: body }] of Object.entries(scheduled)) {
+    list[task] = async () => {
+      await body(custody);
+    };
+  }
+  return list;
 }
 
 function idOf(task: string, payload: unknown): string {
@@ -148,7 +157,7 @@ export async function runJobs(custody: Custody, options: JobsOptions): Promise<R
     taskList: options.tasks ?? taskList(custody),
     parsedCronItems: options.tasks === undefined ? cronItems() : [],
   });
-  const ended = runner.promise.finally(async () => pool.end());
+  const ended = endOf(runner, pool);
   // Whoever waits for the end hears of a failure; nobody else needs to.
   ended.catch(() => undefined);
   let stopping: Promise<void> | undefined;
@@ -174,6 +183,14 @@ function openPool(options: JobsOptions, concurrency: number): Pool {
     client.on('error', () => undefined);
   });
   return pool;
+}
+
+async function endOf(runner: Runner, pool: Pool): Promise<void> {
+  try {
+    await runner.promise;
+  } finally {
+    await pool.end();
+  }
 }
 
 async function started(pool: Pool, options: RunnerOptions): Promise<Runner> {

@@ -36,7 +36,7 @@ export type WalletLine = ReconciliationLine & {
 export type Marker = BlockRef & { readonly position: bigint };
 
 export async function chainWallets(db: Queries, chain: ChainId): Promise<readonly LineWallet[]> {
-  const rows = await db.query('select id, compartment, address from custody.wallet where chain = $1 order by id', [chain]);
+  const rows = await db.query('select id, compartment, address from custody.wallet where chain = $1 order by compartment, key_index', [chain]);
   return rows.map((row) => ({
     id: text(row, 'id'),
     compartment: parseCompartment(Number(bigint(row, 'compartment'))),

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type AssetId, type BreakAction, CustodyError, houseFees, houseGas, type Movement, transferKey } from '@bulkhead/domain';
-import { namedAddress } from '@bulkhead/fakes';
+import { FakeChain, namedAddress } from '@bulkhead/fakes';
 import { audit, lastMarker, mark, openBook } from '@bulkhead/ledger';
 import { postAll } from './books.ts';
 import { type BreakView, breakViews, resolveBreak } from './break.ts';
@@ -34,6 +34,12 @@ async function onlyBreak(bench: Bench): Promise<BreakView> {
   const [found, ...more] = await breaks(bench);
   assert.ok(found !== undefined && more.length === 0, `one open break was expected, there are ${found === undefined ? 0 : more.length + 1}`);
   return found;
+}
+
+/** How much less there is than the books say. */
+function lostIn(found: BreakView): bigint {
+  assert.ok(found.difference !== null);
+  return -BigInt(found.difference);
 }
 
 async function pays(bench: Bench, to: BenchWallet, amount: bigint, asset: AssetId = bench.native): Promise<void> {
@@ -145,7 +151,7 @@ test('the same difference found again is the same break, with its age, and its v
   const third = await reconciled(bench);
   const grown = await onlyBreak(bench);
   assert.equal(grown.id, opened.id);
-  assert.ok(BigInt(grown.difference) <= BigInt(opened.difference) - 7n);
+  assert.ok(lostIn(grown) >= lostIn(opened) + 7n);
   assert.deepEqual([grown.reconciliationId, grown.lastReconciliationId], [first.id, third.id]);
   assert.equal((await reconciliationViews(bench.custody.db, { chain: bench.id, after: null, limit: 10 })).length, 3);
 });
@@ -158,7 +164,7 @@ test('a loss is booked by two people: the chain is followed, the claim stays who
   await steals(bench, victim, 5n);
   await reconciled(bench);
   const found = await onlyBreak(bench);
-  const lost = -BigInt(found.difference);
+  const lost = lostIn(found);
   const ask = { breakId: found.id, action: 'book-loss', note: 'theft' } as const;
 
   const proposed = viewOf(await resolveBreak(bench.custody, bench.as('ann'), ask));
@@ -170,7 +176,7 @@ test('a loss is booked by two people: the chain is followed, the claim stays who
 
   const ended = viewOf(await resolveBreak(bench.custody, bench.as('bea'), ask));
   assert.equal(ended.state, 'resolved');
-  assert.deepEqual([ended.resolution?.action, ended.resolution?.by, ended.proposal?.by], ['book-loss', 'bea', 'ann']);
+  assert.deepEqual([ended.resolution?.action, ended.resolution?.by, ended.proposal?.by], ['book-loss', ['ann', 'bea'], 'ann']);
   assert.deepEqual(await frozenBy(bench.custody.db, victim.compartment), []);
   assert.equal(await bench.posted(victim.compartment, bench.native, { kind: 'loss', holder: '' }), lost);
   assert.equal(await bench.posted(victim.compartment, bench.native, { kind: 'available', holder: client }), ether);
@@ -200,11 +206,8 @@ test('a theft of tokens is a missing movement of the token and a fee of the coin
   await reconciled(bench);
   const found = await breaks(bench);
   assert.deepEqual(
-    found.map(({ type, asset }) => [type, asset]).toSorted(),
-    [
-      ['fee', bench.native],
-      ['missing-movement', token],
-    ],
+    found.map(({ type, asset }) => `${type} ${asset}`).toSorted(),
+    [`fee ${bench.native}`, `missing-movement ${token}`],
   );
   assert.equal(found.find(({ asset }) => asset === token)?.difference, '-400');
   const [first, second] = found;
@@ -226,7 +229,7 @@ test('a loss of the house lowers its equity and makes no obligation', async () =
   const found = await onlyBreak(bench);
   assert.deepEqual(await frozenBy(bench.custody.db, houseGas), [found.id]);
   await resolves(bench, found.id, 'book-loss');
-  assert.equal(await bench.posted(houseGas, bench.native, { kind: 'equity', holder: '' }), ether + BigInt(found.difference));
+  assert.equal(await bench.posted(houseGas, bench.native, { kind: 'equity', holder: '' }), ether - lostIn(found));
   assert.equal(await bench.posted(houseFees, bench.native, { kind: 'obligation', holder: '' }), 0n);
   assert.equal((await reconciled(bench)).breaksCount, 0);
   await proves(bench);
@@ -254,7 +257,7 @@ test('coins that nothing shows are an excess, then an unknown deposit, then pend
   assert.deepEqual([unknown.type, unknown.openedAt, unknown.deadline, unknown.ageSeconds], ['unknown-deposit', excess.openedAt, excess.deadline, 60]);
   assert.notEqual(unknown.id, excess.id);
   const [reclassified] = await breaks(bench, 'resolved');
-  assert.deepEqual([reclassified?.id, reclassified?.resolution?.action, reclassified?.resolution?.by], [excess.id, 'reclassified', 'bulkhead']);
+  assert.deepEqual([reclassified?.id, reclassified?.resolution?.action, reclassified?.resolution?.by], [excess.id, 'reclassified', ['bulkhead']]);
   assert.deepEqual(await frozenBy(bench.custody.db, lucky.compartment), [unknown.id]);
 
   await db.transaction(async (tx) => detectDeposits(tx, { chain: bench.id, block: marker.block.hash, now: bench.clock.now() }));
@@ -269,7 +272,7 @@ test('coins that nothing shows are an excess, then an unknown deposit, then pend
   assert.equal((await reconciled(bench)).breaksCount, 0);
   assert.deepEqual(await breaks(bench), []);
   const vanished = (await breaks(bench, 'resolved')).find(({ id }) => id === pending.id);
-  assert.deepEqual([vanished?.resolution?.action, vanished?.resolution?.by], ['vanished', 'bulkhead']);
+  assert.deepEqual([vanished?.resolution?.action, vanished?.resolution?.by], ['vanished', ['bulkhead']]);
   await proves(bench);
 });
 
@@ -313,7 +316,7 @@ test('a difference that vanishes ends its break and its freeze without anybody',
   assert.equal((await reconciled(bench)).breaksCount, 0);
   assert.deepEqual(await frozenBy(bench.custody.db, wallet.compartment), []);
   const [ended] = await breaks(bench, 'resolved');
-  assert.deepEqual([ended?.id, ended?.resolution?.action, ended?.resolution?.by], [found.id, 'vanished', 'bulkhead']);
+  assert.deepEqual([ended?.id, ended?.resolution?.action, ended?.resolution?.by], [found.id, 'vanished', ['bulkhead']]);
   const journal = await bench.database.owner.query('select event from custody.journal where subject in ($1, $2) order by position', [
     found.id,
     `compartment ${wallet.compartment}`,
@@ -432,7 +435,7 @@ test('final blocks that left the chain are a break of the whole chain: clients w
   assert.equal(view.block.hash, before.block.hash, 'the newest marked block that is still there');
   assert.equal(view.breaksCount, 1);
   const found = await onlyBreak(bench);
-  assert.deepEqual([found.type, found.walletId, found.freezes], ['reorg', null, true]);
+  assert.deepEqual([found.type, found.walletId, found.difference, found.freezes], ['reorg', null, null, true]);
   assert.deepEqual(await frozenBy(bench.custody.db, late.compartment), [found.id]);
   assert.deepEqual(await frozenBy(bench.custody.db, early.compartment), []);
   assert.deepEqual(await frozenBy(bench.custody.db, houseGas), []);
@@ -542,22 +545,15 @@ test('books that post a later block before the marker of an earlier one contradi
 test('ten thousand addresses and two assets are asked of the chain in one call of the port', async () => {
   let calls = 0;
   let asked = 0;
-  await using bench = await openBench({
-    port: (chain) =>
-      new Proxy(chain, {
-        get(target, name) {
-          if (name === 'balances') {
-            return async (queries: Parameters<typeof chain.balances>[0], at: Parameters<typeof chain.balances>[1]) => {
-              calls += 1;
-              asked += queries.length;
-              return target.balances(queries, at);
-            };
-          }
-          const value: unknown = Reflect.get(target, name, target);
-          return typeof value === 'function' ? value.bind(target) : value;
-        },
-      }),
-  });
+  class Counting extends FakeChain {
+    override async balances(...call: Parameters<FakeChain['balances']>): ReturnType<FakeChain['balances']> {
+      calls += 1;
+      asked += call[0].length;
+      return super.balances(...call);
+    }
+  }
+  const chain = new Counting();
+  await using bench = await openBench({ port: (truth) => Object.assign(chain, { ground: truth.ground }) });
   await bench.token('GOLD');
   const wallet = await individual(bench);
   await bench.database.owner.query(
