@@ -4,8 +4,7 @@ import type { AccountName } from './account.ts';
 import type { AssetId } from './asset.ts';
 import type { BlockRef } from './chain.ts';
 import type { Compartment } from './compartment.ts';
-import { CustodyError } from './fault.ts';
-import { invariant } from './fault.ts';
+import { CustodyError, invariant } from './fault.ts';
 
 declare const keyBrand: unique symbol;
 
