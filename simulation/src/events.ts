@@ -141,8 +141,9 @@ function disturbMempool(world: World): void {
   const own = new Set<Address>(world.wallets.map(({ address }) => address));
   const ours = chain.ground.mempool.ready().filter(({ from }) => own.has(from));
   for (const { hash } of ours) {
-    if (random.percent(30)) chain.ground.mempool.drop(hash);
-    else if (random.percent(30)) chain.ground.mempool.withhold(hash);
+    const fate = random.pick(['stays', 'stays', 'dropped', 'withheld']);
+    if (fate === 'dropped') chain.ground.mempool.drop(hash);
+    if (fate === 'withheld') chain.ground.mempool.withhold(hash);
   }
   if (random.percent(50)) chain.ground.mempool.releaseAll();
   for (const { hash, from } of chain.ground.sentBefore()) {

@@ -119,12 +119,11 @@ async function takeJob(world: World, process: Process): Promise<Taken | undefine
 }
 
 async function endJob(world: World, id: bigint, done: boolean): Promise<void> {
-  if (done) await world.database.admin.query('delete from graphile_worker._private_jobs where id = $1', [id]);
-  else
-    await world.database.admin.query(
-      'update graphile_worker._private_jobs set locked_at = null, locked_by = null, attempts = least(attempts + 1, max_attempts) where id = $1',
-      [id],
-    );
+  const sql = done
+    ? 'delete from graphile_worker._private_jobs where id = $1'
+    : `update graphile_worker._private_jobs set locked_at = null, locked_by = null, attempts = least(attempts + 1, max_attempts)
+       where id = $1`;
+  await world.database.admin.query(sql, [id]);
 }
 
 /** Whether a job is due that nobody has taken. */

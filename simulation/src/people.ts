@@ -143,8 +143,8 @@ export async function askWithdrawal(world: World): Promise<void> {
     feePayer,
   } as const;
   const view = await ask(world, olga, (custody, call) => requestWithdrawal(custody, call, request));
-  if (view !== undefined)
-    world.withdrawals.push({ id: view.id, asset, amount: request.amount, destination: request.destination });
+  if (view === undefined) return;
+  world.withdrawals.push({ id: view.id, asset, amount: request.amount, destination: request.destination });
 }
 
 /** Mostly one of its own for each, so that what it received shows how often it was paid; sometimes an address of ours. */
@@ -165,15 +165,17 @@ export async function decideWithdrawal(world: World): Promise<void> {
   if (open.length === 0) return;
   const { id, step } = random.pick(open);
   const actor = random.pick(people);
-  if (step === 'screened') await ask(world, actor, (custody, call) => releaseWithdrawal(custody, call, id));
-  else if (random.percent(6))
+  const late = step === 'signing' || step === 'broadcast';
+  if (step === 'screened') {
+    await ask(world, actor, (custody, call) => releaseWithdrawal(custody, call, id));
+  } else if (random.percent(6)) {
     await ask(world, actor, (custody, call) => rejectWithdrawal(custody, call, { id, reason: 'unwanted' }));
-  else if (random.percent(step === 'signing' || step === 'broadcast' ? 40 : 6)) {
+  } else if (random.percent(late ? 40 : 6)) {
     await ask(world, actor, (custody, call) => cancelWithdrawal(custody, call, id));
   } else {
-    await ask(world, actor, (custody, call) => approveWithdrawal(custody, call, id));
-    if (random.percent(70))
-      await ask(world, random.pick(people), (custody, call) => approveWithdrawal(custody, call, id));
+    for (const approver of [actor, random.pick(people)]) {
+      await ask(world, approver, (custody, call) => approveWithdrawal(custody, call, id));
+    }
   }
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type Address, type AssetId, contractOf, type Movement } from '@bulkhead/domain';
-import { walletPositionsAt } from '@bulkhead/ledger';
+import { audit, walletPositionsAt } from '@bulkhead/ledger';
 import { bigint, only, type Row, text, textOrNull } from '@bulkhead/postgres';
 import { chainId, type World, type WorldWallet } from './world.ts';
 
@@ -13,6 +13,7 @@ export async function checkWorld(world: World): Promise<void> {
   assert.equal(textOrNull(cursor, 'stopped_reason'), null, 'The follower stands still.');
   const final = bigint(cursor, 'final_number');
   assert.equal(final, world.chain.ground.final.number, 'Not all final blocks are booked.');
+  assert.deepEqual(await audit(world.database.app), [], 'The audit of the books finds something.');
   await checkCoverage(world, bigint(cursor, 'start_number'), bigint(cursor, 'tip_number'));
   await checkDeposits(world, { start: bigint(cursor, 'start_number'), final });
   await checkWithdrawals(world);
@@ -38,8 +39,9 @@ async function checkCoverage(world: World, start: bigint, tip: bigint): Promise<
     if (before !== undefined) assert.equal(text(row, 'parent_hash'), text(before, 'hash'));
   }
   const markers = await world.database.admin.query('select block_number from ledger.markers order by block_number');
-  for (const [index, row] of markers.entries())
+  for (const [index, row] of markers.entries()) {
     assert.equal(bigint(row, 'block_number'), start + BigInt(index), 'A block has no marker.');
+  }
 }
 
 type Arrival = Movement & { readonly to: Address; readonly block: { readonly number: bigint; readonly hash: string } };
@@ -50,8 +52,8 @@ function arrivals(world: World, bounds: { readonly start: bigint; readonly final
   return world.chain.ground.movements(bounds.final).flatMap((movement) => {
     const { to, from, amount, kind, block } = movement;
     const seen = kind !== 'internal' || world.chain.traces;
-    if (to === undefined || !own.has(to) || from === to || amount === 0n || !seen || block.number <= bounds.start)
-      return [];
+    const ours = to !== undefined && own.has(to) && from !== to;
+    if (!ours || amount === 0n || !seen || block.number <= bounds.start) return [];
     return [{ ...movement, to }];
   });
 }
@@ -127,8 +129,8 @@ async function checkWithdrawals(world: World): Promise<void> {
     const payments = received.filter(
       ({ transaction }) => transaction !== undefined && subjects.get(transaction) === id,
     );
-    if (!own.has(destination))
-      assert.equal(received.length, payments.length, `Somebody paid the destination of ${id} whom we do not know.`);
+    const foreign = own.has(destination) ? payments : received;
+    assert.equal(foreign.length, payments.length, `Somebody paid the destination of ${id} whom we do not know.`);
     const final = payments.filter(({ block }) => block.number <= ground.final.number);
     const step = steps.get(id) ?? 'unknown';
     assert.ok(payments.length <= 1, `Withdrawal ${id} was paid ${payments.length} times.`);
@@ -171,8 +173,9 @@ async function checkHolds(world: World): Promise<void> {
     const payer = text(row, 'fee_payer') === 'client' ? 'available' : 'gas';
     const fee = text(row, 'fee_held') === 'true' ? bigint(row, 'fee_max') : 0n;
     const same = text(row, 'asset') === world.assets.native && payer === claim;
-    if (same) take(`${text(row, 'id')} ${claim} ${world.assets.native}`, bigint(row, 'amount') + fee);
-    else {
+    if (same) {
+      take(`${text(row, 'id')} ${claim} ${world.assets.native}`, bigint(row, 'amount') + fee);
+    } else {
       take(`${text(row, 'id')} ${claim} ${text(row, 'asset')}`, bigint(row, 'amount'));
       if (fee > 0n) take(`${text(row, 'id')} ${payer} ${world.assets.native}`, fee);
     }
@@ -186,8 +189,9 @@ async function takeDispatchHolds(world: World, take: (key: string, amount: bigin
     `select id, kind, asset, amount, fee_max, nonce from custody.dispatch where step <> 'done' and kind in ('sweep', 'fee-payment')`,
   );
   for (const row of dispatches) {
-    if (text(row, 'kind') === 'fee-payment')
+    if (text(row, 'kind') === 'fee-payment') {
       take(`${text(row, 'id')} fee-payable ${text(row, 'asset')}`, bigint(row, 'amount'));
+    }
     if (row['nonce'] !== null) take(`${text(row, 'id')} gas ${world.assets.native}`, bigint(row, 'fee_max'));
   }
 }
@@ -223,8 +227,9 @@ export function stolenFrom(world: World, wallet: WorldWallet, asset: AssetId): b
     const found = ground.locate(theft.hash);
     if (found === undefined || found.block.number > ground.final.number) continue;
     if (contractOf(asset) === undefined) stolen += found.receipt.fee;
-    for (const movement of found.receipt.movements)
+    for (const movement of found.receipt.movements) {
       if (movement.asset === asset && movement.from === wallet.address) stolen += movement.amount;
+    }
   }
   return stolen;
 }
