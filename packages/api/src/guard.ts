@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import type { Socket } from 'node:net';
 import { CustodyError } from '@bulkhead/domain';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 
@@ -48,13 +49,23 @@ export function guardEveryRequest(app: FastifyInstance, hosts: readonly string[]
 }
 
 /**
- * While the server closes, every answer ends its connection. A connection that was busy when the closing began would otherwise
- * be kept for the next request, which nobody will answer, and hold the close up until it is given up as idle.
+ * While the server closes, every answer ends its connection, and connections that never asked for anything are cut. The first
+ * would otherwise be kept for a next request that nobody will answer, the second are not idle in the eyes of node: both would
+ * hold the close up until they time out.
  */
 export function endConnectionsOnClose(app: FastifyInstance): void {
   let closing = false;
+  const silent = new Set<Socket>();
+  app.server.on('connection', (socket) => {
+    silent.add(socket);
+    socket.once('close', () => silent.delete(socket));
+  });
+  app.addHook('onRequest', async (request) => {
+    silent.delete(request.raw.socket);
+  });
   app.addHook('preClose', async () => {
     closing = true;
+    for (const socket of silent) socket.destroy();
   });
   app.addHook('onSend', async (_request, reply, payload) => {
     if (closing) reply.header('connection', 'close');

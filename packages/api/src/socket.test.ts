@@ -222,7 +222,12 @@ test('closing answers what is under way, and takes nothing new', async () => {
   kept.gate = opened;
   const under = fetch(`http://127.0.0.1:${to}/v1/clients/${clientId}`, { headers: bearer(secrets.auditor) });
   await reached(kept, 1);
+  const silent = connect(to, '127.0.0.1');
+  await once(silent, 'connect');
+  await sleep(20);
+  const cut = once(silent, 'close');
   const closed = ending.close();
+  await cut;
   await sleep(20);
   await assert.rejects(fetch(`http://127.0.0.1:${to}/healthz`));
   open();
