@@ -39,7 +39,9 @@ test('many second persons at once book a loss once', async () => {
   await using bench = world.bench;
   const ask = { breakId: world.found.id, action: 'book-loss', note: 'theft' } as const;
   viewOf(await resolveBreak(bench.custody, bench.as('ann'), ask));
-  const answers = await Promise.all(Array.from({ length: 20 }, (_, n) => resolveBreak(bench.custody, bench.as(`person-${n}`), ask)));
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, (_, n) => resolveBreak(bench.custody, bench.as(`person-${n}`), ask)),
+  );
   const outcomes = answers.map(refusalOf).toSorted();
   assert.deepEqual(outcomes, [...Array.from({ length: 19 }, () => 'break/already-resolved'), 'done']);
   assert.equal(await losses(world), -BigInt(world.found.difference ?? '0'));

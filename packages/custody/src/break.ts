@@ -22,7 +22,16 @@ import {
   refuse,
 } from '@bulkhead/domain';
 import { openBook } from '@bulkhead/ledger';
-import { bigintOrNull, date, dateOrNull, type Queries, type Row, text, textOrNull, type Transaction } from '@bulkhead/postgres';
+import {
+  bigintOrNull,
+  date,
+  dateOrNull,
+  type Queries,
+  type Row,
+  text,
+  textOrNull,
+  type Transaction,
+} from '@bulkhead/postgres';
 import { postAll } from './books.ts';
 import { type Answer, type WriteCall, command, notFound } from './command.ts';
 import type { Custody } from './custody.ts';
@@ -56,7 +65,12 @@ export type BreakView = {
   readonly ageSeconds: number;
   readonly deadline: string;
   readonly proposal: { readonly by: string; readonly action: BreakAction; readonly note: string } | null;
-  readonly resolution: { readonly action: BreakEnd; readonly note: string; readonly by: readonly string[]; readonly at: string } | null;
+  readonly resolution: {
+    readonly action: BreakEnd;
+    readonly note: string;
+    readonly by: readonly string[];
+    readonly at: string;
+  } | null;
 };
 
 /** What a reconciliation saw of the line, kept beside the numbers. Absent on a reorg. */
@@ -183,7 +197,14 @@ export async function breakViews(db: Queries, filter: BreakFilter, now: Date): P
        and ($4::bigint is null or compartment = $4 or exists (select from custody.freeze f where f.cause = b.id and f.compartment = $4))
        and ($5::text is null or id > $5)
      order by id limit $6`,
-    [filter.state ?? null, filter.type ?? null, filter.chain ?? null, filter.compartment ?? null, filter.after, filter.limit],
+    [
+      filter.state ?? null,
+      filter.type ?? null,
+      filter.chain ?? null,
+      filter.compartment ?? null,
+      filter.after,
+      filter.limit,
+    ],
   );
   return rows.map((row) => viewOf(row, now));
 }
@@ -205,19 +226,30 @@ async function viewAgain(tx: Queries, id: string, now: Date): Promise<BreakView>
 }
 
 /** Hands an open break to somebody. */
-export async function setBreakOwner(custody: Custody, call: WriteCall, input: { breakId: string; owner: string }): Promise<Answer<BreakView>> {
+export async function setBreakOwner(
+  custody: Custody,
+  call: WriteCall,
+  input: { breakId: string; owner: string },
+): Promise<Answer<BreakView>> {
   return command(custody, call, async (tx, now) => {
     const stored = await lockedBreak(tx, input.breakId);
     if (stored === undefined) return notFound('break', input.breakId);
     if (stored.resolution !== undefined) return alreadyResolved(stored);
     await tx.query('update custody.break set owner = $2 where id = $1', [stored.id, input.owner]);
-    await record(tx, now, { actor: call.actor, subject: stored.id, event: 'break-owner-set', data: { owner: input.owner } });
+    await record(tx, now, {
+      actor: call.actor,
+      subject: stored.id,
+      event: 'break-owner-set',
+      data: { owner: input.owner },
+    });
     return viewAgain(tx, stored.id, now);
   });
 }
 
 function alreadyResolved(stored: StoredBreak): Refused {
-  return refuse('break/already-resolved', `Break ${stored.id} is resolved (${stored.resolution?.action ?? ''}).`, { id: stored.id });
+  return refuse('break/already-resolved', `Break ${stored.id} is resolved (${stored.resolution?.action ?? ''}).`, {
+    id: stored.id,
+  });
 }
 
 export type ResolutionInput = { readonly breakId: string; readonly action: BreakAction; readonly note: string };
@@ -226,7 +258,11 @@ export type ResolutionInput = { readonly breakId: string; readonly action: Break
  * One person's word on how a break ends; the second person's word does it. Books, the marks on the movements that the booking
  * explains, the break and the freeze commit together, so a crash leaves either an open break and untouched books or neither.
  */
-export async function resolveBreak(custody: Custody, call: WriteCall, input: ResolutionInput): Promise<Answer<BreakView>> {
+export async function resolveBreak(
+  custody: Custody,
+  call: WriteCall,
+  input: ResolutionInput,
+): Promise<Answer<BreakView>> {
   return command(custody, call, async (tx, now) => {
     const refused = await lockChainOf(tx, input.breakId);
     if (refused !== undefined) return refused;
@@ -240,7 +276,12 @@ export async function resolveBreak(custody: Custody, call: WriteCall, input: Res
     if (resolution === undefined) {
       await tx.query('update custody.break set proposal = $2 where id = $1', [stored.id, writeState(proposal ?? {})]);
       const event = 'break-resolution-proposed';
-      await record(tx, now, { actor: call.actor, subject: stored.id, event, data: { action: input.action, note: input.note } });
+      await record(tx, now, {
+        actor: call.actor,
+        subject: stored.id,
+        event,
+        data: { action: input.action, note: input.note },
+      });
       return viewAgain(tx, stored.id, now);
     }
     if (resolution.action !== 'acknowledge') {
@@ -309,9 +350,15 @@ async function explainCauses(tx: Transaction, stored: StoredBreak): Promise<void
 async function explainCause(tx: Transaction, { id, chain }: StoredBreak, cause: BreakCause): Promise<readonly Row[]> {
   switch (cause.kind) {
     case 'out':
-      return tx.query('update custody.movement set out_explained = $2 where id = $1 and out_explained is null returning id', [cause.reference, id]);
+      return tx.query(
+        'update custody.movement set out_explained = $2 where id = $1 and out_explained is null returning id',
+        [cause.reference, id],
+      );
     case 'in':
-      return tx.query('update custody.movement set in_explained = $2 where id = $1 and in_explained is null returning id', [cause.reference, id]);
+      return tx.query(
+        'update custody.movement set in_explained = $2 where id = $1 and in_explained is null returning id',
+        [cause.reference, id],
+      );
     case 'fee':
       return tx.query(
         `update custody.sent set explained = $2
@@ -322,7 +369,11 @@ async function explainCause(tx: Transaction, { id, chain }: StoredBreak, cause: 
 }
 
 /** Ends an open break and lifts what it froze. */
-export async function endBreak(tx: Transaction, now: Date, end: { id: string; resolution: BreakResolution }): Promise<void> {
+export async function endBreak(
+  tx: Transaction,
+  now: Date,
+  end: { id: string; resolution: BreakResolution },
+): Promise<void> {
   await tx.query('update custody.break set resolved_at = $2, resolution = $3 where id = $1 and resolved_at is null', [
     end.id,
     now,

@@ -7,7 +7,9 @@ import { type Bench, openBench, refusalOf, viewOf } from './testing/bench.ts';
 
 async function violate(bench: Bench, heights: readonly bigint[]): Promise<string> {
   const removed = heights.map((height) => ({ number: height, hash: bench.chain.ground.at(height).hash }));
-  return bench.custody.db.transaction(async (tx) => openReorgBreak(bench.custody, tx, { chain: bench.id, removed, now: bench.clock.now() }));
+  return bench.custody.db.transaction(async (tx) =>
+    openReorgBreak(bench.custody, tx, { chain: bench.id, removed, now: bench.clock.now() }),
+  );
 }
 
 test('when it is not known which final blocks left the chain, every client compartment with a wallet there is frozen, and no house', async () => {
@@ -24,7 +26,10 @@ test('when it is not known which final blocks left the chain, every client compa
 
 test('a second violation adds to the break that is open: more blocks, more compartments, one break', async () => {
   await using bench = await openBench();
-  const wallets = [await bench.wallet(await bench.client('individual')), await bench.wallet(await bench.client('individual'))] as const;
+  const wallets = [
+    await bench.wallet(await bench.client('individual')),
+    await bench.wallet(await bench.client('individual')),
+  ] as const;
   const heights: bigint[] = [];
   for (const wallet of wallets) {
     bench.chain.outside.send({ to: wallet.address, amount: 5n });
@@ -39,9 +44,15 @@ test('a second violation adds to the break that is open: more blocks, more compa
   assert.deepEqual(await frozenBy(db, wallets[1].compartment), []);
   assert.equal(await violate(bench, [second, first]), id);
   assert.deepEqual(await frozenBy(db, wallets[1].compartment), [id]);
-  const [row] = await bench.database.owner.query(`select jsonb_array_length(evidence -> 'removed') as blocks from custody.break`);
+  const [row] = await bench.database.owner.query(
+    `select jsonb_array_length(evidence -> 'removed') as blocks from custody.break`,
+  );
   assert.equal(row?.['blocks'], 2, 'each block is named once');
-  const ofCompartment = await breakViews(db, { compartment: wallets[1].compartment, after: null, limit: 10 }, bench.clock.now());
+  const ofCompartment = await breakViews(
+    db,
+    { compartment: wallets[1].compartment, after: null, limit: 10 },
+    bench.clock.now(),
+  );
   assert.deepEqual(
     ofCompartment.map((view) => view.id),
     [id],
@@ -80,7 +91,10 @@ test('a break has an owner, a deadline and an age, and is found by what it is', 
   bench.clock.advance(90_000);
   const assigned = viewOf(await setBreakOwner(bench.custody, bench.as('ann'), { breakId: id, owner: 'bea' }));
   assert.deepEqual([assigned.owner, assigned.ageSeconds, assigned.resolution], ['bea', 90, null]);
-  assert.equal(new Date(assigned.deadline).getTime() - new Date(assigned.openedAt).getTime(), bench.custody.policy.breakDeadlineMs);
+  assert.equal(
+    new Date(assigned.deadline).getTime() - new Date(assigned.openedAt).getTime(),
+    bench.custody.policy.breakDeadlineMs,
+  );
   const now = bench.clock.now();
   const all = { after: null, limit: 10 };
   const found = async (filter: object): Promise<number> => (await breakViews(db, { ...all, ...filter }, now)).length;
@@ -101,9 +115,18 @@ test('a break has an owner, a deadline and an age, and is found by what it is', 
   bench.clock.advance(90_000);
   const [ended] = await breakViews(db, { ...all, state: 'resolved' }, bench.clock.now());
   assert.equal(ended?.ageSeconds, 90, 'the age of a resolved break stands still');
-  assert.equal(refusalOf(await setBreakOwner(bench.custody, bench.as('ann'), { breakId: id, owner: 'cora' })), 'break/already-resolved');
-  assert.equal(refusalOf(await setBreakOwner(bench.custody, bench.as('ann'), { breakId: 'brk_none', owner: 'cora' })), 'resource/not-found');
-  assert.equal(refusalOf(await resolveBreak(bench.custody, bench.as('ann'), { ...ask, breakId: 'brk_none' })), 'resource/not-found');
+  assert.equal(
+    refusalOf(await setBreakOwner(bench.custody, bench.as('ann'), { breakId: id, owner: 'cora' })),
+    'break/already-resolved',
+  );
+  assert.equal(
+    refusalOf(await setBreakOwner(bench.custody, bench.as('ann'), { breakId: 'brk_none', owner: 'cora' })),
+    'resource/not-found',
+  );
+  assert.equal(
+    refusalOf(await resolveBreak(bench.custody, bench.as('ann'), { ...ask, breakId: 'brk_none' })),
+    'resource/not-found',
+  );
 });
 
 test('what a break says of its origin is kept from change', async () => {

@@ -26,7 +26,12 @@ export async function freeze(tx: Transaction, now: Date, { compartment, cause }:
     [compartment, cause, now],
   );
   if (frozen.length === 0) return;
-  await record(tx, now, { actor: machine, subject: `compartment ${compartment}`, event: 'compartment-frozen', data: { cause } });
+  await record(tx, now, {
+    actor: machine,
+    subject: `compartment ${compartment}`,
+    event: 'compartment-frozen',
+    data: { cause },
+  });
 }
 
 export type Freeze = { readonly compartment: Compartment; readonly cause: string };
@@ -39,7 +44,12 @@ export async function liftFreeze(tx: Transaction, now: Date, cause: string): Pro
   );
   for (const row of lifted) {
     const compartment = bigint(row, 'compartment');
-    await record(tx, now, { actor: machine, subject: `compartment ${compartment}`, event: 'freeze-lifted', data: { cause } });
+    await record(tx, now, {
+      actor: machine,
+      subject: `compartment ${compartment}`,
+      event: 'freeze-lifted',
+      data: { cause },
+    });
     await wakeWaiting(tx, { compartment: parseCompartment(Number(compartment)) });
   }
 }
@@ -76,7 +86,11 @@ export async function openReorgBreak(custody: Custody, tx: Transaction, violatio
   return id;
 }
 
-async function reorgBreak(custody: Custody, tx: Transaction, { chain, removed, now }: FinalityViolation): Promise<string> {
+async function reorgBreak(
+  custody: Custody,
+  tx: Transaction,
+  { chain, removed, now }: FinalityViolation,
+): Promise<string> {
   const [open] = await tx.query(
     `select id, evidence::text from custody.break where chain = $1 and wallet is null and resolved_at is null for update`,
     [chain],
@@ -101,6 +115,11 @@ async function reorgBreak(custody: Custody, tx: Transaction, { chain, removed, n
     ),
   );
   const id = text(row, 'id');
-  await record(tx, now, { actor: machine, subject: id, event: 'break-opened', data: { type: 'reorg', chain, removed } });
+  await record(tx, now, {
+    actor: machine,
+    subject: id,
+    event: 'break-opened',
+    data: { type: 'reorg', chain, removed },
+  });
   return id;
 }

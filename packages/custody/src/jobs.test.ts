@@ -58,7 +58,10 @@ async function queued(db: TestDatabase): Promise<readonly string[]> {
 }
 
 /** Runs jobs as the application, recording the ids a task was given. */
-async function recording(db: TestDatabase, task: (id: string) => Promise<void> | void): Promise<RunningJobs & { readonly seen: string[] }> {
+async function recording(
+  db: TestDatabase,
+  task: (id: string) => Promise<void> | void,
+): Promise<RunningJobs & { readonly seen: string[] }> {
   const seen: string[] = [];
   const tasks: TaskList = {
     'send-dispatch': async (payload) => {
@@ -96,7 +99,12 @@ test('an owner who steps down to the role of the application runs jobs too', asy
       role = rows[0]?.role;
     },
   };
-  await using _jobs = await runJobs(custodyOf(db), { connectionString: db.urls.owner, role: appRole, pollMs: 50, tasks });
+  await using _jobs = await runJobs(custodyOf(db), {
+    connectionString: db.urls.owner,
+    role: appRole,
+    pollMs: 50,
+    tasks,
+  });
   await enqueue(db.app, { task: 'send-dispatch', id: 'one' });
   await until('the job', () => role !== undefined);
   assert.equal(role, appRole);
@@ -141,7 +149,9 @@ test('a job waits for its time', async () => {
 test('jobs that a killed process left locked run at the next start, not hours later', async () => {
   await using db = await queueDatabase();
   await enqueue(db.app, { task: 'send-dispatch', id: 'orphan' });
-  await db.owner.query(`update graphile_worker._private_jobs set locked_by = 'killed', locked_at = now(), attempts = 1`);
+  await db.owner.query(
+    `update graphile_worker._private_jobs set locked_by = 'killed', locked_at = now(), attempts = 1`,
+  );
   await using jobs = await recording(db, () => undefined);
   await until('the job', () => jobs.seen.length > 0);
   assert.deepEqual(jobs.seen, ['orphan']);
@@ -155,10 +165,22 @@ test('a job that fails is tried again later and says why in the log', async () =
       throw new Error('the node is down');
     },
   };
-  await using _jobs = await runJobs(custodyOf(db), { connectionString: db.urls.app, pollMs: 50, tasks, log: (entry) => log.push(entry) });
+  await using _jobs = await runJobs(custodyOf(db), {
+    connectionString: db.urls.app,
+    pollMs: 50,
+    tasks,
+    log: (entry) => log.push(entry),
+  });
   await enqueue(db.app, { task: 'send-dispatch', id: 'failing' });
-  await until('the failure', () => log.some((entry) => entry.level === 'error' && entry.message.includes('the node is down')));
-  await until('the note', async () => (await db.owner.query(`select from graphile_worker._private_jobs where last_error = 'the node is down'`)).length === 1);
+  await until('the failure', () =>
+    log.some((entry) => entry.level === 'error' && entry.message.includes('the node is down')),
+  );
+  await until(
+    'the note',
+    async () =>
+      (await db.owner.query(`select from graphile_worker._private_jobs where last_error = 'the node is down'`))
+        .length === 1,
+  );
   assert.deepEqual(await queued(db), ['send-dispatch:failing']);
 });
 
@@ -202,9 +224,18 @@ test('every task of the schedule runs as the application and is known to the que
     'watch-dispatch',
     'watch-dispatches',
   ]);
-  await until('the schedule', async () => (await db.owner.query('select from graphile_worker._private_known_crontabs')).length === timed.length);
+  await until(
+    'the schedule',
+    async () => (await db.owner.query('select from graphile_worker._private_known_crontabs')).length === timed.length,
+  );
   for (const task of timed) await db.app.query('select graphile_worker.add_job($1)', [task]);
-  for (const task of ['screen-deposit', 'screen-withdrawal', 'find-liquidity', 'send-dispatch', 'watch-dispatch'] as const) {
+  for (const task of [
+    'screen-deposit',
+    'screen-withdrawal',
+    'find-liquidity',
+    'send-dispatch',
+    'watch-dispatch',
+  ] as const) {
     await enqueue(db.app, { task, id: 'nobody' });
   }
   await until('an empty queue', async () => (await queued(db)).length === 0);

@@ -1,7 +1,15 @@
 import { type ChainId, CustodyError, parseChainId } from '@bulkhead/domain';
 import { expireHolds } from '@bulkhead/ledger';
 import { text } from '@bulkhead/postgres';
-import { Logger, parseCrontab, type ParsedCronItem, run, type Runner, type RunnerOptions, type TaskList } from 'graphile-worker';
+import {
+  Logger,
+  parseCrontab,
+  type ParsedCronItem,
+  run,
+  type Runner,
+  type RunnerOptions,
+  type TaskList,
+} from 'graphile-worker';
 import { Pool } from 'pg';
 import { type Custody, machine } from './custody.ts';
 import { screenDeposit } from './deposit.ts';
@@ -33,7 +41,12 @@ const bodies: Readonly<Record<Job['task'], (custody: Custody, id: string) => Pro
 };
 
 /** What the clock asks for. Times are UTC; a run that was missed while nothing ran is made up for where `fill` says so. */
-const scheduled: Readonly<Record<string, { readonly cron: string; readonly options: string; readonly run: (custody: Custody) => Promise<unknown> }>> = {
+const scheduled: Readonly<
+  Record<
+    string,
+    { readonly cron: string; readonly options: string; readonly run: (custody: Custody) => Promise<unknown> }
+  >
+> = {
   'expire-withdrawals': { cron: '* * * * *', options: '', run: expireWithdrawals },
   'expire-holds': { cron: '* * * * *', options: '', run: expireDueHolds },
   'watch-dispatches': { cron: '* * * * *', options: '', run: watchDispatches },
@@ -58,8 +71,13 @@ export function taskList(custody: Custody): TaskList {
 }
 
 function idOf(task: string, payload: unknown): string {
-  if (typeof payload === 'object' && payload !== null && 'id' in payload && typeof payload.id === 'string') return payload.id;
-  throw new CustodyError('invariant/broken', `A job ${task} names no workflow: its payload is not what enqueue writes.`);
+  if (typeof payload === 'object' && payload !== null && 'id' in payload && typeof payload.id === 'string') {
+    return payload.id;
+  }
+  throw new CustodyError(
+    'invariant/broken',
+    `A job ${task} names no workflow: its payload is not what enqueue writes.`,
+  );
 }
 
 /** A crontab line for each scheduled task. A run that is still waiting is not queued a second time: its key is its name. */
@@ -78,7 +96,9 @@ async function expireDueHolds(custody: Custody): Promise<void> {
 
 /** Asks for a look at every transaction that was signed and is not final: each look is a job, so that one cannot stop the others. */
 async function watchDispatches(custody: Custody): Promise<void> {
-  const rows = await custody.db.query(`select id from custody.dispatch where step in ('signing', 'broadcast') order by id`);
+  const rows = await custody.db.query(
+    `select id from custody.dispatch where step in ('signing', 'broadcast') order by id`,
+  );
   for (const row of rows) await enqueue(custody.db, { task: 'watch-dispatch', id: text(row, 'id') });
 }
 
@@ -123,7 +143,12 @@ export type JobsOptions = {
   readonly log?: (entry: JobLog) => void;
 };
 
-export type JobLog = { readonly level: 'error' | 'warning' | 'info' | 'debug'; readonly message: string; readonly task?: string; readonly error?: unknown };
+export type JobLog = {
+  readonly level: 'error' | 'warning' | 'info' | 'debug';
+  readonly message: string;
+  readonly task?: string;
+  readonly error?: unknown;
+};
 
 export type RunningJobs = AsyncDisposable & {
   /** Takes no more jobs, lets those that run finish, and closes the connections. */

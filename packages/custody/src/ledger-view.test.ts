@@ -11,7 +11,13 @@ import { namedAddress } from '@bulkhead/fakes';
 const page = { after: null, limit: 100 };
 const ether = 10n ** 18n;
 
-type World = { readonly bench: Bench; readonly client: string; readonly compartment: number; readonly token: string; readonly withdrawal: string };
+type World = {
+  readonly bench: Bench;
+  readonly client: string;
+  readonly compartment: number;
+  readonly token: string;
+  readonly withdrawal: string;
+};
 
 /** A client with released coin, of which a withdrawal holds a part, and a token that stays in quarantine. */
 async function world(): Promise<World> {
@@ -28,7 +34,13 @@ async function world(): Promise<World> {
   bench.chain.outside.send({ to: wallet.address, amount: 70n, asset: token });
   bench.chain.mine();
   await bench.settle();
-  const ask = { clientId: client, asset: bench.native, amount: 100n, destination: namedAddress('recipient'), feePayer: 'client' } as const;
+  const ask = {
+    clientId: client,
+    asset: bench.native,
+    amount: 100n,
+    destination: namedAddress('recipient'),
+    feePayer: 'client',
+  } as const;
   const { id } = viewOf(await requestWithdrawal(bench.custody, bench.as('olga'), ask));
   return { bench, client, compartment: wallet.compartment, token, withdrawal: id };
 }
@@ -49,14 +61,26 @@ test('balances of a client: what is held is taken off what is available, book by
   assert.deepEqual(
     found.map(({ balance }) => balance),
     [
-      { asset: bench.native, compartment: pool, available: String(ether - 100n - feeMax), held: String(100n + feeMax), ...zero },
+      {
+        asset: bench.native,
+        compartment: pool,
+        available: String(ether - 100n - feeMax),
+        held: String(100n + feeMax),
+        ...zero,
+      },
       { asset: token, compartment: pool, available: '0', held: '0', ...zero, quarantine: '70' },
     ],
   );
   const [first] = found;
   assert.ok(first !== undefined);
-  assert.deepEqual(await balanceViews(bench.custody.db, { clientId: client, after: first.book, limit: 10 }), found.slice(1));
-  assert.deepEqual(await balanceViews(bench.custody.db, { clientId: client, asset: bench.native, ...page }), found.slice(0, 1));
+  assert.deepEqual(
+    await balanceViews(bench.custody.db, { clientId: client, after: first.book, limit: 10 }),
+    found.slice(1),
+  );
+  assert.deepEqual(
+    await balanceViews(bench.custody.db, { clientId: client, asset: bench.native, ...page }),
+    found.slice(0, 1),
+  );
   assert.deepEqual(await balanceViews(bench.custody.db, { clientId: 'cl_nobody', ...page }), []);
 });
 
@@ -82,17 +106,29 @@ test('compartments: books whose two sides are equal, and what freezes them', asy
     assert.ok(debit > 0n);
   }
   assert.deepEqual(all[1]?.books.map((book) => book.asset).toSorted(), [bench.native, token].toSorted());
-  assert.deepEqual((await compartmentViews(db, { kind: 'omnibus', ...page })).map((view) => view.number), [compartment]);
+  assert.deepEqual(
+    (await compartmentViews(db, { kind: 'omnibus', ...page })).map((view) => view.number),
+    [compartment],
+  );
   assert.deepEqual(await compartmentViews(db, { kind: 'individual', ...page }), []);
-  assert.deepEqual((await compartmentViews(db, { number: houseGas, ...page })).map((view) => view.number), [houseGas]);
-  assert.deepEqual((await compartmentViews(db, { after: houseGas, limit: 10 })).map((view) => view.number), [compartment]);
+  assert.deepEqual(
+    (await compartmentViews(db, { number: houseGas, ...page })).map((view) => view.number),
+    [houseGas],
+  );
+  assert.deepEqual(
+    (await compartmentViews(db, { after: houseGas, limit: 10 })).map((view) => view.number),
+    [compartment],
+  );
   assert.deepEqual(await compartmentViews(db, { frozen: true, ...page }), []);
 
   await bench.database.owner.query(
     `insert into custody.break (id, type, chain, evidence, owner, deadline, opened_at) values ('brk_1', 'reorg', $1, '{}', 'desk', now(), now())`,
     [bench.id],
   );
-  await bench.database.owner.query(`insert into custody.freeze (compartment, cause, frozen_at) values ($1, 'brk_1', now())`, [compartment]);
+  await bench.database.owner.query(
+    `insert into custody.freeze (compartment, cause, frozen_at) values ($1, 'brk_1', now())`,
+    [compartment],
+  );
   const [frozen, ...more] = await compartmentViews(db, { frozen: true, ...page });
   assert.deepEqual([frozen?.number, frozen?.frozen, frozen?.frozenBy, more.length], [compartment, true, ['brk_1'], 0]);
 });
@@ -102,8 +138,16 @@ test('accounts by book, kind and holder, in the order they were opened', async (
   await using _open = bench;
   const { db } = bench.custody;
   const all = await accountViews(db, page);
-  assert.deepEqual(all, all.toSorted((a, b) => a.number - b.number));
-  const [available] = await accountViews(db, { asset: asAsset(bench, bench.native), kind: 'available', holder: client, ...page });
+  assert.deepEqual(
+    all,
+    all.toSorted((a, b) => a.number - b.number),
+  );
+  const [available] = await accountViews(db, {
+    asset: asAsset(bench, bench.native),
+    kind: 'available',
+    holder: client,
+    ...page,
+  });
   assert.deepEqual(
     [available?.side, available?.posted, available?.pendingOut, available?.pendingIn, available?.holder],
     ['credit', ether.toString(), String(100n + 100_000_000_000n * 21_000n), '0', client],
@@ -114,7 +158,9 @@ test('accounts by book, kind and holder, in the order they were opened', async (
   const [first, second] = all;
   assert.ok(first !== undefined && second !== undefined);
   assert.deepEqual(await accountViews(db, { after: first.number, limit: 1 }), [second]);
-  assert.ok((await accountViews(db, { asset: asAsset(bench, token), ...page })).every((account) => account.asset === token));
+  assert.ok(
+    (await accountViews(db, { asset: asAsset(bench, token), ...page })).every((account) => account.asset === token),
+  );
 });
 
 test('transfers newest first, by reference, by book and by account, with what they did to both sides', async () => {
@@ -122,7 +168,10 @@ test('transfers newest first, by reference, by book and by account, with what th
   await using _open = bench;
   const { db } = bench.custody;
   const all = await transferViews(db, page);
-  assert.deepEqual(all, all.toSorted((a, b) => Number(BigInt(b.position) - BigInt(a.position))));
+  assert.deepEqual(
+    all,
+    all.toSorted((a, b) => Number(BigInt(b.position) - BigInt(a.position))),
+  );
   const holds = await transferViews(db, { reference: withdrawal, ...page });
   assert.deepEqual(
     holds.map((transfer) => [transfer.type, transfer.debit.kind, transfer.debit.balanceAfter, transfer.block]),
@@ -134,7 +183,14 @@ test('transfers newest first, by reference, by book and by account, with what th
   const [deposit] = await transferViews(db, { asset: asAsset(bench, token), ...page });
   assert.ok(deposit !== undefined);
   assert.deepEqual(
-    [deposit.type, deposit.debit.kind, deposit.debit.balanceAfter, deposit.credit.kind, deposit.credit.balanceAfter, deposit.amount],
+    [
+      deposit.type,
+      deposit.debit.kind,
+      deposit.debit.balanceAfter,
+      deposit.credit.kind,
+      deposit.credit.balanceAfter,
+      deposit.amount,
+    ],
     ['post', 'wallet', '70', 'quarantine', '70', '70'],
   );
   assert.equal(deposit.block?.hash, bench.chain.ground.at(BigInt(deposit.block?.number ?? 0)).hash);

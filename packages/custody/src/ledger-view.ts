@@ -10,7 +10,17 @@ import {
   kindOf,
   parseCompartment,
 } from '@bulkhead/domain';
-import { bigint, bigintOrNull, date, dateOrNull, integer, type Queries, type Row, text, textOrNull } from '@bulkhead/postgres';
+import {
+  bigint,
+  bigintOrNull,
+  date,
+  dateOrNull,
+  integer,
+  type Queries,
+  type Row,
+  text,
+  textOrNull,
+} from '@bulkhead/postgres';
 
 /** One account of a book, as the books have it now. Amounts in base units on the account's normal side. */
 export type AccountView = {
@@ -25,7 +35,12 @@ export type AccountView = {
   readonly pendingIn: string;
 };
 
-export type LegView = { readonly number: number; readonly kind: AccountKind; readonly holder: string | null; readonly balanceAfter: string | null };
+export type LegView = {
+  readonly number: number;
+  readonly kind: AccountKind;
+  readonly holder: string | null;
+  readonly balanceAfter: string | null;
+};
 
 export type TransferView = {
   readonly key: string;
@@ -86,7 +101,14 @@ export async function accountViews(db: Queries, filter: AccountFilter): Promise<
      where ($1::integer is null or compartment = $1) and ($2::text is null or asset = $2) and ($3::text is null or kind = $3)
        and ($4::text is null or holder = $4) and ($5::integer is null or number > $5)
      order by number limit $6`,
-    [filter.compartment ?? null, filter.asset ?? null, filter.kind ?? null, filter.holder ?? null, filter.after, filter.limit],
+    [
+      filter.compartment ?? null,
+      filter.asset ?? null,
+      filter.kind ?? null,
+      filter.holder ?? null,
+      filter.after,
+      filter.limit,
+    ],
   );
   return rows.map((row) => ({
     compartment: integer(row, 'compartment'),
@@ -122,7 +144,14 @@ export async function transferViews(db: Queries, filter: TransferViewFilter): Pr
      where ($1::integer is null or compartment = $1) and ($2::text is null or asset = $2) and ($3::text is null or reference = $3)
        and ($4::integer is null or debit = $4 or credit = $4) and ($5::bigint is null or position < $5)
      order by position desc limit $6`,
-    [filter.compartment ?? null, filter.asset ?? null, filter.reference ?? null, filter.account ?? null, filter.after, filter.limit],
+    [
+      filter.compartment ?? null,
+      filter.asset ?? null,
+      filter.reference ?? null,
+      filter.account ?? null,
+      filter.after,
+      filter.limit,
+    ],
   );
   return rows.map(transferOf);
 }
@@ -164,7 +193,12 @@ function legOf(row: Row, side: 'debit' | 'credit'): LegView {
   };
 }
 
-export type BalanceFilter = { readonly clientId: string; readonly asset?: AssetId; readonly after: number | null; readonly limit: number };
+export type BalanceFilter = {
+  readonly clientId: string;
+  readonly asset?: AssetId;
+  readonly after: number | null;
+  readonly limit: number;
+};
 
 /** Claims of a client, one row per book in the order the books were opened, each with its book to go on from. */
 export async function balanceViews(
@@ -248,7 +282,14 @@ export async function compartmentViews(db: Queries, filter: CompartmentFilter): 
      where ($1::bigint is null or c.number = $1) and ($2::bigint is null or c.number between $2 and $3)
        and ($4::boolean is null or (f.causes is not null) = $4) and ($5::bigint is null or c.number > $5)
      order by c.number limit $6`,
-    [filter.number ?? null, range?.first ?? null, range?.last ?? null, filter.frozen ?? null, filter.after, filter.limit],
+    [
+      filter.number ?? null,
+      range?.first ?? null,
+      range?.last ?? null,
+      filter.frozen ?? null,
+      filter.after,
+      filter.limit,
+    ],
   );
   const numbers = rows.map((row) => parseCompartment(Number(bigint(row, 'number'))));
   const books = await booksOf(db, numbers);
@@ -281,12 +322,16 @@ function rangeOf(kind: CompartmentKind): { readonly first: number; readonly last
   return { first, last: above.length === 0 ? compartmentMax : Math.min(...above) - 1 };
 }
 
-async function booksOf(db: Queries, compartments: readonly Compartment[]): Promise<ReadonlyMap<number, readonly BookView[]>> {
+async function booksOf(
+  db: Queries,
+  compartments: readonly Compartment[],
+): Promise<ReadonlyMap<number, readonly BookView[]>> {
   const found = new Map<number, BookView[]>();
   if (compartments.length === 0) return found;
   const kinds = Object.keys(accountRules);
   const sums = kinds.map(
-    (kind) => `coalesce(sum(posted - case side when 'credit' then pending_out else 0 end) filter (where kind = '${kind}'), 0) as "${kind}"`,
+    (kind) =>
+      `coalesce(sum(posted - case side when 'credit' then pending_out else 0 end) filter (where kind = '${kind}'), 0) as "${kind}"`,
   );
   const rows = await db.query(
     `select compartment, asset, ${sums.join(', ')}, coalesce(sum(pending_out) filter (where side = 'credit'), 0) as held

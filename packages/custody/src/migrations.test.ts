@@ -59,7 +59,9 @@ test('the application has the rights on the queue that running it needs, and no 
 test('rights that an upgrade of the queue dropped come back with the next migration', async () => {
   await using db = await testDatabase();
   await migrateAll({ url: db.urls.owner });
-  await db.owner.query('drop policy bulkhead_app on graphile_worker._private_jobs; revoke all on graphile_worker._private_tasks from bulkhead_app');
+  await db.owner.query(
+    'drop policy bulkhead_app on graphile_worker._private_jobs; revoke all on graphile_worker._private_tasks from bulkhead_app',
+  );
   await assert.rejects(enqueue(db.app, { task: 'send-dispatch', id: 'dsp_1' }));
   await migrateWorker(db.owner, { url: db.urls.owner });
   await enqueue(db.app, { task: 'send-dispatch', id: 'dsp_1' });
@@ -68,5 +70,8 @@ test('rights that an upgrade of the queue dropped come back with the next migrat
 test('a role travels in the connection string', () => {
   const url = 'postgres://owner:secret@127.0.0.1:5432/bulkhead';
   assert.equal(connectionString({ url }), url);
-  assert.equal(new URL(connectionString({ url, role: 'bulkhead_app' })).searchParams.get('options'), '-c role=bulkhead_app');
+  assert.equal(
+    new URL(connectionString({ url, role: 'bulkhead_app' })).searchParams.get('options'),
+    '-c role=bulkhead_app',
+  );
 });

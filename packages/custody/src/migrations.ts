@@ -1,6 +1,13 @@
 import { fileURLToPath } from 'node:url';
 import { ledgerMigrations } from '@bulkhead/ledger';
-import { appRole, type DatabaseOptions, migrate, type MigrationSource, openDatabase, type Queries } from '@bulkhead/postgres';
+import {
+  appRole,
+  type DatabaseOptions,
+  migrate,
+  type MigrationSource,
+  openDatabase,
+  type Queries,
+} from '@bulkhead/postgres';
 import { Logger, runMigrations } from 'graphile-worker';
 
 /** The numbered migrations of this package. They name the roles and nothing of the ledger's tables. */
@@ -33,7 +40,11 @@ export async function migrateAll(owner: DatabaseOptions): Promise<readonly strin
  * an upgrade of the library may drop and create its tables and functions.
  */
 export async function migrateWorker(db: Queries, owner: DatabaseOptions): Promise<void> {
-  await runMigrations({ connectionString: connectionString(owner), maxPoolSize: 1, logger: new Logger(() => () => undefined) });
+  await runMigrations({
+    connectionString: connectionString(owner),
+    maxPoolSize: 1,
+    logger: new Logger(() => () => undefined),
+  });
   await grantWorker(db);
 }
 
@@ -73,7 +84,9 @@ export async function grantWorker(owner: Queries): Promise<void> {
   const policies = Object.keys(tableRights)
     .filter((table) => table.startsWith('_private'))
     .map(
-      (table) => `if not exists (select from pg_policy where polrelid = 'graphile_worker.${table}'::regclass and polname = '${appRole}') then
+      (
+        table,
+      ) => `if not exists (select from pg_policy where polrelid = 'graphile_worker.${table}'::regclass and polname = '${appRole}') then
         create policy ${appRole} on graphile_worker.${table} for all to ${appRole} using (true) with check (true);
       end if;`,
     );

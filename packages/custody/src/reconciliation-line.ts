@@ -36,7 +36,10 @@ export type WalletLine = ReconciliationLine & {
 export type Marker = BlockRef & { readonly position: bigint };
 
 export async function chainWallets(db: Queries, chain: ChainId): Promise<readonly LineWallet[]> {
-  const rows = await db.query('select id, compartment, address from custody.wallet where chain = $1 order by compartment, key_index', [chain]);
+  const rows = await db.query(
+    'select id, compartment, address from custody.wallet where chain = $1 order by compartment, key_index',
+    [chain],
+  );
   return rows.map((row) => ({
     id: text(row, 'id'),
     compartment: parseCompartment(Number(bigint(row, 'compartment'))),
@@ -61,7 +64,9 @@ export async function compareWithBooks(
     return { ...position, books, difference: position.balance - books };
   });
   const [left] = [...booked].filter(([, balance]) => balance !== 0n);
-  invariant(left === undefined, `The books have a wallet position that the chain was not asked about: ${left?.[0]}.`, { chain });
+  invariant(left === undefined, `The books have a wallet position that the chain was not asked about: ${left?.[0]}.`, {
+    chain,
+  });
   const differing = compared.filter((line) => line.difference !== 0n).map((line) => line.wallet.id);
   const unbooked = await unbookedSides(tx, chain, { at, wallets: differing });
   return compared.map((line) => {
@@ -84,7 +89,11 @@ async function walletPositions(tx: Queries, chain: ChainId, at: BlockRef): Promi
 }
 
 /** What the books say is at one wallet at a block. */
-export async function walletPosition(tx: Queries, line: { wallet: string; asset: AssetId; chain: ChainId }, at: BlockRef): Promise<bigint> {
+export async function walletPosition(
+  tx: Queries,
+  line: { wallet: string; asset: AssetId; chain: ChainId },
+  at: BlockRef,
+): Promise<bigint> {
   const [row] = await tx.query('select balance from ledger.wallets_at($1, $2) where holder = $3 and asset = $4', [
     line.chain,
     at.number,
@@ -153,7 +162,9 @@ function sideOf(row: Row): Side {
 
 function sumsOf(sides: readonly Side[]): Omit<ReconciliationLine, 'books' | 'chain'> {
   const sum = (kind: Side['kind'], pending: boolean): bigint =>
-    sides.filter((side) => side.kind === kind && side.pending === pending).reduce((total, side) => total + side.amount, 0n);
+    sides
+      .filter((side) => side.kind === kind && side.pending === pending)
+      .reduce((total, side) => total + side.amount, 0n);
   return {
     unbookedIn: sum('in', false),
     unbookedOut: sum('out', false),

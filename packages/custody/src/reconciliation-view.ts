@@ -69,7 +69,10 @@ export async function findReconciliation(db: Queries, id: string): Promise<Recon
 export type ReconciliationFilter = { readonly chain?: string; readonly after: string | null; readonly limit: number };
 
 /** Reconciliations in the order of their ids, which is that of time. */
-export async function reconciliationViews(db: Queries, filter: ReconciliationFilter): Promise<readonly ReconciliationView[]> {
+export async function reconciliationViews(
+  db: Queries,
+  filter: ReconciliationFilter,
+): Promise<readonly ReconciliationView[]> {
   const rows = await db.query(
     `select ${columns} from custody.reconciliation
      where ($1::text is null or chain = $1) and ($2::text is null or id > $2) order by id limit $3`,
@@ -101,9 +104,19 @@ export async function reconciliationLines(
        and ($3::bigint is null or (line ->> 'compartment')::bigint = $3) and ($4::text is null or line ->> 'asset' = $4)
        and ($5::boolean is null or (line ->> 'breakType' is not null) = $5)
      order by place limit $6`,
-    [filter.reconciliationId, filter.after, filter.compartment ?? null, filter.asset ?? null, filter.breaks ?? null, filter.limit],
+    [
+      filter.reconciliationId,
+      filter.after,
+      filter.compartment ?? null,
+      filter.asset ?? null,
+      filter.breaks ?? null,
+      filter.limit,
+    ],
   );
-  return rows.map((row) => ({ place: integer(row, 'place'), line: readState<ReconciliationLineView>(text(row, 'line')) }));
+  return rows.map((row) => ({
+    place: integer(row, 'place'),
+    line: readState<ReconciliationLineView>(text(row, 'line')),
+  }));
 }
 
 /** The view of a row that this transaction has written. */

@@ -64,14 +64,23 @@ type Sighting = {
  * @throws CustodyError `chain/behind-books`: the sources have not reached the block; nothing was stored
  * @throws CustodyError `chain/finality-violated`: no marked block within reach is on the chain; the break for it is stored
  */
-export async function reconcile(custody: Custody, input: { chain: ChainId; actor: Actor }): Promise<ReconciliationView | Refused> {
+export async function reconcile(
+  custody: Custody,
+  input: { chain: ChainId; actor: Actor },
+): Promise<ReconciliationView | Refused> {
   const sighting = await lookAtChain(custody, input.chain);
   if (isRefused(sighting)) return sighting;
-  return custody.db.transaction(async (tx) => store(custody, tx, { sighting, actor: input.actor, now: custody.clock.now() }));
+  return custody.db.transaction(async (tx) =>
+    store(custody, tx, { sighting, actor: input.actor, now: custody.clock.now() }),
+  );
 }
 
 /** {@link reconcile} as a write with an idempotency key. A repeated key asks the chain again and stores nothing. */
-export async function requestReconciliation(custody: Custody, call: WriteCall, input: { chain: ChainId }): Promise<Answer<ReconciliationView>> {
+export async function requestReconciliation(
+  custody: Custody,
+  call: WriteCall,
+  input: { chain: ChainId },
+): Promise<Answer<ReconciliationView>> {
   const sighting = await lookAtChain(custody, input.chain);
   return command(custody, call, async (tx, now) =>
     isRefused(sighting) ? sighting : store(custody, tx, { sighting, actor: call.actor, now }),
@@ -98,9 +107,13 @@ type Pinned = { readonly marker: Marker; readonly orphaned: readonly Marker[] };
 async function pin(custody: Custody, port: Chain): Promise<Pinned | Refused> {
   const markers = await newestMarkers(custody.db, port.id);
   if (markers.length === 0) {
-    return refuse('reconciliation/nothing-booked', `No block of ${port.id} is booked yet; reconcile when the first one is final.`, {
-      chain: port.id,
-    });
+    return refuse(
+      'reconciliation/nothing-booked',
+      `No block of ${port.id} is booked yet; reconcile when the first one is final.`,
+      {
+        chain: port.id,
+      },
+    );
   }
   const orphaned: Marker[] = [];
   for (const marker of markers) {
@@ -133,7 +146,11 @@ async function newestMarkers(db: Queries, chain: ChainId): Promise<readonly Mark
      where chain = $1 order by block_number desc limit $2`,
     [chain, markersLookedAtMax],
   );
-  return rows.map((row) => ({ number: bigint(row, 'block_number'), hash: hash(row, 'block_hash'), position: bigint(row, 'position') }));
+  return rows.map((row) => ({
+    number: bigint(row, 'block_number'),
+    hash: hash(row, 'block_hash'),
+    position: bigint(row, 'position'),
+  }));
 }
 
 async function balancesAt(
@@ -147,7 +164,10 @@ async function balancesAt(
     const part = asked.slice(start, start + balanceQueriesMax);
     const queries = part.map(({ wallet, asset }) => ({ asset, address: wallet.address }));
     const balances = await port.balances(queries, { number, hash: blockHash });
-    invariant(balances.length === part.length, `${part.length} balances were asked for and ${balances.length} came back.`);
+    invariant(
+      balances.length === part.length,
+      `${part.length} balances were asked for and ${balances.length} came back.`,
+    );
     for (const [n, balance] of balances.entries()) {
       const line = part[n];
       if (line !== undefined) positions.push({ ...line, balance });
@@ -166,7 +186,11 @@ type Storing = { readonly sighting: Sighting; readonly actor: Actor; readonly no
 /** A break that a line belongs to after this run. */
 type Followed = { readonly line: WalletLine; readonly known: KnownBreak | undefined; readonly id: string | undefined };
 
-async function store(custody: Custody, tx: Transaction, { sighting, actor, now }: Storing): Promise<ReconciliationView> {
+async function store(
+  custody: Custody,
+  tx: Transaction,
+  { sighting, actor, now }: Storing,
+): Promise<ReconciliationView> {
   const { chain, marker, orphaned, positions, wallets, startedAt } = sighting;
   await lockChain(tx, chain);
   const lines = await compareWithBooks(tx, chain, { at: marker, positions });
@@ -205,7 +229,13 @@ async function store(custody: Custody, tx: Transaction, { sighting, actor, now }
   return storedReconciliation(tx, id);
 }
 
-type KnownBreak = { readonly id: string; readonly type: BreakType; readonly owner: string; readonly openedAt: Date; readonly deadline: Date };
+type KnownBreak = {
+  readonly id: string;
+  readonly type: BreakType;
+  readonly owner: string;
+  readonly openedAt: Date;
+  readonly deadline: Date;
+};
 
 async function knownBreaks(tx: Transaction, chain: ChainId): Promise<ReadonlyMap<string, KnownBreak>> {
   const rows = await tx.query(
@@ -246,7 +276,10 @@ async function writeBreak(custody: Custody, tx: Transaction, writing: Writing): 
   const step = followBreak(known?.type, line.type);
   if (step === 'none') return;
   if (known !== undefined && (step === 'vanish' || step === 'reclassify')) {
-    const gone = step === 'vanish' ? 'Books and chain agree again.' : `The difference is now of type ${line.type ?? ''}: ${id ?? ''}.`;
+    const gone =
+      step === 'vanish'
+        ? 'Books and chain agree again.'
+        : `The difference is now of type ${line.type ?? ''}: ${id ?? ''}.`;
     const action = step === 'vanish' ? 'vanished' : 'reclassified';
     await endBreak(tx, now, { id: known.id, resolution: { action, note: gone, by: [machine.name] } });
     await record(tx, now, { actor: machine, subject: known.id, event: `break-${action}`, data: { reconciliation } });
@@ -258,7 +291,11 @@ async function writeBreak(custody: Custody, tx: Transaction, writing: Writing): 
 
 function evidenceOf({ followed: { line }, marker }: Writing): string {
   const { causes, pendingIn, pendingOut } = line;
-  const evidence: BreakEvidence = { block: { number: marker.number, hash: marker.hash }, causes, pending: pendingIn - pendingOut };
+  const evidence: BreakEvidence = {
+    block: { number: marker.number, hash: marker.hash },
+    causes,
+    pending: pendingIn - pendingOut,
+  };
   return writeState(evidence);
 }
 

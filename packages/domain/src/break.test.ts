@@ -114,12 +114,18 @@ test('a company of the group is owed its loss as a client is', () => {
 
 test('value that no book knows goes to suspense', () => {
   const causes: readonly BreakCause[] = [{ kind: 'in', reference: 'mov_1', amount: 7n, block: early }];
-  assert.deepEqual(resolved(facts({ difference: 7n, type: 'unknown-deposit', causes }), 'book-suspense').flat().map(shapeOf), [
-    [client, 'wallet', 'suspense', 7n, 5n, undefined],
-  ]);
-  assert.deepEqual(resolved(facts({ difference: 7n, type: 'excess' }), 'book-suspense').flat().map(shapeOf), [
-    [client, 'wallet', 'suspense', 7n, 9n, undefined],
-  ]);
+  assert.deepEqual(
+    resolved(facts({ difference: 7n, type: 'unknown-deposit', causes }), 'book-suspense')
+      .flat()
+      .map(shapeOf),
+    [[client, 'wallet', 'suspense', 7n, 5n, undefined]],
+  );
+  assert.deepEqual(
+    resolved(facts({ difference: 7n, type: 'excess' }), 'book-suspense')
+      .flat()
+      .map(shapeOf),
+    [[client, 'wallet', 'suspense', 7n, 9n, undefined]],
+  );
 });
 
 test('an action that does not fit the type and the direction is refused, and a hole is never acknowledged away', () => {
@@ -136,7 +142,11 @@ test('an action that does not fit the type and the direction is refused, and a h
     for (const action of ['book-loss', 'book-suspense', 'acknowledge'] as const) {
       const answer = decideBreak(facts({ type, difference }), {}, { by: 'alice', action, note: '' });
       const expected = actions.includes(action) ? 'decided' : 'break/wrong-type';
-      assert.equal(answer.status === 'refused' ? answer.code : answer.status, expected, `${type} ${difference} ${action}`);
+      assert.equal(
+        answer.status === 'refused' ? answer.code : answer.status,
+        expected,
+        `${type} ${difference} ${action}`,
+      );
     }
   }
   assert.deepEqual(resolved({ id: 'brk_2', type: 'reorg' }, 'acknowledge'), []);

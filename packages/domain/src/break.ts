@@ -67,7 +67,9 @@ export type BreakResult = Decided<BreakState, BreakEffect> | Refused;
  */
 export function decideBreak(facts: BreakFacts, state: BreakState, asked: ResolutionAsked): BreakResult {
   if (state.resolution !== undefined) {
-    return refuse('break/already-resolved', `Break ${facts.id} is resolved (${state.resolution.action}).`, { id: facts.id });
+    return refuse('break/already-resolved', `Break ${facts.id} is resolved (${state.resolution.action}).`, {
+      id: facts.id,
+    });
   }
   const wrong = wrongAction(facts, asked.action);
   if (wrong !== undefined) return wrong;
@@ -76,7 +78,12 @@ export function decideBreak(facts: BreakFacts, state: BreakState, asked: Resolut
   const same = proposal?.action === asked.action && proposal.type === facts.type && proposal.difference === difference;
   if (proposal === undefined || !same) {
     const { by, action, note } = asked;
-    return { status: 'decided', state: { proposal: { by, action, note, type: facts.type, difference } }, transfers: [], effects: [] };
+    return {
+      status: 'decided',
+      state: { proposal: { by, action, note, type: facts.type, difference } },
+      transfers: [],
+      effects: [],
+    };
   }
   if (proposal.by === asked.by) {
     return refuse(
@@ -206,7 +213,13 @@ type Legs = {
 };
 
 function transferOf(facts: BreakFacts, { key: [code, n], ...legs }: Legs): Extract<TransferRequest, { type: 'post' }> {
-  return { type: 'post', key: transferKey('break', facts.id, code, String(n)), code: `break-${code}`, reference: facts.id, ...legs };
+  return {
+    type: 'post',
+    key: transferKey('break', facts.id, code, String(n)),
+    code: `break-${code}`,
+    reference: facts.id,
+    ...legs,
+  };
 }
 
 /**
@@ -215,9 +228,11 @@ function transferOf(facts: BreakFacts, { key: [code, n], ...legs }: Legs): Extra
  * - `reclassify`: still a difference, now explained otherwise: a new break of the new type that keeps the age of the old one;
  * - `vanish`: books and chain agree again; `none`: they agreed and agree.
  */
-export function followBreak(known: BreakType | undefined, found: BreakType | undefined): 'open' | 'keep' | 'reclassify' | 'vanish' | 'none' {
+export function followBreak(
+  known: BreakType | undefined,
+  found: BreakType | undefined,
+): 'open' | 'keep' | 'reclassify' | 'vanish' | 'none' {
   if (known === undefined) return found === undefined ? 'none' : 'open';
   if (found === undefined) return 'vanish';
   return known === found ? 'keep' : 'reclassify';
 }
-
