@@ -11,9 +11,23 @@ assert.ok(ours !== undefined && other !== undefined && contract !== undefined);
 const token = tokenAsset(chain, contract);
 const hash = ((text: string): Hash => (isHash(text) ? text : assert.fail()))(`0x${'ab'.repeat(32)}`);
 
-function transfer(id: string, amount: bigint, ends: { from?: Address; to?: Address; asset?: StoredMovement['asset'] } = {}): StoredMovement {
+function transfer(
+  id: string,
+  amount: bigint,
+  ends: { from?: Address; to?: Address; asset?: StoredMovement['asset'] } = {},
+): StoredMovement {
   const { from = other, to = ours, asset = token } = ends;
-  return { id, block: { number: 1n, hash }, kind: 'token', reference: `${hash}:${id}`, transaction: hash, asset, from, to, amount };
+  return {
+    id,
+    block: { number: 1n, hash },
+    kind: 'token',
+    reference: `${hash}:${id}`,
+    transaction: hash,
+    asset,
+    from,
+    to,
+    amount,
+  };
 }
 
 function credits(movements: readonly StoredMovement[], before: bigint, after: bigint): Record<string, bigint> {
@@ -45,7 +59,10 @@ test('several events share what came: in proportion, to the last unit, and each 
       const movements = said.map((amount, index) => transfer(String(index), amount));
       const shares = credits(movements, 0n, came);
       const total = said.reduce((sum, amount) => sum + amount, 0n);
-      assert.equal(Object.values(shares).reduce((sum, share) => sum + share, 0n), came < total ? came : total);
+      assert.equal(
+        Object.values(shares).reduce((sum, share) => sum + share, 0n),
+        came < total ? came : total,
+      );
       for (const { id, amount } of movements) assert.ok((shares[id] ?? -1n) >= 0n && (shares[id] ?? 0n) <= amount);
     }),
   );
@@ -60,12 +77,25 @@ test('balances are asked for once per wallet and token, and only where something
     transfer('e', 4n, { from: ours }),
     transfer('f', 5n, { asset: nativeAsset(chain) }),
   ];
-  assert.deepEqual(tokenArrivals(movements, (address) => address === ours), [{ asset: token, address: ours }]);
-  assert.deepEqual(tokenArrivals(movements.slice(2), (address) => address === ours), []);
+  assert.deepEqual(
+    tokenArrivals(movements, (address) => address === ours),
+    [{ asset: token, address: ours }],
+  );
+  assert.deepEqual(
+    tokenArrivals(movements.slice(2), (address) => address === ours),
+    [],
+  );
 });
 
 test('what nobody can explain never reaches a client, and dust does not either', () => {
-  const arrival: Arrival = { kind: 'native', credited: 11n, dustMax: 10n, purpose: 'deposit', client: 'cl_1', fromGasWallet: false };
+  const arrival: Arrival = {
+    kind: 'native',
+    credited: 11n,
+    dustMax: 10n,
+    purpose: 'deposit',
+    client: 'cl_1',
+    fromGasWallet: false,
+  };
   assert.equal(dispositionOf(arrival), 'client');
   assert.equal(dispositionOf({ ...arrival, credited: 10n }), 'dust');
   assert.equal(dispositionOf({ ...arrival, credited: 0n, dustMax: 0n }), 'dust');

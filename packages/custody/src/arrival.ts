@@ -29,7 +29,10 @@ export function dispositionOf(arrival: Arrival): Disposition {
 export type TokenArrival = { readonly asset: AssetId; readonly address: Address };
 
 /** The wallets and tokens whose balances decide what a block credits, without repetition. */
-export function tokenArrivals(movements: readonly StoredMovement[], isOurs: (address: Address) => boolean): readonly TokenArrival[] {
+export function tokenArrivals(
+  movements: readonly StoredMovement[],
+  isOurs: (address: Address) => boolean,
+): readonly TokenArrival[] {
   const found = new Map<string, TokenArrival>();
   for (const { asset, to, from, amount } of movements) {
     if (contractOf(asset) === undefined || to === undefined || from === to || amount === 0n || !isOurs(to)) continue;
@@ -49,7 +52,10 @@ export type BalanceChange = TokenArrival & { readonly before: bigint; readonly a
  * plus what went out, never more than the events say. Where less came than several events say, each gets its share: the first
  * k events together get their part of the whole rounded down, so that the shares add up exactly and depend on nothing but the order.
  */
-export function creditsOf(movements: readonly StoredMovement[], changes: readonly BalanceChange[]): ReadonlyMap<string, bigint> {
+export function creditsOf(
+  movements: readonly StoredMovement[],
+  changes: readonly BalanceChange[],
+): ReadonlyMap<string, bigint> {
   const credits = new Map<string, bigint>();
   for (const { asset, address, before, after } of changes) {
     const crossing = movements.filter((movement) => movement.asset === asset && movement.from !== movement.to);

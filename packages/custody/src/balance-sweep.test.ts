@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { sweepBalances, sweepDue } from './balance-sweep.ts';
+import { sweepBalances, sweepDue, sweepSearchesMax } from './balance-sweep.ts';
+import { newId } from './id.ts';
 import { type Bench, openBench } from './testing/bench.ts';
 import { Interrupter, interruptible } from './testing/faulty-database.ts';
+import { withPort } from './testing/port.ts';
 
 const suspense = { kind: 'suspense', holder: '' } as const;
 
@@ -66,7 +68,11 @@ test('what left without a dispatch, and its fee, are known and hide nothing that
   const wallet = await bench.wallet(await bench.client());
   chain.outside.send({ to: wallet.address, amount: 10n ** 18n });
   chain.ground.mineMany(2);
-  chain.outside.steal({ from: wallet.address, to: chain.ground.contracts.keys().next().value ?? wallet.address, amount: 0n });
+  chain.outside.steal({
+    from: wallet.address,
+    to: chain.ground.contracts.keys().next().value ?? wallet.address,
+    amount: 0n,
+  });
   chain.ground.force(wallet.address, 3n);
   chain.ground.mineMany(7);
   await bench.follow();
@@ -104,4 +110,53 @@ test('sweeps at once, and sweeps that are killed anywhere, book each arrival onc
   assert.ok(wallet !== undefined);
   assert.equal(await bench.posted(wallet.compartment, native, suspense), forced);
   await bench.prove();
+});
+
+test('a sweep that could not find everything leaves its range to the next one', async () => {
+  await using bench = await openBench();
+  const { chain, native, custody } = bench;
+  const wallet = await bench.wallet(await bench.client());
+  const arrivals = sweepSearchesMax + 3;
+  for (let i = 0; i < arrivals; i += 1) {
+    chain.ground.force(wallet.address, 2n);
+    chain.mine();
+  }
+  chain.ground.mineMany(3);
+  await bench.follow();
+  assert.equal((await sweepBalances(custody, chain.id)).found, sweepSearchesMax);
+  assert.equal((await sweepBalances(custody, chain.id)).found, 3);
+  await bench.settle();
+  assert.equal(await bench.posted(wallet.compartment, native, suspense), BigInt(2 * arrivals));
+  await bench.prove();
+});
+
+test('what somebody else explained during the search is not explained again', async () => {
+  let meanwhile: (() => Promise<void>) | undefined;
+  await using bench = await openBench({
+    port: (chain) =>
+      withPort(chain, {
+        hashAt: async (height) => {
+          const others = meanwhile;
+          meanwhile = undefined;
+          await others?.();
+          return chain.hashAt(height);
+        },
+      }),
+  });
+  const { chain, native, custody } = bench;
+  const wallet = await bench.wallet(await bench.client());
+  chain.ground.mineMany(2);
+  chain.ground.force(wallet.address, 8n);
+  const { number, hash } = chain.mine();
+  chain.ground.mineMany(5);
+  await bench.follow();
+  meanwhile = async () => {
+    await custody.db.query(
+      `insert into custody.movement (id, chain, block_number, block_hash, kind, reference, asset, to_address, amount, observed_at)
+       values ($1, $2, $3, $4, 'internal', 'by hand', $5, $6, 8, now())`,
+      [newId('mov', bench.clock.now()), chain.id, number, hash, native, wallet.address],
+    );
+  };
+  assert.equal((await sweepBalances(custody, chain.id)).found, 0);
+  assert.deepEqual(await found(bench), []);
 });

@@ -59,7 +59,7 @@ export async function sweepBalances(custody: Custody, chain: ChainId, signal?: A
   let explained = true;
   if (cursor.final.number === cursor.swept) return { height: cursor.swept, wallets, found };
   const booked = await bookedNative(custody.db, chain, cursor.final);
-  for (let after = ''; signal?.aborted !== true; ) {
+  for (let after = ''; signal?.aborted !== true;) {
     const page = await walletPage(custody.db, chain, after);
     const suspects = await surplusWallets(custody, page, { ...range, booked });
     for (const wallet of suspects) {
@@ -108,8 +108,16 @@ async function surplusWallets(
 ): Promise<readonly SweepWallet[]> {
   if (page.length === 0) return [];
   const asset = nativeAsset(port.id);
-  const balances = await port.balances(page.map(({ address }) => ({ asset, address })), to);
-  const unbooked = await unbookedNative(custody.db, { chain: port.id, asset, at: to, addresses: page.map(({ address }) => address) });
+  const balances = await port.balances(
+    page.map(({ address }) => ({ asset, address })),
+    to,
+  );
+  const unbooked = await unbookedNative(custody.db, {
+    chain: port.id,
+    asset,
+    at: to,
+    addresses: page.map(({ address }) => address),
+  });
   return page.filter(({ id, address }, index) => {
     const balance = balances[index];
     invariant(balance !== undefined, 'The chain answered fewer balances than it was asked for.');
@@ -117,10 +125,18 @@ async function surplusWallets(
   });
 }
 
-type UnbookedQuery = { readonly chain: ChainId; readonly asset: AssetId; readonly at: BlockRef; readonly addresses: readonly Address[] };
+type UnbookedQuery = {
+  readonly chain: ChainId;
+  readonly asset: AssetId;
+  readonly at: BlockRef;
+  readonly addresses: readonly Address[];
+};
 
 /** What movements and fees that no book explains did to each address, up to a block. */
-async function unbookedNative(db: Queries, { chain, asset, at, addresses }: UnbookedQuery): Promise<ReadonlyMap<string, bigint>> {
+async function unbookedNative(
+  db: Queries,
+  { chain, asset, at, addresses }: UnbookedQuery,
+): Promise<ReadonlyMap<string, bigint>> {
   const rows = await db.query(
     `select address, sum(change) as change from (
        select m.to_address as address, m.amount as change from custody.movement m
@@ -138,7 +154,11 @@ async function unbookedNative(db: Queries, { chain, asset, at, addresses }: Unbo
 }
 
 /** Searches what came to one wallet unseen, in the order the halving has it, and stores each as found. */
-async function explain(custody: Custody, wallet: SweepWallet, range: SweepRange): Promise<{ readonly found: number; readonly ended: boolean }> {
+async function explain(
+  custody: Custody,
+  wallet: SweepWallet,
+  range: SweepRange,
+): Promise<{ readonly found: number; readonly ended: boolean }> {
   let found = 0;
   for (let search = 0; search < sweepSearchesMax; search += 1) {
     const changes = await knownChanges(custody.db, wallet.address, range);
@@ -182,7 +202,11 @@ type Found = { readonly range: SweepRange; readonly difference: FoundDifference;
  * Stores what was found. Under the lock of the cursor nothing that was final can change, so if what is known by now is what the
  * search started from, the difference is still unexplained; otherwise somebody else explained it and nothing is stored.
  */
-async function storeFound(custody: Custody, wallet: SweepWallet, { range, difference, changes }: Found): Promise<boolean> {
+async function storeFound(
+  custody: Custody,
+  wallet: SweepWallet,
+  { range, difference, changes }: Found,
+): Promise<boolean> {
   const { block, movement } = difference;
   const chain = range.port.id;
   const now = custody.clock.now();
@@ -214,14 +238,18 @@ async function openUnexplained(tx: Transaction, { wallet, chain, movement, now }
      values ($1, $2, $3, $4, $5, $6, $7, 'detected', $8, $9, $9)`,
     [id, movement.id, chain, wallet.compartment, wallet.id, movement.asset, movement.amount, writeState(state), now],
   );
-  await record(tx, now, { actor: machine, subject: id, event: 'deposit-found', data: { movement: movement.id, amount: movement.amount } });
+  await record(tx, now, {
+    actor: machine,
+    subject: id,
+    event: 'deposit-found',
+    data: { movement: movement.id, amount: movement.amount },
+  });
 }
 
 /** All wallets were looked at: the next sweep begins above. Never back, should a slower sweep end later. */
 async function moveSwept(custody: Custody, chain: ChainId, cursor: Cursor): Promise<void> {
-  await custody.db.query('update custody.chain_cursor set swept_number = greatest(swept_number, $2), updated_at = $3 where chain = $1', [
-    chain,
-    cursor.final.number,
-    custody.clock.now(),
-  ]);
+  await custody.db.query(
+    'update custody.chain_cursor set swept_number = greatest(swept_number, $2), updated_at = $3 where chain = $1',
+    [chain, cursor.final.number, custody.clock.now()],
+  );
 }

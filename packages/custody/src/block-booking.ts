@@ -17,7 +17,15 @@ import { postAll } from './books.ts';
 import { type Custody, machine } from './custody.ts';
 import { detectDeposits, stepped } from './deposit-detection.ts';
 import { depositColumns, depositOf, stepDeposit } from './deposit-row.ts';
-import { blockSent, movementColumns, movementOf, movesNothing, type StoredMovement, type StoredSent, toItself } from './movement.ts';
+import {
+  blockSent,
+  movementColumns,
+  movementOf,
+  movesNothing,
+  type StoredMovement,
+  type StoredSent,
+  toItself,
+} from './movement.ts';
 import { type Settled, settleSent } from './settlement.ts';
 import { wakeWaiting } from './waking.ts';
 import { type Wallet, walletOf } from './wallet.ts';
@@ -44,13 +52,25 @@ export type FinalBlock = {
 
 export type OurWallets = ReadonlyMap<Address, Wallet>;
 
-export function addressesOf(movements: readonly StoredMovement[], sent: readonly StoredSent[] = []): readonly Address[] {
-  return [...movements.flatMap(({ from, to }) => [from, to]), ...sent.map(({ from }) => from)].filter((address) => address !== undefined);
+export function addressesOf(
+  movements: readonly StoredMovement[],
+  sent: readonly StoredSent[] = [],
+): readonly Address[] {
+  return [...movements.flatMap(({ from, to }) => [from, to]), ...sent.map(({ from }) => from)].filter(
+    (address) => address !== undefined,
+  );
 }
 
-export async function walletsByAddress(db: Queries, chain: ChainId, addresses: readonly Address[]): Promise<OurWallets> {
+export async function walletsByAddress(
+  db: Queries,
+  chain: ChainId,
+  addresses: readonly Address[],
+): Promise<OurWallets> {
   if (addresses.length === 0) return new Map();
-  const rows = await db.query('select * from custody.wallet where chain = $1 and address = any ($2)', [chain, [...new Set(addresses)]]);
+  const rows = await db.query('select * from custody.wallet where chain = $1 and address = any ($2)', [
+    chain,
+    [...new Set(addresses)],
+  ]);
   return new Map(rows.map((row) => [parseAddress(text(row, 'address')), walletOf(row)]));
 }
 
@@ -73,12 +93,10 @@ export async function bookFinalBlock(custody: Custody, tx: Transaction, final: F
   await explainMovements(tx, { movements, wallets, settled, deposits: credited.deposits });
   await explainSent(tx, { chain, block, settled });
   await passNonces(tx, chain, sent);
-  await tx.query('update custody.chain_cursor set final_number = $2, final_hash = $3, updated_at = $4 where chain = $1', [
-    chain,
-    block.number,
-    block.hash,
-    now,
-  ]);
+  await tx.query(
+    'update custody.chain_cursor set final_number = $2, final_hash = $3, updated_at = $4 where chain = $1',
+    [chain, block.number, block.hash, now],
+  );
   // Coins that came and fees that fell are what workflows wait for.
   if (movements.length > 0 || sent.length > 0) await wakeWaiting(tx, { chain });
   const groups = [...settled.groups, ...credited.groups];
@@ -87,7 +105,10 @@ export async function bookFinalBlock(custody: Custody, tx: Transaction, final: F
 }
 
 type Crediting = FinalBlock & { readonly wallets: OurWallets; readonly settled: Settled };
-type Credited = { readonly groups: readonly (readonly TransferRequest[])[]; readonly deposits: ReadonlyMap<string, string> };
+type Credited = {
+  readonly groups: readonly (readonly TransferRequest[])[];
+  readonly deposits: ReadonlyMap<string, string>;
+};
 
 /**
  * Credits the deposits of the block, and those that the balance sweep found in earlier ones: whatever the chain did is posted
@@ -103,8 +124,14 @@ async function creditDeposits(tx: Transaction, crediting: Crediting): Promise<Cr
     [chain, block.hash, block.number],
   );
   const found = rows.map(depositOf);
-  const movements = await movementsById(tx, found.map(({ movement }) => movement));
-  const receivers = await walletsById(tx, found.map(({ terms }) => terms.wallet));
+  const movements = await movementsById(
+    tx,
+    found.map(({ movement }) => movement),
+  );
+  const receivers = await walletsById(
+    tx,
+    found.map(({ terms }) => terms.wallet),
+  );
   const dust = await dustLimits(tx, chain);
   const deposits = new Map<string, string>();
   const groups: (readonly TransferRequest[])[] = [];
@@ -112,11 +139,17 @@ async function creditDeposits(tx: Transaction, crediting: Crediting): Promise<Cr
     const movement = movements.get(deposit.movement);
     const receiver = receivers.get(deposit.terms.wallet);
     const dustMax = dust.get(deposit.terms.asset);
-    invariant(movement !== undefined && receiver !== undefined && dustMax !== undefined, 'A deposit lacks what it was made from.', {
+    invariant(
+      movement !== undefined && receiver !== undefined && dustMax !== undefined,
+      'A deposit lacks what it was made from.',
+      {
+        id: deposit.terms.id,
+      },
+    );
+    const dispatch = movement.transaction === undefined ? undefined : settled.explained.get(movement.transaction);
+    invariant(dispatch?.toWallet !== receiver.id, 'A deposit was opened for what a dispatch of ours brought.', {
       id: deposit.terms.id,
     });
-    const dispatch = movement.transaction === undefined ? undefined : settled.explained.get(movement.transaction);
-    invariant(dispatch?.toWallet !== receiver.id, 'A deposit was opened for what a dispatch of ours brought.', { id: deposit.terms.id });
     const sender = movement.from === undefined ? undefined : wallets.get(movement.from);
     const credited = creditedBy(movement, crediting.credits);
     const { purpose, client } = receiver;
@@ -124,7 +157,9 @@ async function creditDeposits(tx: Transaction, crediting: Crediting): Promise<Cr
     const disposition = dispositionOf({ kind: movement.kind, credited, dustMax, purpose, client, fromGasWallet });
     const owner = disposition === 'client' && client !== undefined ? { client } : {};
     const event = { type: 'finalized', block: movement.block, credited, disposition, ...owner } as const;
-    const { transfers } = stepped(await stepDeposit(tx, { deposit, event, actor: machine, now, finality: crediting.rule }));
+    const { transfers } = stepped(
+      await stepDeposit(tx, { deposit, event, actor: machine, now, finality: crediting.rule }),
+    );
     groups.push(...transfers);
     deposits.set(movement.id, deposit.terms.id);
     // The block of what the sweep found was booked before; its movement is not among those of this one.
@@ -190,14 +225,15 @@ async function explainMovements(tx: Transaction, { movements, wallets, settled, 
   );
 }
 
-async function explainSent(tx: Transaction, final: { readonly chain: ChainId; readonly block: BlockRef; readonly settled: Settled }): Promise<void> {
+async function explainSent(
+  tx: Transaction,
+  final: { readonly chain: ChainId; readonly block: BlockRef; readonly settled: Settled },
+): Promise<void> {
   for (const [hash, { dispatch }] of final.settled.explained) {
-    await tx.query('update custody.sent set explained = $4 where chain = $1 and block_hash = $2 and transaction_hash = $3', [
-      final.chain,
-      final.block.hash,
-      hash,
-      dispatch,
-    ]);
+    await tx.query(
+      'update custody.sent set explained = $4 where chain = $1 and block_hash = $2 and transaction_hash = $3',
+      [final.chain, final.block.hash, hash, dispatch],
+    );
   }
 }
 

@@ -65,7 +65,8 @@ export async function lockCursor(tx: Transaction, chain: ChainId): Promise<Curso
 }
 
 function moving(chain: ChainId, cursor: Cursor | undefined): Cursor {
-  if (cursor === undefined) throw new CustodyError('chain/unknown', `${chain} was never started: nothing of it is followed.`);
+  if (cursor === undefined)
+    throw new CustodyError('chain/unknown', `${chain} was never started: nothing of it is followed.`);
   if (cursor.stoppedReason !== undefined) {
     throw new CustodyError(
       'chain/stopped',
@@ -76,7 +77,11 @@ function moving(chain: ChainId, cursor: Cursor | undefined): Cursor {
 }
 
 /** Lets a chain stand still. The first reason stays: what comes after it is a consequence. */
-export async function stopChain(db: Queries, chain: ChainId, stop: { readonly reason: string; readonly now: Date }): Promise<void> {
+export async function stopChain(
+  db: Queries,
+  chain: ChainId,
+  stop: { readonly reason: string; readonly now: Date },
+): Promise<void> {
   await db.query(
     'update custody.chain_cursor set stopped_reason = $2, updated_at = $3 where chain = $1 and stopped_reason is null',
     [chain, stop.reason, stop.now],

@@ -49,7 +49,12 @@ export async function detectDeposits(tx: Transaction, { chain, block, now }: Det
         now,
       ],
     );
-    await record(tx, now, { actor: machine, subject: id, event: 'deposit-detected', data: { movement: text(row, 'id'), amount } });
+    await record(tx, now, {
+      actor: machine,
+      subject: id,
+      event: 'deposit-detected',
+      data: { movement: text(row, 'id'), amount },
+    });
   }
 }
 
@@ -60,18 +65,25 @@ async function restoreDeposits(tx: Transaction, { chain, block, now }: Detection
      where m.chain = $1 and m.block_hash = $2 and m.removed_at is null and d.step = 'removed' order by d.id for update of d`,
     [chain, block],
   );
-  for (const row of rows) stepped(await stepDeposit(tx, { deposit: depositOf(row), event: { type: 'restored' }, actor: machine, now }));
+  for (const row of rows)
+    stepped(await stepDeposit(tx, { deposit: depositOf(row), event: { type: 'restored' }, actor: machine, now }));
 }
 
 /** Marks the deposits of the blocks above a height as removed. None of them is final: the fork is never below the final block. */
-export async function removeDeposits(tx: Transaction, chain: ChainId, fork: { readonly height: bigint; readonly now: Date }): Promise<void> {
+export async function removeDeposits(
+  tx: Transaction,
+  chain: ChainId,
+  fork: { readonly height: bigint; readonly now: Date },
+): Promise<void> {
   const rows = await tx.query(
     `select ${depositColumns} from custody.deposit d join custody.movement m on m.id = d.movement
      where m.chain = $1 and m.block_number > $2 and d.step <> 'removed' order by d.id for update of d`,
     [chain, fork.height],
   );
   for (const row of rows) {
-    stepped(await stepDeposit(tx, { deposit: depositOf(row), event: { type: 'removed' }, actor: machine, now: fork.now }));
+    stepped(
+      await stepDeposit(tx, { deposit: depositOf(row), event: { type: 'removed' }, actor: machine, now: fork.now }),
+    );
   }
 }
 

@@ -61,7 +61,11 @@ export type DepositStepOrder = {
   readonly finality?: object;
 };
 
-export type DepositStepped = { readonly status: 'stepped'; readonly deposit: DepositRow; readonly transfers: TransferGroups };
+export type DepositStepped = {
+  readonly status: 'stepped';
+  readonly deposit: DepositRow;
+  readonly transfers: TransferGroups;
+};
 
 /**
  * Decides on an event for a locked deposit, stores the state, the journal and the jobs, and hands back what the books must say:
@@ -85,7 +89,12 @@ export async function stepDeposit(tx: Transaction, order: DepositStepOrder): Pro
       state.client ?? null,
     ],
   );
-  await record(tx, now, { actor: order.actor, subject: deposit.terms.id, event: `deposit-${event.type}`, data: { ...event, step: state.step } });
+  await record(tx, now, {
+    actor: order.actor,
+    subject: deposit.terms.id,
+    event: `deposit-${event.type}`,
+    data: { ...event, step: state.step },
+  });
   for (const effect of effects) {
     if (effect.type === 'screen') await enqueue(tx, { task: 'screen-deposit', id: deposit.terms.id });
   }

@@ -1,4 +1,11 @@
-import { checksumAddress, type DepositState, type Disposition, type MovementKind, parseAddress, type ScreeningVerdict } from '@bulkhead/domain';
+import {
+  checksumAddress,
+  type DepositState,
+  type Disposition,
+  type MovementKind,
+  parseAddress,
+  type ScreeningVerdict,
+} from '@bulkhead/domain';
 import { bigint, date, type Queries, type Row, text, textOrNull } from '@bulkhead/postgres';
 import type { FinalityRule } from './block-booking.ts';
 import { movementKindOf } from './movement.ts';

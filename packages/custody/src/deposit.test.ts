@@ -1,8 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Screening } from '@bulkhead/domain';
 import { assignDeposit, freezeDeposit, releaseDeposit, screenDeposit } from './deposit.ts';
 import { depositViews } from './deposit-view.ts';
-import { type Bench, type BenchOptions, type BenchWallet, openBench, pool, refusalOf, viewOf } from './testing/bench.ts';
+import {
+  type Bench,
+  type BenchOptions,
+  type BenchWallet,
+  openBench,
+  pool,
+  refusalOf,
+  viewOf,
+} from './testing/bench.ts';
 
 type Arrived = { readonly bench: Bench; readonly client: string; readonly wallet: BenchWallet; readonly id: string };
 
@@ -20,7 +29,8 @@ async function arrived(verdict: Bench['screening']['verdict'], options: BenchOpt
 }
 
 async function claims({ bench, client, wallet }: Arrived): Promise<{ available: bigint; quarantine: bigint }> {
-  const of = (kind: 'available' | 'quarantine'): Promise<bigint> => bench.posted(wallet.compartment, bench.native, { kind, holder: client });
+  const of = (kind: 'available' | 'quarantine'): Promise<bigint> =>
+    bench.posted(wallet.compartment, bench.native, { kind, holder: client });
   return { available: await of('available'), quarantine: await of('quarantine') };
 }
 
@@ -30,7 +40,13 @@ async function stateOf({ bench, id }: Arrived): Promise<string> {
 }
 
 test('only a clear verdict releases by itself; a hit freezes and the rest waits', async () => {
-  const expected = { clear: 'released clear', hit: 'frozen hit', review: 'final review', inconclusive: 'final inconclusive', 'not-screened': 'final not-screened' } as const;
+  const expected = {
+    clear: 'released clear',
+    hit: 'frozen hit',
+    review: 'final review',
+    inconclusive: 'final inconclusive',
+    'not-screened': 'final not-screened',
+  } as const;
   for (const verdict of ['clear', 'hit', 'review', 'inconclusive', 'not-screened'] as const) {
     const deposit = await arrived(verdict);
     await using _bench = deposit.bench;
@@ -74,15 +90,24 @@ test('a release needs two people; one of them twice is refused, and a retry of e
   const { custody } = bench;
   const proposed = viewOf(await releaseDeposit(custody, bench.as('anna', 'k1'), deposit.id));
   assert.deepEqual([proposed.state, proposed.releaseProposedBy, proposed.releasedBy], ['final', 'anna', null]);
-  assert.deepEqual(await releaseDeposit(custody, bench.as('anna', 'k1'), deposit.id), { hit: true, outcome: { status: 'done', view: proposed } });
-  assert.equal(refusalOf(await releaseDeposit(custody, bench.as('anna'), deposit.id)), 'four-eyes/second-person-needed');
+  assert.deepEqual(await releaseDeposit(custody, bench.as('anna', 'k1'), deposit.id), {
+    hit: true,
+    outcome: { status: 'done', view: proposed },
+  });
+  assert.equal(
+    refusalOf(await releaseDeposit(custody, bench.as('anna'), deposit.id)),
+    'four-eyes/second-person-needed',
+  );
   assert.deepEqual(await claims(deposit), { available: 0n, quarantine: 1_000n });
   const released = viewOf(await releaseDeposit(custody, bench.as('bert'), deposit.id));
   assert.deepEqual([released.state, released.releasedBy], ['released', 'bert']);
   assert.deepEqual(await claims(deposit), { available: 1_000n, quarantine: 0n });
   assert.equal(refusalOf(await releaseDeposit(custody, bench.as('carl'), deposit.id)), 'deposit/wrong-state');
   assert.equal(refusalOf(await releaseDeposit(custody, bench.as('carl'), 'dep_unknown')), 'resource/not-found');
-  const journal = await custody.db.query(`select actor, event from custody.journal where subject = $1 order by position`, [deposit.id]);
+  const journal = await custody.db.query(
+    `select actor, event from custody.journal where subject = $1 order by position`,
+    [deposit.id],
+  );
   assert.deepEqual(
     journal.map(({ actor, event }) => `${String(actor)} ${String(event)}`),
     [
@@ -102,7 +127,13 @@ test('two people who release at once release once', async () => {
   await using bench = deposit.bench;
   const people = ['anna', 'bert', 'carl', 'dora', 'emil'];
   const answers = await Promise.all(people.map((name) => releaseDeposit(bench.custody, bench.as(name), deposit.id)));
-  assert.deepEqual(answers.map(refusalOf).toSorted(), ['deposit/wrong-state', 'deposit/wrong-state', 'deposit/wrong-state', 'done', 'done']);
+  assert.deepEqual(answers.map(refusalOf).toSorted(), [
+    'deposit/wrong-state',
+    'deposit/wrong-state',
+    'deposit/wrong-state',
+    'done',
+    'done',
+  ]);
   assert.deepEqual(await claims(deposit), { available: 1_000n, quarantine: 0n });
 });
 
@@ -129,7 +160,8 @@ test('a deposit in suspense is assigned by two people to a client of its compart
   const [deposit] = await bench.deposits();
   assert.ok(deposit !== undefined);
   assert.equal(deposit.clientId, null);
-  const assign = async (name: string, clientId: string): Promise<string> => refusalOf(await assignDeposit(custody, bench.as(name), { id: deposit.id, clientId }));
+  const assign = async (name: string, clientId: string): Promise<string> =>
+    refusalOf(await assignDeposit(custody, bench.as(name), { id: deposit.id, clientId }));
   assert.equal(await assign('anna', 'cl_unknown'), 'resource/not-found');
   assert.equal(await assign('anna', stranger), 'compartment/wrong-kind');
   assert.equal(await assign('anna', member), 'done');
@@ -169,11 +201,42 @@ test('lists are filtered and go on after the last one', async () => {
   }
   const all = await depositViews(custody.db, { after: null, limit: 100 });
   assert.equal(all.length, 6);
-  assert.deepEqual((await depositViews(custody.db, { client: first, after: null, limit: 100 })).map(({ amount }) => amount), ['1', '2', '3']);
+  assert.deepEqual(
+    (await depositViews(custody.db, { client: first, after: null, limit: 100 })).map(({ amount }) => amount),
+    ['1', '2', '3'],
+  );
   const page = await depositViews(custody.db, { compartment: two.compartment, after: null, limit: 2 });
-  assert.deepEqual(page.map(({ amount }) => amount), ['1', '2']);
+  assert.deepEqual(
+    page.map(({ amount }) => amount),
+    ['1', '2'],
+  );
   const rest = await depositViews(custody.db, { compartment: two.compartment, after: page[1]?.id ?? '', limit: 2 });
-  assert.deepEqual(rest.map(({ amount }) => amount), ['3']);
+  assert.deepEqual(
+    rest.map(({ amount }) => amount),
+    ['3'],
+  );
   assert.equal((await depositViews(custody.db, { state: 'final', after: null, limit: 100 })).length, 2);
   assert.equal((await depositViews(custody.db, { chain: 'eip155:1', after: null, limit: 100 })).length, 0);
+});
+
+test('of two screenings at once the first answer stands, though the second would release', async () => {
+  await using bench = await openBench();
+  const client = await bench.client();
+  const wallet = await bench.wallet(client);
+  bench.chain.outside.send({ to: wallet.address, amount: 1_000n });
+  bench.chain.mine();
+  bench.chain.settle();
+  await bench.follow();
+  const [deposit] = await bench.deposits();
+  assert.ok(deposit !== undefined);
+  bench.screening.verdict = 'review';
+  const slow: Screening = {
+    screen: async () => {
+      await screenDeposit(bench.custody, deposit.id);
+      return { verdict: 'clear', provider: 'slow', detail: '' };
+    },
+  };
+  await screenDeposit({ ...bench.custody, screening: slow }, deposit.id);
+  assert.equal(await stateOf({ bench, client, wallet, id: deposit.id }), 'final review');
+  assert.deepEqual(await claims({ bench, client, wallet, id: deposit.id }), { available: 0n, quarantine: 1_000n });
 });

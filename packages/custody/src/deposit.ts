@@ -1,4 +1,13 @@
-import { type DepositEvent, type Refused, type ScreeningAnswer, type ScreeningSubject, invariant, kindOf, parseAddress, refuse } from '@bulkhead/domain';
+import {
+  type DepositEvent,
+  type Refused,
+  type ScreeningAnswer,
+  type ScreeningSubject,
+  invariant,
+  kindOf,
+  parseAddress,
+  refuse,
+} from '@bulkhead/domain';
 import { type Queries, textOrNull, type Transaction } from '@bulkhead/postgres';
 import { postAll } from './books.ts';
 import { findClient } from './client.ts';
@@ -17,7 +26,11 @@ type PersonStep = {
 };
 
 /** One step that a person asks for. State, journal, transfers and the answer are stored together or not at all. */
-async function decideAs(custody: Custody, call: WriteCall, { id, event, allowed }: PersonStep): Promise<Answer<DepositView>> {
+async function decideAs(
+  custody: Custody,
+  call: WriteCall,
+  { id, event, allowed }: PersonStep,
+): Promise<Answer<DepositView>> {
   return command(custody, call, async (tx, now) => {
     const deposit = await lockDeposit(tx, id);
     if (deposit === undefined) return notFound('deposit', id);
@@ -53,7 +66,8 @@ export async function assignDeposit(
   input: { readonly id: string; readonly clientId: string },
 ): Promise<Answer<DepositView>> {
   const event = { type: 'assignment-asked', by: call.actor.name, client: input.clientId } as const;
-  const allowed = (tx: Transaction, deposit: DepositRow): Promise<Refused | undefined> => belongsThere(tx, deposit, input.clientId);
+  const allowed = (tx: Transaction, deposit: DepositRow): Promise<Refused | undefined> =>
+    belongsThere(tx, deposit, input.clientId);
   return decideAs(custody, call, { id: input.id, event, allowed });
 }
 
@@ -86,7 +100,11 @@ export async function screenDeposit(custody: Custody, id: string): Promise<void>
     const locked = await lockDeposit(tx, id);
     invariant(locked !== undefined, 'A deposit that was there is gone.', { id });
     if (locked.state.step !== 'final' || locked.state.verdict !== undefined) return;
-    const event = { type: 'screened', verdict: answer.verdict, ruleReleases: custody.policy.releaseUnscreenedDeposits } as const;
+    const event = {
+      type: 'screened',
+      verdict: answer.verdict,
+      ruleReleases: custody.policy.releaseUnscreenedDeposits,
+    } as const;
     const { transfers } = stepped(await stepDeposit(tx, { deposit: locked, event, actor: machine, now }));
     await record(tx, now, { actor: machine, subject: id, event: 'screening-answered', data: answer });
     // The verdict commits with the release it causes. A crash before it leaves an unscreened deposit, and the job asks again.
@@ -110,6 +128,10 @@ async function askScreening(custody: Custody, subject: ScreeningSubject): Promis
   try {
     return await custody.screening.screen(subject);
   } catch (error) {
-    return { verdict: 'inconclusive', provider: 'none', detail: error instanceof Error ? error.message.slice(0, 500) : 'The screening failed.' };
+    return {
+      verdict: 'inconclusive',
+      provider: 'none',
+      detail: error instanceof Error ? error.message.slice(0, 500) : 'The screening failed.',
+    };
   }
 }

@@ -114,7 +114,11 @@ type TokenCredits = {
 };
 
 /** Asks the chain for the balances before and after a block of every wallet and token that received something in it. */
-async function tokenCredits(custody: Custody, port: Chain, at: { readonly block: BlockRef; readonly parent: BlockRef }): Promise<TokenCredits> {
+async function tokenCredits(
+  custody: Custody,
+  port: Chain,
+  at: { readonly block: BlockRef; readonly parent: BlockRef },
+): Promise<TokenCredits> {
   const movements = await blockMovements(custody.db, port.id, at.block.hash);
   const seen = new Set(movements.map(({ id }) => id));
   const ours = await walletsByAddress(custody.db, port.id, addressesOf(movements));

@@ -48,7 +48,9 @@ test('the follower starts, takes what comes, outlives faults, sweeps when due an
   chain.faults.script('block', 'nonsense');
   await until(async () => swept === 1);
   chain.ground.mineMany(3);
-  await until(async () => (await bench.posted(wallet.compartment, native, { kind: 'wallet', holder: wallet.id })) === 100n);
+  await until(
+    async () => (await bench.posted(wallet.compartment, native, { kind: 'wallet', holder: wallet.id })) === 100n,
+  );
   control.abort();
   await running;
   const cursor = await findCursor(custody.db, chain.id);

@@ -66,10 +66,14 @@ function observing(custody: Custody, chain: ChainId, { signal, onTick }: FollowO
   };
 }
 
-async function rounds(custody: Custody, chain: ChainId, options: FollowOptions & { readonly round: Round }): Promise<void> {
+async function rounds(
+  custody: Custody,
+  chain: ChainId,
+  options: FollowOptions & { readonly round: Round },
+): Promise<void> {
   const { signal, round } = options;
   const pollMs = options.pollMs ?? pollMsDefault;
-  for (let faults = 0; !signal.aborted; ) {
+  for (let faults = 0; !signal.aborted;) {
     try {
       const state = await round();
       faults = 0;

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type BlockRef, type Chain, CustodyError, houseGas, type ObservedBlock, type WatchSet } from '@bulkhead/domain';
+import { type BlockRef, CustodyError, houseGas, type ObservedBlock, type WatchSet } from '@bulkhead/domain';
 import { FakeChain, namedAddress } from '@bulkhead/fakes';
 import { text } from '@bulkhead/postgres';
 import { findCursor } from './cursor.ts';
 import { finalize } from './finality.ts';
 import { observe, startChain } from './follower.ts';
 import { type Bench, openBench, viewOf } from './testing/bench.ts';
+import { withPort } from './testing/port.ts';
 import { issueClientWallet } from './wallet.ts';
 import { AddressWatch } from './watch.ts';
 
@@ -18,24 +19,6 @@ async function states(bench: Bench): Promise<readonly string[]> {
 
 function fault(code: string): (error: unknown) => boolean {
   return (error) => error instanceof CustodyError && error.code === code;
-}
-
-/** The port with some of its methods replaced. */
-function withPort(chain: Chain, replaced: Partial<Chain>): Chain {
-  return {
-    id: chain.id,
-    heads: () => chain.heads(),
-    block: (height, watch) => chain.block(height, watch),
-    hashAt: (height) => chain.hashAt(height),
-    balances: (queries, at) => chain.balances(queries, at),
-    nonce: (address, at) => chain.nonce(address, at),
-    estimate: (plan) => chain.estimate(plan),
-    build: (plan, terms, nonce) => chain.build(plan, terms, nonce),
-    assemble: (unsigned, signature) => chain.assemble(unsigned, signature),
-    broadcast: (raw) => chain.broadcast(raw),
-    sight: (hash) => chain.sight(hash),
-    ...replaced,
-  };
 }
 
 test('two deposits in one transaction are two deposits, credited once each and not before they are final', async () => {
@@ -77,7 +60,10 @@ test('the same transaction in two blocks after a reorg is one credit and one rem
   assert.deepEqual([detected?.state, detected?.transactionHash], ['detected', hash]);
   assert.notEqual(removed?.block.hash, detected?.block.hash);
   await bench.settle();
-  assert.deepEqual((await bench.deposits()).map(({ state }) => state), ['removed', 'released']);
+  assert.deepEqual(
+    (await bench.deposits()).map(({ state }) => state),
+    ['removed', 'released'],
+  );
   assert.equal(await bench.posted(wallet.compartment, native, { kind: 'available', holder: client }), 5_000n);
   await bench.prove();
 });
@@ -104,7 +90,10 @@ test('a reorg at every depth from 1 to 64 before finality credits each deposit o
   }
   await bench.prove();
   const live = (await bench.deposits()).filter(({ state }) => state === 'detected');
-  assert.deepEqual(live.map(({ amount }) => Number(amount)).toSorted((a, b) => a - b), Array.from({ length: 64 }, (_, i) => i + 1));
+  assert.deepEqual(
+    live.map(({ amount }) => Number(amount)).toSorted((a, b) => a - b),
+    Array.from({ length: 64 }, (_, i) => i + 1),
+  );
   chain.ground.finalize(chain.ground.height);
   await bench.follow();
   await bench.work();
@@ -141,13 +130,22 @@ test('a block that comes back after two reorgs is the same block, with the same 
   mirror.ground.mineMany(3);
   shown = mirror;
   await bench.follow();
-  assert.deepEqual((await bench.deposits()).map(({ id, state }) => [id, state]), [[first?.id, 'removed']]);
+  assert.deepEqual(
+    (await bench.deposits()).map(({ id, state }) => [id, state]),
+    [[first?.id, 'removed']],
+  );
   chain.ground.mineMany(2);
   shown = chain;
   await bench.follow();
-  assert.deepEqual((await bench.deposits()).map(({ id, state }) => [id, state]), [[first?.id, 'detected']]);
+  assert.deepEqual(
+    (await bench.deposits()).map(({ id, state }) => [id, state]),
+    [[first?.id, 'detected']],
+  );
   await bench.settle();
-  assert.deepEqual((await bench.deposits()).map(({ id, state }) => [id, state]), [[first?.id, 'released']]);
+  assert.deepEqual(
+    (await bench.deposits()).map(({ id, state }) => [id, state]),
+    [[first?.id, 'released']],
+  );
   assert.equal(await bench.posted(wallet.compartment, native, { kind: 'available', holder: client }), 40n);
   await bench.prove();
 });
@@ -171,8 +169,13 @@ test('a reorg below the final block stops the chain, freezes what it touched and
   assert.equal(await bench.posted(wallet.compartment, native, { kind: 'available', holder: client }), 9n);
   const [row] = await bench.custody.db.query(`select type, evidence ->> 'removed' as removed from custody.break`);
   assert.equal(row === undefined ? '' : text(row, 'type'), 'reorg');
-  const frozen = await bench.custody.db.query('select compartment::text as compartment from custody.freeze where lifted_at is null');
-  assert.deepEqual(frozen.map((one) => text(one, 'compartment')), [String(wallet.compartment)]);
+  const frozen = await bench.custody.db.query(
+    'select compartment::text as compartment from custody.freeze where lifted_at is null',
+  );
+  assert.deepEqual(
+    frozen.map((one) => text(one, 'compartment')),
+    [String(wallet.compartment)],
+  );
 });
 
 test('a start on a chain that lost its blocks, or on another chain, says so and moves nothing', async () => {
@@ -183,7 +186,12 @@ test('a start on a chain that lost its blocks, or on another chain, says so and 
   const before = await findCursor(bench.custody.db, chain.id);
   const emptied = new FakeChain();
   const behind = { ...bench.custody, chains: new Map([[chain.id, emptied]]) };
-  await assert.rejects(() => startChain(behind, chain.id), (error) => fault('chain/behind-books')(error) && /ends at block 0, and our books are made up to block 10/u.test(String(error)));
+  await assert.rejects(
+    () => startChain(behind, chain.id),
+    (error) =>
+      fault('chain/behind-books')(error) &&
+      /ends at block 0, and our books are made up to block 10/u.test(String(error)),
+  );
   const other = new FakeChain();
   other.outside.send({ to: namedAddress('somebody'), amount: 1n });
   other.ground.mineMany(12);
@@ -290,4 +298,33 @@ test('a block that the chain gives at the wrong height is nonsense and is not st
   const cursor = await findCursor(bench.custody.db, bench.id);
   const tip: BlockRef | undefined = cursor?.tip;
   assert.equal(tip?.number, 1n);
+});
+
+test('a block that was on its way while another indexer went on, and the chain turned, is not stored', async () => {
+  let meanwhile: (() => Promise<void>) | undefined;
+  await using bench = await openBench({
+    chain: { finalLag: 6n },
+    port: (chain) =>
+      withPort(chain, {
+        block: async (height, watch) => {
+          const block = await chain.block(height, watch);
+          const others = meanwhile;
+          meanwhile = undefined;
+          await others?.();
+          return block;
+        },
+      }),
+  });
+  const { chain, custody } = bench;
+  const wallet = await bench.wallet(await bench.client());
+  chain.outside.send({ to: wallet.address, amount: 6n });
+  chain.ground.mineMany(2);
+  meanwhile = async () => {
+    await bench.follow();
+    chain.reorg(2, { emptyBlocks: 1, length: 4 });
+    await bench.follow();
+  };
+  assert.deepEqual(await observe(custody, chain.id), { taken: 0, removed: 0, atHead: true });
+  await bench.settle();
+  await bench.prove();
 });

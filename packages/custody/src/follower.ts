@@ -1,4 +1,12 @@
-import { type BlockRef, type Chain, type ChainId, CustodyError, invariant, type ObservedBlock, type WatchSet } from '@bulkhead/domain';
+import {
+  type BlockRef,
+  type Chain,
+  type ChainId,
+  CustodyError,
+  invariant,
+  type ObservedBlock,
+  type WatchSet,
+} from '@bulkhead/domain';
 import type { Transaction } from '@bulkhead/postgres';
 import { type Cursor, chainPort, findCursor, lockCursor, movingCursor, stopChain, storedBlock } from './cursor.ts';
 import type { Custody } from './custody.ts';
@@ -51,7 +59,8 @@ export async function startChain(custody: Custody, chain: ChainId, fromHeight?: 
     );
   }
   const block = await port.block(height, watchesNothing);
-  if (block === undefined) throw new CustodyError('chain/unavailable', `${chain} has no block ${height} now, though it is final. Try again.`);
+  if (block === undefined)
+    throw new CustodyError('chain/unavailable', `${chain} has no block ${height} now, though it is final. Try again.`);
   const now = custody.clock.now();
   return custody.db.transaction(async (tx) => {
     const inserted = await tx.query(
@@ -106,7 +115,10 @@ export async function observe(custody: Custody, chain: ChainId, options: Observe
     const height = cursor.tip.number + 1n;
     const block = await port.block(height, watch);
     if (block !== undefined && block.number !== height) {
-      throw new CustodyError('chain/nonsense', `${chain} was asked for block ${height} and gave block ${block.number}.`);
+      throw new CustodyError(
+        'chain/nonsense',
+        `${chain} was asked for block ${height} and gave block ${block.number}.`,
+      );
     }
     if (block?.parentHash === cursor.tip.hash) {
       if (await takeBlock(custody, { chain, block, watch })) taken += 1;
@@ -119,7 +131,10 @@ export async function observe(custody: Custody, chain: ChainId, options: Observe
     // The tip is still canonical, so the block was read while the chain changed, or another indexer moved on.
     const moved = await movingCursor(custody.db, chain);
     if (moved.tip.hash === cursor.tip.hash) {
-      throw new CustodyError('chain/unavailable', `Block ${height} of ${chain} does not follow our block ${cursor.tip.hash}: the chain is changing. Try again.`);
+      throw new CustodyError(
+        'chain/unavailable',
+        `Block ${height} of ${chain} does not follow our block ${cursor.tip.hash}: the chain is changing. Try again.`,
+      );
     }
   }
   return { taken, removed, atHead: false };
@@ -138,7 +153,10 @@ async function takeBlock(
     if (await watch.refresh(tx)) return false;
     await storeBlock(tx, { chain, block, watch, now });
     for (const { hash, succeeded } of block.sent) {
-      await sightAttempt(tx, hash, { sight: { at: 'block', block: { number: block.number, hash: block.hash }, succeeded }, now });
+      await sightAttempt(tx, hash, {
+        sight: { at: 'block', block: { number: block.number, hash: block.hash }, succeeded },
+        now,
+      });
     }
     if (block.movements.length > 0) await detectDeposits(tx, { chain, block: block.hash, now });
     await moveTip(tx, chain, { tip: block, now });
@@ -147,7 +165,11 @@ async function takeBlock(
   });
 }
 
-async function moveTip(tx: Transaction, chain: ChainId, to: { readonly tip: BlockRef; readonly now: Date }): Promise<void> {
+async function moveTip(
+  tx: Transaction,
+  chain: ChainId,
+  to: { readonly tip: BlockRef; readonly now: Date },
+): Promise<void> {
   await tx.query('update custody.chain_cursor set tip_number = $2, tip_hash = $3, updated_at = $4 where chain = $1', [
     chain,
     to.tip.number,
@@ -193,7 +215,11 @@ async function forkBelow(custody: Custody, port: Chain, cursor: Cursor): Promise
   }
   const agrees = async (height: bigint): Promise<boolean> => {
     const there = await port.hashAt(height);
-    if (there === undefined) throw new CustodyError('chain/unavailable', `${port.id} has no block ${height} now, and it had one just before. Try again.`);
+    if (there === undefined)
+      throw new CustodyError(
+        'chain/unavailable',
+        `${port.id} has no block ${height} now, and it had one just before. Try again.`,
+      );
     const stored = height === final.number ? final : await storedBlock(custody.db, port.id, height);
     return stored?.hash === there;
   };
@@ -215,7 +241,11 @@ const violationDepthMax = 64n;
 /** Our books were made from blocks that the chain no longer has. Guessing on is worse than standing still. */
 async function violated(custody: Custody, port: Chain, cursor: Cursor): Promise<never> {
   const removed: BlockRef[] = [];
-  for (let height = cursor.final.number; height > cursor.start && height > cursor.final.number - violationDepthMax; height -= 1n) {
+  for (
+    let height = cursor.final.number;
+    height > cursor.start && height > cursor.final.number - violationDepthMax;
+    height -= 1n
+  ) {
     const stored = await storedBlock(custody.db, port.id, height);
     if (stored === undefined || stored.hash === (await port.hashAt(height))) break;
     removed.push({ number: stored.number, hash: stored.hash });
@@ -229,7 +259,11 @@ async function violated(custody: Custody, port: Chain, cursor: Cursor): Promise<
     await stopChain(tx, port.id, { reason, now });
     await openReorgBreak(custody, tx, { chain: port.id, removed, now });
   });
-  throw new CustodyError('chain/finality-violated', `${port.id} broke its finality. ${reason} Nothing more is credited or settled until people have looked.`, {
-    details: { chain: port.id, height: cursor.final.number.toString(), hash: cursor.final.hash },
-  });
+  throw new CustodyError(
+    'chain/finality-violated',
+    `${port.id} broke its finality. ${reason} Nothing more is credited or settled until people have looked.`,
+    {
+      details: { chain: port.id, height: cursor.final.number.toString(), hash: cursor.final.hash },
+    },
+  );
 }

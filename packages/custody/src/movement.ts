@@ -108,7 +108,12 @@ export async function blockSent(db: Queries, chain: ChainId, block: Hash): Promi
   }));
 }
 
-export type BlockToStore = { readonly chain: ChainId; readonly block: ObservedBlock; readonly watch: WatchSet; readonly now: Date };
+export type BlockToStore = {
+  readonly chain: ChainId;
+  readonly block: ObservedBlock;
+  readonly watch: WatchSet;
+  readonly now: Date;
+};
 
 /**
  * Stores a block with everything in it that touches an address of ours. A block that a reorg had taken away and another one
@@ -147,7 +152,11 @@ export async function storeBlock(tx: Transaction, { chain, block, watch, now }: 
 type MovementPlace = { readonly chain: ChainId; readonly block: BlockRef; readonly now: Date };
 
 /** Stores movements of one block; those that are there already stand again. */
-async function storeMovements(tx: Transaction, movements: readonly Movement[], { chain, block, now }: MovementPlace): Promise<void> {
+async function storeMovements(
+  tx: Transaction,
+  movements: readonly Movement[],
+  { chain, block, now }: MovementPlace,
+): Promise<void> {
   await tx.query(
     `insert into custody.movement (id, chain, block_number, block_hash, kind, reference, transaction_hash, asset, from_address,
        to_address, amount, observed_at)
@@ -173,7 +182,11 @@ async function storeMovements(tx: Transaction, movements: readonly Movement[], {
 }
 
 /** Stores one movement that no block showed, or answers undefined where it is stored already. */
-export async function storeFoundMovement(tx: Transaction, movement: Movement, place: MovementPlace): Promise<string | undefined> {
+export async function storeFoundMovement(
+  tx: Transaction,
+  movement: Movement,
+  place: MovementPlace,
+): Promise<string | undefined> {
   const id = newId('mov', place.now);
   const stored = await tx.query(
     `insert into custody.movement (id, chain, block_number, block_hash, kind, reference, asset, from_address, to_address, amount, observed_at)
@@ -203,7 +216,10 @@ export async function removeAbove(
 ): Promise<readonly Hash[]> {
   const where = 'where chain = $1 and block_number > $2 and removed_at is null';
   const values = [chain, fork.height, fork.now];
-  await tx.query('update custody.block set removed_at = $3 where chain = $1 and number > $2 and removed_at is null', values);
+  await tx.query(
+    'update custody.block set removed_at = $3 where chain = $1 and number > $2 and removed_at is null',
+    values,
+  );
   await tx.query(`update custody.movement set removed_at = $3 ${where}`, values);
   const sent = await tx.query(`update custody.sent set removed_at = $3 ${where} returning transaction_hash`, values);
   return sent.map((row) => hash(row, 'transaction_hash'));

@@ -67,7 +67,12 @@ test('sources that lag, fall silent, disagree or answer nonsense cost time and n
     const random = seededRandom(`faults ${seed}`);
     chain.ground.mineMany(8);
     await bench.follow();
-    chain.faults.unleash({ random, percent: 30, faults: ['unavailable', 'nonsense', 'disagreement', 'slow', 'behind', 'stale-final'], broadcasts: [] });
+    chain.faults.unleash({
+      random,
+      percent: 30,
+      faults: ['unavailable', 'nonsense', 'disagreement', 'slow', 'behind', 'stale-final'],
+      broadcasts: [],
+    });
     let paid = 0n;
     for (let turn = 1; turn <= 40; turn += 1) {
       const wallet = wallets[turn % 2];
@@ -85,9 +90,17 @@ test('sources that lag, fall silent, disagree or answer nonsense cost time and n
     chain.faults.calm();
     await bench.settle();
     for (const asset of [native, token]) {
-      const held = await Promise.all(wallets.map(({ id, compartment }) => bench.posted(compartment, asset, { kind: 'wallet', holder: id })));
-      assert.equal(held.reduce((sum, amount) => sum + amount, 0n), paid);
-      assert.equal(await bench.posted(wallets[0]?.compartment ?? assert.fail(), asset, { kind: 'available', holder: client }), paid);
+      const held = await Promise.all(
+        wallets.map(({ id, compartment }) => bench.posted(compartment, asset, { kind: 'wallet', holder: id })),
+      );
+      assert.equal(
+        held.reduce((sum, amount) => sum + amount, 0n),
+        paid,
+      );
+      assert.equal(
+        await bench.posted(wallets[0]?.compartment ?? assert.fail(), asset, { kind: 'available', holder: client }),
+        paid,
+      );
     }
     await bench.prove();
   }

@@ -37,7 +37,7 @@ export class AddressWatch implements WatchSet {
     const before = this.#addresses.size;
     const since = this.#readUpTo;
     let open: string | undefined;
-    for (let after = ''; ; ) {
+    for (let after = ''; ;) {
       // Rows and the oldest open transaction come from one snapshot: what it does not show is not below that transaction.
       const rows = await db.query(
         `select pg_snapshot_xmin(pg_current_snapshot())::text as xid, w.address from (values (1)) as one (row)

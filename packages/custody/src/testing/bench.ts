@@ -23,14 +23,17 @@ import { posted } from '../books.ts';
 import { createClient } from '../client.ts';
 import type { Answer, WriteCall } from '../command.ts';
 import { coverageCertificate } from '../coverage.ts';
+import { storedBlock } from '../cursor.ts';
 import type { Custody, Policy } from '../custody.ts';
 import { screenDeposit } from '../deposit.ts';
 import { type DepositView, depositViews } from '../deposit-view.ts';
 import { finalize } from '../finality.ts';
 import { observe, startChain } from '../follower.ts';
 import { migrateWorker, migrationSources } from '../migrations.ts';
+import { blockMovements, blockSent } from '../movement.ts';
 import { checkEquation } from '../reconciliation-line.ts';
 import { issueClientWallet, issueCompartmentWallet, type WalletPurpose } from '../wallet.ts';
+import { watchSet } from '../watch.ts';
 
 export const pool: Compartment = parseCompartment(10_000);
 
@@ -68,7 +71,10 @@ export type Bench = AsyncDisposable & {
   readonly signer: FakeSigner;
   /** A write by a person, under a key of its own or a given one. */
   readonly as: (name: string, key?: string) => WriteCall;
-  readonly token: (name: string, terms?: { feePercent?: bigint; dustMax?: bigint; behaviour?: Asset['behaviour'] }) => Promise<AssetId>;
+  readonly token: (
+    name: string,
+    terms?: { feePercent?: bigint; dustMax?: bigint; behaviour?: Asset['behaviour'] },
+  ) => Promise<AssetId>;
   readonly client: (segregation?: Segregation) => Promise<string>;
   readonly wallet: (client: string) => Promise<BenchWallet>;
   readonly ownWallet: (purpose: Exclude<WalletPurpose, 'deposit'>) => Promise<BenchWallet>;
@@ -99,7 +105,10 @@ export const benchPolicy: Omit<Policy, 'feeCaps' | 'agreement'> = {
 
 /** What the answer of a command holds; anything but done ends the test. */
 export function viewOf<View>({ outcome }: Answer<View>): View {
-  invariant(outcome.status === 'done', `The command was not done: ${outcome.status === 'refused' ? outcome.message : outcome.status}`);
+  invariant(
+    outcome.status === 'done',
+    `The command was not done: ${outcome.status === 'refused' ? outcome.message : outcome.status}`,
+  );
   return outcome.view;
 }
 
@@ -132,8 +141,23 @@ export async function openBench(options: BenchOptions = {}): Promise<Bench> {
     },
   };
   const plain: Custody = { ...custody, db: database.app, chains: new Map([[id, chain]]) };
-  const parts = { database, custody, plain, chain, clock, screening, signer, workers: { 'screen-deposit': screenDeposit, ...options.workers } };
-  await allowAsset(plain, callAs('admin'), { id: native, symbol: 'ETH', decimals: 18, behaviour: 'native', dustMax: options.dustMax ?? 0n });
+  const parts = {
+    database,
+    custody,
+    plain,
+    chain,
+    clock,
+    screening,
+    signer,
+    workers: { 'screen-deposit': screenDeposit, ...options.workers },
+  };
+  await allowAsset(plain, callAs('admin'), {
+    id: native,
+    symbol: 'ETH',
+    decimals: 18,
+    behaviour: 'native',
+    dustMax: options.dustMax ?? 0n,
+  });
   if (options.unstarted !== true) await startChain(plain, id);
   return { ...parts, id, native, ...actions(parts), [Symbol.asyncDispose]: () => database[Symbol.asyncDispose]() };
 }
@@ -148,7 +172,12 @@ type Parts = Pick<Bench, 'database' | 'custody' | 'chain' | 'clock' | 'screening
   readonly workers: Workers;
 };
 
-function actions(parts: Parts): Pick<Bench, 'as' | 'token' | 'client' | 'wallet' | 'ownWallet' | 'follow' | 'settle' | 'work' | 'deposits' | 'posted' | 'prove'> {
+function actions(
+  parts: Parts,
+): Pick<
+  Bench,
+  'as' | 'token' | 'client' | 'wallet' | 'ownWallet' | 'follow' | 'settle' | 'work' | 'deposits' | 'posted' | 'prove'
+> {
   const { custody, plain, chain } = parts;
   const { id } = chain;
   const follow = async (): Promise<void> => {
@@ -159,7 +188,10 @@ function actions(parts: Parts): Pick<Bench, 'as' | 'token' | 'client' | 'wallet'
   let clients = 0;
   return {
     as: callAs,
-    token: async (name, { feePercent = 0n, dustMax = 0n, behaviour = feePercent === 0n ? 'standard' : 'fee-on-transfer' } = {}) => {
+    token: async (
+      name,
+      { feePercent = 0n, dustMax = 0n, behaviour = feePercent === 0n ? 'standard' : 'fee-on-transfer' } = {},
+    ) => {
       const asset = chain.ground.deployToken({ name, feePercent });
       await allowAsset(plain, callAs('admin'), { id: asset, symbol: name, decimals: 6, behaviour, dustMax });
       return asset;
@@ -167,14 +199,22 @@ function actions(parts: Parts): Pick<Bench, 'as' | 'token' | 'client' | 'wallet'
     client: async (segregation = 'individual') => {
       clients += 1;
       const client = viewOf(
-        await createClient(plain, callAs('admin'), { reference: `C-${clients}`, kind: 'legal', segregation, agreement: agreementTerms }),
+        await createClient(plain, callAs('admin'), {
+          reference: `C-${clients}`,
+          kind: 'legal',
+          segregation,
+          agreement: agreementTerms,
+        }),
       );
       return client.id;
     },
-    wallet: async (clientId) => benchWallet(viewOf(await issueClientWallet(plain, callAs('operator'), { clientId, chain: id }))),
+    wallet: async (clientId) =>
+      benchWallet(viewOf(await issueClientWallet(plain, callAs('operator'), { clientId, chain: id }))),
     ownWallet: async (purpose) => {
       const compartment = purpose === 'gas' ? houseGas : purpose === 'fees' ? houseFees : pool;
-      return benchWallet(viewOf(await issueCompartmentWallet(plain, callAs('operator'), { compartment, chain: id, purpose })));
+      return benchWallet(
+        viewOf(await issueCompartmentWallet(plain, callAs('operator'), { compartment, chain: id, purpose })),
+      );
     },
     follow,
     settle: async () => {
@@ -201,7 +241,11 @@ const agreementTerms = {
   signedAt: '2029-12-31T00:00:00.000Z',
 };
 
-function benchWallet(view: { readonly id: string; readonly address: string; readonly compartment: number }): BenchWallet {
+function benchWallet(view: {
+  readonly id: string;
+  readonly address: string;
+  readonly compartment: number;
+}): BenchWallet {
   return { id: view.id, address: parseAddress(view.address), compartment: parseCompartment(view.compartment) };
 }
 
@@ -225,16 +269,70 @@ async function runJobs({ database, custody, workers }: Parts): Promise<number> {
 
 async function prove({ plain, chain }: Parts): Promise<void> {
   const [violation] = await audit(plain.db);
-  invariant(violation === undefined, `The audit of the books found: ${JSON.stringify(violation, (_key, value: unknown) => (typeof value === 'bigint' ? value.toString() : value))}`);
+  invariant(
+    violation === undefined,
+    `The audit of the books found: ${JSON.stringify(violation, (_key, value: unknown) => (typeof value === 'bigint' ? value.toString() : value))}`,
+  );
   const certificate = await coverageCertificate(plain.db, chain.id);
-  invariant(certificate !== undefined && certificate.holes.length === 0, `The run of blocks has holes: ${certificate?.holes.join(', ')}.`);
+  invariant(
+    certificate !== undefined && certificate.holes.length === 0,
+    `The run of blocks has holes: ${certificate?.holes.join(', ')}.`,
+  );
   const expected = BigInt(certificate.to) - BigInt(certificate.from) + 1n;
-  invariant(BigInt(certificate.blocks) === expected, `The run of blocks has ${certificate.blocks} blocks, not ${expected}.`);
-  for (let height = BigInt(certificate.from); height <= BigInt(certificate.to); height += 1n) {
-    const [row] = await plain.db.query('select hash from custody.block where chain = $1 and number = $2 and removed_at is null', [chain.id, height]);
-    invariant(row !== undefined && text(row, 'hash') === chain.ground.at(height).hash, `Block ${height} is not the one of the chain.`);
-  }
+  invariant(
+    BigInt(certificate.blocks) === expected,
+    `The run of blocks has ${certificate.blocks} blocks, not ${expected}.`,
+  );
+  await proveObservations(plain.db, chain, { from: BigInt(certificate.from), to: BigInt(certificate.to) });
   const marker = await lastMarker(plain.db, chain.id);
   invariant(marker !== undefined, 'Nothing is marked as covered.');
   await checkEquation(plain.db, chain.id, { ...marker.block, position: marker.position });
+}
+
+/** Holds every stored block against the chain: its hash, and every movement and transaction of ours in it. */
+async function proveObservations(
+  db: Database,
+  chain: FakeChain,
+  run: { readonly from: bigint; readonly to: bigint },
+): Promise<void> {
+  const watch = await watchSet(db, chain.id);
+  for (let height = run.from; height <= run.to; height += 1n) {
+    const block = await chain.block(height, watch);
+    const stored = await storedBlock(db, chain.id, height);
+    invariant(block !== undefined && stored?.hash === block.hash, `Block ${height} is not the one of the chain.`);
+    if (height === run.from) continue;
+    const seen = block.movements.map(({ kind, reference, amount }) => `${kind} ${reference} ${amount}`).toSorted();
+    const kept = (await blockMovements(db, chain.id, block.hash)).filter(({ kind }) => kind !== 'balance-difference');
+    const told = kept.map(({ kind, reference, amount }) => `${kind} ${reference} ${amount}`).toSorted();
+    invariant(
+      told.join() === seen.join(),
+      `Block ${height} has the movements ${seen.join()}, stored are ${told.join()}.`,
+    );
+    const sent = (await blockSent(db, chain.id, block.hash)).map(({ hash, fee }) => `${hash} ${fee}`).toSorted();
+    const made = block.sent.map(({ hash, fee }) => `${hash} ${fee}`).toSorted();
+    invariant(
+      sent.join() === made.join(),
+      `Block ${height} has the transactions ${made.join()}, stored are ${sent.join()}.`,
+    );
+  }
+  const heights = 'block_number <= $2 or block_number > $3';
+  for (const table of ['movement', 'sent']) {
+    const [stray] = await db.query(
+      `select block_number::text as height from custody.${table} where chain = $1 and removed_at is null and (${heights}) limit 1`,
+      [chain.id, run.from, run.to],
+    );
+    invariant(
+      stray === undefined,
+      `A ${table} stands in block ${stray === undefined ? '' : text(stray, 'height')}, which is not followed.`,
+    );
+    const [orphan] = await db.query(
+      `select t.block_hash from custody.${table} t join custody.block b on b.chain = t.chain and b.hash = t.block_hash
+       where t.chain = $1 and (t.removed_at is null) <> (b.removed_at is null) limit 1`,
+      [chain.id],
+    );
+    invariant(
+      orphan === undefined,
+      `A ${table} and its block do not stand or fall together: ${orphan === undefined ? '' : text(orphan, 'block_hash')}.`,
+    );
+  }
 }

@@ -32,14 +32,19 @@ export class Interrupter {
     if (this.#stepsLeft !== undefined) this.#stepsLeft = due ? undefined : this.#stepsLeft - 1;
     if (!due) return work();
     if (this.#kind === 'after') await work();
-    throw new CustodyError('database/unavailable', 'The connection was lost; whether the last step happened is not known.');
+    throw new CustodyError(
+      'database/unavailable',
+      'The connection was lost; whether the last step happened is not known.',
+    );
   }
 }
 
 /** A database whose every statement and commit can be the last one of its user. */
 export function interruptible(db: Database, interrupter: Interrupter): Database {
-  const queries = (inner: Queries): Queries['query'] => (text, values, options) =>
-    interrupter.step(() => inner.query(text, values, options));
+  const queries =
+    (inner: Queries): Queries['query'] =>
+    (text, values, options) =>
+      interrupter.step(() => inner.query(text, values, options));
   return {
     query: queries(db),
     async transaction<T>(work: (transaction: Transaction) => Promise<T>, options?: TransactionOptions): Promise<T> {
@@ -52,7 +57,8 @@ export function interruptible(db: Database, interrupter: Interrupter): Database 
       }, options);
       // Lost after the commit: it happened, and the caller does not learn it.
       return interrupter.step(async () => {
-        if (result === undefined) throw new CustodyError('invariant/broken', 'A transaction committed without a result.');
+        if (result === undefined)
+          throw new CustodyError('invariant/broken', 'A transaction committed without a result.');
         return result.value;
       });
     },

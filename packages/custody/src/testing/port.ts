@@ -1,0 +1,19 @@
+import type { Chain } from '@bulkhead/domain';
+
+/** A port to the same chain with some of its methods replaced. */
+export function withPort(chain: Chain, replaced: Partial<Chain>): Chain {
+  return {
+    id: chain.id,
+    heads: () => chain.heads(),
+    block: (height, watch) => chain.block(height, watch),
+    hashAt: (height) => chain.hashAt(height),
+    balances: (queries, at) => chain.balances(queries, at),
+    nonce: (address, at) => chain.nonce(address, at),
+    estimate: (plan) => chain.estimate(plan),
+    build: (plan, terms, nonce) => chain.build(plan, terms, nonce),
+    assemble: (unsigned, signature) => chain.assemble(unsigned, signature),
+    broadcast: (raw) => chain.broadcast(raw),
+    sight: (hash) => chain.sight(hash),
+    ...replaced,
+  };
+}
