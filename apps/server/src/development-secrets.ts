@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type Role, roles, type Token, tokenCharsMin } from '@bulkhead/api';
 import { type ChainId, type Clock, CustodyError } from '@bulkhead/domain';
@@ -28,15 +28,20 @@ export type OpenedKeys = { readonly signer: SoftwareSigner; readonly path: strin
  */
 export async function openKeys(keys: KeyConfiguration, chains: readonly ChainId[], clock: Clock): Promise<OpenedKeys> {
   const { path } = keys;
-  const passphrase = keys.kind === 'given' ? keys.passphrase : privateText(keys.passphrasePath, secret);
+  const passphrase = keys.kind === 'given' ? keys.passphrase : developmentPassphrase(keys);
   const created = keys.kind === 'development' && (await createdWhereMissing(path, passphrase));
   const signer = await openSoftwareSigner({ path, passphrase, developmentChains: chains, clock });
   return { signer, path, created };
 }
 
+/** The passphrase that was made for development, made now where there is none. */
+export function developmentPassphrase(keys: Extract<KeyConfiguration, { kind: 'development' }>): string {
+  return privateText(keys.passphrasePath, secret);
+}
+
 async function createdWhereMissing(path: string, passphrase: string): Promise<boolean> {
   if (existsSync(path)) return false;
-  privateFolder(path);
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   try {
     await createKeyFile({ path, passphrase });
     return true;
@@ -45,10 +50,6 @@ async function createdWhereMissing(path: string, passphrase: string): Promise<bo
     if (error instanceof CustodyError && error.code === 'key/file-exists') return false;
     throw error;
   }
-}
-
-function privateFolder(path: string): void {
-  privateText(join(dirname(path), 'README'), () => 'Development keys and their passphrase. Never use them for coins that are worth anything.\n');
 }
 
 /** People of a start without configured tokens: the requester may not approve, so there are two who can. */

@@ -1,6 +1,9 @@
 export { type Configuration, configurationFile, type ConfigurationProblem, embeddedChainId, loadConfiguration } from './config.ts';
-export { type DevelopmentToken, developmentTokens } from './development-secrets.ts';
+export { developmentPassphrase, type DevelopmentToken, developmentTokens } from './development-secrets.ts';
 export type { Environment } from './environment.ts';
+export { examine, type Finding } from './examination.ts';
+export { beginAnew } from './folder.ts';
 export { type Log, openLog } from './log.ts';
 export type { StartedPart } from './part.ts';
-export { type RunningServer, type StartOptions, startServer } from './wire.ts';
+export { besideRunning } from './running.ts';
+export { openCustody, type OpenedCustody, reachDatabase, type RunningServer, type StartOptions, startServer } from './wire.ts';

@@ -1,5 +1,5 @@
 import { CustodyError } from '@bulkhead/domain';
-import { pino, type DestinationStream, type Logger } from 'pino';
+import { destination, pino, type DestinationStream, type Logger } from 'pino';
 import type { Section } from './config-schema.ts';
 
 export type Log = Logger;
@@ -7,8 +7,12 @@ export type Log = Logger;
 /** Fields whose values are secrets wherever they turn up. */
 const secretFields = ['authorization', 'token', 'tokenSha256', 'passphrase', 'password', 'mnemonic', 'xpub', 'url', 'ownerUrl', 'connectionString'];
 
-/** A log of JSON lines without secrets. Times are ISO 8601 in UTC. */
-export function openLog(level: Section<'logLevel'>, destination?: DestinationStream): Log {
+/** A log of JSON lines without secrets, on standard error or in a file. Times are ISO 8601 in UTC. */
+export function openLog(level: Section<'logLevel'>, file?: string): Log {
+  return logTo(level, destination(file === undefined ? { dest: 2, sync: true } : { dest: file, sync: true, mkdir: true, mode: 0o600 }));
+}
+
+export function logTo(level: Section<'logLevel'>, stream: DestinationStream): Log {
   const paths = secretFields.flatMap((field) => [field, `*.${field}`, `*.*.${field}`]);
   const options = {
     level,
@@ -17,7 +21,7 @@ export function openLog(level: Section<'logLevel'>, destination?: DestinationStr
     redact: { paths: [...paths, 'req.headers', 'headers'], censor: '[secret]' },
     serializers: { err: faultFields },
   };
-  return destination === undefined ? pino(options) : pino(options, destination);
+  return pino(options, stream);
 }
 
 type FaultFields = { readonly code: string; readonly message: string; readonly details?: object; readonly cause?: unknown; readonly stack?: string };

@@ -1,11 +1,10 @@
 import { createServer } from 'node:net';
-import { mkdirSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { createApi, type Operations } from '@bulkhead/api';
 import { type Custody, migrateAll, runJobs, startChain } from '@bulkhead/custody';
 import { type ChainId, type Clock, CustodyError } from '@bulkhead/domain';
 import { deriveAddress } from '@bulkhead/keys';
-import { type Database, databaseAccess, type DatabaseAccess, openDatabase, startEmbedded, takeGuard } from '@bulkhead/postgres';
+import { type Database, databaseAccess, type DatabaseAccess, openDatabase, startEmbedded } from '@bulkhead/postgres';
 import { chainBoard, type ChainBoard } from './chain-board.ts';
 import { openChains, type OpenedChain } from './chains.ts';
 import type { Configuration } from './config.ts';
@@ -16,10 +15,12 @@ import { startFollowers } from './followers.ts';
 import { type Log, openLog } from './log.ts';
 import { createMetrics, gaugeBooks, type Metrics } from './metrics.ts';
 import { notScreened } from './not-screened.ts';
+import { folderBusy, folderFault, lockFolder } from './folder.ts';
 import { operationsOver } from './operations.ts';
 import type { StartedPart, Tell } from './part.ts';
 import { readinessOf } from './readiness.ts';
 import { startReconciling } from './reconciling.ts';
+import { noteRunning } from './running.ts';
 
 export type StartOptions = {
   /** Told of every part as it comes up. */
@@ -27,17 +28,21 @@ export type StartOptions = {
   readonly log?: Log;
 };
 
-/** A server that answers. */
-export type RunningServer = AsyncDisposable & {
-  /** Address of the API, without a slash at its end. */
-  readonly url: string;
-  readonly operations: Operations;
+/** Everything below the API: enough for a command that does one thing. */
+export type OpenedCustody = AsyncDisposable & {
   readonly custody: Custody;
   readonly board: ChainBoard;
   /** Each chain with the addresses of its sources; an embedded one is reached there too. */
   readonly chains: ReadonlyMap<ChainId, OpenedChain>;
-  /** Sessions of the owner, for the audit. */
+  /** How owner and application reach the database. */
   readonly access: DatabaseAccess;
+};
+
+/** A server that answers. */
+export type RunningServer = OpenedCustody & {
+  /** Address of the API, without a slash at its end. */
+  readonly url: string;
+  readonly operations: Operations;
   /** File with the tokens that were made, undefined where they are configured. */
   readonly tokensMadeAt: string | undefined;
   /** Stops taking requests, ends what is under way, then everything behind it, in the reverse order of the start. */
@@ -45,6 +50,27 @@ export type RunningServer = AsyncDisposable & {
 };
 
 const clock: Clock = { now: () => new Date() };
+
+/**
+ * Opens database, keys and chains and puts custody together over them. Nothing runs by itself yet.
+ *
+ * @throws CustodyError one sentence on what is missing and what to do
+ */
+export async function openCustody(configuration: Configuration, tell: Tell = () => undefined): Promise<OpenedCustody> {
+  await using parts = new AsyncDisposableStack();
+  await lockFolder(configuration, parts);
+  const access = await startDatabase(configuration, parts, tell);
+  await migrateAll(access.owner);
+  const db = parts.use(openDatabase({ ...access.app, connections: configuration.database.connections }));
+  const signer = await startKeys(configuration, parts, tell);
+  const chains = await openChains(configuration, { db, parts, tell });
+  const custody = custodyOf(configuration, { db, signer, chains });
+  const board = chainBoard(custody, chains);
+  await holdKeysAgainstBooks(custody);
+  await allowConfigured(custody, board, configuration.assets);
+  const owned = parts.move();
+  return { custody, board, chains, access, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
 
 /**
  * Puts the product together and starts it, from the ground up: database, migrations, keys, chains, custody, jobs, followers,
@@ -61,20 +87,11 @@ export async function startServer(configuration: Configuration, options: StartOp
     events.partStarted(part);
     options.onPart?.(part);
   };
-
-  await lockFolder(configuration, parts);
-  await claimPort(configuration.http);
-  const access = await startDatabase(configuration, parts, tell);
-  await migrateAll(access.owner);
-  const db = parts.use(openDatabase({ ...access.app, connections: configuration.database.connections }));
-  const signer = await startKeys(configuration, parts, tell);
-  const chains = await openChains(configuration, { db, parts, tell });
-  const custody = custodyOf(configuration, { db, signer, chains });
-  const board = chainBoard(custody, chains);
-  await holdKeysAgainstBooks(custody);
-  await allowConfigured(custody, board, configuration.assets);
+  await claimPort(configuration);
+  const opened = parts.use(await openCustody(configuration, tell));
+  const { custody, board } = opened;
   for (const { id, startBlock } of configuration.chains) await startChain(custody, id, startBlock);
-  const jobs = await startJobs(configuration, { custody, access, events, parts });
+  const jobs = await startJobs(configuration, { custody, access: opened.access, events, parts });
   const followers = startFollowers(custody, configuration.chains, { board, events });
   parts.defer(() => followers.stop());
   parts.use(startReconciling(custody, configuration.schedule.reconcileMinutes, log));
@@ -82,32 +99,23 @@ export async function startServer(configuration: Configuration, options: StartOp
   const operations = operationsOver(custody, board);
   const vitals = { custody, board, jobsRunning: jobs.running };
   const { url, tokensMadeAt } = await listen(configuration, { operations, metrics, events, log, vitals, parts, tell });
+  parts.use(noteRunning(configuration, { url, access: opened.access, chains: opened.chains }));
 
   const owned = parts.move();
-  const stop = async (): Promise<void> => {
+  let stopping: Promise<void> | undefined;
+  const stop = (): Promise<void> => {
     events.stopping('asked to');
-    await owned.disposeAsync();
+    stopping ??= owned.disposeAsync();
+    return stopping;
   };
-  return { url, operations, custody, board, chains, access, tokensMadeAt, stop, [Symbol.asyncDispose]: stop };
-}
-
-/** Two processes on one embedded database or chain would damage it. The kernel gives the name back however a process ends. */
-async function lockFolder(configuration: Configuration, parts: AsyncDisposableStack): Promise<void> {
-  mkdirSync(configuration.dataDirectory, { recursive: true, mode: 0o711 });
-  const folder = realpathSync(configuration.dataDirectory);
-  const embedded = configuration.database.kind === 'embedded' || configuration.chains.some((chain) => chain.source.kind === 'embedded');
-  if (!embedded) return;
-  const guard = await takeGuard(`folder ${folder}`);
-  if (guard === undefined) {
-    throw new CustodyError('platform/folder-busy', `Another Bulkhead already runs on ${folder}. Use that one or stop it first, or set BULKHEAD_DATA to another folder.`, {
-      details: { folder },
-    });
-  }
-  parts.use(guard);
+  return { ...opened, url, operations, tokensMadeAt, stop, [Symbol.asyncDispose]: stop };
 }
 
 /** Finds out at once whether the API will be able to listen, before anything is started that would then have to be ended. */
-async function claimPort({ host, port }: Configuration['http']): Promise<void> {
+async function claimPort(configuration: Configuration): Promise<void> {
+  const { host, port } = configuration.http;
+  // Of two starts on one folder the second is told about the folder, which explains the port as well.
+  if (await folderBusy(configuration)) throw folderFault(configuration);
   await new Promise<void>((resolve, reject) => {
     const server = createServer();
     server.once('error', (cause) => reject(portFault({ host, port }, cause)));
@@ -147,6 +155,15 @@ async function startKeys(configuration: Configuration, parts: AsyncDisposableSta
   const what = `Software keys, DEVELOPMENT ONLY: they sign for ${chains}`;
   tell({ part: 'keys', what: created ? `${what}; made now` : what, where: `${path}, fingerprint ${signer.fingerprint}` });
   return signer;
+}
+
+/** Reaches the database alone, starting it where it is embedded; for commands that need no chain. Migrates nothing. */
+export async function reachDatabase(configuration: Configuration): Promise<AsyncDisposable & { readonly access: DatabaseAccess }> {
+  await using parts = new AsyncDisposableStack();
+  await lockFolder(configuration, parts);
+  const access = await startDatabase(configuration, parts, () => undefined);
+  const owned = parts.move();
+  return { access, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
 type CustodyParts = { readonly db: Database; readonly signer: Custody['signer']; readonly chains: ReadonlyMap<ChainId, OpenedChain> };

@@ -1,0 +1,95 @@
+import { join } from 'node:path';
+import { beginAnew, type Configuration, examine, loadConfiguration, openLog, type RunningServer, startServer } from '@bulkhead/server';
+import { readOptions } from '../command-line.ts';
+import { type ExitCode, exitCodes, UsageError } from '../exit-code.ts';
+import { type Terminal, withProgress } from '../terminal.ts';
+import { tellFindings } from './check.ts';
+
+/** Time for an orderly stop. What is not done then is done by the next start. */
+export const stopMsMax = 30_000;
+
+export async function start(terminal: Terminal): Promise<ExitCode> {
+  const options = readOptions('start', terminal.words, {
+    port: { type: 'string' },
+    fresh: { type: 'boolean' },
+    exit: { type: 'boolean' },
+  });
+  const configuration = withPort(loadConfiguration(terminal.folder, terminal.environment), options.port);
+  if (options.fresh === true) {
+    await beginAnew(configuration);
+    terminal.out(`Begun anew: what was embedded in ${configuration.dataDirectory} is gone.`);
+  }
+  const signals = listenForSignals(terminal);
+  try {
+    const server = await withProgress(terminal, 'starting', () => startedServer(terminal, configuration));
+    try {
+      if (options.exit === true) return tellFindings(terminal, await withProgress(terminal, 'checking', () => examine(server.access)));
+      terminal.out('Ready. Ctrl-C stops it.');
+      await signals.stopAsked;
+      terminal.err('Stopping …');
+      return exitCodes.ok;
+    } finally {
+      await stopInTime(terminal, server);
+    }
+  } finally {
+    signals.forget();
+  }
+}
+
+function withPort(configuration: Configuration, text: string | undefined): Configuration {
+  if (text === undefined) return configuration;
+  const port = /^[0-9]{1,5}$/u.test(text) ? Number(text) : -1;
+  if (port < 0 || port > 65_535) throw new UsageError('--port needs a number from 0 to 65535; 0 takes a free one.');
+  return { ...configuration, http: { ...configuration.http, port } };
+}
+
+async function startedServer(terminal: Terminal, configuration: Configuration): Promise<RunningServer> {
+  const { database, dataDirectory, logLevel } = configuration;
+  // Somebody who starts everything on one machine reads the screen; a log between the lines would hide them.
+  const file = database.kind === 'embedded' ? join(dataDirectory, 'bulkhead.log') : undefined;
+  const server = await startServer(configuration, {
+    log: openLog(logLevel, file),
+    onPart: ({ what, where }) => terminal.out(`${what}\n    ${where}`),
+  });
+  if (file !== undefined) terminal.out(`Log\n    ${file}`);
+  return server;
+}
+
+type Signals = { readonly stopAsked: Promise<void>; readonly forget: () => void };
+
+/** The first signal asks for an orderly stop, also while it is still starting; the second one ends the process at once. */
+function listenForSignals(terminal: Terminal): Signals {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let asked = false;
+  const onSignal = (): void => {
+    if (asked) endNow(terminal, 'Ended at once. The next start finishes what was under way.', 130);
+    asked = true;
+    resolve();
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  const forget = (): void => {
+    process.off('SIGINT', onSignal);
+    process.off('SIGTERM', onSignal);
+  };
+  return { stopAsked: promise, forget };
+}
+
+/** Ends with whatever is still running; embedded parts are told to end as well. */
+function endNow(terminal: Terminal, sentence: string, code: number): never {
+  terminal.err(sentence);
+  // oxlint-disable-next-line unicorn/no-process-exit -- what is under way may never end, and somebody asked for the end
+  process.exit(code);
+}
+
+async function stopInTime(terminal: Terminal, server: RunningServer): Promise<void> {
+  const timer = setTimeout(() => {
+    endNow(terminal, `It did not stop within ${stopMsMax / 1000} s and was ended. The next start finishes what was under way.`, exitCodes.found);
+  }, stopMsMax);
+  try {
+    await server.stop();
+  } finally {
+    clearTimeout(timer);
+  }
+}
+

@@ -1,0 +1,70 @@
+/** Text of `help <command>`; the first line is also the summary in the list. */
+export const commandHelp = {
+  start: `Starts the server, with an embedded database and chain where none are configured
+
+  bulkhead start [--port <number>] [--fresh] [--exit]
+
+  --port <number>  port of the API instead of the configured one; 0 takes a free one
+  --fresh          begins anew: throws away the embedded database, chain, keys and tokens first
+  --exit           ends after the start instead of serving: checks every invariant, exits 0 or 1
+
+  Ctrl-C stops in order; a second one ends at once. Started again, it continues on the same data.`,
+  migrate: `Brings the database to the version of this code
+
+  bulkhead migrate
+
+  Needs DATABASE_OWNER_URL, or DATABASE_URL with an owner's login; without either, the embedded database is migrated.`,
+  check: `Proves every invariant of the books, and that no block is missing
+
+  bulkhead check
+
+  Prints what is broken, one line each, and exits 1; exits 0 when nothing is. Only reads; runs beside a server too.`,
+  address: `Issues a deposit address to a client
+
+  bulkhead address --client <reference or id> --chain <CAIP-2 id>
+
+  --client  the client's reference, such as C-1001, or its id, cl_…
+  --chain   such as eip155:1
+
+  Prints the address. It is the same operation as POST /v1/clients/{id}/wallets: a new address each time.`,
+  reconcile: `Holds the books of a chain against the chain at its newest booked block
+
+  bulkhead reconcile --chain <CAIP-2 id>
+
+  Prints every line that differs and exits 1; exits 0 when nothing differs. Breaks are opened and compartments frozen, as by the
+  reconciliation of the server.`,
+  keys: `Makes a key file
+
+  bulkhead keys init
+
+  Makes the key file that the configuration names, with the passphrase of BULKHEAD_KEY_PASSPHRASE or BULKHEAD_KEY_PASSPHRASE_FILE.
+  Without a passphrase of yours one is made and kept beside the file: for development only. A key file that is there is never
+  replaced.`,
+  help: `Explains a command
+
+  bulkhead help [command]`,
+} as const;
+
+export type CommandName = keyof typeof commandHelp;
+
+export function isCommand(word: string): word is CommandName {
+  return Object.hasOwn(commandHelp, word);
+}
+
+export function overview(version: string): string {
+  const lines = Object.entries(commandHelp).map(([name, text]) => `  ${name.padEnd(10)} ${text.split('\n')[0] ?? ''}`);
+  return `Bulkhead ${version}: a custody core that keeps every client's assets apart in the keys, on the chain and in the books.
+
+Usage: bulkhead <command> [options]
+
+${lines.join('\n')}
+
+  --version  prints the version
+  --help     after a command: explains it
+
+Exit codes: 0 done and nothing wrong · 1 something wrong was found, or the business refused · 2 the command line or the
+configuration cannot be used · 3 database, chain, port, folder or key file do not work.
+
+Configuration: bulkhead.config.json in this folder, or where BULKHEAD_CONFIG points; see bulkhead.config.example.json and
+docs/configuration.md. DATABASE_URL and CHAIN_EIP155_<id>_RPC replace what is embedded. BULKHEAD_DEBUG=1 shows stack traces.`;
+}

@@ -1,0 +1,68 @@
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type ChainId, CustodyError, parseChainId } from '@bulkhead/domain';
+import type { DatabaseAccess } from '@bulkhead/postgres';
+import { z } from 'zod';
+import type { Configuration } from './config.ts';
+import { folderBusy, folderFault } from './folder.ts';
+
+const form = z.strictObject({
+  api: z.url(),
+  database: z.strictObject({ url: z.string(), ownerUrl: z.string() }),
+  chains: z.record(z.string(), z.url()),
+});
+
+type Running = { readonly url: string; readonly access: DatabaseAccess; readonly chains: ReadonlyMap<ChainId, { readonly embeddedUrl: string | undefined }> };
+
+function pathOf(configuration: Pick<Configuration, 'dataDirectory'>): string {
+  return join(configuration.dataDirectory, 'running.json');
+}
+
+/**
+ * Writes down where the embedded parts of a running server are, readable by the owner alone, so that a command beside it can
+ * reach them. It vouches for nothing: after a crash it lies, and only the lock of the folder says whether somebody lives.
+ */
+export function noteRunning(configuration: Configuration, { url, access, chains }: Running): Disposable {
+  const path = pathOf(configuration);
+  const embedded = [...chains].flatMap(([id, { embeddedUrl }]) => (embeddedUrl === undefined ? [] : [[id, embeddedUrl] as const]));
+  const content: z.output<typeof form> = {
+    api: url,
+    database: { url: access.app.url, ownerUrl: access.owner.url },
+    chains: Object.fromEntries(embedded),
+  };
+  rmSync(path, { force: true });
+  writeFileSync(path, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600, flag: 'wx' });
+  return { [Symbol.dispose]: () => rmSync(path, { force: true }) };
+}
+
+/**
+ * The configuration as a command beside a running server needs it: what that server runs embedded is reached where it runs.
+ * Without a running server, the configuration as it is.
+ *
+ * @throws CustodyError `platform/folder-busy` when somebody runs on the folder and does not say where
+ */
+export async function besideRunning(configuration: Configuration): Promise<Configuration> {
+  if (!(await folderBusy(configuration))) return configuration;
+  const running = read(configuration);
+  if (running === undefined) throw folderFault(configuration);
+  const { database, chains } = configuration;
+  const sources = new Map(Object.entries(running.chains).map(([id, url]) => [parseChainId(id), url]));
+  return {
+    ...configuration,
+    database: database.kind === 'embedded' ? { kind: 'server', ...running.database, connections: 5 } : database,
+    chains: chains.map((chain) => {
+      const url = sources.get(chain.id);
+      return chain.source.kind === 'rpc' || url === undefined ? chain : { ...chain, source: { kind: 'rpc', urls: [url] } };
+    }),
+  };
+}
+
+function read(configuration: Configuration): z.output<typeof form> | undefined {
+  try {
+    const content: unknown = JSON.parse(readFileSync(pathOf(configuration), 'utf8'));
+    return form.parse(content);
+  } catch (error) {
+    if (error instanceof CustodyError) throw error;
+    return undefined;
+  }
+}
