@@ -114,11 +114,8 @@ export class Outside {
     await this.#once({ from: payingStranger, to: stage.token, data: tokenCall('transfer', to, amount) }, index);
   }
 
-  /** While true, no block is mined until {@link mine} is called: what was sent waits in the mempool. */
-  held = false;
-
+  /** While blocks are held, what was sent waits in the mempool until {@link mine} is called. */
   async holdBlocks(held: boolean): Promise<void> {
-    this.held = held;
     await this.rpc('evm_setAutomine', !held);
   }
 

@@ -51,6 +51,11 @@ export async function playStory(scene: Scene): Promise<Players> {
   return players;
 }
 
+/** The theft is the last act; the break it leaves stays on record, also when it is resolved. */
+export async function wasPlayed({ api, cast }: Scene): Promise<boolean> {
+  return (await api.list(cast.operator, '/v1/breaks?type=missing-movement')).length > 0;
+}
+
 async function settleIn(scene: Scene): Promise<Players> {
   const { api, cast, chain, say, outside } = scene;
   const house = async (compartment: number, purpose: string): Promise<Address> => {
@@ -253,8 +258,7 @@ async function failOnChain(scene: Scene, { boreas }: Players): Promise<void> {
 
 export async function reconcile({ api, cast, chain }: Scene, step: string): Promise<{ id: string; breaks: readonly unknown[] }> {
   const reconciliation = await api.write(cast.operator, '/v1/reconciliations', { step, body: { chain } });
-  const open = (await api.list(cast.operator, '/v1/breaks')).filter((one) => field(one, 'resolvedAt') === null);
-  return { id: words(reconciliation, 'id'), breaks: open };
+  return { id: words(reconciliation, 'id'), breaks: await api.list(cast.operator, '/v1/breaks?state=open') };
 }
 
 async function reconcileClean(scene: Scene): Promise<void> {
@@ -293,5 +297,6 @@ async function theft(scene: Scene, { aurora, boreas }: Players): Promise<void> {
   });
   const stopped = await api.ask(cast.operator, '/v1/withdrawals', { step: 'wd-frozen', body: wish(boreas, ether / 10n) });
   const allowed = await api.ask(cast.operator, '/v1/withdrawals', { step: 'wd-not-frozen', body: wish(aurora, ether / 10n) });
-  say(`Withdrawals of Boreas are stopped (${String(field(stopped.body, 'code') ?? stopped.status)}); Aurora's go on (HTTP ${allowed.status}).`);
+  const code = field(stopped.body, 'code');
+  say(`Withdrawals of Boreas are stopped (${typeof code === 'string' ? code : stopped.status}); Aurora's go on (HTTP ${allowed.status}).`);
 }

@@ -59,13 +59,13 @@ async function compartmentRows(scene: Scene, part: Part): Promise<{ rows: readon
     difference: onChain === inBooks ? '0' : show(onChain - inBooks),
     note: frozen,
   };
-  const shares = kind === 'omnibus' ? await claimRows(scene, { names, number, unit, show, book }) : [];
+  const shares = kind === 'house' ? [] : await claimRows(scene, { names: kind === 'omnibus' ? names : new Map(), number, unit, show, book });
   return { rows: [total, ...shares], differs: inBooks !== onChain };
 }
 
 type Shares = { readonly names: ReadonlyMap<string, string>; readonly number: number; readonly unit: Unit; readonly show: (amount: bigint) => string; readonly book: unknown };
 
-/** What each client may claim of a pool, and what belongs to nobody yet. */
+/** What each client of a pool may claim, and what belongs to nobody yet. */
 async function claimRows({ api, cast }: Scene, of: Shares): Promise<readonly Row[]> {
   const rows: Row[] = [];
   const claim = (client: string, amount: bigint, note: string): void => {
@@ -75,7 +75,7 @@ async function claimRows({ api, cast }: Scene, of: Shares): Promise<readonly Row
     for (const balance of await api.list(cast.operator, `/v1/clients/${id}/balances`)) {
       if (field(balance, 'asset') !== of.unit.asset || field(balance, 'compartment') !== of.number) continue;
       const amounts = ['available', 'held', 'quarantine', 'gas', 'feePayable'].map((part) => BigInt(words(balance, part)));
-      claim(name, amounts.reduce((sum, amount) => sum + amount, 0n), 'claim');
+      claim(name, amounts.reduce((sum, amount) => sum + amount, 0n), 'claim, gas included');
     }
   }
   claim('nobody yet', BigInt(words(of.book, 'suspense')), 'suspense');

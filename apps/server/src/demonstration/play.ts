@@ -1,0 +1,63 @@
+import { type ChainId, checksumAddress, nativeAsset, tokenAsset } from '@bulkhead/domain';
+import type { Configuration } from '../config.ts';
+import { developmentTokens } from '../development-secrets.ts';
+import { examine } from '../examination.ts';
+import type { RunningServer } from '../wire.ts';
+import { ApiUser, type Cast } from './client.ts';
+import { Outside, stage } from './outside.ts';
+import { playStory, reconcile, type Scene, wasPlayed } from './story.ts';
+import { resultTable } from './table.ts';
+
+export type Demonstration = {
+  /** For people: the table of ring-fences, and what the examination of every invariant found. */
+  readonly lines: readonly string[];
+  /** Whether every invariant holds and every difference between books and chain is an open break. */
+  readonly sound: boolean;
+};
+
+/**
+ * Plays the story on a server with an embedded chain and tokens of its own making. Every step of it is idempotent, so on data
+ * where it was played before it ends at once, and where it was interrupted it goes on. Undefined on any other server: nobody's
+ * real chain or people are played with.
+ */
+export async function demonstrate(
+  server: RunningServer,
+  configuration: Configuration,
+  say: (line: string) => void,
+): Promise<Demonstration | undefined> {
+  const embedded = [...server.chains].find(([, chain]) => chain.embeddedUrl !== undefined);
+  const url = embedded?.[1].embeddedUrl;
+  if (embedded === undefined || url === undefined || server.tokensMadeAt === undefined) return undefined;
+  const [chain] = embedded;
+  const scene: Scene = { api: new ApiUser(server.url), cast: castOf(configuration), outside: new Outside(url), chain, say };
+  await scene.outside.buildStage();
+  say(`A token stands on it: bUSD, an ERC-20 by OpenZeppelin, at ${checksumAddress(stage.token)}.`);
+  await allowAssets(scene, chain);
+  if (await wasPlayed(scene)) {
+    say('The story was played on this data before. A new reconciliation, and how things stand now:');
+    await reconcile(scene, `reconcile-${new Date().toISOString()}`);
+  } else {
+    await playStory(scene);
+  }
+  const table = await resultTable(scene);
+  const findings = await examine(server.access);
+  const open = await scene.api.list(scene.cast.operator, '/v1/breaks?state=open');
+  const proof =
+    findings.length === 0
+      ? ['Every invariant of the books was checked from their rows: none is broken.']
+      : findings.map(({ kind, detail }) => `Broken: ${kind}: ${detail}`);
+  return { lines: [...table.lines, '', ...proof], sound: findings.length === 0 && table.differences === open.length };
+}
+
+function castOf(configuration: Configuration): Cast {
+  const tokens = developmentTokens(configuration);
+  const token = (name: string): string => tokens.find((one) => one.name === name)?.token ?? '';
+  return { admin: token('admin'), operator: token('operator'), approvers: [token('approver-1'), token('approver-2')] };
+}
+
+async function allowAssets({ api, cast }: Scene, chain: ChainId): Promise<void> {
+  const coin = { asset: nativeAsset(chain), symbol: 'ETH', decimals: 18, behaviour: 'native', dustMax: '1000000000' };
+  const token = { asset: tokenAsset(chain, stage.token), symbol: 'bUSD', decimals: 6, behaviour: 'standard', dustMax: '0' };
+  await api.write(cast.admin, '/v1/assets', { step: 'asset-coin', body: coin });
+  await api.write(cast.admin, '/v1/assets', { step: 'asset-token', body: token });
+}
