@@ -154,7 +154,7 @@ contract ForgedToken {
         bytes32 signature = Transfer.selector;
         assembly {
             mstore(0, 1)
-            log4(0, 0, signature, from, to, 1)
+            log4(0, 32, signature, from, to, 1)
             log2(0, 32, signature, from)
             log3(0, 31, signature, from, to)
             log3(0, 64, signature, from, to)

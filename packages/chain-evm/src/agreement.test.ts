@@ -222,6 +222,12 @@ test('sources that name different final blocks give no final block', async () =>
   assert.equal(await codeOf((await openWith(2, honest, liar)).heads()), 'chain/disagreement');
 });
 
+test('two that contradict each other disagree, whether or not a third has the block yet', async () => {
+  const liar = altering('eth_getBlockByNumber', setField('hash', hash));
+  const chain = await openWith(2, honest, liar, lagging(1_000_000n));
+  assert.equal(await codeOf(chain.hashAt(height)), 'chain/disagreement');
+});
+
 test('inner calls count only when k sources trace them', async () => {
   for (const proxy of proxies) proxy.play(honest);
   proxies[1]?.play(without('trace_block'));

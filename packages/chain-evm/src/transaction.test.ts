@@ -4,7 +4,7 @@ import { amountMax, nativeAsset, parseAddress, parseChainId, tokenAsset } from '
 import type { TransactionPlan } from '@bulkhead/domain';
 import { secp256k1 } from '@noble/curves/secp256k1.js';
 import fc from 'fast-check';
-import { hexToBigInt, hexToBytes, keccak256, serializeTransaction, toHex } from 'viem';
+import { concatHex, hexToBigInt, hexToBytes, keccak256, serializeTransaction, toHex, toRlp } from 'viem';
 import type { TransactionSerializableEIP1559 } from 'viem';
 import { privateKeyToAccount, sign } from 'viem/accounts';
 import { assembleTransaction, buildTransaction, readTransaction, unsignedBytesMax } from './transaction.ts';
@@ -81,6 +81,10 @@ test('bytes that do anything but one transfer are refused', () => {
     ['long calldata', bytesOf({ value: 0n, data: `${call}00` })],
     ['dirty address', bytesOf({ value: 0n, data: call.replace('a9059cbb00', 'a9059cbb01') as `0x${string}` })],
     ['an access list', bytesOf({ accessList: [{ address: contract, storageKeys: [] }] })],
+    [
+      'a leading zero',
+      hexToBytes(concatHex(['0x02', toRlp(['0x01', '0x01', '0x01', '0x03', '0x5208', to, '0x0005', '0x', []])])),
+    ],
     ['a trailing byte', new Uint8Array([...good, 0])],
     [
       'another type',
