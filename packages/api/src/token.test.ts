@@ -45,6 +45,17 @@ test('whatever is not a known bearer token is nobody', () => {
   assert.deepEqual(actorOf(`bearer ${secret}`), { name: 'anna', role: 'admin' });
 });
 
+test('a token that is longer than any may be is not even hashed', () => {
+  const [fits, long] = ['x'.repeat(tokenCharsMax), 'x'.repeat(tokenCharsMax + 1)];
+  const hashed = (text: string) => createHash('sha256').update(text).digest('hex');
+  const actorOf = tokenBook([
+    { name: 'fits', role: 'auditor', tokenSha256: hashed(fits) },
+    { name: 'long', role: 'auditor', tokenSha256: hashed(long) },
+  ]);
+  assert.equal(actorOf(`Bearer ${fits}`)?.name, 'fits');
+  assert.equal(actorOf(`Bearer ${long}`), undefined);
+});
+
 test('without tokens nobody is known', () => {
   assert.equal(tokenBook([])(`Bearer ${secret}`), undefined);
 });
