@@ -1,0 +1,157 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type DevelopmentNode, openDevelopmentNode } from '@bulkhead/chain-evm/testing';
+import { type Address, type ChainId, nativeAsset, parseAddress } from '@bulkhead/domain';
+import { type TestDatabase, testDatabase } from '@bulkhead/postgres/testing';
+import { checkConfiguration, type Configuration, embeddedChainId } from '../src/config.ts';
+import { developmentTokens } from '../src/development-secrets.ts';
+import { openLog } from '../src/log.ts';
+import { type RunningServer, startServer } from '../src/wire.ts';
+
+export const chain: ChainId = embeddedChainId;
+export const ether = nativeAsset(chain);
+/** 10^18 wei. */
+export const coin = 10n ** 18n;
+const waitMsMax = 60_000;
+
+export type Reply = { readonly status: number; readonly body: any; readonly headers: Headers };
+export type Person = 'admin' | 'operator' | 'approver-1' | 'approver-2' | 'auditor';
+
+/** The API as people with tokens use it. */
+export class Desk {
+  readonly #url: string;
+  readonly #tokens: ReadonlyMap<string, string>;
+
+  constructor(url: string, tokens: ReadonlyMap<string, string>) {
+    this.#url = url;
+    this.#tokens = tokens;
+  }
+
+  async get(path: string, person: Person = 'auditor'): Promise<any> {
+    const reply = await this.ask('GET', path, { person });
+    assert.equal(reply.status, 200, `GET ${path}: ${JSON.stringify(reply.body)}`);
+    return reply.body;
+  }
+
+  /** A write that has to be done. */
+  async post(path: string, body: object | undefined, person: Person): Promise<any> {
+    const reply = await this.ask('POST', path, { person, body, key: randomUUID() });
+    assert.ok(reply.status < 300, `POST ${path}: ${reply.status} ${JSON.stringify(reply.body)}`);
+    return reply.body;
+  }
+
+  async ask(method: string, path: string, ask: { person: Person; body?: object | undefined; key?: string }): Promise<Reply> {
+    const headers: Record<string, string> = { authorization: `Bearer ${this.#tokens.get(ask.person) ?? ''}` };
+    if (ask.key !== undefined) headers['idempotency-key'] = ask.key;
+    if (ask.body !== undefined) headers['content-type'] = 'application/json';
+    const response = await fetch(this.#url + path, {
+      method,
+      headers,
+      ...(ask.body === undefined ? {} : { body: JSON.stringify(ask.body) }),
+    });
+    return { status: response.status, body: await response.json(), headers: response.headers };
+  }
+}
+
+/** Waits until something is so. */
+export async function until<Value>(what: string, look: () => Promise<Value | undefined | false>): Promise<Value> {
+  for (let waitedMs = 0; waitedMs < waitMsMax; waitedMs += 50) {
+    const found = await look();
+    if (found !== undefined && found !== false) return found;
+    await sleep(50);
+  }
+  assert.fail(`Waited ${waitMsMax / 1000} s for ${what}.`);
+}
+
+export type House = AsyncDisposable & {
+  readonly database: TestDatabase;
+  readonly configuration: Configuration;
+  readonly server: RunningServer;
+  readonly desk: Desk;
+  readonly node: DevelopmentNode;
+  /** An account of the node with coin, outside of custody. */
+  readonly stranger: Address;
+};
+
+/** A server on a real PostgreSQL and a real node of its own. */
+export async function openHouse(content: object = {}): Promise<House> {
+  const folder = mkdtempSync(join(tmpdir(), 'bulkhead-house-'));
+  const parts = new AsyncDisposableStack();
+  parts.defer(() => rmSync(folder, { recursive: true, force: true }));
+  const database = parts.use(await testDatabase({ connections: 4 }));
+  const environment = { DATABASE_URL: database.urls.app, DATABASE_OWNER_URL: database.urls.owner, BULKHEAD_PORT: '0' };
+  const chains = [{ id: chain, development: true, pollMs: 50 }];
+  const { configuration, problems } = checkConfiguration({ folder, environment, content: { chains, logLevel: 'error', ...content } });
+  assert.ok(configuration !== undefined, JSON.stringify(problems));
+  const server = parts.use(await startServer(configuration, { log: openLog('error') }));
+  const tokens = new Map(developmentTokens(configuration).map(({ name, token }) => [name, token]));
+  const node = openDevelopmentNode(server.chains.get(chain)?.embeddedUrl ?? '');
+  const [stranger] = await node.accounts();
+  assert.ok(stranger !== undefined);
+  return {
+    database,
+    configuration,
+    server,
+    desk: new Desk(server.url, tokens),
+    node,
+    stranger,
+    [Symbol.asyncDispose]: () => parts.disposeAsync(),
+  };
+}
+
+export const agreement = {
+  parties: 'The custodian and the client',
+  service: 'Custody',
+  custodyPolicy: 'Apart in keys, chain and books',
+  communication: 'API',
+  security: 'Four eyes',
+  fees: 'None',
+  applicableLaw: 'Of the custodian',
+  signedAt: '2026-01-02T09:00:00Z',
+};
+
+export type Admitted = { readonly id: string; readonly address: Address; readonly compartment: number };
+
+/** A client with an agreement and an address. */
+export async function admit(desk: Desk, reference: string, segregation: 'individual' | 'omnibus' = 'individual'): Promise<Admitted> {
+  const client = await desk.post('/v1/clients', { reference, kind: 'legal', segregation }, 'operator');
+  await desk.post(`/v1/clients/${client.id}/agreements`, agreement, 'operator');
+  const wallet = await desk.post(`/v1/clients/${client.id}/wallets`, { chain }, 'operator');
+  return { id: client.id, address: parseAddress(wallet.address), compartment: wallet.compartment };
+}
+
+/** Pays from outside, waits for finality, and has two people release it. */
+export async function deposit(house: House, client: Admitted, wei: bigint): Promise<any> {
+  const { desk, node, stranger } = house;
+  const { hash } = await node.send({ from: stranger, to: client.address, value: wei });
+  const found = await until('the deposit to be final', async () => {
+    const { items } = await desk.get(`/v1/deposits?clientId=${client.id}&state=final`);
+    return items.find((one: any) => one.transactionHash === hash && one.verdict !== null);
+  });
+  await desk.post(`/v1/deposits/${found.id}/release`, undefined, 'approver-1');
+  return desk.post(`/v1/deposits/${found.id}/release`, undefined, 'approver-2');
+}
+
+/** Releases a withdrawal from screening and approves it by two people. */
+export async function approve(desk: Desk, id: string): Promise<void> {
+  await until('the withdrawal to be screened', async () => (await desk.get(`/v1/withdrawals/${id}`)).state === 'screened');
+  await desk.post(`/v1/withdrawals/${id}/release`, undefined, 'approver-1');
+  await desk.post(`/v1/withdrawals/${id}/approvals`, undefined, 'approver-1');
+  await desk.post(`/v1/withdrawals/${id}/approvals`, undefined, 'approver-2');
+}
+
+export async function settled(desk: Desk, id: string): Promise<any> {
+  return until('the withdrawal to be settled', async () => {
+    const view = await desk.get(`/v1/withdrawals/${id}`);
+    return view.state === 'settled' && view;
+  });
+}
+
+/** What the node says an address has, in wei. */
+export async function onChain(node: DevelopmentNode, address: Address): Promise<bigint> {
+  return BigInt(String(await node.call('eth_getBalance', address, 'latest')));
+}
