@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { houseFees, houseGas, type Movement, transferKey } from '@bulkhead/domain';
-import { namedAddress } from '@bulkhead/fakes';
-import { lastMarker, openBook } from '@bulkhead/ledger';
+import { compartmentFirst, houseFees, houseGas, type Movement, parseCompartment, transferKey } from '@bulkhead/domain';
+import { addressOfPath, namedAddress } from '@bulkhead/fakes';
+import { audit, lastMarker, openBook } from '@bulkhead/ledger';
+import { sweepBalances } from './balance-sweep.ts';
 import { postAll } from './books.ts';
 import { resolveBreak } from './break.ts';
 import { detectDeposits } from './deposit-detection.ts';
@@ -259,16 +260,50 @@ test('coins that nothing shows are an excess, then an unknown deposit, then pend
   await proves(bench);
 });
 
-test('an excess is booked to suspense at the pinned block, and the movement found for it later is not booked again', async () => {
+test('an excess is booked to suspense when the sweep of balances has looked and has not found how it came', async () => {
+  await using bench = await openBench();
+  // The first address of the first individual compartment, paid before anybody watched it.
+  const address = addressOfPath({ compartment: parseCompartment(compartmentFirst.individual), index: 0 });
+  bench.chain.outside.send({ to: address, amount: 7n });
+  bench.chain.mine();
+  await bench.settle();
+  const lucky = await individual(bench);
+  assert.equal(lucky.address, address);
+  await pays(bench, lucky, ether);
+  await reconciled(bench);
+  const found = await onlyBreak(bench);
+  assert.deepEqual([found.type, found.difference], ['excess', '7']);
+  const ask = { breakId: found.id, action: 'book-suspense', note: 'paid before it was issued' } as const;
+  viewOf(await resolveBreak(bench.custody, bench.as('ann'), ask));
+  assert.equal(refusalOf(await resolveBreak(bench.custody, bench.as('bea'), ask)), 'break/outdated');
+  // As a sweep leaves it that found nothing in the blocks it has to search.
+  await bench.database.owner.query('update custody.chain_cursor set swept_number = final_number');
+  assert.equal(viewOf(await resolveBreak(bench.custody, bench.as('bea'), ask)).state, 'resolved');
+  assert.equal(await bench.posted(lucky.compartment, bench.native, { kind: 'suspense', holder: '' }), 7n);
+  assert.deepEqual(await frozenBy(bench.custody.db, lucky.compartment), []);
+  assert.equal((await reconciled(bench)).breaksCount, 0);
+  bench.chain.mine();
+  await bench.settle();
+  assert.equal((await sweepBalances(bench.custody, bench.id)).found, 0, 'what people booked is not found again');
+  await bench.settle();
+  assert.equal((await reconciled(bench)).breaksCount, 0);
+  assert.deepEqual(await audit(bench.database.owner), []);
+});
+
+test('coins that the sweep found since the break was seen are not booked by people too', async () => {
   await using bench = await openBench({ chain: { traces: false } });
   const lucky = await individual(bench);
   await pays(bench, lucky, ether);
   await changesUnseen(bench, lucky, 7n);
   await reconciled(bench);
   const found = await onlyBreak(bench);
-  await resolves(bench, found.id, 'book-suspense');
+  const ask = { breakId: found.id, action: 'book-suspense', note: '' } as const;
+  viewOf(await resolveBreak(bench.custody, bench.as('ann'), ask));
+  assert.equal((await sweepBalances(bench.custody, bench.id)).found, 1);
+  assert.equal(refusalOf(await resolveBreak(bench.custody, bench.as('bea'), ask)), 'break/outdated');
+  bench.chain.mine();
+  await bench.settle();
   assert.equal(await bench.posted(lucky.compartment, bench.native, { kind: 'suspense', holder: '' }), 7n);
-  assert.deepEqual(await frozenBy(bench.custody.db, lucky.compartment), []);
   assert.equal((await reconciled(bench)).breaksCount, 0);
   await proves(bench);
 });

@@ -15,6 +15,7 @@ import {
   houseFees,
   invariant,
   kindOf,
+  nativeAsset,
   parseAddress,
   parseAssetId,
   parseChainId,
@@ -23,6 +24,7 @@ import {
 } from '@bulkhead/domain';
 import { openBook } from '@bulkhead/ledger';
 import {
+  bigint,
   bigintOrNull,
   date,
   dateOrNull,
@@ -37,7 +39,7 @@ import { type Answer, type WriteCall, command, notFound } from './command.ts';
 import type { Custody } from './custody.ts';
 import { liftFreeze } from './freeze.ts';
 import { record } from './journal.ts';
-import { walletPosition } from './reconciliation-line.ts';
+import { lineSides, walletPosition } from './reconciliation-line.ts';
 import { readState, writeState } from './state.ts';
 
 /** How a break ended: by people, or by a reconciliation that found it gone or explained otherwise. */
@@ -77,8 +79,6 @@ export type BreakView = {
 export type BreakEvidence = {
   readonly block?: BlockRef;
   readonly causes?: readonly BreakCause[];
-  /** Part of the difference that a workflow has still to book, in base units. */
-  readonly pending?: bigint;
   readonly removed?: readonly BlockRef[];
 };
 
@@ -316,22 +316,45 @@ function factsOf(stored: StoredBreak): BreakFacts {
   return { id, type, line: { ...line, difference, block: evidence.block, causes: evidence.causes ?? [] } };
 }
 
-/** What is to be booked was seen by a reconciliation; it is booked only while the books at that block are still those. */
+/**
+ * What is to be booked was seen by a reconciliation. It is booked only while nothing has changed since: the same books at that
+ * block, the same sides that no book knows, none of them on its way into the books. Otherwise the same coins could be booked
+ * twice, by people here and by a workflow there.
+ */
 async function changedSince(tx: Queries, stored: StoredBreak): Promise<Refused | undefined> {
-  const { line, evidence, id, chain } = stored;
+  const { line, evidence, id } = stored;
   if (line === undefined || evidence.block === undefined) return undefined;
-  if ((evidence.pending ?? 0n) !== 0n) {
-    return refuse(
-      'break/outdated',
-      `${evidence.pending ?? 0n} of the difference of break ${id} was still to be booked when it was last seen; reconcile ${chain} again first.`,
-      { id },
-    );
+  const place = { ...line, chain: stored.chain };
+  const books = await walletPosition(tx, place, evidence.block);
+  const sides = await lineSides(tx, place, evidence.block);
+  const known = (evidence.causes ?? []).map((cause) => `${cause.kind} ${cause.reference}`).toSorted();
+  const now = sides.map((side) => `${side.kind} ${side.reference}`).toSorted();
+  if (books === stored.books && now.join() === known.join() && !sides.some((side) => side.pending)) {
+    return beforeSweep(tx, stored, evidence.block);
   }
-  const books = await walletPosition(tx, { ...line, chain }, evidence.block);
-  if (books === stored.books) return undefined;
   return refuse(
     'break/outdated',
-    `The books of ${line.wallet} say ${books} at block ${evidence.block.number}, and said ${stored.books} when break ${id} was last seen; reconcile ${chain} again first.`,
+    `What the books know of ${line.wallet} up to block ${evidence.block.number} changed since break ${id} was last seen, or is about to; reconcile ${stored.chain} again first.`,
+    { id },
+  );
+}
+
+/**
+ * Native coin whose way in nothing showed is searched for by the balance sweep, which opens a deposit for it. Until the sweep has
+ * looked at the pinned block people do not book it, or the deposit would book it once more.
+ */
+async function beforeSweep(
+  tx: Queries,
+  { id, chain, line, difference, evidence }: StoredBreak,
+  at: BlockRef,
+): Promise<Refused | undefined> {
+  if (line?.asset !== nativeAsset(chain) || difference < 0n || (evidence.causes ?? []).length > 0) return undefined;
+  const [row] = await tx.query('select swept_number from custody.chain_cursor where chain = $1', [chain]);
+  const swept = row === undefined ? undefined : bigint(row, 'swept_number');
+  if (swept === undefined || swept >= at.number) return undefined;
+  return refuse(
+    'break/outdated',
+    `The balances of ${chain} were searched up to block ${swept}, and break ${id} was seen at block ${at.number}: the search may still find how the coins came. Resolve it afterwards.`,
     { id },
   );
 }

@@ -103,7 +103,18 @@ export async function walletPosition(
   return row === undefined ? 0n : bigint(row, 'balance');
 }
 
-type Side = BreakCause & { readonly pending: boolean };
+/** One of our own sides that no book knows; pending when a workflow has still to book it. */
+export type Side = BreakCause & { readonly pending: boolean };
+
+/** What no book knows of one wallet and asset up to a block, as it is now. */
+export async function lineSides(
+  tx: Queries,
+  line: { wallet: string; asset: AssetId; chain: ChainId },
+  at: BlockRef,
+): Promise<readonly Side[]> {
+  const sides = await unbookedSides(tx, line.chain, { at, wallets: [line.wallet] });
+  return sides.get(lineKey(line.wallet, line.asset)) ?? [];
+}
 
 /**
  * Our own sides of final movements, and fees of our own transactions, that no book explains up to the block. Pending are those

@@ -290,12 +290,7 @@ async function writeBreak(custody: Custody, tx: Transaction, writing: Writing): 
 }
 
 function evidenceOf({ followed: { line }, marker }: Writing): string {
-  const { causes, pendingIn, pendingOut } = line;
-  const evidence: BreakEvidence = {
-    block: { number: marker.number, hash: marker.hash },
-    causes,
-    pending: pendingIn - pendingOut,
-  };
+  const evidence: BreakEvidence = { block: { number: marker.number, hash: marker.hash }, causes: line.causes };
   return writeState(evidence);
 }
 
