@@ -1,6 +1,6 @@
 import { randomBytes, randomInt, randomUUID } from 'node:crypto';
 import { type Database, bigint, only } from '@bulkhead/postgres';
-import { accountCount, timeOrderedReference } from './ledger.ts';
+import { accountCount, timeOrderedReference } from './ledger-load.ts';
 import type { Candidate } from './measure.ts';
 
 const batchRows = 512;
@@ -35,7 +35,11 @@ export function textbookCandidate(name: string, db: Database, pair: () => readon
       await db.transaction(async (transaction) => {
         const balances = new Map<number, bigint>();
         for (const account of debit < credit ? [debit, credit] : [credit, debit]) {
-          const row = only(await transaction.query('select balance from baseline.account where id = $1 for update', [account], { name: 'lock' }));
+          const row = only(
+            await transaction.query('select balance from baseline.account where id = $1 for update', [account], {
+              name: 'lock',
+            }),
+          );
           balances.set(account, bigint(row, 'balance'));
         }
         if ((balances.get(debit) ?? 0n) < amount) throw new Error('The bench ran out of funds.');

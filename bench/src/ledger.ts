@@ -3,13 +3,31 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type AssetId, type Compartment, invariant, parseAssetId, parseCompartment, type TransferKey, type TransferRequest } from '@bulkhead/domain';
+import {
+  type AssetId,
+  type Compartment,
+  invariant,
+  parseAssetId,
+  parseCompartment,
+  parseHash,
+  parseTransferKey,
+  type TransferKey,
+  type TransferRequest,
+} from '@bulkhead/domain';
 import { ledgerMigrations, LedgerQueue, openBook, postTransfers } from '@bulkhead/ledger';
-import { type Database, type EmbeddedServer, migrate, only, openDatabase, startEmbedded, text } from '@bulkhead/postgres';
+import {
+  type Database,
+  type EmbeddedServer,
+  migrate,
+  only,
+  openDatabase,
+  startEmbedded,
+  text,
+} from '@bulkhead/postgres';
 import { alternate, type Candidate, cpuMeter, type Round } from './measure.ts';
+import { accountCount, hotPair, randomPair, timeOrderedReference } from './ledger-load.ts';
 import { bareCandidate, createBaselines, textbookCandidate } from './ledger-baselines.ts';
 
-export const accountCount = 10_000;
 const clients = 512;
 const batch = 512;
 const smallEntries = 100_000;
@@ -18,7 +36,12 @@ const compartment: Compartment = parseCompartment(10_000);
 const asset: AssetId = parseAssetId('eip155:1/slip44:60');
 const thresholds = { random: 15, hot: 50, bare: 0.45, p99Ms: 3, growth: 0.7 } as const;
 
-type Options = { readonly durationMs: number; readonly rounds: number; readonly grow: number; readonly skipGrow: boolean };
+type Options = {
+  readonly durationMs: number;
+  readonly rounds: number;
+  readonly grow: number;
+  readonly skipGrow: boolean;
+};
 
 function readOptions(args: readonly string[]): Options {
   const { values } = parseArgs({
@@ -30,17 +53,16 @@ function readOptions(args: readonly string[]): Options {
       'skip-grow': { type: 'boolean', default: false },
     },
   });
-  return { durationMs: Number(values.seconds) * 1000, rounds: Number(values.rounds), grow: Number(values.grow), skipGrow: values['skip-grow'] };
+  return {
+    durationMs: Number(values.seconds) * 1000,
+    rounds: Number(values.rounds),
+    grow: Number(values.grow),
+    skipGrow: values['skip-grow'],
+  };
 }
 
 function randomKey(): TransferKey {
-  return randomUUID() as TransferKey;
-}
-
-/** References are prefixed ids that grow with time (UUID version 7), as the workflows make them. */
-export function timeOrderedReference(): string {
-  const time = Date.now().toString(16).padStart(12, '0');
-  return `bch_${time.slice(0, 8)}-${time.slice(8)}-7${randomUUID().slice(15)}`;
+  return parseTransferKey(randomUUID());
 }
 
 function transferBetween(debit: number, credit: number): TransferRequest {
@@ -58,21 +80,9 @@ function transferBetween(debit: number, credit: number): TransferRequest {
   };
 }
 
-export function randomPair(): readonly [number, number] {
-  const first = randomInt(accountCount);
-  const second = randomInt(accountCount - 1);
-  return [first, second < first ? second : second + 1];
-}
-
-export function hotPair(): readonly [number, number] {
-  const other = randomInt(1, accountCount);
-  return randomInt(2) === 0 ? [0, other] : [other, 0];
-}
-
 async function fund(db: Database): Promise<void> {
   await openBook(db, { compartment, asset });
-  const hash = `0x${'1'.repeat(64)}` as const;
-  const block = { number: 1n, hash: hash as typeof hash & TransferBlockHash };
+  const block = { number: 1n, hash: parseHash(`0x${'1'.repeat(64)}`) };
   for (let from = 0; from < accountCount; from += batch) {
     const groups = Array.from({ length: Math.min(batch, accountCount - from) }, (_, index): TransferRequest[] => [
       {
@@ -90,15 +100,16 @@ async function fund(db: Database): Promise<void> {
   }
 }
 
-type TransferBlockHash = NonNullable<TransferRequest['block']>['hash'];
-
 function queueCandidate(name: string, queue: LedgerQueue, pair: () => readonly [number, number]): Candidate {
   return {
     name,
     clients,
     async operation() {
       const [outcome] = await queue.post([transferBetween(...pair())], { now: new Date() });
-      invariant(outcome?.status === 'created', `A transfer of the bench was not created: ${JSON.stringify(outcome?.status)}`);
+      invariant(
+        outcome?.status === 'created',
+        `A transfer of the bench was not created: ${JSON.stringify(outcome?.status)}`,
+      );
       return 1;
     },
   };
@@ -127,7 +138,12 @@ async function newLedger(server: EmbeddedServer, name: string): Promise<{ owner:
   await using admin = openDatabase({ url: server.adminUrl, connections: 1 });
   await admin.query(`create database ${name} owner bulkhead_owner`);
   const of = (url: string): string => url.replace(/\/bulkhead$/u, `/${name}`);
-  const owner = openDatabase({ ...server.access.owner, url: of(server.access.owner.url), connections: 4, statementTimeoutMs: 600_000 });
+  const owner = openDatabase({
+    ...server.access.owner,
+    url: of(server.access.owner.url),
+    connections: 4,
+    statementTimeoutMs: 600_000,
+  });
   await migrate(owner, [ledgerMigrations]);
   const app = openDatabase({ ...server.access.app, url: of(server.access.app.url), connections: 4 });
   await fund(app);
@@ -139,7 +155,10 @@ async function describeServer(db: Database): Promise<string> {
     await db.query(`select version() as version, current_setting('fsync') as fsync, current_setting('synchronous_commit') as commit,
       current_setting('full_page_writes') as pages, current_setting('shared_buffers') as buffers`),
   );
-  invariant(text(row, 'fsync') === 'on' && text(row, 'commit') === 'on', 'Without fsync and synchronous_commit there is no result.');
+  invariant(
+    text(row, 'fsync') === 'on' && text(row, 'commit') === 'on',
+    'Without fsync and synchronous_commit there is no result.',
+  );
   return `${text(row, 'version').split(' on ')[0]} fsync=on synchronous_commit=on full_page_writes=${text(row, 'pages')} shared_buffers=${text(row, 'buffers')}`;
 }
 
@@ -148,10 +167,18 @@ function rate(round: Round | undefined): number {
   return round.perSecond;
 }
 
-function line(parts: { readonly what: string; readonly value: number; readonly limit: number; readonly below?: boolean; readonly note: string }): boolean {
+function line(parts: {
+  readonly what: string;
+  readonly value: number;
+  readonly limit: number;
+  readonly below?: boolean;
+  readonly note: string;
+}): boolean {
   const isGood = parts.below === true ? parts.value < parts.limit : parts.value >= parts.limit;
   const limit = `${parts.below === true ? '<' : '>='} ${parts.limit}`;
-  process.stdout.write(`  ${parts.what.padEnd(44)}${parts.value.toFixed(2).padStart(9)}  (${limit})  ${isGood ? 'holds' : 'FAILS'}   ${parts.note}\n`);
+  process.stdout.write(
+    `  ${parts.what.padEnd(44)}${parts.value.toFixed(2).padStart(9)}  (${limit})  ${isGood ? 'holds' : 'FAILS'}   ${parts.note}\n`,
+  );
   return isGood;
 }
 
@@ -164,7 +191,11 @@ async function benchSpeed(server: EmbeddedServer, options: Options): Promise<boo
   await using owner = ledger.owner;
   await using app = ledger.app;
   await createBaselines(owner);
-  await using textbook = openDatabase({ ...server.access.owner, url: server.access.owner.url.replace(/\/bulkhead$/u, '/bench_speed'), connections: 32 });
+  await using textbook = openDatabase({
+    ...server.access.owner,
+    url: server.access.owner.url.replace(/\/bulkhead$/u, '/bench_speed'),
+    connections: 32,
+  });
   await using queue = new LedgerQueue(app);
   const candidates = [
     queueCandidate('ledger random', queue, randomPair),
@@ -187,10 +218,31 @@ async function benchSpeed(server: EmbeddedServer, options: Options): Promise<boo
     return `${name} ${perSecond(rate(round))}, p50/p99 ${round?.p50Ms.toFixed(1)}/${round?.p99Ms.toFixed(1)} ms`;
   };
   const held = [
-    line({ what: 'random accounts, times textbook', value: random / rate(get('textbook random')), limit: thresholds.random, note: `${note('ledger random')}; ${note('textbook random')}` }),
-    line({ what: 'one hot account, times textbook', value: hot / rate(get('textbook hot')), limit: thresholds.hot, note: `${note('ledger hot')}; ${note('textbook hot')}` }),
-    line({ what: 'random accounts, share of a bare insert', value: random / bare, limit: thresholds.bare, note: `bare ${perSecond(bare)}` }),
-    line({ what: 'one client, p99 ms', value: single?.p99Ms ?? Infinity, limit: thresholds.p99Ms, below: true, note: note('single') }),
+    line({
+      what: 'random accounts, times textbook',
+      value: random / rate(get('textbook random')),
+      limit: thresholds.random,
+      note: `${note('ledger random')}; ${note('textbook random')}`,
+    }),
+    line({
+      what: 'one hot account, times textbook',
+      value: hot / rate(get('textbook hot')),
+      limit: thresholds.hot,
+      note: `${note('ledger hot')}; ${note('textbook hot')}`,
+    }),
+    line({
+      what: 'random accounts, share of a bare insert',
+      value: random / bare,
+      limit: thresholds.bare,
+      note: `bare ${perSecond(bare)}`,
+    }),
+    line({
+      what: 'one client, p99 ms',
+      value: single?.p99Ms ?? Infinity,
+      limit: thresholds.p99Ms,
+      below: true,
+      note: note('single'),
+    }),
   ];
   return held.every(Boolean);
 }
@@ -212,7 +264,10 @@ async function benchGrowth(server: EmbeddedServer, options: Options): Promise<bo
     await using admin = openDatabase({ url: server.adminUrl, connections: 1, statementTimeoutMs: 600_000 });
     await admin.query('checkpoint');
   };
-  const results = await alternate([queueCandidate('small', smallQueue, randomPair), queueCandidate('large', largeQueue, randomPair)], { ...options, before });
+  const results = await alternate(
+    [queueCandidate('small', smallQueue, randomPair), queueCandidate('large', largeQueue, randomPair)],
+    { ...options, before },
+  );
   const [first, second] = [rate(results.get('small')), rate(results.get('large'))];
   return line({
     what: `${options.grow} entries, share of ${smallEntries}`,
@@ -232,11 +287,17 @@ export async function benchLedger(args: readonly string[]): Promise<boolean> {
     await using server = await startEmbedded({ directory });
     await using admin = openDatabase({ url: server.adminUrl, connections: 1 });
     process.stdout.write(`  ${await describeServer(admin)}\n`);
-    process.stdout.write(`  ${cpus().length} cores, load before ${(loadavg()[0] ?? 0).toFixed(2)}; ${accountCount} accounts, ${clients} clients, `);
-    process.stdout.write(`median of ${options.rounds} alternating rounds of ${options.durationMs / 1000} s, checkpoint before each\n`);
+    process.stdout.write(
+      `  ${cpus().length} cores, load before ${(loadavg()[0] ?? 0).toFixed(2)}; ${accountCount} accounts, ${clients} clients, `,
+    );
+    process.stdout.write(
+      `median of ${options.rounds} alternating rounds of ${options.durationMs / 1000} s, checkpoint before each\n`,
+    );
     const speed = await benchSpeed(server, options);
     const growth = options.skipGrow ? true : await benchGrowth(server, options);
-    process.stdout.write(`  cores busy during the run: ${busy().toFixed(2)} of ${cpus().length}, other programs included\n`);
+    process.stdout.write(
+      `  cores busy during the run: ${busy().toFixed(2)} of ${cpus().length}, other programs included\n`,
+    );
     return speed && growth;
   } finally {
     rmSync(directory, { recursive: true, force: true });

@@ -7,7 +7,8 @@ type Bench = { readonly summary: string; run(args: readonly string[]): Promise<b
 /** Every bench by name. Each prints ratios first and answers whether its thresholds hold. */
 const benches: Readonly<Record<string, Bench>> = {
   ledger: {
-    summary: 'posting against a textbook ledger and a bare insert; --seconds n, --rounds n, --grow entries, --skip-grow',
+    summary:
+      'posting against a textbook ledger and a bare insert; --seconds n, --rounds n, --grow entries, --skip-grow',
     run: benchLedger,
   },
   scan: {

@@ -37,7 +37,11 @@ export async function runRound(candidate: Candidate, durationMs: number): Promis
   };
   await Promise.all(Array.from({ length: candidate.clients }, (_, index) => client(index)));
   latencies.sort((a, b) => a - b);
-  return { perSecond: (operations * 1000) / durationMs, p50Ms: quantile(latencies, 0.5), p99Ms: quantile(latencies, 0.99) };
+  return {
+    perSecond: (operations * 1000) / durationMs,
+    p50Ms: quantile(latencies, 0.5),
+    p99Ms: quantile(latencies, 0.99),
+  };
 }
 
 /** Medians of alternating rounds: drift of the machine hits all candidates alike. */

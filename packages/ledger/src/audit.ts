@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { type BookId, invariant } from '@bulkhead/domain';
+import { type BookId, invariant, parseBookId } from '@bulkhead/domain';
 import { bigintOrNull, integerOrNull, type Queries, text } from '@bulkhead/postgres';
-import { bookId } from './posting.ts';
 
 /** Statement timeout that leaves the audit time to read a whole history. */
 export const auditTimeoutMs = 3_600_000;
@@ -57,7 +56,7 @@ export async function audit(db: Queries): Promise<readonly Violation[]> {
     const position = bigintOrNull(row, 'transfer_position');
     return {
       kind,
-      ...(book === null ? {} : { book: bookId(book) }),
+      ...(book === null ? {} : { book: parseBookId(book) }),
       ...(position === null ? {} : { position }),
       detail: text(row, 'detail'),
     };

@@ -12,9 +12,13 @@ const keyPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 const hashPattern = /^0x[0-9a-f]{64}$/u;
 
 function malformed(request: TransferRequest, fact: string): CustodyError {
-  return new CustodyError('ledger/malformed-transfer', `Transfer ${request.key.slice(0, 64)} is malformed: ${fact}. Its key is not consumed.`, {
-    details: { key: request.key.slice(0, 64) },
-  });
+  return new CustodyError(
+    'ledger/malformed-transfer',
+    `Transfer ${request.key.slice(0, 64)} is malformed: ${fact}. Its key is not consumed.`,
+    {
+      details: { key: request.key.slice(0, 64) },
+    },
+  );
 }
 
 function checkAccount(request: TransferRequest, name: AccountName): void {
@@ -23,11 +27,15 @@ function checkAccount(request: TransferRequest, name: AccountName): void {
   if ((rule.holder === 'none' && isHeld) || ((rule.holder === 'client' || rule.holder === 'wallet') && !isHeld)) {
     throw malformed(request, `an account "${name.kind}" ${isHeld ? 'has no holder' : 'needs a holder'}`);
   }
-  if (isHeld && !textPattern.test(name.holder)) throw malformed(request, 'the holder has characters an id does not have');
+  if (isHeld && !textPattern.test(name.holder)) {
+    throw malformed(request, 'the holder has characters an id does not have');
+  }
 }
 
 function checkAmount(request: TransferRequest, amount: bigint): void {
-  if (amount <= 0n || amount > amountMax) throw malformed(request, `the amount ${amount} is not between 1 and 2^256 - 1`);
+  if (amount <= 0n || amount > amountMax) {
+    throw malformed(request, `the amount ${amount} is not between 1 and 2^256 - 1`);
+  }
 }
 
 /**
@@ -37,10 +45,19 @@ function checkAmount(request: TransferRequest, amount: bigint): void {
  */
 export function checkRequest(request: TransferRequest): void {
   if (!keyPattern.test(request.key)) throw malformed(request, 'the key is not a UUID in lower case');
-  if (!codePattern.test(request.code)) throw malformed(request, 'the code is not made of lower-case letters, digits and hyphens');
-  if (!textPattern.test(request.reference)) throw malformed(request, 'the reference is empty, too long or has characters an id does not have');
-  if (request.link !== undefined && !textPattern.test(request.link)) throw malformed(request, 'the link has characters an id does not have');
-  if (request.block !== undefined && (request.block.number < 0n || request.block.number >= 2n ** 63n || !hashPattern.test(request.block.hash))) {
+  if (!codePattern.test(request.code)) {
+    throw malformed(request, 'the code is not made of lower-case letters, digits and hyphens');
+  }
+  if (!textPattern.test(request.reference)) {
+    throw malformed(request, 'the reference is empty, too long or has characters an id does not have');
+  }
+  if (request.link !== undefined && !textPattern.test(request.link)) {
+    throw malformed(request, 'the link has characters an id does not have');
+  }
+  if (
+    request.block !== undefined &&
+    (request.block.number < 0n || request.block.number >= 2n ** 63n || !hashPattern.test(request.block.hash))
+  ) {
     throw malformed(request, 'the block is not a height and a 32-byte hash');
   }
   if (request.type === 'post' || request.type === 'hold') {
@@ -97,7 +114,11 @@ class Column {
 
   quoted(value: string | undefined): void {
     if (value !== undefined) this.#isUsed = true;
-    this.#items.push(value === undefined ? 'NULL' : `"${value.includes('"') || value.includes('\\') ? value.replace(/["\\]/gu, '\\$&') : value}"`);
+    this.#items.push(
+      value === undefined
+        ? 'NULL'
+        : `"${value.includes('"') || value.includes('\\') ? value.replace(/["\\]/gu, '\\$&') : value}"`,
+    );
   }
 
   /** Null for a column nobody used, so that the server sees at once that there is nothing in it. */

@@ -5,7 +5,19 @@ import { parseChainId, type TransferRequest } from '@bulkhead/domain';
 import { audit } from './audit.ts';
 import { claimsAt, lastMarker, mark, markerAt, walletPositionsAt } from './coverage.ts';
 import { postTransfers } from './posting.ts';
-import { answers, available, blockAt, compartment, hashOf, neighbour, now, openBooks, post, quarantine, wallet } from './testing/books.ts';
+import {
+  answers,
+  available,
+  blockAt,
+  compartment,
+  hashOf,
+  neighbour,
+  now,
+  openBooks,
+  post,
+  quarantine,
+  wallet,
+} from './testing/books.ts';
 
 const chain = parseChainId('eip155:31337');
 
@@ -28,18 +40,36 @@ test('markers follow one another, once, with one hash', async () => {
 
 test('wallets at a block and claims at its marker are what they were then', async () => {
   await using db = await openBooks();
-  const deposit = (height: bigint, amount: bigint): TransferRequest => post({ debit: wallet, credit: quarantine, amount, block: blockAt(height) });
+  const deposit = (height: bigint, amount: bigint): TransferRequest =>
+    post({ debit: wallet, credit: quarantine, amount, block: blockAt(height) });
   const markers: bigint[] = [];
   for (const height of [1n, 2n, 3n]) {
-    await answers(db.app, [deposit(height, height * 10n), post({ debit: quarantine, credit: available, amount: height })]);
+    await answers(db.app, [
+      deposit(height, height * 10n),
+      post({ debit: quarantine, credit: available, amount: height }),
+    ]);
     markers.push(await mark(db.app, { chain, block: blockAt(height) }));
   }
   await answers(db.app, [post({ debit: available, credit: wallet, amount: 6n, block: blockAt(4n) })]);
-  const wallets = async (height: bigint): Promise<bigint | undefined> => (await walletPositionsAt(db.app, chain, height))[0]?.balance;
-  assert.deepEqual([await wallets(0n), await wallets(1n), await wallets(2n), await wallets(3n), await wallets(4n)], [0n, 10n, 30n, 60n, 54n]);
-  for (const [index, expected] of [[1n, 9n], [3n, 27n], [6n, 54n]].entries()) {
+  const wallets = async (height: bigint): Promise<bigint | undefined> =>
+    (await walletPositionsAt(db.app, chain, height))[0]?.balance;
+  assert.deepEqual(
+    [await wallets(0n), await wallets(1n), await wallets(2n), await wallets(3n), await wallets(4n)],
+    [0n, 10n, 30n, 60n, 54n],
+  );
+  for (const [index, expected] of [
+    [1n, 9n],
+    [3n, 27n],
+    [6n, 54n],
+  ].entries()) {
     const claims = await claimsAt(db.app, { chain, position: markers[index] ?? 0n });
-    assert.deepEqual(claims.map((claim) => [claim.kind, claim.balance]), [['available', expected[0]], ['quarantine', expected[1]]]);
+    assert.deepEqual(
+      claims.map((claim) => [claim.kind, claim.balance]),
+      [
+        ['available', expected[0]],
+        ['quarantine', expected[1]],
+      ],
+    );
   }
   assert.deepEqual(await walletPositionsAt(db.app, parseChainId('eip155:1'), 9n), []);
 });
@@ -49,15 +79,22 @@ test('a marker waits for posts of its chain that are under way, and lies above a
   const slow = post({ debit: wallet, credit: available, amount: 5n, block: blockAt(1n) });
   let marked: Promise<bigint> | undefined;
   let isMarked = false;
-  const [[outcome]] = (await db.app.transaction(async (transaction) => {
+  const position = await db.app.transaction(async (transaction) => {
     const outcomes = await postTransfers(transaction, [[slow]], { now });
     marked = mark(db.app, { chain, block: blockAt(1n) });
-    marked.then(() => { isMarked = true; }, () => undefined);
+    marked.then(
+      () => {
+        isMarked = true;
+      },
+      () => undefined,
+    );
     await sleep(150);
     assert.equal(isMarked, false);
-    return outcomes;
-  })) as [[{ position: bigint }]];
-  assert.equal(await marked, outcome.position);
+    const outcome = outcomes[0]?.[0];
+    assert.equal(outcome?.status, 'created');
+    return outcome.position;
+  });
+  assert.equal(await marked, position);
 });
 
 test('under concurrent posts and markers, every marker sees both halves of what lies below it and nothing later', async () => {
@@ -69,15 +106,23 @@ test('under concurrent posts and markers, every marker sees both halves of what 
     while (!isOver) {
       // Two accounts of one book and one of another, in one group: a marker must see all or nothing of it.
       const fields = { debit: { kind: 'wallet', holder: `wal_${index}` } as const, amount: 1n, block: blockAt(height) };
-      await postTransfers(db.app, [[post({ ...fields, credit: holder }), post({ ...fields, credit: holder, compartment: neighbour })]], { now });
+      await postTransfers(
+        db.app,
+        [[post({ ...fields, credit: holder }), post({ ...fields, credit: holder, compartment: neighbour })]],
+        { now },
+      );
     }
   });
   const seen: { position: bigint; claims: string }[] = [];
   const claimsOf = async (position: bigint): Promise<string> => {
     const claims = await claimsAt(db.app, { chain, position });
-    const sum = (of: number): bigint => claims.filter((claim) => claim.compartment === of).reduce((total, claim) => total + claim.balance, 0n);
+    const sum = (of: number): bigint =>
+      claims.filter((claim) => claim.compartment === of).reduce((total, claim) => total + claim.balance, 0n);
     assert.equal(sum(compartment), sum(neighbour));
-    return claims.filter((claim) => claim.balance > 0n).map((claim) => `${claim.compartment}${claim.holder}=${claim.balance}`).join(' ');
+    return claims
+      .filter((claim) => claim.balance > 0n)
+      .map((claim) => `${claim.compartment}${claim.holder}=${claim.balance}`)
+      .join(' ');
   };
   for (; height <= 25n; height += 1n) {
     const position = await mark(db.app, { chain, block: blockAt(height) });

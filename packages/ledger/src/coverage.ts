@@ -10,11 +10,22 @@ import {
   CustodyError,
   type Hash,
   invariant,
+  parseBookId,
   parseAssetId,
   parseCompartment,
+  parseHash,
 } from '@bulkhead/domain';
-import { bigint, bytes, type Database, integer, only, type Queries, type Row, sqlState, text } from '@bulkhead/postgres';
-import { bookId } from './posting.ts';
+import {
+  bigint,
+  bytes,
+  type Database,
+  integer,
+  only,
+  type Queries,
+  type Row,
+  sqlState,
+  text,
+} from '@bulkhead/postgres';
 
 /** Everything the chain did up to and including `block` is in the books at or below `position`. */
 export type Marker = { readonly chain: ChainId; readonly block: BlockRef; readonly position: bigint };
@@ -45,7 +56,7 @@ function hashBytes(hash: Hash): Uint8Array {
 }
 
 function hashText(value: Uint8Array): Hash {
-  return `0x${Buffer.from(value).toString('hex')}` as Hash;
+  return parseHash(`0x${Buffer.from(value).toString('hex')}`);
 }
 
 /**
@@ -62,17 +73,25 @@ function hashText(value: Uint8Array): Hash {
 export async function mark(db: Database, at: { readonly chain: ChainId; readonly block: BlockRef }): Promise<bigint> {
   try {
     const row = only(
-      await db.query('select ledger.mark($1::text, $2::bigint, $3::bytea) as position', [at.chain, at.block.number, hashBytes(at.block.hash)]),
+      await db.query('select ledger.mark($1::text, $2::bigint, $3::bytea) as position', [
+        at.chain,
+        at.block.number,
+        hashBytes(at.block.hash),
+      ]),
     );
     return bigint(row, 'position');
   } catch (error) {
     const state = sqlState(error);
     if (state === 'BH002' || state === 'BH003') {
       const fact = error instanceof Error ? error.message : '';
-      throw new CustodyError('ledger/marker-conflict', `The coverage marker was refused: ${fact}. Blocks are marked one after the other, once.`, {
-        cause: error,
-        details: { chain: at.chain, block: at.block.number.toString() },
-      });
+      throw new CustodyError(
+        'ledger/marker-conflict',
+        `The coverage marker was refused: ${fact}. Blocks are marked one after the other, once.`,
+        {
+          cause: error,
+          details: { chain: at.chain, block: at.block.number.toString() },
+        },
+      );
     }
     throw error;
   }
@@ -97,15 +116,22 @@ export async function lastMarker(db: Queries, chain: ChainId): Promise<Marker | 
 
 /** The marker of one block, undefined when the block is not covered. */
 export async function markerAt(db: Queries, chain: ChainId, block: bigint): Promise<Marker | undefined> {
-  const [row] = await db.query('select block_number, block_hash, position from ledger.markers where chain = $1 and block_number = $2', [chain, block]);
+  const [row] = await db.query(
+    'select block_number, block_hash, position from ledger.markers where chain = $1 and block_number = $2',
+    [chain, block],
+  );
   return row === undefined ? undefined : markerOf(row, chain);
 }
 
 /** What the books say each wallet of a chain held behind a block: the sum of its entries with a block at or below it. */
-export async function walletPositionsAt(db: Queries, chain: ChainId, block: bigint): Promise<readonly WalletPosition[]> {
+export async function walletPositionsAt(
+  db: Queries,
+  chain: ChainId,
+  block: bigint,
+): Promise<readonly WalletPosition[]> {
   const rows = await db.query('select * from ledger.wallets_at($1::text, $2::bigint)', [chain, block]);
   return rows.map((row) => ({
-    book: bookId(integer(row, 'book')),
+    book: parseBookId(integer(row, 'book')),
     number: integer(row, 'number'),
     compartment: parseCompartment(integer(row, 'compartment')),
     asset: parseAssetId(text(row, 'asset')),
@@ -122,7 +148,10 @@ function isAccountKind(kind: string): kind is AccountKind {
  * Every account of a chain that is not a wallet (claims, losses, house accounts) as of a ledger position. At the position of a
  * marker these are the claims that face {@link walletPositionsAt} of the marker's block.
  */
-export async function claimsAt(db: Queries, at: { readonly chain: ChainId; readonly position: bigint }): Promise<readonly ClaimPosition[]> {
+export async function claimsAt(
+  db: Queries,
+  at: { readonly chain: ChainId; readonly position: bigint },
+): Promise<readonly ClaimPosition[]> {
   const rows = await db.query('select * from ledger.claims_at($1::text, $2::bigint)', [at.chain, at.position]);
   return rows.map((row) => {
     const kind = text(row, 'kind');
@@ -130,7 +159,7 @@ export async function claimsAt(db: Queries, at: { readonly chain: ChainId; reado
     invariant(isAccountKind(kind), `The ledger has an account of unknown kind "${kind}".`);
     invariant(side === 'debit' || side === 'credit', `The ledger has an account of unknown side "${side}".`);
     return {
-      book: bookId(integer(row, 'book')),
+      book: parseBookId(integer(row, 'book')),
       number: integer(row, 'number'),
       compartment: parseCompartment(integer(row, 'compartment')),
       asset: parseAssetId(text(row, 'asset')),

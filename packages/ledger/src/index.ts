@@ -1,6 +1,15 @@
 export { audit, auditTimeoutMs, type Violation, type ViolationKind, violationKinds } from './audit.ts';
 export { batchTransfersMax, referenceLengthMax } from './batch.ts';
-export { type ClaimPosition, claimsAt, lastMarker, mark, type Marker, markerAt, type WalletPosition, walletPositionsAt } from './coverage.ts';
+export {
+  type ClaimPosition,
+  claimsAt,
+  lastMarker,
+  mark,
+  type Marker,
+  markerAt,
+  type WalletPosition,
+  walletPositionsAt,
+} from './coverage.ts';
 export { ledgerMigrations } from './migrations.ts';
 export { expireHolds, expireHoldsMax, openBook, postTransfers } from './posting.ts';
 export { LedgerQueue, type LedgerQueueOptions, queueBatchMax, queueLanes, queueWaitingMax } from './queue.ts';

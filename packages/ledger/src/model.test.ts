@@ -4,7 +4,18 @@ import { type AccountName, accountRules, type TransferKey, type TransferRequest 
 import fc from 'fast-check';
 import { audit } from './audit.ts';
 import { positions } from './reading.ts';
-import { blockAt, compartment, ether, groupAnswers, hold, key, openBooks, post, postHold, voidHold } from './testing/books.ts';
+import {
+  blockAt,
+  compartment,
+  ether,
+  groupAnswers,
+  hold,
+  key,
+  openBooks,
+  post,
+  postHold,
+  voidHold,
+} from './testing/books.ts';
 
 const accounts: readonly AccountName[] = [
   { kind: 'wallet', holder: 'wal_1' },
@@ -16,7 +27,12 @@ const accounts: readonly AccountName[] = [
 
 type Balance = { posted: bigint; out: bigint; in: bigint };
 type Stored = { readonly content: string; readonly answer: string };
-type OpenHold = { readonly debit: AccountName; readonly credit: AccountName; readonly amount: bigint; ended?: 'hold-already-posted' | 'hold-already-voided' };
+type OpenHold = {
+  readonly debit: AccountName;
+  readonly credit: AccountName;
+  readonly amount: bigint;
+  ended?: 'hold-already-posted' | 'hold-already-voided';
+};
 
 /** The rules once more, as plainly as they can be said: one transfer after the other, state copied for each group. */
 class Model {
@@ -52,12 +68,17 @@ class Model {
 
   #one(request: TransferRequest): string {
     if (request.type === 'post' || request.type === 'hold') {
-      if (request.debit.kind === request.credit.kind && request.debit.holder === request.credit.holder) return 'accounts-equal';
+      if (request.debit.kind === request.credit.kind && request.debit.holder === request.credit.holder) {
+        return 'accounts-equal';
+      }
       const isWallet = request.debit.kind === 'wallet' || request.credit.kind === 'wallet';
       if (request.type === 'post' && isWallet && request.block === undefined) return 'block-required';
       if (!(request.type === 'post' && isWallet) && request.block !== undefined) return 'block-not-allowed';
-      if (request.type === 'hold') this.holds.set(request.key, { debit: request.debit, credit: request.credit, amount: request.amount });
-      const change = request.type === 'post' ? { posted: request.amount, held: 0n } : { posted: 0n, held: request.amount };
+      if (request.type === 'hold') {
+        this.holds.set(request.key, { debit: request.debit, credit: request.credit, amount: request.amount });
+      }
+      const change =
+        request.type === 'post' ? { posted: request.amount, held: 0n } : { posted: 0n, held: request.amount };
       return this.#both(request, change) ? 'created' : 'insufficient-funds';
     }
     const open = this.holds.get(request.hold);
@@ -67,7 +88,10 @@ class Model {
     if (!isWallet && request.block !== undefined) return 'block-not-allowed';
     if (open.ended !== undefined) return open.ended;
     if (request.type === 'post-hold' && request.amount > open.amount) return 'exceeds-hold';
-    this.holds.set(request.hold, { ...open, ended: request.type === 'post-hold' ? 'hold-already-posted' : 'hold-already-voided' });
+    this.holds.set(request.hold, {
+      ...open,
+      ended: request.type === 'post-hold' ? 'hold-already-posted' : 'hold-already-voided',
+    });
     this.#both(open, { posted: request.type === 'post-hold' ? request.amount : 0n, held: -open.amount });
     return 'created';
   }
@@ -78,14 +102,24 @@ class Model {
     const answers: string[] = [];
     let failed = false;
     for (const [index, request] of requests.entries()) {
-      const content = JSON.stringify(request, (_, value: unknown) => (typeof value === 'bigint' ? value.toString() : value));
+      const content = JSON.stringify(request, (_, value: unknown) =>
+        typeof value === 'bigint' ? value.toString() : value,
+      );
       const known = this.known.get(request.key);
       const twin = requests.findIndex((each, at) => at < index && each.key === request.key && fresh.has(at));
       let answer: string;
       if (known !== undefined) {
-        answer = known.content !== content ? 'key-used-with-other-content' : known.answer === 'created' ? 'exists' : known.answer;
+        answer =
+          known.content !== content
+            ? 'key-used-with-other-content'
+            : known.answer === 'created'
+              ? 'exists'
+              : known.answer;
       } else if (twin >= 0) {
-        const same = JSON.stringify(requests[twin], (_, value: unknown) => (typeof value === 'bigint' ? value.toString() : value)) === content;
+        const same =
+          JSON.stringify(requests[twin], (_, value: unknown) =>
+            typeof value === 'bigint' ? value.toString() : value,
+          ) === content;
         answer = !same ? 'key-used-with-other-content' : answers[twin] === 'created' ? 'exists' : (answers[twin] ?? '');
       } else {
         fresh.add(index);
@@ -99,13 +133,17 @@ class Model {
       this.holds = before.holds;
       for (const [index, request] of requests.entries()) {
         const isTwin = !fresh.has(index) && this.known.get(request.key) === undefined;
-        if ((fresh.has(index) && answers[index] === 'created') || (isTwin && answers[index] === 'exists')) answers[index] = 'linked-transfer-refused';
+        if ((fresh.has(index) && answers[index] === 'created') || (isTwin && answers[index] === 'exists')) {
+          answers[index] = 'linked-transfer-refused';
+        }
       }
     }
     for (const index of fresh) {
       const request = requests[index];
       if (request === undefined) continue;
-      const content = JSON.stringify(request, (_, value: unknown) => (typeof value === 'bigint' ? value.toString() : value));
+      const content = JSON.stringify(request, (_, value: unknown) =>
+        typeof value === 'bigint' ? value.toString() : value,
+      );
       this.known.set(request.key, { content, answer: answers[index] ?? '' });
     }
     return answers;
@@ -119,7 +157,7 @@ const someAmount = fc.bigInt(1n, 60n);
 
 const request: fc.Arbitrary<TransferRequest> = fc
   .record({
-    type: fc.constantFrom('deposit', 'post', 'post', 'hold', 'hold', 'post-hold', 'void-hold'),
+    type: fc.constantFrom('deposit', 'post', 'hold', 'post-hold', 'void-hold'),
     key: someKey,
     hold: someKey,
     debit: someAccount,
@@ -129,22 +167,38 @@ const request: fc.Arbitrary<TransferRequest> = fc
   })
   .map((draw): TransferRequest => {
     const isWallet = draw.debit.kind === 'wallet' || draw.credit.kind === 'wallet';
-    const withBlock = (needed: boolean): { block: ReturnType<typeof blockAt> } | Record<never, never> => (needed === draw.rightBlock ? { block: blockAt(1n) } : {});
+    const withBlock = (needed: boolean): { block: ReturnType<typeof blockAt> } | Record<never, never> =>
+      needed === draw.rightBlock ? { block: blockAt(1n) } : {};
     switch (draw.type) {
       case 'deposit':
-        return post({ key: draw.key, debit: { kind: 'wallet', holder: 'wal_1' }, credit: { kind: 'available', holder: 'cli_1' }, amount: draw.amount, block: blockAt(1n) });
+        return post({
+          key: draw.key,
+          debit: { kind: 'wallet', holder: 'wal_1' },
+          credit: { kind: 'available', holder: 'cli_1' },
+          amount: draw.amount,
+          block: blockAt(1n),
+        });
       case 'post':
-        return post({ key: draw.key, debit: draw.debit, credit: draw.credit, amount: draw.amount, ...withBlock(isWallet) });
+        return post({
+          key: draw.key,
+          debit: draw.debit,
+          credit: draw.credit,
+          amount: draw.amount,
+          ...withBlock(isWallet),
+        });
       case 'hold':
         return hold({ key: draw.key, debit: draw.debit, credit: draw.credit, amount: draw.amount });
       case 'post-hold':
         return postHold(draw.hold, draw.amount, { key: draw.key, ...(draw.rightBlock ? { block: blockAt(1n) } : {}) });
-      default:
+      case 'void-hold':
         return voidHold(draw.hold, { key: draw.key });
     }
   });
 
-const batches = fc.array(fc.array(fc.array(request, { minLength: 1, maxLength: 3 }), { minLength: 1, maxLength: 16 }), { minLength: 1, maxLength: 8 });
+const batches = fc.array(fc.array(fc.array(request, { minLength: 1, maxLength: 3 }), { minLength: 1, maxLength: 16 }), {
+  minLength: 1,
+  maxLength: 8,
+});
 
 test('random batches of groups answer and leave what a plain model of the rules says', async () => {
   await fc.assert(
@@ -157,11 +211,17 @@ test('random batches of groups answer and leave what a plain model of the rules 
       }
       for (const position of await positions(db.app, { compartment, asset: ether })) {
         const balance = model.balances.get(`${position.kind}/${position.holder}`) ?? { posted: 0n, out: 0n, in: 0n };
-        assert.deepEqual([position.posted, position.pendingOut, position.pendingIn], [balance.posted, balance.out, balance.in]);
+        assert.deepEqual(
+          [position.posted, position.pendingOut, position.pendingIn],
+          [balance.posted, balance.out, balance.in],
+        );
       }
       const violations = await audit(db.app);
       // The model books losses freely; their pairing with the house is the callers' duty and has its own test.
-      assert.deepEqual(violations.filter((violation) => violation.kind !== 'loss-without-obligation'), []);
+      assert.deepEqual(
+        violations.filter((violation) => violation.kind !== 'loss-without-obligation'),
+        [],
+      );
     }),
     { numRuns: 16 },
   );

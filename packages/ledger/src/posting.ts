@@ -4,6 +4,7 @@ import {
   type Compartment,
   CustodyError,
   invariant,
+  parseBookId,
   type TransferOutcome,
   type TransferRefusal,
   transferRefusals,
@@ -58,7 +59,10 @@ export async function postTransfers(
 ): Promise<readonly (readonly TransferOutcome[])[]> {
   const count = groups.reduce((sum, group) => sum + group.length, 0);
   if (count > batchTransfersMax) {
-    throw new CustodyError('ledger/malformed-transfer', `${count} transfers in one call are too many: give at most ${batchTransfersMax}.`);
+    throw new CustodyError(
+      'ledger/malformed-transfer',
+      `${count} transfers in one call are too many: give at most ${batchTransfersMax}.`,
+    );
   }
   for (const request of groups.flat()) checkRequest(request);
   return postChecked(db, groups, options.now);
@@ -91,22 +95,29 @@ async function asLedger<T>(work: () => Promise<T>): Promise<T> {
     const state = sqlState(error);
     const message = error instanceof Error ? error.message : '';
     if (state === 'BH001' || state === '23514' || state === '22P02') {
-      throw new CustodyError('ledger/malformed-transfer', `The ledger refuses the call: ${message}. Nothing was stored and no key consumed.`, {
-        cause: error,
-      });
+      throw new CustodyError(
+        'ledger/malformed-transfer',
+        `The ledger refuses the call: ${message}. Nothing was stored and no key consumed.`,
+        {
+          cause: error,
+        },
+      );
     }
     throw error;
   }
 }
 
 /** Opens the book of a compartment and an asset, or finds it. Safe to call at every start. */
-export async function openBook(db: Queries, book: { readonly compartment: Compartment; readonly asset: AssetId }): Promise<BookId> {
-  const row = only(await asLedger(() => db.query('select ledger.open_book($1::integer, $2::text) as book', [book.compartment, book.asset])));
-  return bookId(integer(row, 'book'));
-}
-
-export function bookId(number: number): BookId {
-  return number as BookId;
+export async function openBook(
+  db: Queries,
+  book: { readonly compartment: Compartment; readonly asset: AssetId },
+): Promise<BookId> {
+  const row = only(
+    await asLedger(() =>
+      db.query('select ledger.open_book($1::integer, $2::text) as book', [book.compartment, book.asset]),
+    ),
+  );
+  return parseBookId(integer(row, 'book'));
 }
 
 /**
@@ -114,6 +125,11 @@ export function bookId(number: number): BookId {
  * Call it again until it answers zero. Until then an expired hold still lowers what is available, but can no longer be posted.
  */
 export async function expireHolds(db: Queries, options: { readonly now: Date }): Promise<number> {
-  const row = only(await db.query('select ledger.expire_holds($1::timestamptz, $2::integer) as released', [options.now, expireHoldsMax]));
+  const row = only(
+    await db.query('select ledger.expire_holds($1::timestamptz, $2::integer) as released', [
+      options.now,
+      expireHoldsMax,
+    ]),
+  );
   return integer(row, 'released');
 }

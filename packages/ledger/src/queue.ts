@@ -55,12 +55,19 @@ export class LedgerQueue implements AsyncDisposable {
     invariant(!this.#isClosed, 'The ledger queue is closed.');
     for (const request of group) checkRequest(request);
     if (group.length > this.#batchMax) {
-      throw new CustodyError('ledger/malformed-transfer', `A group of ${group.length} transfers is too large: give at most ${this.#batchMax}.`);
+      throw new CustodyError(
+        'ledger/malformed-transfer',
+        `A group of ${group.length} transfers is too large: give at most ${this.#batchMax}.`,
+      );
     }
     if (this.#waitingTransfers + group.length > this.#waitingMax) {
-      throw new CustodyError('ledger/queue-full', `${this.#waitingTransfers} transfers already wait to be posted: nothing was stored, try again later.`, {
-        details: { waiting: this.#waitingTransfers },
-      });
+      throw new CustodyError(
+        'ledger/queue-full',
+        `${this.#waitingTransfers} transfers already wait to be posted: nothing was stored, try again later.`,
+        {
+          details: { waiting: this.#waitingTransfers },
+        },
+      );
     }
     return new Promise((resolve, reject) => {
       this.#waiting.push({ group, now: options.now, resolve, reject });

@@ -10,9 +10,12 @@ import {
   type Compartment,
   type Hash,
   invariant,
+  parseBookId,
   parseAssetId,
   parseChainId,
   parseCompartment,
+  parseHash,
+  parseTransferKey,
   type TransferKey,
 } from '@bulkhead/domain';
 import {
@@ -28,7 +31,6 @@ import {
   text,
   textOrNull,
 } from '@bulkhead/postgres';
-import { bookId } from './posting.ts';
 
 /** Most rows of one page, whatever the caller asks for. */
 export const pageRowsMax = 1_000;
@@ -134,7 +136,13 @@ function accountSide(row: Row): AccountSide {
   return side;
 }
 
-const transferTypes: ReadonlySet<string> = new Set<TransferType>(['post', 'hold', 'post-hold', 'void-hold', 'expire-hold']);
+const transferTypes: ReadonlySet<string> = new Set<TransferType>([
+  'post',
+  'hold',
+  'post-hold',
+  'void-hold',
+  'expire-hold',
+]);
 
 function isTransferType(type: string): type is TransferType {
   return transferTypes.has(type);
@@ -146,12 +154,8 @@ function transferType(row: Row): TransferType {
   return type;
 }
 
-function storedKey(key: string): TransferKey {
-  return key as TransferKey;
-}
-
 function storedHash(bytes: Uint8Array): Hash {
-  return `0x${Buffer.from(bytes).toString('hex')}` as Hash;
+  return parseHash(`0x${Buffer.from(bytes).toString('hex')}`);
 }
 
 /** A block column pair, as an object to spread. */
@@ -163,7 +167,7 @@ function blockOf(row: Row): { readonly block?: BlockRef } {
 
 function bookOf(row: Row): Book {
   return {
-    book: bookId(integer(row, 'book')),
+    book: parseBookId(integer(row, 'book')),
     compartment: parseCompartment(integer(row, 'compartment')),
     asset: parseAssetId(text(row, 'asset')),
     chain: parseChainId(text(row, 'chain')),
@@ -195,25 +199,41 @@ class Conditions {
 }
 
 /** All books, or those of a compartment or a chain. */
-export async function books(db: Queries, filter: Omit<PositionFilter, 'kind' | 'holder'> = {}): Promise<readonly Book[]> {
+export async function books(
+  db: Queries,
+  filter: Omit<PositionFilter, 'kind' | 'holder'> = {},
+): Promise<readonly Book[]> {
   const where = new Conditions();
   where.equal('book', filter.book);
   where.equal('compartment', filter.compartment);
   where.equal('asset', filter.asset);
   where.equal('chain', filter.chain);
-  const rows = await db.query(`select book, compartment, asset, chain from ledger.books where ${where.text()} order by compartment, asset`, where.values);
+  const rows = await db.query(
+    `select book, compartment, asset, chain from ledger.books where ${where.text()} order by compartment, asset`,
+    where.values,
+  );
   return rows.map(bookOf);
 }
 
 /** Sum of the posted balances per side of each book. */
-export async function bookTotals(db: Queries, filter: Omit<PositionFilter, 'kind' | 'holder'> = {}): Promise<readonly BookTotals[]> {
+export async function bookTotals(
+  db: Queries,
+  filter: Omit<PositionFilter, 'kind' | 'holder'> = {},
+): Promise<readonly BookTotals[]> {
   const where = new Conditions();
   where.equal('book', filter.book);
   where.equal('compartment', filter.compartment);
   where.equal('asset', filter.asset);
   where.equal('chain', filter.chain);
-  const rows = await db.query(`select * from ledger.book_totals where ${where.text()} order by compartment, asset`, where.values);
-  return rows.map((row) => ({ ...bookOf(row), debit: bigint(row, 'debit_total'), credit: bigint(row, 'credit_total') }));
+  const rows = await db.query(
+    `select * from ledger.book_totals where ${where.text()} order by compartment, asset`,
+    where.values,
+  );
+  return rows.map((row) => ({
+    ...bookOf(row),
+    debit: bigint(row, 'debit_total'),
+    credit: bigint(row, 'credit_total'),
+  }));
 }
 
 /** What the books say now of the accounts that match. Accounts that were never used do not exist and are absent. */
@@ -231,7 +251,7 @@ export async function positions(db: Queries, filter: PositionFilter = {}): Promi
     where.values,
   );
   return rows.map((row) => ({
-    book: bookId(integer(row, 'book')),
+    book: parseBookId(integer(row, 'book')),
     number: integer(row, 'number'),
     compartment: parseCompartment(integer(row, 'compartment')),
     asset: parseAssetId(text(row, 'asset')),
@@ -257,7 +277,7 @@ export async function accountEntries(
   );
   return rows.map((row) => ({
     position: bigint(row, 'position'),
-    key: storedKey(text(row, 'key')),
+    key: parseTransferKey(text(row, 'key')),
     amount: bigint(row, 'amount'),
     balanceAfter: bigint(row, 'balance_after'),
     counterAccount: integer(row, 'counter_account'),
@@ -277,14 +297,14 @@ function transferOf(row: Row): StoredTransfer {
   return {
     ...bookOf(row),
     position: bigint(row, 'position'),
-    key: storedKey(text(row, 'key')),
+    key: parseTransferKey(text(row, 'key')),
     type: transferType(row),
     debit: accountOf(row, 'debit'),
     credit: accountOf(row, 'credit'),
     amount: bigint(row, 'amount'),
     ...(debitAfter === null ? {} : { debitAfter }),
     ...(creditAfter === null ? {} : { creditAfter }),
-    ...(hold === null ? {} : { hold: storedKey(hold) }),
+    ...(hold === null ? {} : { hold: parseTransferKey(hold) }),
     ...(expiresAt === null ? {} : { expiresAt }),
     ...blockOf(row),
     code: text(row, 'code'),
@@ -295,7 +315,11 @@ function transferOf(row: Row): StoredTransfer {
 }
 
 /** Transfers that match, newest first. */
-export async function transfers(db: Queries, filter: TransferFilter = {}, page: Page = {}): Promise<readonly StoredTransfer[]> {
+export async function transfers(
+  db: Queries,
+  filter: TransferFilter = {},
+  page: Page = {},
+): Promise<readonly StoredTransfer[]> {
   const where = new Conditions();
   where.equal('book', filter.book);
   where.equal('compartment', filter.compartment);
@@ -327,7 +351,7 @@ export async function openHolds(
     const expiresAt = dateOrNull(row, 'expires_at');
     return {
       ...bookOf(row),
-      key: storedKey(text(row, 'key')),
+      key: parseTransferKey(text(row, 'key')),
       position: bigint(row, 'position'),
       debit: accountOf(row, 'debit'),
       credit: accountOf(row, 'credit'),

@@ -1,7 +1,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { integer, only, text } from '@bulkhead/postgres';
-import { answers, available, blockAt, compartment, ether, neighbour, now, openBooks, post, token, wallet } from './testing/books.ts';
+import {
+  answers,
+  available,
+  blockAt,
+  compartment,
+  ether,
+  neighbour,
+  now,
+  openBooks,
+  post,
+  token,
+  wallet,
+} from './testing/books.ts';
 import { positions } from './reading.ts';
 
 const tables = ['book', 'account', 'account_kind', 'transfer', 'open_hold', 'refusal', 'marker'];
@@ -22,7 +34,10 @@ test('the application can touch no table and change nothing through a view', asy
   await assert.rejects(db.app.query(`select nextval('ledger.transfer_position')`), /permission denied/u);
   await assert.rejects(db.app.query(`select ledger.open_accounts('{1}', '{available}', '{x}')`), /permission denied/u);
   await assert.rejects(db.app.query('alter table ledger.transfer disable trigger all'), /must be owner/u);
-  await assert.rejects(db.app.query('create function ledger.f() returns int language sql as $$ select 1 $$'), /permission denied/u);
+  await assert.rejects(
+    db.app.query('create function ledger.f() returns int language sql as $$ select 1 $$'),
+    /permission denied/u,
+  );
 });
 
 test('an auditor reads the views and can post nothing', async () => {
@@ -30,8 +45,15 @@ test('an auditor reads the views and can post nothing', async () => {
   await db.admin.transaction(async (transaction) => {
     await transaction.query('set local role bulkhead_auditor');
     assert.ok((await transaction.query('select * from ledger.transfers')).length > 0);
-    for (const statement of [`select ledger.mark('eip155:1', 1, '\\x')`, `select ledger.open_book(1, 'x')`, 'select * from ledger.transfer']) {
-      await assert.rejects(transaction.savepoint(() => transaction.query(statement)), /permission denied/u);
+    for (const statement of [
+      `select ledger.mark('eip155:1', 1, '\\x')`,
+      `select ledger.open_book(1, 'x')`,
+      'select * from ledger.transfer',
+    ]) {
+      await assert.rejects(
+        transaction.savepoint(() => transaction.query(statement)),
+        /permission denied/u,
+      );
     }
   });
 });
@@ -61,9 +83,18 @@ test('not even the owner changes or deletes an entry', async () => {
 
 test('a claim cannot be made negative, nor a hold exceed it, by any statement', async () => {
   await using db = await openBooks({ funds: 100n });
-  await assert.rejects(db.owner.query(`update ledger.account set posted = -1 where kind = 'available'`), /account_never_negative/u);
-  await assert.rejects(db.owner.query(`update ledger.account set pending_out = 101 where kind = 'available'`), /account_never_negative/u);
-  await assert.rejects(db.owner.query(`update ledger.account set posted = 2::numeric ^ 256 where kind = 'wallet'`), /account_amounts/u);
+  await assert.rejects(
+    db.owner.query(`update ledger.account set posted = -1 where kind = 'available'`),
+    /account_never_negative/u,
+  );
+  await assert.rejects(
+    db.owner.query(`update ledger.account set pending_out = 101 where kind = 'available'`),
+    /account_never_negative/u,
+  );
+  await assert.rejects(
+    db.owner.query(`update ledger.account set posted = 2::numeric ^ 256 where kind = 'wallet'`),
+    /account_amounts/u,
+  );
 });
 
 const insert = `insert into ledger.transfer (position, key, type, book, debit, credit, amount, debit_after, credit_after, code, reference, digest)
@@ -71,9 +102,14 @@ const insert = `insert into ledger.transfer (position, key, type, book, debit, c
 
 test('a transfer between books cannot be written, by the owner either', async () => {
   await using db = await openBooks({ funds: 100n });
-  await answers(db.app, [post({ compartment: neighbour, debit: wallet, credit: available, amount: 5n, block: blockAt(1n) })]);
+  await answers(db.app, [
+    post({ compartment: neighbour, debit: wallet, credit: available, amount: 5n, block: blockAt(1n) }),
+  ]);
   const mine = await positions(db.app, { compartment, asset: ether });
-  const foreign = [...(await positions(db.app, { compartment: neighbour })), ...(await positions(db.app, { compartment, asset: token }))];
+  const foreign = [
+    ...(await positions(db.app, { compartment: neighbour })),
+    ...(await positions(db.app, { compartment, asset: token })),
+  ];
   const [own] = mine;
   assert.ok(own);
   assert.ok(foreign.length >= 4);

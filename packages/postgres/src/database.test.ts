@@ -11,13 +11,10 @@ test('values go there and come back without passing through a float', async () =
   const large = 2n ** 256n - 1n;
   const at = new Date('2026-03-04T05:06:07.089Z');
   const row = only(
-    await db.app.query('select $1::numeric(78,0) as n, $2::bigint as b, $3::timestamptz as t, $4::bytea as y, null::text as z, 7 as i, true as f, $5::text[] as a', [
-      large,
-      2n ** 62n + 1n,
-      at,
-      new Uint8Array([0, 255, 7]),
-      ['a "b"', null],
-    ]),
+    await db.app.query(
+      'select $1::numeric(78,0) as n, $2::bigint as b, $3::timestamptz as t, $4::bytea as y, null::text as z, 7 as i, true as f, $5::text[] as a',
+      [large, 2n ** 62n + 1n, at, new Uint8Array([0, 255, 7]), ['a "b"', null]],
+    ),
   );
   assert.equal(bigint(row, 'n'), large);
   assert.equal(bigint(row, 'b'), 2n ** 62n + 1n);
@@ -34,10 +31,20 @@ test('values go there and come back without passing through a float', async () =
 
 test('a reader that finds another type than it was told stops the work', async () => {
   await using db = await testDatabase();
-  const row = only(await db.app.query(`select 1.5::float8 as f, 'x' as t, 2::bigint as b, '1.5'::numeric as n, null::int as z`));
+  const row = only(
+    await db.app.query(`select 1.5::float8 as f, 'x' as t, 2::bigint as b, '1.5'::numeric as n, null::int as z`),
+  );
   for (const read of [
-    () => bigint(row, 'f'), () => bigint(row, 't'), () => integer(row, 'b'), () => bigint(row, 'n'), () => integer(row, 'z'), () => text(row, 'missing'),
-    () => date(row, 't'), () => bytes(row, 't'), () => boolean(row, 't'), () => only([]),
+    () => bigint(row, 'f'),
+    () => bigint(row, 't'),
+    () => integer(row, 'b'),
+    () => bigint(row, 'n'),
+    () => integer(row, 'z'),
+    () => text(row, 'missing'),
+    () => date(row, 't'),
+    () => bytes(row, 't'),
+    () => boolean(row, 't'),
+    () => only([]),
   ]) {
     assert.throws(read, { code: 'invariant/broken' });
   }
@@ -72,11 +79,17 @@ test('a savepoint that fails is undone alone, also inside another', async () => 
     await transaction.query('insert into coin values (1)');
     await transaction.savepoint(async () => {
       await transaction.query('insert into coin values (2)');
-      await assert.rejects(transaction.savepoint(() => transaction.query('insert into coin values (3), (1)')), /coin_pkey/u);
+      await assert.rejects(
+        transaction.savepoint(() => transaction.query('insert into coin values (3), (1)')),
+        /coin_pkey/u,
+      );
       await transaction.query('insert into coin values (4)');
     });
   });
-  assert.deepEqual((await db.owner.query('select id from coin order by id')).map((row) => integer(row, 'id')), [1, 2, 4]);
+  assert.deepEqual(
+    (await db.owner.query('select id from coin order by id')).map((row) => integer(row, 'id')),
+    [1, 2, 4],
+  );
 });
 
 test('an error that the work swallowed cannot pass for a commit', async () => {
@@ -135,7 +148,10 @@ test('a deadlock repeats the victim and surfaces nowhere', async () => {
       }),
     ),
   );
-  assert.deepEqual((await db.owner.query('select n from coin')).map((row) => integer(row, 'n')), [6, 6]);
+  assert.deepEqual(
+    (await db.owner.query('select n from coin')).map((row) => integer(row, 'n')),
+    [6, 6],
+  );
 });
 
 test('a lost connection is reported and never repeated: the commit may have happened', async () => {
@@ -154,13 +170,23 @@ test('a lost connection is reported and never repeated: the commit may have happ
 
 test('every wait has a limit', async () => {
   await using db = await testDatabase();
-  await using hasty = openDatabase({ url: db.urls.owner, connections: 1, statementTimeoutMs: 100, idleInTransactionTimeoutMs: 200, connectTimeoutMs: 300 });
+  await using hasty = openDatabase({
+    url: db.urls.owner,
+    connections: 1,
+    statementTimeoutMs: 100,
+    idleInTransactionTimeoutMs: 200,
+    connectTimeoutMs: 300,
+  });
   await assert.rejects(hasty.query('select pg_sleep(5)'), { code: 'database/busy' });
-  await hasty.transaction(async (transaction) => {
-    await transaction.query('select 1');
-    await assert.rejects(hasty.query('select 1'), { code: 'database/busy' });
-  }).catch((error: unknown) => assert.ok(error instanceof CustodyError && error.code === 'database/unavailable'));
-  await assert.rejects(openDatabase({ url: 'postgres://u:p@127.0.0.1:1/none' }).query('select 1'), { code: 'database/unavailable' });
+  await hasty
+    .transaction(async (transaction) => {
+      await transaction.query('select 1');
+      await assert.rejects(hasty.query('select 1'), { code: 'database/busy' });
+    })
+    .catch((error: unknown) => assert.ok(error instanceof CustodyError && error.code === 'database/unavailable'));
+  await assert.rejects(openDatabase({ url: 'postgres://u:p@127.0.0.1:1/none' }).query('select 1'), {
+    code: 'database/unavailable',
+  });
 });
 
 test('a session can step down to a role', async () => {

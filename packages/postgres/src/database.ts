@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CustodyError } from '@bulkhead/domain';
-import { Pool, type PoolClient, type QueryConfig, types } from 'pg';
+import { Pool, type PoolClient, type QueryConfig, TypeOverrides } from 'pg';
 import { faultOf, isConnectionLost, isRepeatable } from './failure.ts';
 import type { Row } from './row.ts';
 
@@ -58,13 +58,13 @@ export type DatabaseOptions = {
   readonly connectTimeoutMs?: number;
 };
 
-const oid = { date: 1082, timestamp: 1114, int2Array: 1005, int4Array: 1007, int8Array: 1016, numericArray: 1231 } as const;
-const keptAsText = new Set<number>([oid.date, oid.timestamp]);
+/** Object ids of `date` and `timestamp`. They have no zone, and the driver would read them in the zone of this machine. */
+const zoneless = [1082, 1114] as const;
 
-/** `date` and `timestamp` have no zone: the driver would read them in the zone of this machine. They stay text. */
-function typeParser(id: number, format?: 'text' | 'binary'): (value: string) => unknown {
-  if (keptAsText.has(id)) return String;
-  return format === 'binary' ? types.getTypeParser(id, 'binary') : types.getTypeParser(id, 'text');
+function typeParsers(): TypeOverrides {
+  const parsers = new TypeOverrides();
+  for (const id of zoneless) parsers.setTypeParser(id, 'text', String);
+  return parsers;
 }
 
 function queryConfig(text: string, values: readonly SqlValue[] | undefined, name: string | undefined): QueryConfig {
@@ -113,7 +113,11 @@ class PooledTransaction implements Transaction {
     this.#client = client;
   }
 
-  async query(text: string, values?: readonly SqlValue[], options?: { readonly name?: string }): Promise<readonly Row[]> {
+  async query(
+    text: string,
+    values?: readonly SqlValue[],
+    options?: { readonly name?: string },
+  ): Promise<readonly Row[]> {
     const result = await this.#client.query<Row>(queryConfig(text, values, options?.name));
     return result.rows;
   }
@@ -149,7 +153,11 @@ class PooledDatabase implements Database {
    * A single statement commits or rolls back on its own, so the rule of repetition holds for it too: after 40001 or
    * 40P01 nothing of it is stored.
    */
-  async query(text: string, values?: readonly SqlValue[], options?: { readonly name?: string }): Promise<readonly Row[]> {
+  async query(
+    text: string,
+    values?: readonly SqlValue[],
+    options?: { readonly name?: string },
+  ): Promise<readonly Row[]> {
     return repeated(async () => {
       const result = await this.#pool.query<Row>(queryConfig(text, values, options?.name));
       return result.rows;
@@ -177,7 +185,10 @@ class PooledDatabase implements Database {
       // leaves here as `database/unavailable` and is never repeated; whoever asked finds out by idempotency key.
       const commit = await client.query('commit');
       if (commit.command !== 'COMMIT') {
-        throw new CustodyError('invariant/broken', 'A statement failed inside the transaction and the error was swallowed: it was rolled back.');
+        throw new CustodyError(
+          'invariant/broken',
+          'A statement failed inside the transaction and the error was swallowed: it was rolled back.',
+        );
       }
       return result;
     } catch (error) {
@@ -233,7 +244,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     connectionTimeoutMillis: options.connectTimeoutMs ?? connectTimeoutMsDefault,
     statement_timeout: options.statementTimeoutMs ?? statementTimeoutMsDefault,
     idle_in_transaction_session_timeout: options.idleInTransactionTimeoutMs ?? idleInTransactionTimeoutMsDefault,
-    types: { getTypeParser: typeParser },
+    types: typeParsers(),
     ...sessionOptions,
   });
   // An idle connection that the server closes is replaced at the next use; without a listener it would end the process.

@@ -40,7 +40,13 @@ test('a folder becomes a database that keeps its data, its passwords and its pro
   const directory = folder(context);
   {
     await using server = await startEmbedded({ directory, unsynced: true });
-    for (const [name, value] of [['fsync', 'on'], ['synchronous_commit', 'on'], ['full_page_writes', 'on'], ['listen_addresses', '127.0.0.1'], ['password_encryption', 'scram-sha-256']] as const) {
+    for (const [name, value] of [
+      ['fsync', 'on'],
+      ['synchronous_commit', 'on'],
+      ['full_page_writes', 'on'],
+      ['listen_addresses', '127.0.0.1'],
+      ['password_encryption', 'scram-sha-256'],
+    ] as const) {
       assert.equal(await setting(server, name), value);
     }
     assert.equal(statSync(join(directory, 'passwords.json')).mode & 0o777, 0o600);
@@ -78,10 +84,16 @@ const program = `
 `;
 
 /** Another process that runs a server in the folder, and the pid of that server. */
-async function otherProcess(directory: string): Promise<{ kill: (signal: NodeJS.Signals) => void; gone: Promise<NodeJS.Signals | null>; serverPid: number }> {
-  const child = spawn(process.execPath, ['--input-type=module', '-e', program, directory], { stdio: ['ignore', 'pipe', 'inherit'] });
+async function otherProcess(
+  directory: string,
+): Promise<{ kill: (signal: NodeJS.Signals) => void; gone: Promise<NodeJS.Signals | null>; serverPid: number }> {
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program, directory], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const gone = new Promise<NodeJS.Signals | null>((resolve) => child.once('exit', (_, signal) => resolve(signal)));
-  const line = await new Promise<string>((resolve) => child.stdout.once('data', (chunk: Buffer) => resolve(chunk.toString())));
+  const line = await new Promise<string>((resolve) =>
+    child.stdout.once('data', (chunk: Buffer) => resolve(chunk.toString())),
+  );
   return { kill: (signal) => child.kill(signal), gone, serverPid: Number(line) };
 }
 
@@ -129,7 +141,10 @@ test('a damaged folder is one clear sentence', async (context) => {
     const before = readFileSync(path);
     if (content === undefined) rmSync(path);
     else writeFileSync(path, content);
-    await assert.rejects(startEmbedded({ directory }), (error: Error & { code?: string }) => error.code === 'database/damaged' && message.test(error.message));
+    await assert.rejects(
+      startEmbedded({ directory }),
+      (error: Error & { code?: string }) => error.code === 'database/damaged' && message.test(error.message),
+    );
     writeFileSync(path, before, { mode: 0o600 });
   };
   await spoil('data/PG_VERSION', undefined, /PG_VERSION is missing/u);
@@ -139,13 +154,18 @@ test('a damaged folder is one clear sentence', async (context) => {
 });
 
 test('the last telling line of a log is found', () => {
-  const log = '2026-01-01 00:00:00.000 UTC [7] LOG:  starting\n2026-01-01 00:00:00.001 UTC [7] FATAL:  no luck\n2026-01-01 00:00:00.002 UTC [7] LOG:  database system is shut down\n';
+  const log =
+    '2026-01-01 00:00:00.000 UTC [7] LOG:  starting\n2026-01-01 00:00:00.001 UTC [7] FATAL:  no luck\n2026-01-01 00:00:00.002 UTC [7] LOG:  database system is shut down\n';
   assert.equal(lastLogLine(log), 'FATAL:  no luck');
 });
 
-test('as root, a folder that nobody can reach works too', { skip: process.getuid?.() !== 0 && 'only root has another account run the server' }, async (context) => {
-  const closed = folder(context, homedir());
-  chmodSync(closed, 0o700);
-  await using server = await startEmbedded({ directory: join(closed, 'database'), unsynced: true });
-  assert.equal(await setting(server, 'fsync'), 'on');
-});
+test(
+  'as root, a folder that nobody can reach works too',
+  { skip: process.getuid?.() !== 0 && 'only root has another account run the server' },
+  async (context) => {
+    const closed = folder(context, homedir());
+    chmodSync(closed, 0o700);
+    await using server = await startEmbedded({ directory: join(closed, 'database'), unsynced: true });
+    assert.equal(await setting(server, 'fsync'), 'on');
+  },
+);

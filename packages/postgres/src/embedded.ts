@@ -1,6 +1,15 @@
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chownSync, existsSync, mkdirSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CustodyError } from '@bulkhead/domain';
@@ -8,7 +17,16 @@ import type { DatabaseAccess } from './access.ts';
 import { type Database, openDatabase } from './database.ts';
 import { takeGuard } from './guard.ts';
 import { type Binaries, findBinaries, findLauncher, type Launcher } from './platform.ts';
-import { clearOrphan, freePort, isPortFree, lastLogLine, type Postmaster, StartFailure, startPostmaster, stopPostmaster } from './postmaster.ts';
+import {
+  clearOrphan,
+  freePort,
+  isPortFree,
+  lastLogLine,
+  type Postmaster,
+  StartFailure,
+  startPostmaster,
+  stopPostmaster,
+} from './postmaster.ts';
 import { appRole, auditorRole, createRoles } from './roles.ts';
 
 export const embeddedVersion = '18';
@@ -82,9 +100,13 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedS
   const directory = realpathSync(options.directory);
   const guard = await takeGuard(`postgres ${directory}`);
   if (guard === undefined) {
-    throw new CustodyError('database/busy', `Another process already runs a database in ${directory}. Stop it first, or choose another folder.`, {
-      details: { directory },
-    });
+    throw new CustodyError(
+      'database/busy',
+      `Another process already runs a database in ${directory}. Stop it first, or choose another folder.`,
+      {
+        details: { directory },
+      },
+    );
   }
   try {
     const launcher = findLauncher([dirname(binaries.postgres), directory]);
@@ -112,7 +134,11 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedS
   }
 }
 
-function describe(postmaster: Postmaster, directory: string, passwords: Passwords): Omit<EmbeddedServer, 'stop' | typeof Symbol.asyncDispose> {
+function describe(
+  postmaster: Postmaster,
+  directory: string,
+  passwords: Passwords,
+): Omit<EmbeddedServer, 'stop' | typeof Symbol.asyncDispose> {
   const url = (login: string, password: string, database: string): string =>
     `postgres://${login}:${password}@127.0.0.1:${postmaster.port}/${database}`;
   return {
@@ -137,7 +163,12 @@ function damaged(directory: string, fact: string): CustodyError {
   );
 }
 
-type FolderOptions = { readonly directory: string; readonly binaries: Binaries; readonly launcher: Launcher; readonly unsynced: boolean };
+type FolderOptions = {
+  readonly directory: string;
+  readonly binaries: Binaries;
+  readonly launcher: Launcher;
+  readonly unsynced: boolean;
+};
 
 /** Checks the folder that is there, or makes it. */
 function prepareFolder(options: FolderOptions): Passwords {
@@ -207,7 +238,9 @@ function createData({ directory, binaries, launcher, unsynced }: FolderOptions, 
       ...(unsynced ? ['--no-sync'] : []),
     ]);
     const result = spawnSync(command.file, command.args, { ...command.identity, cwd: '/', encoding: 'utf8' });
-    if (result.status !== 0) throw damaged(directory, `it cannot be created (${result.error?.message ?? lastLogLine(result.stderr)})`);
+    if (result.status !== 0) {
+      throw damaged(directory, `it cannot be created (${result.error?.message ?? lastLogLine(result.stderr)})`);
+    }
     renameSync(fresh, join(directory, 'data'));
   } finally {
     rmSync(passwordFile, { force: true });
@@ -233,16 +266,22 @@ async function startAnyhow(options: EmbeddedOptions, binaries: Binaries, launche
     } catch (error) {
       if (!(error instanceof StartFailure)) throw error;
       if (error.reason === 'port-taken' && options.port !== undefined) throw portTaken(options.port);
-      if (error.reason === 'other' || attempt >= startAttemptsMax) throw damaged(options.directory, `PostgreSQL does not start (${error.message})`);
+      if (error.reason === 'other' || attempt >= startAttemptsMax) {
+        throw damaged(options.directory, `PostgreSQL does not start (${error.message})`);
+      }
     }
     await sleep(retryMs);
   }
 }
 
 function portTaken(port: number): CustodyError {
-  return new CustodyError('platform/port-taken', `Port ${port} of 127.0.0.1 is taken by another program. Free it or configure another port.`, {
-    details: { port },
-  });
+  return new CustodyError(
+    'platform/port-taken',
+    `Port ${port} of 127.0.0.1 is taken by another program. Free it or configure another port.`,
+    {
+      details: { port },
+    },
+  );
 }
 
 /**

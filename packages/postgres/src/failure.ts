@@ -21,14 +21,26 @@ export function isRepeatable(error: unknown): boolean {
   return state === '40001' || state === '40P01';
 }
 
-const socketCodes = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EHOSTUNREACH', 'EAI_AGAIN', 'ENOENT']);
-const lostMessages = /connection terminated|connection ended|client has encountered a connection error|client was closed|not queryable/iu;
+const socketCodes = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EHOSTUNREACH',
+  'EAI_AGAIN',
+  'ENOENT',
+]);
+const lostMessages =
+  /connection terminated|connection ended|client has encountered a connection error|client was closed|not queryable/iu;
 
 /** True when the session behind the error is gone, so that its client must not return to the pool. */
 export function isConnectionLost(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const state = sqlState(error);
-  if (state !== undefined) return state.startsWith('08') || state.startsWith('57P') || state === '53300' || state === '25P03';
+  if (state !== undefined) {
+    return state.startsWith('08') || state.startsWith('57P') || state === '53300' || state === '25P03';
+  }
   if ('code' in error && typeof error.code === 'string' && socketCodes.has(error.code)) return true;
   return lostMessages.test(error.message);
 }
@@ -45,14 +57,22 @@ export function faultOf(error: unknown): unknown {
   }
   const state = sqlState(error);
   if (state === '57014' || state === '55P03') {
-    return new CustodyError('database/busy', `The database gave up waiting (${error.message}). Nothing was stored: try again later.`, {
-      cause: error,
-    });
+    return new CustodyError(
+      'database/busy',
+      `The database gave up waiting (${error.message}). Nothing was stored: try again later.`,
+      {
+        cause: error,
+      },
+    );
   }
   if (state === undefined && error.message.includes('timeout exceeded when trying to connect')) {
-    return new CustodyError('database/busy', 'No database connection became free in time. Nothing was stored: try again later.', {
-      cause: error,
-    });
+    return new CustodyError(
+      'database/busy',
+      'No database connection became free in time. Nothing was stored: try again later.',
+      {
+        cause: error,
+      },
+    );
   }
   return error;
 }

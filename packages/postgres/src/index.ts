@@ -14,7 +14,13 @@ export {
   transactionAttemptsMax,
   type TransactionOptions,
 } from './database.ts';
-export { embeddedConnections, type EmbeddedOptions, type EmbeddedServer, embeddedVersion, startEmbedded } from './embedded.ts';
+export {
+  embeddedConnections,
+  type EmbeddedOptions,
+  type EmbeddedServer,
+  embeddedVersion,
+  startEmbedded,
+} from './embedded.ts';
 export { type Guard, takeGuard } from './guard.ts';
 export { constraintOf, isConnectionLost, isRepeatable, sqlState } from './failure.ts';
 export { migrate, type MigrationSource, migrationTimeoutMs } from './migration.ts';

@@ -15,7 +15,10 @@ async function source(context: TestContext, files: Readonly<Record<string, strin
   return { name: 'coins', directory };
 }
 
-const first = { '0001_coins.sql': 'create table coin (id integer); create table note (id integer)', 'audit.sql': 'no migration' };
+const first = {
+  '0001_coins.sql': 'create table coin (id integer); create table note (id integer)',
+  'audit.sql': 'no migration',
+};
 const second = { '0002_more.sql': 'insert into coin values (1)' };
 
 test('missing migrations are applied in order, once', async (context) => {
@@ -24,12 +27,19 @@ test('missing migrations are applied in order, once', async (context) => {
   assert.deepEqual(await migrate(db.owner, [coins]), ['coins/0001_coins.sql']);
   assert.deepEqual(await migrate(db.owner, [coins]), []);
   assert.deepEqual(await migrate(db.owner, [await source(context, { ...first, ...second })]), ['coins/0002_more.sql']);
-  assert.deepEqual((await db.owner.query('select id from coin')).map((row) => integer(row, 'id')), [1]);
+  assert.deepEqual(
+    (await db.owner.query('select id from coin')).map((row) => integer(row, 'id')),
+    [1],
+  );
 });
 
 test('two servers that start together apply each file once', async (context) => {
   await using db = await testDatabase();
-  const coins = await source(context, { ...first, ...second, '0003_slow.sql': 'select pg_sleep(0.1); insert into coin values (3)' });
+  const coins = await source(context, {
+    ...first,
+    ...second,
+    '0003_slow.sql': 'select pg_sleep(0.1); insert into coin values (3)',
+  });
   const done = await Promise.all(Array.from({ length: 4 }, () => migrate(db.owner, [coins])));
   assert.deepEqual(done.flat().toSorted(), ['coins/0001_coins.sql', 'coins/0002_more.sql', 'coins/0003_slow.sql']);
   assert.equal((await db.owner.query('select id from coin')).length, 2);
@@ -37,7 +47,11 @@ test('two servers that start together apply each file once', async (context) => 
 
 test('a migration that fails leaves nothing and stops those behind it', async (context) => {
   await using db = await testDatabase();
-  const broken = await source(context, { ...first, '0002_bad.sql': 'insert into coin values (1); select 1/0', '0003_more.sql': 'insert into coin values (3)' });
+  const broken = await source(context, {
+    ...first,
+    '0002_bad.sql': 'insert into coin values (1); select 1/0',
+    '0003_more.sql': 'insert into coin values (3)',
+  });
   await assert.rejects(migrate(db.owner, [broken]), /division by zero/u);
   assert.deepEqual(await db.owner.query('select id from coin'), []);
   assert.deepEqual(await migrate(db.owner, [await source(context, { ...first, ...second })]), ['coins/0002_more.sql']);
@@ -49,7 +63,9 @@ test('a changed file, a newer database and a gap are refused', async (context) =
   const changed = await source(context, { '0001_coins.sql': 'create table other (id integer)', ...second });
   await assert.rejects(migrate(db.owner, [changed]), { code: 'migration/changed' });
   await assert.rejects(migrate(db.owner, [await source(context, first)]), { code: 'migration/unknown' });
-  await assert.rejects(migrate(db.owner, [await source(context, { ...first, '0003_gap.sql': '' })]), { code: 'invariant/broken' });
+  await assert.rejects(migrate(db.owner, [await source(context, { ...first, '0003_gap.sql': '' })]), {
+    code: 'invariant/broken',
+  });
 });
 
 test('one address for everything steps down to the role of the application and says so', async () => {

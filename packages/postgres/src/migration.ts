@@ -30,7 +30,10 @@ export async function readMigrations(source: MigrationSource): Promise<readonly 
   return Promise.all(
     files.map(async (file, index) => {
       const number = Number(file.slice(0, 4));
-      invariant(number === index + 1, `Migrations of "${source.name}" must be numbered 1, 2, 3 …; found ${file} at place ${index + 1}.`);
+      invariant(
+        number === index + 1,
+        `Migrations of "${source.name}" must be numbered 1, 2, 3 …; found ${file} at place ${index + 1}.`,
+      );
       const sql = await readFile(join(source.directory, file), 'utf8');
       return { source: source.name, number, file, sql, sha256: createHash('sha256').update(sql).digest('hex') };
     }),
@@ -55,7 +58,10 @@ async function prepare(owner: Database): Promise<void> {
 }
 
 async function check(owner: Queries, migrations: readonly Migration[], source: string): Promise<void> {
-  const applied = await owner.query('select number, file, sha256 from migration.applied where source = $1 order by number', [source]);
+  const applied = await owner.query(
+    'select number, file, sha256 from migration.applied where source = $1 order by number',
+    [source],
+  );
   for (const row of applied) {
     const number = integer(row, 'number');
     const known = migrations.find((migration) => migration.number === number);

@@ -9,7 +9,11 @@ import { CustodyError } from '@bulkhead/domain';
 export type Binaries = { readonly postgres: string; readonly initdb: string };
 
 /** A program with its arguments and the account to run it as, ready for `spawn`. */
-export type Command = { readonly file: string; readonly args: readonly string[]; readonly identity: { uid?: number; gid?: number } };
+export type Command = {
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly identity: { uid?: number; gid?: number };
+};
 
 /** How to start a PostgreSQL program: directly, or on behalf of another account because PostgreSQL refuses to run as root. */
 export type Launcher = {
@@ -123,7 +127,13 @@ export function findLauncher(folders: readonly string[]): Launcher {
   const closed = folders.find((folder) => !isReachable(folder));
   if (closed === undefined) return { account, command: (file, args) => ({ file, args, identity: account }) };
   const capability = capabilityFor(closed);
-  const options = [`--reuid=${account.uid}`, `--regid=${account.gid}`, '--clear-groups', `--inh-caps=+${capability}`, `--ambient-caps=+${capability}`];
+  const options = [
+    `--reuid=${account.uid}`,
+    `--regid=${account.gid}`,
+    '--clear-groups',
+    `--inh-caps=+${capability}`,
+    `--ambient-caps=+${capability}`,
+  ];
   return { account, command: (file, args) => ({ file: 'setpriv', args: [...options, file, ...args], identity: {} }) };
 }
 

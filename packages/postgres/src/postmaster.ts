@@ -62,11 +62,19 @@ export async function isPortFree(port: number): Promise<boolean> {
 
 /** Starts the server and returns when it accepts connections. */
 export async function startPostmaster(options: PostmasterOptions): Promise<Postmaster> {
-  const settings = Object.entries({ ...options.settings, port: String(options.port) }).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+  const settings = Object.entries({ ...options.settings, port: String(options.port) }).flatMap(([name, value]) => [
+    '-c',
+    `${name}=${value}`,
+  ]);
   const command = options.launcher.command(options.program, ['-D', options.data, ...settings]);
   const log = openSync(options.log, 'w', 0o600);
   // Its own session: Ctrl-C in the terminal reaches us alone, and we stop the server after the work in flight.
-  const child = spawn(command.file, command.args, { ...command.identity, detached: true, stdio: ['ignore', log, log], cwd: '/' });
+  const child = spawn(command.file, command.args, {
+    ...command.identity,
+    detached: true,
+    stdio: ['ignore', log, log],
+    cwd: '/',
+  });
   closeSync(log);
   child.unref();
   let hasEnded = false;
@@ -96,7 +104,8 @@ function startFailure(log: string): StartFailure {
 /** The last line that says what went wrong, without the time stamp in front of it. */
 export function lastLogLine(content: string): string {
   const lines = content.split('\n').filter((line) => line.trim() !== '');
-  const telling = lines.findLast((line) => /\b(?:FATAL|PANIC)\b|error while loading|cannot|failed/u.test(line)) ?? lines.at(-1);
+  const telling =
+    lines.findLast((line) => /\b(?:FATAL|PANIC)\b|error while loading|cannot|failed/u.test(line)) ?? lines.at(-1);
   return (telling ?? 'the server wrote no log').replace(/^[-0-9:. ]+(?:[A-Z]+ )?\[[0-9]+\] /u, '').trim();
 }
 
@@ -136,9 +145,13 @@ export async function clearOrphan(data: string): Promise<void> {
   if (file === undefined) return;
   for (let waitedMs = 0; worksIn(file.pid, data); waitedMs += pollMs) {
     if (waitedMs >= stopTimeoutMs) {
-      throw new CustodyError('database/busy', `A server (process ${file.pid}) still runs in ${data} and does not stop. End it and start again.`, {
-        details: { pid: file.pid },
-      });
+      throw new CustodyError(
+        'database/busy',
+        `A server (process ${file.pid}) still runs in ${data} and does not stop. End it and start again.`,
+        {
+          details: { pid: file.pid },
+        },
+      );
     }
     if (waitedMs === 0) process.kill(file.pid, 'SIGINT');
     await sleep(pollMs);

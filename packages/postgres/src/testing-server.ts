@@ -19,7 +19,13 @@ if (guard !== undefined) {
   const starting = startEmbedded({
     directory,
     unsynced: true,
-    settings: { fsync: 'off', full_page_writes: 'off', shared_buffers: '128MB', max_connections: '400', autovacuum: 'off' },
+    settings: {
+      fsync: 'off',
+      full_page_writes: 'off',
+      shared_buffers: '128MB',
+      max_connections: '400',
+      autovacuum: 'off',
+    },
   });
   let users = 0;
   const end = async (): Promise<void> => {
@@ -33,7 +39,7 @@ if (guard !== undefined) {
   };
   const endSoon = (): void => {
     setTimeout(() => {
-      end().catch(() => process.exit(1));
+      end().catch(() => process.kill(process.pid, 'SIGTERM'));
     }, lingerMs);
   };
   guard.server.on('connection', (socket) => {
@@ -45,8 +51,12 @@ if (guard !== undefined) {
       if (users === 0) endSoon();
     });
     starting.then(
-      (server) => socket.write(`${JSON.stringify({ adminUrl: server.adminUrl, owner: server.access.owner.url, app: server.access.app.url })}\n`),
-      (error: unknown) => socket.end(`${JSON.stringify({ error: error instanceof Error ? error.message : String(error) })}\n`),
+      (server) =>
+        socket.write(
+          `${JSON.stringify({ adminUrl: server.adminUrl, owner: server.access.owner.url, app: server.access.app.url })}\n`,
+        ),
+      (error: unknown) =>
+        socket.end(`${JSON.stringify({ error: error instanceof Error ? error.message : String(error) })}\n`),
     );
   });
   endSoon();

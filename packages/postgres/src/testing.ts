@@ -70,7 +70,8 @@ async function templateOf(admin: Database, urls: Urls, sources: readonly Migrati
   const migrations = (await Promise.all(sources.map(readMigrations))).flat();
   const content = migrations.map((migration) => `${migration.source}/${migration.file}:${migration.sha256}`).join('\n');
   const template = `template_${createHash('sha256').update(content).digest('hex').slice(0, 16)}`;
-  const find = async (): Promise<boolean> => (await admin.query('select from pg_database where datname = $1', [template])).length > 0;
+  const find = async (): Promise<boolean> =>
+    (await admin.query('select from pg_database where datname = $1', [template])).length > 0;
   if (await find()) return template;
   // One connection, so the session lock is taken and given back by the same session.
   await admin.query(`select pg_advisory_lock(hashtext($1))`, [template]);
@@ -92,9 +93,17 @@ async function templateOf(admin: Database, urls: Urls, sources: readonly Migrati
 
 function readUrls(line: string): Urls {
   const content: unknown = JSON.parse(line);
-  if (typeof content === 'object' && content !== null && 'adminUrl' in content && 'owner' in content && 'app' in content) {
+  if (
+    typeof content === 'object' &&
+    content !== null &&
+    'adminUrl' in content &&
+    'owner' in content &&
+    'app' in content
+  ) {
     const { adminUrl, owner, app } = content;
-    if (typeof adminUrl === 'string' && typeof owner === 'string' && typeof app === 'string') return { adminUrl, owner, app };
+    if (typeof adminUrl === 'string' && typeof owner === 'string' && typeof app === 'string') {
+      return { adminUrl, owner, app };
+    }
   }
   throw new CustodyError('database/unavailable', `The test server did not start: ${line.trim()}`);
 }
@@ -120,7 +129,11 @@ async function sharedServer(): Promise<Urls> {
 
 function startServer(name: string): void {
   const program = fileURLToPath(import.meta.resolve('./testing-server.ts'));
-  const child = spawn(process.execPath, [program, name], { detached: true, stdio: 'ignore', env: { ...process.env, NODE_OPTIONS: '' } });
+  const child = spawn(process.execPath, [program, name], {
+    detached: true,
+    stdio: 'ignore',
+    env: { ...process.env, NODE_OPTIONS: '' },
+  });
   invariant(child.pid !== undefined, 'The test server could not be spawned.');
   child.unref();
 }

@@ -85,7 +85,12 @@ export function post(fields: Fields = {}): TransferRequest {
 }
 
 export function hold(fields: Fields = {}): TransferRequest {
-  return { type: 'hold', ...facts(fields), ...legs(fields), ...(fields.expiresAt === undefined ? {} : { expiresAt: fields.expiresAt }) };
+  return {
+    type: 'hold',
+    ...facts(fields),
+    ...legs(fields),
+    ...(fields.expiresAt === undefined ? {} : { expiresAt: fields.expiresAt }),
+  };
 }
 
 export function postHold(of: TransferKey, amount: bigint, fields: Fields = {}): TransferRequest {
@@ -97,7 +102,9 @@ export function voidHold(of: TransferKey, fields: Fields = {}): TransferRequest 
 }
 
 /** Books of two clients' compartments and of the house, for ether and the token, with the client's claims funded. */
-export async function openBooks(options: { readonly funds?: bigint; readonly connections?: number } = {}): Promise<TestDatabase> {
+export async function openBooks(
+  options: { readonly funds?: bigint; readonly connections?: number } = {},
+): Promise<TestDatabase> {
   const db = await testDatabase({ migrations: [ledgerMigrations], connections: options.connections ?? 10 });
   for (const number of [compartment, neighbour, house]) {
     for (const asset of [ether, token]) await openBook(db.app, { compartment: number, asset });
@@ -105,14 +112,20 @@ export async function openBooks(options: { readonly funds?: bigint; readonly con
   if (options.funds !== undefined) {
     const amount = options.funds;
     for (const asset of [ether, token]) {
-      await postTransfers(db.app, [[post({ asset, debit: wallet, credit: available, amount, block: blockAt(1n) })]], { now });
+      await postTransfers(db.app, [[post({ asset, debit: wallet, credit: available, amount, block: blockAt(1n) })]], {
+        now,
+      });
     }
   }
   return db;
 }
 
 /** Posts each transfer as a group of its own and answers `created`, `exists` or the reason of the refusal for each. */
-export async function answers(db: Queries, requests: readonly TransferRequest[], at: Date = now): Promise<readonly string[]> {
+export async function answers(
+  db: Queries,
+  requests: readonly TransferRequest[],
+  at: Date = now,
+): Promise<readonly string[]> {
   const outcomes = await postTransfers(
     db,
     requests.map((request) => [request]),
@@ -121,7 +134,10 @@ export async function answers(db: Queries, requests: readonly TransferRequest[],
   return outcomes.flat().map(answer);
 }
 
-export async function groupAnswers(db: Queries, groups: readonly (readonly TransferRequest[])[]): Promise<readonly (readonly string[])[]> {
+export async function groupAnswers(
+  db: Queries,
+  groups: readonly (readonly TransferRequest[])[],
+): Promise<readonly (readonly string[])[]> {
   return (await postTransfers(db, groups, { now })).map((group) => group.map(answer));
 }
 
