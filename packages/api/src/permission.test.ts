@@ -106,6 +106,7 @@ test('the roles are what the product says they are', () => {
       'rejectWithdrawal',
       'releaseDeposit',
       'releaseWithdrawal',
+      'resolveBreak',
     ]),
   );
   for (const decision of [

@@ -56,7 +56,7 @@ export const allowedRoles: Readonly<Record<OperationName, readonly Role[]>> = {
   startReconciliation: requests,
   listBreaks: reads,
   getBreak: reads,
-  resolveBreak: adminOnly,
+  resolveBreak: decisions,
   assignBreak: requests,
   listAccounts: reads,
   listTransfers: reads,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { demoToken, refuser } from '@bulkhead/contracts';
-import { nativeAsset, tokenAsset } from '@bulkhead/domain';
+import { bumpFeeTerms, nativeAsset, parseAddress, tokenAsset } from '@bulkhead/domain';
 import type { Address, BlockRef, FeeTerms, Hash, TransactionPlan } from '@bulkhead/domain';
 import { hexToBigInt, keccak256, toHex } from 'viem';
 import { privateKeyToAccount, sign } from 'viem/accounts';
@@ -13,10 +13,8 @@ import {
   startDevelopmentChain,
   tokenOf,
 } from '../test/development-chain.ts';
-import { parseAddress } from '@bulkhead/domain';
 import { AddressSet } from './address-set.ts';
 import type { EvmChain } from './evm-chain.ts';
-import { bumpTerms } from './fee-bump.ts';
 import { babbling, dead, honest, type Script, silent, startScriptedSource } from './testing/index.ts';
 import type { SignedTransaction } from './transaction.ts';
 
@@ -196,7 +194,7 @@ test('a bump replaces the transaction of the mempool, and the smallest one does'
   await withoutMining(async () => {
     const first = await signed(plan, market, nonce);
     assert.equal(await chain.broadcast(first.raw), 'accepted');
-    const bumped = bumpTerms(market, market, 10n ** 18n);
+    const bumped = bumpFeeTerms(market, market, 10n ** 18n);
     assert.ok(bumped !== undefined);
     const second = await signed(plan, bumped, nonce);
     assert.equal(await chain.broadcast(second.raw), 'accepted');

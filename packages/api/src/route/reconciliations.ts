@@ -83,7 +83,7 @@ export const reconciliations: readonly Route[] = [
     operation: 'resolveBreak',
     url: '/v1/breaks/:breakId/resolution',
     tag,
-    summary: 'Resolves a break: books the loss, or acknowledges it',
+    summary: 'Resolves a break: books the loss, or acknowledges it. The first person proposes, another one confirms',
     success: 200,
     params: breakPath,
     query: nothing,
