@@ -8,8 +8,11 @@ import { type TestDatabase, testDatabase } from '@bulkhead/postgres/testing';
 import type { TaskList } from 'graphile-worker';
 import type { Custody } from './custody.ts';
 import { enqueue } from './job.ts';
-import { type JobLog, type RunningJobs, runJobs, taskList } from './jobs.ts';
+import { type JobLog, resumeAfterMs, type RunningJobs, runJobs, taskList } from './jobs.ts';
 import { migrateWorker, migrationSources } from './migrations.ts';
+import { viewOf } from './testing/bench.ts';
+import { funded, openWithdrawing, recipient, withdrawal } from './testing/withdrawing.ts';
+import { requestWithdrawal } from './withdrawal.ts';
 
 async function queueDatabase(): Promise<TestDatabase> {
   const db = await testDatabase({ migrations: migrationSources });
@@ -254,4 +257,23 @@ test('a job with a payload that nobody wrote fails instead of guessing', async (
   });
   await db.app.query(`select graphile_worker.add_job('send-dispatch', '{"name": "x"}')`);
   await until('the failure', () => failed.some((entry) => entry.message.includes('names no workflow')));
+});
+
+test('work that lost its job gets another one', async () => {
+  await using bench = await openWithdrawing();
+  const { client } = await funded(bench, 10n ** 18n);
+  const { database: db, clock } = bench;
+  const terms = {
+    clientId: client,
+    asset: bench.native,
+    amount: 5n,
+    destination: recipient,
+    feePayer: 'client',
+  } as const;
+  const { id } = viewOf(await requestWithdrawal(bench.custody, bench.as('olga'), terms));
+  await db.admin.query('delete from graphile_worker._private_jobs');
+  clock.advance(resumeAfterMs + 1);
+  await using _jobs = await runJobs(bench.custody, { connectionString: db.urls.app, pollMs: 50 });
+  await db.app.query(`select graphile_worker.add_job('resume-work')`);
+  await until('the screening', async () => (await withdrawal(bench, id)).state === 'screened');
 });
