@@ -1,5 +1,5 @@
 import type { Refused } from '@bulkhead/domain';
-import { type Transaction, text } from '@bulkhead/postgres';
+import { type Queries, type Transaction, text } from '@bulkhead/postgres';
 import type { Actor, Custody } from './custody.ts';
 import { readState } from './state.ts';
 
@@ -25,29 +25,71 @@ export async function command<View>(
   call: WriteCall,
   work: (tx: Transaction, now: Date) => Promise<View | Refused>,
 ): Promise<Answer<View>> {
-  return custody.db.transaction(async (tx) => {
-    const { actor, idempotency } = call;
-    // The lock makes a second request with the same key wait for the first one's answer instead of working beside it.
-    await tx.query('select pg_advisory_xact_lock(hashtextextended($1, 7401))', [`${actor.name}\n${idempotency.key}`]);
-    const [stored] = await tx.query('select fingerprint, answer::text from custody.command where actor = $1 and key = $2', [
-      actor.name,
-      idempotency.key,
-    ]);
-    if (stored !== undefined) {
-      if (text(stored, 'fingerprint') !== idempotency.fingerprint) return { hit: false, outcome: { status: 'key-reused' } };
-      return { hit: true, outcome: readState<Done<View> | Refused>(text(stored, 'answer')) };
-    }
-    const now = custody.clock.now();
-    const outcome = await attempt(tx, () => work(tx, now));
-    await tx.query('insert into custody.command (actor, key, fingerprint, answer, created_at) values ($1, $2, $3, $4, $5)', [
-      actor.name,
-      idempotency.key,
-      idempotency.fingerprint,
-      JSON.stringify(outcome),
-      now,
-    ]);
-    return { hit: false, outcome };
+  const name = `${call.actor.name}\n${call.idempotency.key}`;
+  return inTurn(custody, name, async (waited) => {
+    // Answers are never changed: one that is committed may be read without the lock.
+    const known = waited ? await storedAnswer<View>(custody.db, call) : undefined;
+    return known ?? custody.db.transaction(async (tx) => answerOnce(custody, tx, { call, name, work }));
   });
+}
+
+type Once<View> = {
+  readonly call: WriteCall;
+  readonly name: string;
+  readonly work: (tx: Transaction, now: Date) => Promise<View | Refused>;
+};
+
+async function answerOnce<View>(custody: Custody, tx: Transaction, { call, name, work }: Once<View>): Promise<Answer<View>> {
+  const { actor, idempotency } = call;
+  // The lock makes a second request with the same key wait for the first one's answer instead of working beside it.
+  await tx.query('select pg_advisory_xact_lock(hashtextextended($1, 7401))', [name]);
+  const stored = await storedAnswer<View>(tx, call);
+  if (stored !== undefined) return stored;
+  const now = custody.clock.now();
+  const outcome = await attempt(tx, () => work(tx, now));
+  await tx.query('insert into custody.command (actor, key, fingerprint, answer, created_at) values ($1, $2, $3, $4, $5)', [
+    actor.name,
+    idempotency.key,
+    idempotency.fingerprint,
+    JSON.stringify(outcome),
+    now,
+  ]);
+  return { hit: false, outcome };
+}
+
+async function storedAnswer<View>(db: Queries, { actor, idempotency }: WriteCall): Promise<Answer<View> | undefined> {
+  const [stored] = await db.query('select fingerprint, answer::text from custody.command where actor = $1 and key = $2', [
+    actor.name,
+    idempotency.key,
+  ]);
+  if (stored === undefined) return undefined;
+  if (text(stored, 'fingerprint') !== idempotency.fingerprint) return { hit: false, outcome: { status: 'key-reused' } };
+  return { hit: true, outcome: readState<Done<View> | Refused>(text(stored, 'answer')) };
+}
+
+/** The last in line for each key, per context. */
+const lines = new WeakMap<Custody, Map<string, Promise<unknown>>>();
+
+/**
+ * Lets requests of this process with the same key come one after the other. The lock in the database decides between processes;
+ * in line here a thousand of them wait without a connection each, which everybody else needs.
+ */
+async function inTurn<Result>(custody: Custody, name: string, work: (waited: boolean) => Promise<Result>): Promise<Result> {
+  const line = lines.get(custody) ?? new Map<string, Promise<unknown>>();
+  lines.set(custody, line);
+  const before = line.get(name);
+  const mine = before === undefined ? work(false) : before.then(() => work(true));
+  // Whoever comes next waits for the end of this one, however it ends.
+  const end = mine.then(
+    () => undefined,
+    () => undefined,
+  );
+  line.set(name, end);
+  try {
+    return await mine;
+  } finally {
+    if (line.get(name) === end) line.delete(name);
+  }
 }
 
 class Undo extends Error {
