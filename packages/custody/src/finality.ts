@@ -1,5 +1,5 @@
 import { type BlockRef, type Chain, type ChainId, CustodyError, invariant } from '@bulkhead/domain';
-import { mark } from '@bulkhead/ledger';
+import { lastMarker, mark } from '@bulkhead/ledger';
 import { creditsOf, tokenArrivals } from './arrival.ts';
 import { addressesOf, bookFinalBlock, type FinalityRule, walletsByAddress } from './block-booking.ts';
 import { chainPort, type Cursor, lockCursor, movingCursor, storedBlock } from './cursor.ts';
@@ -33,11 +33,13 @@ export async function finalize(custody: Custody, chain: ChainId, options: Finali
   const { final } = await port.heads();
   const target = await provenFinal(port, await movingCursor(custody.db, chain), final);
   const rule = finalityRule(custody, chain, final);
+  let marked = (await lastMarker(custody.db, chain))?.block.hash;
   let booked = 0;
   while (options.signal?.aborted !== true) {
     const cursor = await movingCursor(custody.db, chain);
     // Also repairs the marker of a block whose booking was the last thing before a crash.
-    await mark(custody.db, { chain, block: cursor.final });
+    if (marked !== cursor.final.hash) await mark(custody.db, { chain, block: cursor.final });
+    marked = cursor.final.hash;
     if (target === undefined || cursor.final.number >= target.number) return { booked, atFinal: true };
     if (booked >= blocksMax) break;
     if (await bookBlock(custody, port, { cursor, target, rule })) booked += 1;
