@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { CustodyError, parseChainId } from '@bulkhead/domain';
+import { checkConfiguration, type Configuration, loadConfiguration } from './config.ts';
+import type { Environment } from './environment.ts';
+
+function problems(content: unknown, environment: Environment = {}): readonly string[] {
+  return checkConfiguration({ folder: '/srv', environment, content }).problems.map(({ place }) => place);
+}
+
+function valid(content: unknown, environment: Environment = {}): Configuration {
+  const checked = checkConfiguration({ folder: '/srv', environment, content });
+  assert.ok(checked.configuration !== undefined, JSON.stringify(checked.problems));
+  return checked.configuration;
+}
+
+const secret = 'hunter2-hunter2-hunter2';
+
+test('without file and environment everything is embedded and for development', () => {
+  const configuration = valid({});
+  assert.deepEqual(configuration.database, { kind: 'embedded', connections: 20 });
+  assert.deepEqual(configuration.http, { host: '127.0.0.1', port: 4_400, hosts: [] });
+  assert.equal(configuration.dataDirectory, '/srv/.bulkhead');
+  assert.deepEqual(
+    configuration.chains.map(({ id, development, source }) => [id, development, source.kind]),
+    [['eip155:31337', true, 'embedded']],
+  );
+  assert.deepEqual(configuration.assets.map(({ id }) => String(id)), ['eip155:31337/slip44:60']);
+  assert.equal(configuration.keys.kind, 'development');
+  assert.equal(configuration.tokens, undefined);
+  assert.equal(configuration.policy.releaseUnscreenedDeposits, false);
+});
+
+test('everything that is wrong is named at once, with its place, what to do, and no secret', () => {
+  const content = {
+    dataDirectory: 7,
+    logLevel: 'loud',
+    http: { port: 70_000, hots: [] },
+    chains: [{ id: 'eip155:1', agreement: 3 }, { id: 'eip155:x' }],
+    assets: [{ asset: 'eip155:5/slip44:60', symbol: 'ETH', decimals: 18, behaviour: 'native', dustMax: 1 }],
+    policy: { quorum: 0, omnibusCompartment: 5 },
+    tokens: [{ name: 'alice', role: 'king', environment: 'TOKEN_ALICE' }],
+    databse: {},
+  };
+  const environment = {
+    DATABASE_URL: `mysql://root:${secret}@db/x`,
+    CHAIN_EIP155_1_RPC: `ftp://${secret}.example`,
+    CHAIN_EIP155_one_RPC: `https://${secret}.example`,
+    BULKHEAD_PROT: '1',
+    BULKHEAD_PORT: 'many',
+    BULKHEAD_KEY_PASSPHRASE: 'short',
+  };
+  const checked = checkConfiguration({ folder: '/srv', environment, content });
+  assert.equal(checked.configuration, undefined);
+  assert.deepEqual(checked.problems.map(({ place }) => place).toSorted(), [
+    '/assets/0/dustMax',
+    '/chains/1/id',
+    '/dataDirectory',
+    '/databse',
+    '/http/hots',
+    '/http/port',
+    '/logLevel',
+    '/policy/omnibusCompartment',
+    '/policy/quorum',
+    '/tokens/0/role',
+    'BULKHEAD_KEY_PASSPHRASE',
+    'BULKHEAD_PORT',
+    'BULKHEAD_PROT',
+    'CHAIN_EIP155_1_RPC',
+    'CHAIN_EIP155_one_RPC',
+    'DATABASE_URL',
+  ]);
+  for (const { sentence } of checked.problems) {
+    assert.ok(sentence.length > 20 && sentence.endsWith('.') || sentence.includes('sha256sum') || sentence.includes('openssl'), sentence);
+    assert.ok(!sentence.includes(secret), sentence);
+  }
+});
+
+test('what contradicts something else is found where both can be read', () => {
+  assert.deepEqual(problems({ chains: [{ id: 'eip155:1' }] }), ['CHAIN_EIP155_1_RPC']);
+  assert.deepEqual(problems({ chains: [{ id: 'eip155:1', agreement: 2 }] }, { CHAIN_EIP155_1_RPC: 'https://one.example' }), ['/chains/0/agreement']);
+  assert.deepEqual(problems({ chains: [{ id: 'eip155:5', development: true }, { id: 'eip155:5', development: true }] }), ['/chains']);
+  assert.deepEqual(problems({}, { DATABASE_OWNER_URL: 'postgres://a@b/c' }), ['DATABASE_OWNER_URL']);
+  assert.deepEqual(problems({ tokens: [] }), ['/tokens']);
+  assert.deepEqual(problems({ tokens: [{ name: 'alice', role: 'admin', environment: 'TOKEN_A' }] }), ['TOKEN_A']);
+  assert.deepEqual(problems({ tokens: [{ name: 'alice', role: 'admin' }] }), ['/tokens/0']);
+  const asset = { asset: 'eip155:9/slip44:60', symbol: 'ETH', decimals: 18, behaviour: 'standard', dustMax: '0' };
+  assert.deepEqual(problems({ assets: [asset] }), ['/assets/0', '/assets/0/behaviour']);
+  assert.deepEqual(problems([]), ['/']);
+});
+
+test('sources of the environment replace the embedded chain; of several, most must agree', () => {
+  const { chains } = valid({}, { CHAIN_EIP155_1_RPC: 'https://one.example/k, https://two.example/k,https://three.example/k' });
+  assert.deepEqual(chains.map(({ id, development, required, source }) => [id, development, required, source.kind]), [[parseChainId('eip155:1'), false, 2, 'rpc']]);
+  assert.deepEqual(valid({}, { CHAIN_EIP155_1_RPC: 'https://one.example' }).assets, [], 'Nothing is allowed on a real chain unless somebody lists it.');
+});
+
+test('a token in the environment reaches the configuration as its digest alone', () => {
+  const configuration = valid({ tokens: [{ name: 'alice', role: 'admin', environment: 'TOKEN_ALICE' }] }, { TOKEN_ALICE: secret });
+  assert.equal(JSON.stringify(configuration.tokens).includes(secret), false);
+  assert.match(configuration.tokens?.[0]?.tokenSha256 ?? '', /^[0-9a-f]{64}$/u);
+});
+
+test('the file is read from the folder, its mistakes are told without its text, and the example is right', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'bulkhead-config-'));
+  try {
+    assert.equal(loadConfiguration(folder, {}).http.port, 4_400);
+    const path = join(folder, 'bulkhead.config.json');
+    writeFileSync(path, `{"tokens": "${secret}" "x"}`);
+    const fault = thrownBy(() => loadConfiguration(folder, {}));
+    assert.equal(fault.code, 'config/invalid');
+    assert.match(fault.message, /is not JSON/u);
+    assert.ok(!fault.message.includes(secret));
+    writeFileSync(path, JSON.stringify({ http: { port: -1 }, policy: { quorum: 'two' } }));
+    assert.match(thrownBy(() => loadConfiguration(folder, {})).message, /2 things are wrong[\s\S]*\/http\/port: [\s\S]*\/policy\/quorum: /u);
+    assert.match(thrownBy(() => loadConfiguration(folder, { BULKHEAD_CONFIG: 'gone.json' })).message, /gone\.json cannot be read/u);
+    writeFileSync(path, readFileSync(new URL('../../../bulkhead.config.example.json', import.meta.url)));
+    const environment = { CHAIN_EIP155_1_RPC: 'https://one.example,https://two.example', TOKEN_ALICE: secret };
+    assert.equal(loadConfiguration(folder, environment).chains.length, 2);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+function thrownBy(work: () => unknown): CustodyError {
+  try {
+    work();
+  } catch (error) {
+    assert.ok(error instanceof CustodyError);
+    return error;
+  }
+  assert.fail('Nothing was thrown.');
+}
