@@ -234,7 +234,7 @@ async function benchSpeed(server: EmbeddedServer, options: Options): Promise<boo
       what: 'random accounts, share of a bare insert',
       value: random / bare,
       limit: thresholds.bare,
-      note: `bare ${perSecond(bare)}`,
+      note: `bare ${perSecond(bare)}, batches of ${batch} on one connection`,
     }),
     line({
       what: 'one client, p99 ms',
