@@ -1,11 +1,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { AddressSet, type EvmChain, openEvmChain } from '@bulkhead/chain-evm';
+import { type EvmChain, openEvmChain } from '@bulkhead/chain-evm';
 import { startAnvil } from '@bulkhead/chain-evm/anvil';
 import { type DevelopmentNode, openDevelopmentNode, startScriptedSource } from '@bulkhead/chain-evm/testing';
 import { payer } from '@bulkhead/contracts';
-import { invariant, parseAddress, parseChainId } from '@bulkhead/domain';
+import { AddressSet, invariant, parseAddress, parseChainId } from '@bulkhead/domain';
 import type { Address } from '@bulkhead/domain';
 
 const watchedCount = 1_000_000;

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { payer } from '@bulkhead/contracts';
-import { CustodyError, nativeAsset, parseChainId } from '@bulkhead/domain';
+import { AddressSet, CustodyError, nativeAsset, parseChainId } from '@bulkhead/domain';
 import type { Address, Chain, FaultCode, ObservedBlock } from '@bulkhead/domain';
 import { addressOf, chainId, type DevelopmentChain, startDevelopmentChain } from '../test/development-chain.ts';
-import { AddressSet } from './address-set.ts';
 import type { EvmChain, EvmChainOptions } from './evm-chain.ts';
 import {
   altering,

@@ -8,7 +8,7 @@ import { after, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { payer } from '@bulkhead/contracts';
 import { addressOf, startDevelopmentChain } from '../test/development-chain.ts';
-import { AddressSet } from './address-set.ts';
+import { AddressSet } from '@bulkhead/domain';
 import { startAnvil } from './anvil.ts';
 import { openDevelopmentNode } from './testing/index.ts';
 

@@ -1,4 +1,3 @@
-export { AddressSet } from './address-set.ts';
 export { type EvmChain, type EvmChainOptions, openEvmChain, sourcesMax } from './evm-chain.ts';
 export type { EstimateOptions } from './sending.ts';
 export { type SourceLimits, sourceLimits } from './source.ts';

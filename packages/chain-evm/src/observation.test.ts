@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { bomb, payer, refuser } from '@bulkhead/contracts';
-import { bisectDifference, nativeAsset } from '@bulkhead/domain';
+import { AddressSet, bisectDifference, nativeAsset } from '@bulkhead/domain';
 import type { Address, Movement, ObservedBlock } from '@bulkhead/domain';
 import { encodeDeployData } from 'viem';
 import { addressOf, chainId, type DevelopmentChain, startDevelopmentChain } from '../test/development-chain.ts';
-import { AddressSet } from './address-set.ts';
 import type { EvmChain } from './evm-chain.ts';
 import { altering, type ScriptedSource, startScriptedSource, without } from './testing/index.ts';
 

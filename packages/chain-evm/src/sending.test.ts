@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { demoToken, refuser } from '@bulkhead/contracts';
-import { bumpFeeTerms, nativeAsset, parseAddress, tokenAsset } from '@bulkhead/domain';
+import { AddressSet, bumpFeeTerms, nativeAsset, parseAddress, tokenAsset } from '@bulkhead/domain';
 import type { Address, BlockRef, FeeTerms, Hash, TransactionPlan } from '@bulkhead/domain';
 import { hexToBigInt, keccak256, toHex } from 'viem';
 import { privateKeyToAccount, sign } from 'viem/accounts';
@@ -13,7 +13,6 @@ import {
   startDevelopmentChain,
   tokenOf,
 } from '../test/development-chain.ts';
-import { AddressSet } from './address-set.ts';
 import type { EvmChain } from './evm-chain.ts';
 import { babbling, dead, honest, type Script, silent, startScriptedSource } from './testing/index.ts';
 import type { SignedTransaction } from './transaction.ts';

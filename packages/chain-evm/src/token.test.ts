@@ -11,7 +11,7 @@ import {
   silentToken,
   stoppableToken,
 } from '@bulkhead/contracts';
-import { tokenAsset } from '@bulkhead/domain';
+import { AddressSet, tokenAsset } from '@bulkhead/domain';
 import type { Address, AssetId, ObservedBlock, TransactionPlan } from '@bulkhead/domain';
 import {
   addressOf,
@@ -20,7 +20,6 @@ import {
   startDevelopmentChain,
   tokenOf,
 } from '../test/development-chain.ts';
-import { AddressSet } from './address-set.ts';
 import type { EvmChain } from './evm-chain.ts';
 import type { DevelopmentReceipt } from './testing/index.ts';
 

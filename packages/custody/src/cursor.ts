@@ -65,8 +65,9 @@ export async function lockCursor(tx: Transaction, chain: ChainId): Promise<Curso
 }
 
 function moving(chain: ChainId, cursor: Cursor | undefined): Cursor {
-  if (cursor === undefined)
+  if (cursor === undefined) {
     throw new CustodyError('chain/unknown', `${chain} was never started: nothing of it is followed.`);
+  }
   if (cursor.stoppedReason !== undefined) {
     throw new CustodyError(
       'chain/stopped',

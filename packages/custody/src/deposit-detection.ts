@@ -65,8 +65,9 @@ async function restoreDeposits(tx: Transaction, { chain, block, now }: Detection
      where m.chain = $1 and m.block_hash = $2 and m.removed_at is null and d.step = 'removed' order by d.id for update of d`,
     [chain, block],
   );
-  for (const row of rows)
+  for (const row of rows) {
     stepped(await stepDeposit(tx, { deposit: depositOf(row), event: { type: 'restored' }, actor: machine, now }));
+  }
 }
 
 /** Marks the deposits of the blocks above a height as removed. None of them is final: the fork is never below the final block. */

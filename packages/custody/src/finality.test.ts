@@ -188,8 +188,9 @@ test('every final block has its marker, written before the next block is booked'
     },
   };
   crashing.db.query = async (sql, values, options) => {
-    if (sql.includes('ledger.mark(') && (commits += 1) === 3)
+    if (sql.includes('ledger.mark(') && (commits += 1) === 3) {
       throw new CustodyError('database/unavailable', 'The process was killed.');
+    }
     return custody.db.query(sql, values, options);
   };
   await assert.rejects(() => finalize(crashing, chain.id), /killed/u);

@@ -59,8 +59,9 @@ export async function startChain(custody: Custody, chain: ChainId, fromHeight?: 
     );
   }
   const block = await port.block(height, watchesNothing);
-  if (block === undefined)
+  if (block === undefined) {
     throw new CustodyError('chain/unavailable', `${chain} has no block ${height} now, though it is final. Try again.`);
+  }
   const now = custody.clock.now();
   return custody.db.transaction(async (tx) => {
     const inserted = await tx.query(
@@ -215,11 +216,12 @@ async function forkBelow(custody: Custody, port: Chain, cursor: Cursor): Promise
   }
   const agrees = async (height: bigint): Promise<boolean> => {
     const there = await port.hashAt(height);
-    if (there === undefined)
+    if (there === undefined) {
       throw new CustodyError(
         'chain/unavailable',
         `${port.id} has no block ${height} now, and it had one just before. Try again.`,
       );
+    }
     const stored = height === final.number ? final : await storedBlock(custody.db, port.id, height);
     return stored?.hash === there;
   };

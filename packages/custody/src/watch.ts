@@ -1,4 +1,4 @@
-import { type Address, type ChainId, parseAddress, type WatchSet } from '@bulkhead/domain';
+import { type Address, AddressSet, type ChainId, parseAddress, type WatchSet } from '@bulkhead/domain';
 import { type Queries, text, textOrNull } from '@bulkhead/postgres';
 
 /** Addresses that are read from the database at a time. */
@@ -12,7 +12,7 @@ export const watchPageAddresses = 10_000;
  */
 export class AddressWatch implements WatchSet {
   readonly #chain: ChainId;
-  readonly #addresses: Set<Address> = new Set();
+  readonly #addresses: AddressSet = new AddressSet();
   /** Transactions below this number had ended when the set was last read. */
   #readUpTo: string | undefined;
 

@@ -1,4 +1,5 @@
 export * from './account.ts';
+export * from './address-set.ts';
 export * from './address.ts';
 export * from './amount.ts';
 export * from './asset.ts';

@@ -57,8 +57,9 @@ export function interruptible(db: Database, interrupter: Interrupter): Database 
       }, options);
       // Lost after the commit: it happened, and the caller does not learn it.
       return interrupter.step(async () => {
-        if (result === undefined)
+        if (result === undefined) {
           throw new CustodyError('invariant/broken', 'A transaction committed without a result.');
+        }
         return result.value;
       });
     },

@@ -1,4 +1,5 @@
-import type { Address, WatchSet } from '@bulkhead/domain';
+import type { Address } from './address.ts';
+import type { WatchSet } from './chain.ts';
 
 /** 20 bytes are five words of 32 bits. */
 const wordsPerAddress = 5;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseAddress } from '@bulkhead/domain';
-import type { Address } from '@bulkhead/domain';
+import { parseAddress } from './address.ts';
+import type { Address } from './address.ts';
 import { AddressSet } from './address-set.ts';
 
 /** Spreads numbers over the space of addresses as key derivation does. */
