@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+
+const program = fileURLToPath(new URL('../../cli/bin/bulkhead.ts', import.meta.url));
+const startMsMax = 60_000;
+
+export type ServerProcess = {
+  readonly url: string;
+  readonly child: ChildProcess;
+  /** kill -9, and wait until the kernel has done it. */
+  kill(): Promise<void>;
+};
+
+/** A server in a process of its own, which can be killed. */
+export async function spawnServer(folder: string, environment: Readonly<Record<string, string>>): Promise<ServerProcess> {
+  const child = spawn(process.execPath, [program, 'start', '--port', '0'], {
+    cwd: folder,
+    env: { PATH: process.env['PATH'] ?? '', ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const ended = once(child, 'exit');
+  const url = await apiAddress(child);
+  return {
+    url,
+    child,
+    kill: async () => {
+      child.kill('SIGKILL');
+      await ended;
+    },
+  };
+}
+
+async function apiAddress(child: ChildProcess): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  let said = '';
+  const hear = (chunk: Buffer): void => {
+    said += chunk.toString('utf8');
+    const url = /API, documented at \/docs\n\s+(http:\/\/\S+)\n[\s\S]*Ready/u.exec(said)?.[1];
+    if (url !== undefined) resolve(url);
+  };
+  child.stdout?.on('data', hear);
+  child.stderr?.on('data', hear);
+  child.once('exit', () => reject(new Error(`The server ended while it started: ${said}`)));
+  const timer = setTimeout(() => reject(new Error(`The server did not start in time: ${said}`)), startMsMax);
+  try {
+    const url = await promise;
+    assert.ok(url.startsWith('http://127.0.0.1:'));
+    return url;
+  } finally {
+    clearTimeout(timer);
+  }
+}
