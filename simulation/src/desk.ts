@@ -9,8 +9,9 @@ import { count, type World } from './world.ts';
 export async function tendDeposit(world: World): Promise<void> {
   const { random } = world;
   const rows = await world.database.admin.query(
-    `select id, asset, amount, state ->> 'disposition' as disposition from custody.deposit
-     where step in ('final', 'frozen') and state ->> 'disposition' <> 'house-funding' order by id`,
+    `select d.id, d.state ->> 'disposition' as disposition from custody.deposit d join custody.movement m on m.id = d.movement
+     where d.step in ('final', 'frozen') and d.state ->> 'disposition' <> 'house-funding'
+     order by m.block_number, m.kind, m.reference`,
   );
   if (rows.length === 0) return;
   const row = random.pick(rows);
@@ -49,7 +50,8 @@ async function sendBack(world: World, id: string): Promise<void> {
 /** Two people end a break: the books follow the chain, and the house owes what is missing. */
 export async function resolveOneBreak(world: World): Promise<void> {
   const rows = await world.database.admin.query(
-    'select id, wallet, asset, difference from custody.break where resolved_at is null and wallet is not null order by id',
+    `select b.id, b.wallet, b.asset, b.difference from custody.break b join custody.wallet w on w.id = b.wallet
+     where b.resolved_at is null order by w.address, b.asset`,
   );
   if (rows.length === 0) return;
   const row = world.random.pick(rows);

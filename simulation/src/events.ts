@@ -30,7 +30,7 @@ const events: readonly Event[] = [
   { name: 'refusal', weight: 2, run: switchRefusal },
   { name: 'screening', weight: 3, run: changeScreening },
   { name: 'deposit desk', weight: 5, run: tendDeposit },
-  { name: 'break desk', weight: 2, run: resolveOneBreak },
+  { name: 'break desk', weight: 4, run: resolveOneBreak },
 ];
 
 const weights = events.reduce((sum, { weight }) => sum + weight, 0);

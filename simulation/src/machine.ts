@@ -11,6 +11,7 @@ import {
 } from '@bulkhead/custody';
 import type { Custody } from '@bulkhead/custody';
 import { invariant } from '@bulkhead/domain';
+import type { Random } from '@bulkhead/fakes';
 import { bigint, text } from '@bulkhead/postgres';
 import { Crash } from './interruption.ts';
 import { chainId, count, isExpected, type Process, type World } from './world.ts';
@@ -40,11 +41,14 @@ const lifeMax = 120;
 
 /** One round of a process, which may end anywhere in it. What it left undone is done by a later round. */
 export async function runProcess(world: World, process: Process, options: { readonly mortal: boolean }): Promise<void> {
-  if (options.mortal) process.mortality.endAfter(1 + world.random.below(lifeMax));
+  count(world, 'round');
+  // What one process draws does not depend on how far the other one is.
+  const random = world.random.fork(`${process.name} ${world.tally.get('round') ?? 0}`);
+  if (options.mortal) process.mortality.endAfter(1 + random.below(lifeMax));
   try {
     for (const work of following) await tolerant(world, work.name, () => work.run(process.custody));
     await watchAll(world, process);
-    await runJobs(world, process);
+    await runJobs(world, process, random);
   } catch (error) {
     if (!(error instanceof Crash)) throw error;
     count(world, 'crash');
@@ -75,7 +79,8 @@ async function tolerant(world: World, name: string, run: () => Promise<unknown>)
 /** The schedule: every living dispatch is looked at. */
 async function watchAll(world: World, process: Process): Promise<void> {
   const rows = await world.database.admin.query(
-    `select id from custody.dispatch where step in ('signing', 'broadcast') order by id`,
+    `select d.id from custody.dispatch d join custody.wallet w on w.id = d.wallet
+     where d.step in ('signing', 'broadcast') order by w.address, d.nonce`,
   );
   for (const row of rows) {
     await tolerant(world, 'watch-dispatch', () => watchDispatch(process.custody, text(row, 'id')));
@@ -83,7 +88,7 @@ async function watchAll(world: World, process: Process): Promise<void> {
 }
 
 /** Takes due jobs as the runner does: locked while they run, deleted when done, left where they are when they fail. */
-async function runJobs(world: World, process: Process): Promise<void> {
+async function runJobs(world: World, process: Process, random: Random): Promise<void> {
   for (let taken = 0; taken < jobsMax; taken++) {
     const job = await takeJob(world, process);
     if (job === undefined) return;
@@ -91,7 +96,7 @@ async function runJobs(world: World, process: Process): Promise<void> {
     try {
       done = await tolerant(world, job.task, () => job.run(process.custody));
       // A runner that lost its lease may have started the same job once more.
-      if (world.random.percent(10)) await tolerant(world, job.task, () => job.run(process.custody));
+      if (random.percent(10)) await tolerant(world, job.task, () => job.run(process.custody));
     } finally {
       await endJob(world, job.id, done);
     }

@@ -35,7 +35,8 @@ export async function ask<View>(world: World, actor: Actor, run: Ask<View>): Pro
   const key = `ask-${world.tally.get('ask') ?? 0}`;
   const call: WriteCall = { actor, idempotency: { key, fingerprint: key.padStart(64, '0') } };
   if (world.random.percent(10)) {
-    await Promise.allSettled(world.processes.map(({ custody }) => run(custody, call)));
+    const results = await Promise.allSettled(world.processes.map(({ custody }) => run(custody, call)));
+    for (const result of results) if (result.status === 'rejected' && !isExpected(result.reason)) throw result.reason;
     count(world, 'asked twice at once');
   }
   const first = await askUntilAnswered(world, () => run(world.random.pick(world.processes).custody, call));
@@ -159,7 +160,8 @@ function anyDestination(world: World): Address {
 export async function decideWithdrawal(world: World): Promise<void> {
   const { random } = world;
   const rows = await world.database.admin.query(
-    `select id, step from custody.withdrawal where step not in ('settled', 'failed', 'rejected', 'cancelled', 'expired') order by id`,
+    `select id, step from custody.withdrawal where step not in ('settled', 'failed', 'rejected', 'cancelled', 'expired')
+     order by created_at, destination, amount`,
   );
   const open = rows.map((row) => ({ id: text(row, 'id'), step: text(row, 'step') }));
   if (open.length === 0) return;

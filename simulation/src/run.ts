@@ -30,7 +30,7 @@ export async function runWorld(run: Run): Promise<ReadonlyMap<string, number>> {
     await begin(world);
     const thieving = world.random.percent(thievingPercent);
     for (let n = 1; n <= run.steps; n++) {
-      if (thieving && world.random.percent(1) && steal(world)) trace.push('theft');
+      if (thieving && world.random.percent(2) && steal(world)) trace.push('theft');
       trace.push(await step(world));
       if (n % (run.checkEvery ?? checkEveryDefault) === 0) await settleAndCheck(world);
     }
@@ -66,7 +66,7 @@ async function begin(world: World): Promise<void> {
   const { outside } = world.chain;
   for (const { address, purpose } of world.wallets) {
     if (purpose === 'gas') outside.send({ to: address, amount: 1_000n * ether });
-    if (purpose === 'deposit' || purpose === 'pool') outside.send({ to: address, amount: 3n * ether });
+    if (purpose === 'deposit' || purpose === 'pool') outside.send({ to: address, amount: ether });
   }
   await settle(world);
   await checkWorld(world);
@@ -100,6 +100,10 @@ async function settle(world: World): Promise<void> {
       if (round > settleRoundsMax) throw new Error('The jobs do not come to an end.');
     }
   }
+  const behind = await world.database.admin.query(
+    `select id, waiting_reason from custody.dispatch where waiting_reason like 'The chain counts%'`,
+  );
+  assert.deepEqual(behind, [], 'A dispatch waits for nonces that are final.');
   const living = await livingDispatches(world);
   assert.deepEqual(living, [], 'A dispatch has its nonce, all is quiet, and it does not end.');
 }
