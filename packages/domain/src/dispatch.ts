@@ -32,7 +32,12 @@ export type DispatchOutcome = 'succeeded' | 'reverted' | 'cancelled' | 'supersed
 
 export type DispatchState =
   | { readonly step: 'queued' }
-  | { readonly step: 'signing' | 'broadcast'; readonly nonce: bigint; readonly cancelAsked: boolean; readonly attempts: readonly Attempt[] }
+  | {
+      readonly step: 'signing' | 'broadcast';
+      readonly nonce: bigint;
+      readonly cancelAsked: boolean;
+      readonly attempts: readonly Attempt[];
+    }
   | {
       readonly step: 'done';
       readonly outcome: DispatchOutcome;
@@ -53,7 +58,13 @@ export type DispatchEvent =
   | { readonly type: 'removed'; readonly hash: Hash }
   | { readonly type: 'cancel-asked' }
   /** A final block contains a transaction of our wallet with our nonce. */
-  | { readonly type: 'nonce-final'; readonly hash: Hash; readonly succeeded: boolean; readonly fee: bigint; readonly block: BlockRef };
+  | {
+      readonly type: 'nonce-final';
+      readonly hash: Hash;
+      readonly succeeded: boolean;
+      readonly fee: bigint;
+      readonly block: BlockRef;
+    };
 
 export type DispatchEffect =
   | { readonly type: 'sign'; readonly ordinal: number }
@@ -102,9 +113,14 @@ export function decideDispatch(state: DispatchState, event: DispatchEvent): Resu
 
 type Live = Extract<DispatchState, { step: 'signing' | 'broadcast' }>;
 
-function prepared(state: Exclude<DispatchState, { step: 'done' }>, event: Extract<DispatchEvent, { type: 'prepared' }>): Result {
+function prepared(
+  state: Exclude<DispatchState, { step: 'done' }>,
+  event: Extract<DispatchEvent, { type: 'prepared' }>,
+): Result {
   const earlier = state.step === 'queued' ? [] : state.attempts;
-  if (state.step !== 'queued') invariant(state.nonce === event.nonce, 'An attempt may not change the nonce of its dispatch.');
+  if (state.step !== 'queued') {
+    invariant(state.nonce === event.nonce, 'An attempt may not change the nonce of its dispatch.');
+  }
   const attempt: Attempt = { ordinal: earlier.length + 1, role: event.role, terms: event.terms, chainState: 'none' };
   return to(
     {
@@ -117,10 +133,28 @@ function prepared(state: Exclude<DispatchState, { step: 'done' }>, event: Extrac
   );
 }
 
-function observed(state: Live, event: Exclude<DispatchEvent, { type: 'prepared' | 'impossible' | 'cancel-asked' }>): Result {
+function observed(
+  state: Live,
+  event: Exclude<DispatchEvent, { type: 'prepared' | 'impossible' | 'cancel-asked' }>,
+): Result {
   switch (event.type) {
     case 'signed': {
-      const attempts = state.attempts.map((attempt) => (attempt.ordinal === event.ordinal ? { ...attempt, hash: event.hash } : attempt));
+      const signed = state.attempts.find(({ ordinal }) => ordinal === event.ordinal);
+      invariant(signed !== undefined, 'A signature came for an attempt that was never made.', {
+        ordinal: event.ordinal,
+      });
+      // Forgetting the first hash would make our own payment look like a stranger's, and give the hold back beside it.
+      invariant(
+        (signed.hash ?? event.hash) === event.hash,
+        'A signed attempt was signed again as another transaction.',
+        {
+          first: signed.hash ?? 'none',
+          second: event.hash,
+        },
+      );
+      const attempts = state.attempts.map((attempt) =>
+        attempt.ordinal === event.ordinal ? { ...attempt, hash: event.hash } : attempt,
+      );
       return to({ ...state, step: 'broadcast', attempts }, { type: 'broadcast', ordinal: event.ordinal });
     }
     case 'sighted':
@@ -135,7 +169,9 @@ function observed(state: Live, event: Exclude<DispatchEvent, { type: 'prepared' 
 function withChainState(state: Live, hash: Hash, next: (before: ChainState) => ChainState): Live {
   return {
     ...state,
-    attempts: state.attempts.map((attempt) => (attempt.hash === hash ? { ...attempt, chainState: next(attempt.chainState) } : attempt)),
+    attempts: state.attempts.map((attempt) =>
+      attempt.hash === hash ? { ...attempt, chainState: next(attempt.chainState) } : attempt,
+    ),
   };
 }
 
