@@ -142,7 +142,7 @@ async function followUp(
       }
       case 'finished':
         if (withdrawal.deposit !== undefined) {
-          await endReturn(tx, { deposit: withdrawal.deposit, settled: withdrawal.state.step === 'settled', now: order.now });
+          await endReturn(tx, { deposit: withdrawal.deposit, withdrawal: id, settled: withdrawal.state.step === 'settled', now: order.now });
         }
         break;
     }

@@ -59,7 +59,7 @@ export type DepositEvent =
   | { readonly type: 'freeze-asked'; readonly by: string }
   | { readonly type: 'assignment-asked'; readonly by: string; readonly client: string }
   | { readonly type: 'return-asked'; readonly withdrawal: string }
-  | { readonly type: 'return-ended'; readonly settled: boolean };
+  | { readonly type: 'return-ended'; readonly withdrawal: string; readonly settled: boolean };
 
 export type DepositEffect = { readonly type: 'screen' };
 export type DepositResult = Decided<DepositState, DepositEffect> | Refused;
@@ -68,7 +68,11 @@ export type DepositResult = Decided<DepositState, DepositEffect> | Refused;
 export function decideDeposit(terms: DepositTerms, state: DepositState, event: DepositEvent): DepositResult {
   switch (event.type) {
     case 'removed':
-      invariant(state.step === 'detected' || state.step === 'removed', 'A deposit was removed by a reorg after its finality.', { id: terms.id });
+      invariant(
+        state.step === 'detected' || state.step === 'removed',
+        'A deposit was removed by a reorg after its finality.',
+        { id: terms.id },
+      );
       return decided({ ...state, step: 'removed' });
     case 'restored':
       return decided(state.step === 'removed' ? { ...state, step: 'detected' } : state);
@@ -79,13 +83,13 @@ export function decideDeposit(terms: DepositTerms, state: DepositState, event: D
     case 'release-asked':
       return releaseAsked(terms, state, event.by);
     case 'freeze-asked':
-      return inQuarantine(state) ? decided({ ...state, step: 'frozen' }) : wrongState(terms, state, 'in quarantine');
+      return inQuarantine(state) ? decided(frozen(state)) : wrongState(terms, state, 'in quarantine');
     case 'assignment-asked':
       return assignmentAsked(terms, state, event);
     case 'return-asked':
       return returnAsked(terms, state, event.withdrawal);
     case 'return-ended':
-      return returnEnded(state, event.settled);
+      return returnEnded(state, event);
   }
 }
 
@@ -106,11 +110,21 @@ function wrongState(terms: DepositTerms, state: DepositState, wanted: string): R
   });
 }
 
-function finalized(terms: DepositTerms, state: DepositState, event: Extract<DepositEvent, { type: 'finalized' }>): DepositResult {
+function finalized(
+  terms: DepositTerms,
+  state: DepositState,
+  event: Extract<DepositEvent, { type: 'finalized' }>,
+): DepositResult {
   if (state.step !== 'detected') return decided(state);
   const { client: _unknown, ...rest } = state;
   const known = event.client === undefined ? {} : { client: event.client };
-  const after: DepositState = { ...rest, ...known, step: 'final', disposition: event.disposition, credited: event.credited };
+  const after: DepositState = {
+    ...rest,
+    ...known,
+    step: 'final',
+    disposition: event.disposition,
+    credited: event.credited,
+  };
   if (event.credited === 0n) return decided(after);
   const booked: TransferRequest = {
     type: 'post',
@@ -134,14 +148,24 @@ function creditedTo(disposition: Disposition, client: string | undefined): Accou
   return { kind: 'quarantine', holder: client };
 }
 
-function screened(terms: DepositTerms, state: DepositState, event: Extract<DepositEvent, { type: 'screened' }>): DepositResult {
+function screened(
+  terms: DepositTerms,
+  state: DepositState,
+  event: Extract<DepositEvent, { type: 'screened' }>,
+): DepositResult {
   if (state.step !== 'final' || !inQuarantine(state)) return decided(state);
   const after: DepositState = { ...state, verdict: event.verdict };
-  if (event.verdict === 'hit') return decided({ ...after, step: 'frozen' });
+  if (event.verdict === 'hit') return decided(frozen(after));
   if (event.verdict === 'clear') return release(terms, after, 'screening');
   // `review` and `inconclusive` wait for people; a rule may only stand in for a screening that does not exist.
   if (event.verdict === 'not-screened' && event.ruleReleases) return release(terms, after, 'rule');
   return decided(after);
+}
+
+/** Whoever proposed a release before the freeze did not know of it: two people must look again. */
+function frozen(state: DepositState): DepositState {
+  const { releaseProposedBy: _before, ...rest } = state;
+  return { ...rest, step: 'frozen' };
 }
 
 function release(terms: DepositTerms, state: DepositState, by: string): DepositResult {
@@ -154,7 +178,11 @@ function release(terms: DepositTerms, state: DepositState, by: string): DepositR
   ]);
 }
 
-function claimTransfer(terms: DepositTerms, state: DepositState, move: { key: string; from: AccountName; to: AccountName }): TransferRequest {
+function claimTransfer(
+  terms: DepositTerms,
+  state: DepositState,
+  move: { key: string; from: AccountName; to: AccountName },
+): TransferRequest {
   return {
     type: 'post',
     key: transferKey('deposit', terms.id, move.key),
@@ -176,20 +204,34 @@ function releaseAsked(terms: DepositTerms, state: DepositState, by: string): Dep
 }
 
 function secondPerson(terms: DepositTerms, by: string, what: string): Refused {
-  return refuse('four-eyes/second-person-needed', `${by} proposed the ${what} of ${terms.id}; another person must confirm it.`, { id: terms.id });
+  return refuse(
+    'four-eyes/second-person-needed',
+    `${by} proposed the ${what} of ${terms.id}; another person must confirm it.`,
+    { id: terms.id },
+  );
 }
 
 /** Suspense belongs to nobody until two people say whose it is; then it passes through quarantine as any deposit. */
-function assignmentAsked(terms: DepositTerms, state: DepositState, event: Extract<DepositEvent, { type: 'assignment-asked' }>): DepositResult {
+function assignmentAsked(
+  terms: DepositTerms,
+  state: DepositState,
+  event: Extract<DepositEvent, { type: 'assignment-asked' }>,
+): DepositResult {
   const inSuspense = ['unassigned', 'dust', 'unexplained'].includes(state.disposition ?? '');
-  if (state.step !== 'final' || !inSuspense || (state.credited ?? 0n) === 0n) return wrongState(terms, state, 'in suspense');
+  if (state.step !== 'final' || !inSuspense || (state.credited ?? 0n) === 0n) {
+    return wrongState(terms, state, 'in suspense');
+  }
   const proposed = state.assignmentProposed;
   if (proposed === undefined || proposed.client !== event.client) {
     return decided({ ...state, assignmentProposed: { by: event.by, client: event.client } });
   }
   if (proposed.by === event.by) return secondPerson(terms, event.by, 'assignment');
   const after: DepositState = { ...state, disposition: 'client', client: event.client };
-  const move = { key: 'assign', from: { kind: 'suspense', holder: '' }, to: { kind: 'quarantine', holder: event.client } } as const;
+  const move = {
+    key: 'assign',
+    from: { kind: 'suspense', holder: '' },
+    to: { kind: 'quarantine', holder: event.client },
+  } as const;
   return decided(after, [claimTransfer(terms, after, move)], { type: 'screen' });
 }
 
@@ -198,8 +240,10 @@ function returnAsked(terms: DepositTerms, state: DepositState, withdrawal: strin
   return decided({ ...state, returnedBy: withdrawal });
 }
 
-function returnEnded(state: DepositState, settled: boolean): DepositResult {
-  if (settled) return decided({ ...state, step: 'returned' });
+/** Only the withdrawal that is sending it back can end the return, and only once. */
+function returnEnded(state: DepositState, event: Extract<DepositEvent, { type: 'return-ended' }>): DepositResult {
+  if (state.returnedBy !== event.withdrawal || state.step === 'returned') return decided(state);
+  if (event.settled) return decided({ ...state, step: 'returned' });
   const { returnedBy: _failed, ...rest } = state;
   return decided(rest);
 }
