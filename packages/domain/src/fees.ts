@@ -16,8 +16,9 @@ export function bumpFeeTerms(previous: FeeTerms, current: FeeTerms, cap: bigint)
   return feeMax(terms) <= cap ? terms : undefined;
 }
 
+/** A tenth of nothing is nothing, but a node wants more than before: zero becomes one. */
 function raisedUp(fee: bigint): bigint {
-  return (fee * (100n + bumpPercentMin) + 99n) / 100n;
+  return fee === 0n ? 1n : (fee * (100n + bumpPercentMin) + 99n) / 100n;
 }
 
 function larger(a: bigint, b: bigint): bigint {
