@@ -1,10 +1,10 @@
 /**
- * Types of break, in words of the reconciliation desk.
+ * Types of break, in words of the reconciliation desk. Each but `pending` is about what is left once that is taken away.
  * - `pending`: a movement that is final on chain and not yet in the books;
- * - `fee`: exactly a network fee of our own that is not booked;
- * - `unknown-deposit`: value arrived in a way we saw, and is in no book;
  * - `missing-movement`: value left in a way we saw, and nobody here asked for it;
- * - `shortfall`, `excess`: less or more on chain than in the books, without any explanation;
+ * - `fee`: nothing left in another way, and network fees of our own are not booked;
+ * - `unknown-deposit`: value arrived in a way we saw, more than fees took, and is in no book;
+ * - `shortfall`, `excess`: less or more on chain than in the books, and what we saw does not explain it;
  * - `reorg`: the pinned block is not the one that our books were made from.
  */
 export type BreakType = 'pending' | 'fee' | 'unknown-deposit' | 'missing-movement' | 'shortfall' | 'excess' | 'reorg';
@@ -29,11 +29,13 @@ export type ReconciliationLine = {
 export function classifyBreak(line: ReconciliationLine): BreakType | undefined {
   const difference = line.chain - line.books;
   if (difference === 0n) return undefined;
-  if (difference === line.pendingIn - line.pendingOut) return 'pending';
-  if (line.unbookedOut === 0n && line.unbookedFees > 0n && difference === -line.unbookedFees) return 'fee';
-  if (line.unbookedOut > 0n && difference === line.unbookedIn - line.unbookedOut - line.unbookedFees) return 'missing-movement';
-  if (line.unbookedIn > 0n && difference === line.unbookedIn) return 'unknown-deposit';
-  return difference < 0n ? 'shortfall' : 'excess';
+  // What is on its way into the books must not hide what is not: a theft beside a larger deposit is no excess.
+  const rest = difference - line.pendingIn + line.pendingOut;
+  if (rest === 0n) return 'pending';
+  const seen = line.unbookedIn - line.unbookedOut - line.unbookedFees;
+  if (rest !== seen) return rest < 0n ? 'shortfall' : 'excess';
+  if (line.unbookedOut > 0n) return 'missing-movement';
+  return rest < 0n ? 'fee' : 'unknown-deposit';
 }
 
 /** Whether a break of this type stops withdrawals of its compartment until it is resolved. */
