@@ -70,7 +70,12 @@ export type WithdrawalEvent =
   | { readonly type: 'liquidity-found'; readonly wallet: string }
   | { readonly type: 'liquidity-missing'; readonly reason: string }
   | { readonly type: 'signed' }
-  | { readonly type: 'dispatch-finished'; readonly outcome: DispatchOutcome; readonly fee: bigint; readonly block?: BlockRef };
+  | {
+      readonly type: 'dispatch-finished';
+      readonly outcome: DispatchOutcome;
+      readonly fee: bigint;
+      readonly block?: BlockRef;
+    };
 
 export type WithdrawalEffect =
   | { readonly type: 'screen' }
@@ -118,11 +123,7 @@ export function openWithdrawal(terms: WithdrawalTerms, wallet: string): Decided<
 }
 
 /** One step of a withdrawal. Refusals are for people's commands; events of machines that come late change nothing. */
-export function decideWithdrawal(
-  withdrawal: Withdrawal,
-  event: WithdrawalEvent,
-  now: Date,
-): WithdrawalResult {
+export function decideWithdrawal(withdrawal: Withdrawal, event: WithdrawalEvent, now: Date): WithdrawalResult {
   const { terms, state } = withdrawal;
   switch (event.type) {
     case 'screened':
@@ -161,10 +162,14 @@ function waitsForLiquidity(state: WithdrawalState): boolean {
 }
 
 function wrongState(terms: WithdrawalTerms, state: WithdrawalState, wanted: string): Refused {
-  return refuse('withdrawal/wrong-state', `Withdrawal ${terms.id} is ${state.step}; only one that is ${wanted} can take this.`, {
-    id: terms.id,
-    state: state.step,
-  });
+  return refuse(
+    'withdrawal/wrong-state',
+    `Withdrawal ${terms.id} is ${state.step}; only one that is ${wanted} can take this.`,
+    {
+      id: terms.id,
+      state: state.step,
+    },
+  );
 }
 
 function screened(state: WithdrawalState, event: Extract<WithdrawalEvent, { type: 'screened' }>): WithdrawalResult {
@@ -183,7 +188,11 @@ function personDecides({ terms, state }: Withdrawal, event: PersonEvent, now: Da
     return close(terms, { ...state, step: 'rejected', reason: event.reason });
   }
   if (event.by === terms.requestedBy) {
-    return refuse('withdrawal/requester-may-not-approve', `${event.by} asked for ${terms.id} and cannot decide on it too.`, { id: terms.id });
+    return refuse(
+      'withdrawal/requester-may-not-approve',
+      `${event.by} asked for ${terms.id} and cannot decide on it too.`,
+      { id: terms.id },
+    );
   }
   if (now >= terms.expiresAt) return wrongState(terms, state, 'not past its expiry');
   if (event.type === 'released') {
@@ -192,7 +201,9 @@ function personDecides({ terms, state }: Withdrawal, event: PersonEvent, now: Da
   }
   if (state.step !== 'awaiting-approval') return wrongState(terms, state, 'awaiting-approval');
   if (state.approvedBy.includes(event.by)) {
-    return refuse('withdrawal/already-approved', `${event.by} has approved ${terms.id} already; another person must.`, { id: terms.id });
+    return refuse('withdrawal/already-approved', `${event.by} has approved ${terms.id} already; another person must.`, {
+      id: terms.id,
+    });
   }
   const approvedBy = [...state.approvedBy, event.by];
   if (approvedBy.length < terms.quorum) return decided({ ...state, approvedBy });
@@ -236,23 +247,50 @@ function dispatchFinished(
   event: Extract<WithdrawalEvent, { type: 'dispatch-finished' }>,
 ): WithdrawalResult {
   if (ended.has(state.step)) return stay(state);
-  invariant(state.step === 'signing' || state.step === 'broadcast', 'A dispatch finished for a withdrawal that had none.', { id: terms.id });
+  invariant(
+    state.step === 'signing' || state.step === 'broadcast',
+    'A dispatch finished for a withdrawal that had none.',
+    { id: terms.id },
+  );
   switch (event.outcome) {
     case 'succeeded':
       return settle(terms, state, event);
     case 'reverted':
-      return close(terms, { ...state, step: 'failed', reason: 'The transaction reverted on chain; only its network fee is gone.' }, event);
+      return close(
+        terms,
+        { ...state, step: 'failed', reason: 'The transaction reverted on chain; only its network fee is gone.' },
+        event,
+      );
     case 'cancelled':
-      return close(terms, { ...state, step: 'cancelled', reason: `Cancelled by ${state.cancelAskedBy ?? 'nobody'} on chain.` }, event);
+      // Nobody asked: its expiry passed after it had a nonce, and a cancellation used the nonce up.
+      return state.cancelAskedBy === undefined
+        ? close(
+            terms,
+            {
+              ...state,
+              step: 'expired',
+              reason: 'It expired before it could be signed; a cancellation took its nonce.',
+            },
+            event,
+          )
+        : close(terms, { ...state, step: 'cancelled', reason: `Cancelled by ${state.cancelAskedBy} on chain.` }, event);
     case 'abandoned':
       // Given up before a nonce existed: somebody cancelled, or the expiry passed while it waited to be signed.
       return state.cancelAskedBy === undefined
         ? close(terms, { ...state, step: 'expired', reason: 'It expired before it could be signed.' })
         : close(terms, { ...state, step: 'cancelled', reason: `Cancelled by ${state.cancelAskedBy} before signing.` });
     case 'superseded':
-      return close(terms, { ...state, step: 'failed', reason: 'A transaction that is not ours took the nonce; ours can no longer happen.' });
+      return close(terms, {
+        ...state,
+        step: 'failed',
+        reason: 'A transaction that is not ours took the nonce; ours can no longer happen.',
+      });
     case 'impossible':
-      return close(terms, { ...state, step: 'failed', reason: 'The chain says that the transaction would fail; nothing was signed.' });
+      return close(terms, {
+        ...state,
+        step: 'failed',
+        reason: 'The chain says that the transaction would fail; nothing was signed.',
+      });
   }
 }
 
@@ -310,7 +348,9 @@ function holdKey(terms: WithdrawalTerms, state: WithdrawalState, part: Part): Re
 }
 
 function voids(terms: WithdrawalTerms, state: WithdrawalState): TransferRequest[] {
-  return state.feeHeld ? [voidHold(terms, state, 'principal'), voidHold(terms, state, 'fee')] : [voidHold(terms, state, 'principal')];
+  return state.feeHeld
+    ? [voidHold(terms, state, 'principal'), voidHold(terms, state, 'fee')]
+    : [voidHold(terms, state, 'principal')];
 }
 
 function voidHold(terms: WithdrawalTerms, state: WithdrawalState, part: Part): TransferRequest {
