@@ -1,4 +1,5 @@
 export { type Configuration, configurationFile, type ConfigurationProblem, embeddedChainId, loadConfiguration } from './config.ts';
+export { type Demonstration, demonstrate } from './demonstration/index.ts';
 export { developmentPassphrase, type DevelopmentToken, developmentTokens } from './development-secrets.ts';
 export type { Environment } from './environment.ts';
 export { examine, type Finding } from './examination.ts';

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { beginAnew, type Configuration, examine, loadConfiguration, openLog, type RunningServer, startServer } from '@bulkhead/server';
+import { beginAnew, type Configuration, demonstrate, examine, loadConfiguration, openLog, type RunningServer, startServer } from '@bulkhead/server';
 import { readOptions } from '../command-line.ts';
 import { type ExitCode, exitCodes, UsageError } from '../exit-code.ts';
 import { type Terminal, withProgress } from '../terminal.ts';
@@ -23,8 +23,11 @@ export async function start(terminal: Terminal): Promise<ExitCode> {
   try {
     const server = await withProgress(terminal, 'starting', () => startedServer(terminal, configuration));
     try {
-      if (options.exit === true) return tellFindings(terminal, await withProgress(terminal, 'checking', () => examine(server.access)));
-      terminal.out('Ready. Ctrl-C stops it.');
+      const played = await play(terminal, { server, configuration, interrupted: signals.stopAsked });
+      terminal.out('');
+      const proven = tellFindings(terminal, await withProgress(terminal, 'checking', () => examine(server.access)));
+      if (options.exit === true) return played === 'unsound' ? exitCodes.found : proven;
+      terminal.out(`\nThe API answers at ${server.url}, its documentation at ${server.url}/docs. Ctrl-C stops it.`);
       await signals.stopAsked;
       terminal.err('Stopping …');
       return exitCodes.ok;
@@ -34,6 +37,22 @@ export async function start(terminal: Terminal): Promise<ExitCode> {
   } finally {
     signals.forget();
   }
+}
+
+type Stage = { readonly server: RunningServer; readonly configuration: Configuration; readonly interrupted: Promise<void> };
+
+/** Plays the demonstration where the server is one to play with. Ctrl-C ends it; what was done stays, and the next start goes on. */
+async function play(terminal: Terminal, { server, configuration, interrupted }: Stage): Promise<'sound' | 'unsound'> {
+  terminal.out('');
+  const told = demonstrate(server, configuration, (line) => terminal.out(line));
+  const demonstration = await Promise.race([told, interrupted]);
+  if (demonstration === undefined) {
+    // Left behind while the server goes down under it: whatever it says then is no news.
+    told.catch(() => undefined);
+    return 'sound';
+  }
+  for (const line of ['', ...demonstration.lines]) terminal.out(line);
+  return demonstration.sound ? 'sound' : 'unsound';
 }
 
 function withPort(configuration: Configuration, text: string | undefined): Configuration {

@@ -1,4 +1,4 @@
-import { type Address, type AssetId, type ChainId, invariant, nativeAsset, parseAddress, tokenAsset } from '@bulkhead/domain';
+import { type Address, type AssetId, type ChainId, formatDecimal, invariant, nativeAsset, parseAddress, tokenAsset } from '@bulkhead/domain';
 import { type ApiUser, type Cast, field, itemsIn, numberIn, until, words } from './client.ts';
 import { type Outside, clientsOwn, stage } from './outside.ts';
 
@@ -124,6 +124,8 @@ async function payIn({ outside, say }: Scene, players: Players): Promise<void> {
   say('that no client has, and one wei of dust.');
 }
 
+const inCoin = (wei: string): string => formatDecimal(BigInt(wei), 18);
+
 const depositsExpected = 10;
 
 /** Final before credited, credited before swept; a second person releases what no screening has cleared. */
@@ -146,7 +148,7 @@ async function creditAll(scene: Scene, players: Players): Promise<void> {
     return waiting.length === 0 ? true : undefined;
   });
   const delphi = await balance(scene, { client: players.delphi.id, asset: nativeAsset(chain) });
-  say(`Final and booked; nobody screens here, so two people released each one. Delphi Fund may dispose of ${delphi} wei`);
+  say(`Final and booked; nobody screens here, so two people released each one. Delphi Fund may dispose of ${inCoin(delphi)} ETH`);
   say('before any coin of the pool was swept. Dust and the unassigned payment stand in suspense.');
 }
 
@@ -286,7 +288,8 @@ async function theft(scene: Scene, { aurora, boreas }: Players): Promise<void> {
   await quiet(scene);
   const { breaks } = await reconcile(scene, 'reconcile-theft');
   for (const one of breaks) {
-    say(`A thief took 0.2 ETH from Boreas: the next reconciliation finds a break of type ${words(one, 'type')}, difference ${words(one, 'difference')} wei.`);
+    say(`A thief took 0.2 ETH from Boreas: the next reconciliation finds a break of type ${words(one, 'type')}, difference ${inCoin(words(one, 'difference'))} ETH,`);
+    say('the 0.2 and the fee that the thief burnt.');
   }
   const wish = (player: Player, amount: bigint): object => ({
     clientId: player.id,
