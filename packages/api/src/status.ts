@@ -18,6 +18,7 @@ export const statusOf: Readonly<Record<ProblemCode, number>> = {
   'amount/malformed': 400,
   'amount/out-of-range': 400,
   'asset/malformed': 400,
+  'asset/fee-on-transfer': 422,
   'asset/not-allowed': 422,
   'asset/unknown': 422,
   'break/already-resolved': 409,

@@ -56,6 +56,13 @@ export async function findAsset(tx: Queries, id: AssetId): Promise<Asset | undef
   return row === undefined ? undefined : assetOf(row);
 }
 
+/** Why a token that keeps a part of every transfer stays where it is. */
+export function losesOnTheWay(id: AssetId): Refused {
+  return refuse('asset/fee-on-transfer', `${id} keeps a part of every transfer: moving it between our own wallets would lose what belongs to clients.`, {
+    asset: id,
+  });
+}
+
 export function assetNotAllowed(id: AssetId): Refused {
   return refuse('asset/not-allowed', `${id} is not on the list of assets; an admin can add it with POST /v1/assets.`, { asset: id });
 }

@@ -11,7 +11,7 @@ import {
   transferKey,
 } from '@bulkhead/domain';
 import { type Queries, type Transaction, text } from '@bulkhead/postgres';
-import { assetNotAllowed, findAsset } from './asset.ts';
+import { assetNotAllowed, findAsset, losesOnTheWay } from './asset.ts';
 import { disposable, firstRefusal, lacksFunds, postAll, posted } from './books.ts';
 import { compartmentOf, findClient } from './client.ts';
 import { type Answer, type WriteCall, command, notFound } from './command.ts';
@@ -92,6 +92,7 @@ export async function payFees(custody: Custody, call: WriteCall, input: { client
   return command(custody, call, async (tx, now) => {
     const compartment = await feeCompartment(tx, input);
     if (typeof compartment === 'object') return compartment;
+    if ((await findAsset(tx, input.asset))?.behaviour === 'fee-on-transfer') return losesOnTheWay(input.asset);
     const [frozen] = await frozenBy(tx, compartment);
     if (frozen !== undefined) {
       return refuse('compartment/frozen', `Compartment ${compartment} is frozen by ${frozen}; nothing leaves it until that break is resolved.`);

@@ -35,8 +35,13 @@ test('two sweeps of a client at once do not both count on the same gas', async (
     return estimate(plan);
   };
   const sweeps = await dispatchViews(bench.custody.db, { kind: 'sweep', after: null, limit: 10 });
-  assert.deepEqual(sweeps.map((sweep) => sweep.state), ['queued', 'queued']);
+  assert.deepEqual(
+    sweeps.map((sweep) => sweep.state),
+    ['queued', 'queued'],
+  );
   await Promise.all(sweeps.map((sweep) => sendDispatch(bench.custody, sweep.id)));
-  const states = (await dispatchViews(bench.custody.db, { kind: 'sweep', after: null, limit: 10 })).map((sweep) => sweep.state);
+  const states = (await dispatchViews(bench.custody.db, { kind: 'sweep', after: null, limit: 10 })).map(
+    (sweep) => sweep.state,
+  );
   assert.deepEqual(states.toSorted(), ['broadcast', 'queued']);
 });

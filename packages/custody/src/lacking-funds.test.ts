@@ -21,5 +21,8 @@ test('what a compartment never had is refused as lacking funds, in a book that d
   bench.chain.outside.send({ to: address, amount: 50n, asset });
   bench.chain.mine();
   await bench.settle();
-  assert.equal(refusalOf(await requestWithdrawal(bench.custody, bench.as('olga'), request)), 'withdrawal/insufficient-fee-funds');
+  assert.equal(
+    refusalOf(await requestWithdrawal(bench.custody, bench.as('olga'), request)),
+    'withdrawal/insufficient-fee-funds',
+  );
 });

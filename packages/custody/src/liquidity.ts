@@ -1,5 +1,6 @@
 import { type WithdrawalEvent, chainOf, invariant, kindOf, nativeAsset } from '@bulkhead/domain';
 import type { Queries, Transaction } from '@bulkhead/postgres';
+import { findAsset } from './asset.ts';
 import { postAll, posted } from './books.ts';
 import { type Custody, machine } from './custody.ts';
 import { reservedAt } from './dispatch.ts';
@@ -14,8 +15,10 @@ import { type WithdrawalRow, lockWithdrawal, stepWithdrawal } from './withdrawal
  */
 export async function payingWallets(tx: Queries, withdrawal: WithdrawalRow['terms']): Promise<readonly Wallet[]> {
   const wallets = await compartmentWallets(tx, chainOf(withdrawal.asset), withdrawal.compartment);
-  const purpose = kindOf(withdrawal.compartment) === 'omnibus' ? 'pool' : 'deposit';
-  return wallets.filter((wallet) => wallet.purpose === purpose);
+  if (kindOf(withdrawal.compartment) !== 'omnibus') return wallets.filter(({ purpose }) => purpose === 'deposit');
+  // A token that keeps a part of every transfer is never swept, so the addresses that received it pay.
+  if ((await findAsset(tx, withdrawal.asset))?.behaviour === 'fee-on-transfer') return wallets;
+  return wallets.filter(({ purpose }) => purpose === 'pool');
 }
 
 type Free = { readonly asset: bigint; readonly native: bigint };

@@ -16,7 +16,6 @@ import {
   funded,
   openWithdrawing,
   pay,
-  proveAll,
   recipient,
   settle,
   tokenFeeCap,
@@ -71,7 +70,7 @@ test('sweeps bring a pool its coins, the house pays their gas, and no claim chan
   assert.equal(granted, bench.chain.ground.balance(bench.native, first.wallet.address), 'what is left at the address is gas, and nobody else has a claim to it');
   assert.equal((await bench.deposits()).length, 5, 'a gas grant is no deposit');
   assert.ok((await bench.posted(houseGas, bench.native, { kind: 'network-fee', holder: '' })) > 0n);
-  await proveAll(bench);
+  await bench.prove();
 });
 
 test('there is nothing to sweep twice, and a house wallet is not swept', async () => {
@@ -98,7 +97,7 @@ test('without coins for gas a sweep waits and says why', async () => {
   await settleAll(bench);
   const [done] = await movementViews(bench.custody.db, { kind: 'sweep', after: null, limit: 1 });
   assert.equal(done?.state, 'settled');
-  await proveAll(bench);
+  await bench.prove();
 });
 
 test('a token withdrawal whose fee the house pays waits for its gas and is settled', async () => {
@@ -115,7 +114,7 @@ test('a token withdrawal whose fee the house pays waits for its gas and is settl
   assert.equal(bench.chain.ground.balance(token, recipient), 2_500n);
   assert.equal(await available(bench, first, token), 500n);
   assert.equal(await available(bench, first), coins, 'the client paid no fee');
-  await proveAll(bench);
+  await bench.prove();
 });
 
 test('a token withdrawal whose fee the client pays holds the fee in native coin', async () => {
@@ -131,7 +130,7 @@ test('a token withdrawal whose fee the client pays holds the fee in native coin'
   assert.equal(done.state, 'settled');
   assert.equal(await available(bench, account), ether - BigInt(done.feePaid ?? 0));
   assert.equal(await available(bench, account, token), 600n);
-  await proveAll(bench);
+  await bench.prove();
 });
 
 test('a fee is charged claim to claim, and paid to the house on chain as one movement in two books', async () => {
@@ -153,7 +152,7 @@ test('a fee is charged claim to claim, and paid to the house on chain as one mov
   assert.equal(bench.chain.ground.balance(bench.native, fees.address), ether / 100n);
   assert.equal(await bench.posted(houseFees, bench.native, { kind: 'fee-income', holder: '' }), ether / 100n);
   assert.equal(await bench.posted(account.wallet.compartment, bench.native, { kind: 'fee-payable', holder: account.client }), 0n);
-  await proveAll(bench);
+  await bench.prove();
 });
 
 test('a deposit that must not stay is frozen and sent back to where it came from', async () => {
@@ -177,5 +176,25 @@ test('a deposit that must not stay is frozen and sent back to where it came from
   assert.equal(back.kind, 'deposit-return');
   assert.equal((await bench.deposits()).find((one) => one.id === deposit.id)?.state, 'returned');
   assert.equal(await bench.posted(wallet.compartment, bench.native, { kind: 'quarantine', holder: client }), 0n);
-  await proveAll(bench);
+  await bench.prove();
+});
+
+test('a token that keeps a part of every transfer is not swept; the address that holds it pays the withdrawal', async () => {
+  await using bench = await openWithdrawing();
+  const { first } = await openPool(bench);
+  const tax = await bench.token('TAX', { feePercent: 10n });
+  await pay(bench, first.wallet, 1_000n, tax);
+  assert.equal(await available(bench, first, tax), 900n);
+  const sweep = { compartment: pool, chain: bench.id, asset: tax };
+  assert.equal(refusalOf(await requestSweep(bench.custody, bench.as('olga'), sweep)), 'asset/fee-on-transfer');
+  viewOf(await chargeFee(bench.custody, bench.as('olga'), { clientId: first.client, asset: tax, amount: 100n, description: 'Custody' }));
+  assert.equal(refusalOf(await payFees(bench.custody, bench.as('olga'), { clientId: first.client, asset: tax })), 'asset/fee-on-transfer');
+  const { id } = await ask(bench, { client: first.client, asset: tax, amount: 500n, feePayer: 'house' });
+  await approve(bench, id);
+  await settleAll(bench);
+  assert.equal((await withdrawal(bench, id)).state, 'settled');
+  assert.equal(bench.chain.ground.balance(tax, recipient), 450n);
+  const { books, chain } = await wallets(bench, first.wallet, tax);
+  assert.equal(books, chain);
+  await bench.prove();
 });

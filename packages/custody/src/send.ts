@@ -1,4 +1,5 @@
 import {
+  type Attempt,
   type Chain,
   type FeeTerms,
   type Intent,
@@ -235,8 +236,10 @@ async function replace(custody: Custody, order: Replacement): Promise<boolean> {
     invariant(youngest !== undefined, 'A dispatch with a nonce has an attempt.', { id: order.id });
     if (youngest.role === 'cancel' && order.role === 'effect') return false;
     // The replaced attempt may be mined all the same; both burn at most the cap, and only one of them can be mined.
-    const base = order.role === youngest.role ? youngest.terms : { ...youngest.terms, gasLimit: order.current.gasLimit };
-    const terms = bumpFeeTerms(base, order.current, dispatch.feeMax);
+    const terms =
+      order.role === youngest.role
+        ? bumpFeeTerms(youngest.terms, order.current, dispatch.feeMax)
+        : cancelTerms(attempts, order.current, dispatch.feeMax);
     if (terms === undefined) return false;
     const now = custody.clock.now();
     await stepDispatch(tx, dispatch, { event: { type: 'prepared', nonce, role: order.role, terms }, now });
@@ -245,6 +248,22 @@ async function replace(custody: Custody, order: Replacement): Promise<boolean> {
     await enqueue(tx, { task: 'send-dispatch', id: order.id });
     return true;
   });
+}
+
+/**
+ * Terms of the first cancellation. It outbids what was signed; what never was competes with nobody, so the cancellation then
+ * pays what the chain asks or what the cap allows, and cannot be impossible: a nonce that nothing signs would block the wallet.
+ */
+function cancelTerms(attempts: readonly Attempt[], current: FeeTerms, cap: bigint): FeeTerms | undefined {
+  const signed = attempts.findLast((attempt) => attempt.hash !== undefined);
+  if (signed !== undefined) {
+    const base = { ...signed.terms, gasLimit: current.gasLimit };
+    return bumpFeeTerms(base, current, cap) ?? bumpFeeTerms(base, base, cap);
+  }
+  const affordable = cap / current.gasLimit;
+  const maxFeePerGas = current.maxFeePerGas < affordable ? current.maxFeePerGas : affordable;
+  const maxPriorityFeePerGas = current.maxPriorityFeePerGas < maxFeePerGas ? current.maxPriorityFeePerGas : maxFeePerGas;
+  return { gasLimit: current.gasLimit, maxFeePerGas, maxPriorityFeePerGas };
 }
 
 function intentFor(dispatch: Dispatch, attempt: { role: string; nonce: bigint; self: Intent['to'] }): Intent {

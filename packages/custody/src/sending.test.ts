@@ -15,7 +15,6 @@ import {
   ether,
   funded,
   openWithdrawing,
-  proveAll,
   recipient,
   settle,
   wallets,
@@ -48,7 +47,7 @@ async function provePaid(bench: Bench, account: Account, times: bigint): Promise
   assert.equal(bench.chain.ground.balance(bench.native, recipient), times * ether);
   const { books, chain } = await wallets(bench, account.wallet);
   assert.equal(books, chain, 'books and chain agree on the wallet');
-  await proveAll(bench);
+  await bench.prove();
 }
 
 test('a stuck transaction is replaced by one with the same nonce that pays more', async () => {
@@ -135,7 +134,7 @@ test('cancelled before a nonce was taken, nothing was signed and everything is f
   viewOf(await cancelWithdrawal(bench.custody, bench.as('olga'), id));
   assert.equal((await withdrawal(bench, id)).state, 'cancelled');
   assert.equal(await available(bench, account), 3n * ether);
-  await proveAll(bench);
+  await bench.prove();
 });
 
 test('cancelled after signing, the hold stands until the self-transfer is final', async () => {
@@ -239,7 +238,7 @@ test('a fee above the cap is not paid: it waits until fees fall', async () => {
   await bench.work();
   assert.equal((await withdrawal(bench, id)).state, 'expired');
   assert.equal(await available(bench, account), 3n * ether);
-  await proveAll(bench);
+  await bench.prove();
 });
 
 const interruptions = ['before', 'after'] as const;

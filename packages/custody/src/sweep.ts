@@ -11,7 +11,7 @@ import {
   refuse,
 } from '@bulkhead/domain';
 import { type Queries, type Transaction, bigint } from '@bulkhead/postgres';
-import { listAssets } from './asset.ts';
+import { assetNotAllowed, findAsset, listAssets, losesOnTheWay } from './asset.ts';
 import { posted } from './books.ts';
 import { type Answer, type WriteCall, command, notFound } from './command.ts';
 import type { Actor, Custody } from './custody.ts';
@@ -43,7 +43,8 @@ export async function requestSweep(
   return command(custody, call, async (tx, now) => {
     const scope = await scopeOf(tx, request);
     if ('status' in scope) return scope;
-    const assets = request.asset === undefined ? (await listAssets(tx, scope.target.chain)).map((asset) => asset.id) : [request.asset];
+    const assets = await sweptAssets(tx, scope.target.chain, request.asset);
+    if ('status' in assets) return assets;
     const ids: string[] = [];
     for (const source of scope.sources) {
       for (const asset of assets) {
@@ -57,6 +58,16 @@ export async function requestSweep(
     }
     return { items: await movementViews(tx, { kind: 'sweep', ids, after: null, limit: sweepsMax }) };
   });
+}
+
+async function sweptAssets(tx: Queries, chain: ChainId, asked: AssetId | undefined): Promise<readonly AssetId[] | Refused> {
+  if (asked === undefined) {
+    const all = await listAssets(tx, chain);
+    return all.filter(({ behaviour }) => behaviour !== 'fee-on-transfer').map(({ id }) => id);
+  }
+  const asset = await findAsset(tx, asked);
+  if (asset === undefined) return assetNotAllowed(asked);
+  return asset.behaviour === 'fee-on-transfer' ? losesOnTheWay(asked) : [asked];
 }
 
 type Scope = { readonly sources: readonly Wallet[]; readonly target: Wallet };

@@ -11,7 +11,6 @@ import {
   nativeFeeCap,
   openWithdrawing,
   pay,
-  proveAll,
   recipient,
   settle,
   wallets,
@@ -44,7 +43,7 @@ test('a withdrawal is held, approved by two, signed, sent and settled; the clien
   assert.equal(await available(bench, account), 2n * ether - BigInt(done.feePaid), 'what was held beyond the real fee is free again');
   const { books, chain } = await wallets(bench, account.wallet);
   assert.equal(books, chain);
-  await proveAll(bench);
+  await bench.prove();
 });
 
 test('the same request a thousand times at once is one withdrawal, and every answer is that one', async () => {
@@ -57,7 +56,7 @@ test('the same request a thousand times at once is one withdrawal, and every ans
   assert.equal(new Set(answers.map((answer) => viewOf(answer).id)).size, 1);
   assert.equal(answers.filter(({ hit }) => !hit).length, 1);
   assert.equal((await withdrawalViews(bench.custody.db, { after: null, limit: 10 })).length, 1);
-  await proveAll(bench);
+  await bench.prove();
 });
 
 test('two requests for the last coin make one withdrawal', async () => {
@@ -67,7 +66,7 @@ test('two requests for the last coin make one withdrawal', async () => {
   const answers = await Promise.all(['a', 'b', 'c', 'd'].map((key) => requestWithdrawal(bench.custody, bench.as('olga', key), request)));
   assert.deepEqual(answers.map(refusalOf).toSorted(), ['done', 'withdrawal/insufficient-funds', 'withdrawal/insufficient-funds', 'withdrawal/insufficient-funds']);
   assert.equal(await available(bench, account), 0n);
-  await proveAll(bench);
+  await bench.prove();
 });
 
 test('a refusal is remembered under its key, and the key means one request only', async () => {
@@ -114,7 +113,7 @@ test('a payment to another compartment is a withdrawal here and a deposit there'
     const { books, chain } = await wallets(bench, wallet);
     assert.equal(books, chain);
   }
-  await proveAll(bench);
+  await bench.prove();
 });
 
 test('the requester may not decide, nobody decides twice, and a rejection gives everything back', async () => {
@@ -134,7 +133,7 @@ test('the requester may not decide, nobody decides twice, and a rejection gives 
   assert.equal(await available(bench, account), 3n * ether);
   assert.equal(refusalOf(await approveWithdrawal(custody, as('sam'), id)), 'withdrawal/wrong-state');
   assert.equal(refusalOf(await cancelWithdrawal(custody, as('sam'), id)), 'withdrawal/wrong-state');
-  await proveAll(bench);
+  await bench.prove();
 });
 
 test('two approvals at once by the same person count once', async () => {
@@ -156,7 +155,7 @@ test('nobody decides in time: it expires and the hold is released', async () => 
   await expireWithdrawals(bench.custody);
   assert.equal((await withdrawal(bench, id)).state, 'expired');
   assert.equal(await available(bench, account), 3n * ether);
-  await proveAll(bench);
+  await bench.prove();
 });
 
 test('a reverted transaction returns the principal; only the burnt fee is gone', async () => {
@@ -173,7 +172,7 @@ test('a reverted transaction returns the principal; only the burnt fee is gone',
   assert.equal(await available(bench, account), 3n * ether - BigInt(failed.feePaid));
   const { books, chain } = await wallets(bench, account.wallet);
   assert.equal(books, chain);
-  await proveAll(bench);
+  await bench.prove();
 });
 
 test('what the chain says would fail is never signed and costs nothing', async () => {
@@ -186,7 +185,7 @@ test('what the chain says would fail is never signed and costs nothing', async (
   assert.equal(failed.state, 'failed');
   assert.equal(failed.transactionHash, null);
   assert.equal(await available(bench, account), 3n * ether);
-  await proveAll(bench);
+  await bench.prove();
 });
 
 test('a pool that cannot pay makes the withdrawal wait, and coins that arrive let it go on', async () => {
@@ -206,7 +205,7 @@ test('a pool that cannot pay makes the withdrawal wait, and coins that arrive le
   await settle(bench);
   await settle(bench);
   assert.equal((await withdrawal(bench, id)).state, 'settled');
-  await proveAll(bench);
+  await bench.prove();
 });
 
 test('an unscreened withdrawal passes by the declared rule, and a hit waits for people', async () => {

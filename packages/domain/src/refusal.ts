@@ -7,6 +7,7 @@ import type { TransferRequest } from './transfer.ts';
  */
 export const refusalCodes = [
   'agreement/missing',
+  'asset/fee-on-transfer',
   'asset/not-allowed',
   'break/already-resolved',
   'break/outdated',

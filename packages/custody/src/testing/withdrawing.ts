@@ -90,11 +90,6 @@ export async function available(bench: Bench, account: Account, asset: AssetId =
   return row === undefined ? 0n : BigInt(String(row['free']));
 }
 
-/** Everything that must be true at any quiet moment: the books, the coverage, and no coin of ours that the books do not know. */
-export async function proveAll(bench: Bench): Promise<void> {
-  await bench.prove();
-}
-
 /** Books and chain of a wallet, which must be equal when nothing was stolen. */
 export async function wallets(bench: Bench, wallet: BenchWallet, asset: AssetId = bench.native): Promise<{ books: bigint; chain: bigint }> {
   const books = await bench.posted(wallet.compartment, asset, { kind: 'wallet', holder: wallet.id });
