@@ -48,7 +48,7 @@ async function run(terminal: Terminal): Promise<ExitCode> {
 }
 
 function help(terminal: Terminal, [about]: readonly string[]): ExitCode {
-  if (about === undefined) return say(terminal, overview(version()));
+  if (about === undefined || about.startsWith('-')) return say(terminal, overview(version()));
   if (!isCommand(about)) throw new UsageError(`There is no command "${about.slice(0, 40)}". "bulkhead help" lists them.`);
   return say(terminal, commandHelp[about]);
 }

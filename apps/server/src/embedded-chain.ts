@@ -32,8 +32,16 @@ export async function startEmbeddedChain(options: EmbeddedChainOptions): Promise
     chainNumber: chainNumber(id),
     ...(blockTimeSeconds === 0 ? {} : { blockTimeSeconds }),
   });
+  const node = openDevelopmentNode(anvil.url);
+  try {
+    // The node makes another genesis block at each start and may answer any of them; those above keep their hashes.
+    if ((await blockAt(node, 'latest')).number === 0n) await node.mine(finalityDepth + 1);
+  } catch (error) {
+    await anvil.stop();
+    throw error;
+  }
   const stopping = new AbortController();
-  const mining = blockTimeSeconds === 0 ? finalizeForEver(openDevelopmentNode(anvil.url), stopping.signal) : Promise.resolve();
+  const mining = blockTimeSeconds === 0 ? finalizeForEver(node, stopping.signal) : Promise.resolve();
   const stop = async (): Promise<void> => {
     stopping.abort();
     await mining;

@@ -7,9 +7,19 @@ export type Log = Logger;
 /** Fields whose values are secrets wherever they turn up. */
 const secretFields = ['authorization', 'token', 'tokenSha256', 'passphrase', 'password', 'mnemonic', 'xpub', 'url', 'ownerUrl', 'connectionString'];
 
-/** A log of JSON lines without secrets, on standard error or in a file. Times are ISO 8601 in UTC. */
+/**
+ * A log of JSON lines without secrets, on standard error or in a file. Times are ISO 8601 in UTC.
+ *
+ * @throws CustodyError `platform/folder-unreachable`
+ */
 export function openLog(level: Section<'logLevel'>, file?: string): Log {
-  return logTo(level, destination(file === undefined ? { dest: 2, sync: true } : { dest: file, sync: true, mkdir: true, mode: 0o600 }));
+  if (file === undefined) return logTo(level, destination({ dest: 2, sync: true }));
+  try {
+    return logTo(level, destination({ dest: file, sync: true, mkdir: true, mode: 0o600 }));
+  } catch (error) {
+    const message = `The data folder of the log ${file} cannot be used. Check owner and mode of it and of those above, or set BULKHEAD_DATA to another one.`;
+    throw new CustodyError('platform/folder-unreachable', message, { cause: error });
+  }
 }
 
 export function logTo(level: Section<'logLevel'>, stream: DestinationStream): Log {

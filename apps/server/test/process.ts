@@ -37,7 +37,7 @@ async function apiAddress(child: ChildProcess): Promise<string> {
   let said = '';
   const hear = (chunk: Buffer): void => {
     said += chunk.toString('utf8');
-    const url = /API, documented at \/docs\n\s+(http:\/\/\S+)\n[\s\S]*Ready/u.exec(said)?.[1];
+    const url = /The API answers at (http:\/\/[^,\s]+),/u.exec(said)?.[1];
     if (url !== undefined) resolve(url);
   };
   child.stdout?.on('data', hear);

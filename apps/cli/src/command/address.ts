@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type Answer, type Custody, findClient, issueClientWallet, listClients, type WriteCall } from '@bulkhead/custody';
-import { parseChainId } from '@bulkhead/domain';
-import { besideRunning, loadConfiguration, openCustody } from '@bulkhead/server';
+import { type ChainId, CustodyError, parseChainId } from '@bulkhead/domain';
+import { besideRunning, type Configuration, loadConfiguration, openCustody } from '@bulkhead/server';
 import { needed, readOptions } from '../command-line.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
 import { type Terminal, withProgress } from '../terminal.ts';
@@ -10,7 +10,7 @@ export async function address(terminal: Terminal): Promise<ExitCode> {
   const options = readOptions('address', terminal.words, { client: { type: 'string' }, chain: { type: 'string' } });
   const wanted = needed('address', 'client', options.client);
   const chain = parseChainId(needed('address', 'chain', options.chain));
-  const configuration = await besideRunning(loadConfiguration(terminal.folder, terminal.environment));
+  const configuration = await withChain(terminal, chain);
   await using opened = await withProgress(terminal, 'opening', () => openCustody(configuration));
   const { custody } = opened;
   const client = await clientCalled(custody, wanted);
@@ -23,6 +23,18 @@ export async function address(terminal: Terminal): Promise<ExitCode> {
   terminal.out(wallet.address);
   terminal.err(`Compartment ${wallet.compartment}, ${wallet.derivationPath}, keys: ${wallet.keyResidency}, wallet ${wallet.id}.`);
   return exitCodes.ok;
+}
+
+/**
+ * The configuration of a command about one chain.
+ *
+ * @throws CustodyError `chain/unknown` before anything is opened
+ */
+export async function withChain(terminal: Terminal, chain: ChainId): Promise<Configuration> {
+  const configuration = loadConfiguration(terminal.folder, terminal.environment);
+  const known = configuration.chains.map(({ id }) => id);
+  if (known.includes(chain)) return besideRunning(configuration);
+  throw new CustodyError('chain/unknown', `${chain} is not configured; configured are: ${known.join(', ')}.`);
 }
 
 async function clientCalled(custody: Custody, wanted: string): Promise<string | undefined> {

@@ -1,10 +1,10 @@
 import { reconciliationLines, requestReconciliation } from '@bulkhead/custody';
 import { parseChainId } from '@bulkhead/domain';
-import { besideRunning, loadConfiguration, openCustody } from '@bulkhead/server';
+import { openCustody } from '@bulkhead/server';
 import { needed, readOptions } from '../command-line.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
 import { type Terminal, withProgress } from '../terminal.ts';
-import { byHand, doneOr } from './address.ts';
+import { byHand, doneOr, withChain } from './address.ts';
 
 /** Lines that differ which are printed; the API has the rest. */
 const linesShownMax = 200;
@@ -12,7 +12,7 @@ const linesShownMax = 200;
 export async function reconcile(terminal: Terminal): Promise<ExitCode> {
   const options = readOptions('reconcile', terminal.words, { chain: { type: 'string' } });
   const chain = parseChainId(needed('reconcile', 'chain', options.chain));
-  const configuration = await besideRunning(loadConfiguration(terminal.folder, terminal.environment));
+  const configuration = await withChain(terminal, chain);
   await using opened = await withProgress(terminal, 'opening', () => openCustody(configuration));
   const { custody } = opened;
   const answer = await withProgress(terminal, 'reconciling', () => requestReconciliation(custody, byHand('reconcile'), { chain }));
