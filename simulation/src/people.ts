@@ -187,14 +187,16 @@ export async function askSweep(world: World): Promise<void> {
     .map(({ compartment }) => compartment);
   if (compartments.length === 0) return;
   const compartment = world.random.pick([parseCompartment(pool), ...compartments]);
-  const asset = world.random.pick([world.assets.native, world.assets.dollar]);
-  await ask(world, olga, (custody, call) => requestSweep(custody, call, { compartment, chain: chainId, asset }));
+  const order = { compartment, chain: chainId };
+  // Everything there is, or one asset; a token that keeps a part of every transfer must stay where it is.
+  const asset = world.random.percent(50) ? {} : { asset: anyAsset(world) };
+  await ask(world, olga, (custody, call) => requestSweep(custody, call, { ...order, ...asset }));
 }
 
 export async function askFee(world: World): Promise<void> {
   const clientId = world.random.pick(world.clients).id;
-  const { native, dollar } = world.assets;
-  const asset = world.random.pick([native, dollar]);
+  const { native, dollar, taxed } = world.assets;
+  const asset = world.random.pick([native, dollar, taxed]);
   const charge = {
     clientId,
     asset,

@@ -12,8 +12,8 @@ export type Run = { readonly seed: number; readonly steps: number; readonly chec
 /** Steps between two checks, when nobody says. */
 export const checkEveryDefault = 40;
 const settleRoundsMax = 40;
-/** Of a hundred seeds, those in which coins are stolen. */
-const thievingPercent = 40;
+/** Coins are stolen in every third world. */
+const thievesEvery = 3;
 
 /** The command that repeats a run. */
 export function reproduction({ seed, steps, checkEvery }: Run): string {
@@ -28,9 +28,9 @@ export async function runWorld(run: Run): Promise<ReadonlyMap<string, number>> {
   const trace: string[] = [];
   try {
     await begin(world);
-    const thieving = world.random.percent(thievingPercent);
+    const thieving = run.seed % thievesEvery === 1;
     for (let n = 1; n <= run.steps; n++) {
-      if (thieving && world.random.percent(2) && steal(world)) trace.push('theft');
+      if (thieving && world.random.percent(3) && steal(world)) trace.push('theft');
       trace.push(await step(world));
       if (n % (run.checkEvery ?? checkEveryDefault) === 0) await settleAndCheck(world);
     }
