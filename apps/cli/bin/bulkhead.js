@@ -14,7 +14,9 @@ if (Number(process.versions.node.split('.')[0]) >= nodeMajorMin) {
   try {
     node = createRequire(import.meta.url).resolve('node/bin/node');
   } catch {
-    process.stderr.write(`bulkhead: it needs Node ${nodeMajorMin}, this is ${process.version}, and the package "node" that brings it is not installed. Run "npm ci".\n`);
+    process.stderr.write(
+      `bulkhead: it needs Node ${nodeMajorMin}, this is ${process.version}, and the package "node" that brings it is not installed. Run "npm ci".\n`,
+    );
     process.exit(3);
   }
   const child = spawn(node, [program, ...process.argv.slice(2)], { stdio: 'inherit' });

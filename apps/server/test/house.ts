@@ -18,7 +18,39 @@ export const ether = nativeAsset(chain);
 export const coin = 10n ** 18n;
 const waitMsMax = 60_000;
 
-export type Reply = { readonly status: number; readonly body: any; readonly headers: Headers };
+/** What the API answers, as far as these tests look at it. */
+export type Seen = {
+  readonly id: string;
+  readonly code: string;
+  readonly state: string;
+  readonly chainState: string;
+  readonly type: string;
+  readonly verdict: string | null;
+  readonly reference: string;
+  readonly asset: string;
+  readonly address: string;
+  readonly compartment: number;
+  readonly amount: string;
+  readonly available: string;
+  readonly held: string;
+  readonly feePayable: string;
+  readonly feeMax: string;
+  readonly feePaid: string;
+  readonly books: string;
+  readonly onChain: string;
+  readonly breaksCount: number;
+  readonly transactionHash: string;
+  readonly releasedBy: string;
+  readonly chargedBy: string;
+  readonly allowedBy: string;
+  readonly finality: { readonly rule: string };
+  readonly approvals: readonly { readonly by: string }[];
+  readonly sources: readonly { readonly healthy: boolean }[];
+  readonly items: readonly Seen[];
+  readonly nextCursor: string | null;
+};
+
+export type Reply = { readonly status: number; readonly body: Seen; readonly headers: Headers };
 export type Person = 'admin' | 'operator' | 'approver-1' | 'approver-2' | 'auditor';
 
 /** The API as people with tokens use it. */
@@ -31,20 +63,24 @@ export class Desk {
     this.#tokens = tokens;
   }
 
-  async get(path: string, person: Person = 'auditor'): Promise<any> {
+  async get(path: string, person: Person = 'auditor'): Promise<Seen> {
     const reply = await this.ask('GET', path, { person });
     assert.equal(reply.status, 200, `GET ${path}: ${JSON.stringify(reply.body)}`);
     return reply.body;
   }
 
   /** A write that has to be done. */
-  async post(path: string, body: object | undefined, person: Person): Promise<any> {
+  async post(path: string, body: object | undefined, person: Person): Promise<Seen> {
     const reply = await this.ask('POST', path, { person, body, key: randomUUID() });
     assert.ok(reply.status < 300, `POST ${path}: ${reply.status} ${JSON.stringify(reply.body)}`);
     return reply.body;
   }
 
-  async ask(method: string, path: string, ask: { person: Person; body?: object | undefined; key?: string }): Promise<Reply> {
+  async ask(
+    method: string,
+    path: string,
+    ask: { person: Person; body?: object | undefined; key?: string },
+  ): Promise<Reply> {
     const headers: Record<string, string> = { authorization: `Bearer ${this.#tokens.get(ask.person) ?? ''}` };
     if (ask.key !== undefined) headers['idempotency-key'] = ask.key;
     if (ask.body !== undefined) headers['content-type'] = 'application/json';
@@ -53,8 +89,16 @@ export class Desk {
       headers,
       ...(ask.body === undefined ? {} : { body: JSON.stringify(ask.body) }),
     });
-    return { status: response.status, body: await response.json(), headers: response.headers };
+    const body: Seen = JSON.parse(await response.text());
+    return { status: response.status, body, headers: response.headers };
   }
+}
+
+/** The one or the first of a list that must not be empty. */
+export function firstOf<Item>(items: readonly Item[]): Item {
+  const [first] = items;
+  assert.ok(first !== undefined, 'The list is empty.');
+  return first;
 }
 
 /** Waits until something is so. */
@@ -85,7 +129,11 @@ export async function openHouse(content: object = {}): Promise<House> {
   const database = parts.use(await testDatabase({ connections: 4 }));
   const environment = { DATABASE_URL: database.urls.app, DATABASE_OWNER_URL: database.urls.owner, BULKHEAD_PORT: '0' };
   const chains = [{ id: chain, development: true, pollMs: 50 }];
-  const { configuration, problems } = checkConfiguration({ folder, environment, content: { chains, logLevel: 'error', ...content } });
+  const { configuration, problems } = checkConfiguration({
+    folder,
+    environment,
+    content: { chains, logLevel: 'error', ...content },
+  });
   assert.ok(configuration !== undefined, JSON.stringify(problems));
   const server = parts.use(await startServer(configuration, { log: openLog('error') }));
   const tokens = new Map(developmentTokens(configuration).map(({ name, token }) => [name, token]));
@@ -117,7 +165,11 @@ export const agreement = {
 export type Admitted = { readonly id: string; readonly address: Address; readonly compartment: number };
 
 /** A client with an agreement and an address. */
-export async function admit(desk: Desk, reference: string, segregation: 'individual' | 'omnibus' = 'individual'): Promise<Admitted> {
+export async function admit(
+  desk: Desk,
+  reference: string,
+  segregation: 'individual' | 'omnibus' = 'individual',
+): Promise<Admitted> {
   const client = await desk.post('/v1/clients', { reference, kind: 'legal', segregation }, 'operator');
   await desk.post(`/v1/clients/${client.id}/agreements`, agreement, 'operator');
   const wallet = await desk.post(`/v1/clients/${client.id}/wallets`, { chain }, 'operator');
@@ -125,12 +177,12 @@ export async function admit(desk: Desk, reference: string, segregation: 'individ
 }
 
 /** Pays from outside, waits for finality, and has two people release it. */
-export async function deposit(house: House, client: Admitted, wei: bigint): Promise<any> {
+export async function deposit(house: House, client: Admitted, wei: bigint): Promise<Seen> {
   const { desk, node, stranger } = house;
   const { hash } = await node.send({ from: stranger, to: client.address, value: wei });
   const found = await until('the deposit to be final', async () => {
     const { items } = await desk.get(`/v1/deposits?clientId=${client.id}&state=final`);
-    return items.find((one: any) => one.transactionHash === hash && one.verdict !== null);
+    return items.find((one) => one.transactionHash === hash && one.verdict !== null);
   });
   await desk.post(`/v1/deposits/${found.id}/release`, undefined, 'approver-1');
   return desk.post(`/v1/deposits/${found.id}/release`, undefined, 'approver-2');
@@ -138,13 +190,16 @@ export async function deposit(house: House, client: Admitted, wei: bigint): Prom
 
 /** Releases a withdrawal from screening and approves it by two people. */
 export async function approve(desk: Desk, id: string): Promise<void> {
-  await until('the withdrawal to be screened', async () => (await desk.get(`/v1/withdrawals/${id}`)).state === 'screened');
+  await until(
+    'the withdrawal to be screened',
+    async () => (await desk.get(`/v1/withdrawals/${id}`)).state === 'screened',
+  );
   await desk.post(`/v1/withdrawals/${id}/release`, undefined, 'approver-1');
   await desk.post(`/v1/withdrawals/${id}/approvals`, undefined, 'approver-1');
   await desk.post(`/v1/withdrawals/${id}/approvals`, undefined, 'approver-2');
 }
 
-export async function settled(desk: Desk, id: string): Promise<any> {
+export async function settled(desk: Desk, id: string): Promise<Seen> {
   return until('the withdrawal to be settled', async () => {
     const view = await desk.get(`/v1/withdrawals/${id}`);
     return view.state === 'settled' && view;

@@ -14,7 +14,10 @@ export type ServerProcess = {
 };
 
 /** A server in a process of its own, which can be killed. */
-export async function spawnServer(folder: string, environment: Readonly<Record<string, string>>): Promise<ServerProcess> {
+export async function spawnServer(
+  folder: string,
+  environment: Readonly<Record<string, string>>,
+): Promise<ServerProcess> {
   const child = spawn(process.execPath, [program, 'start', '--port', '0'], {
     cwd: folder,
     env: { PATH: process.env['PATH'] ?? '', ...environment },

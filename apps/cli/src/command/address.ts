@@ -1,5 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { type Answer, type Custody, findClient, issueClientWallet, listClients, type WriteCall } from '@bulkhead/custody';
+import {
+  type Answer,
+  type Custody,
+  findClient,
+  issueClientWallet,
+  listClients,
+  type WriteCall,
+} from '@bulkhead/custody';
 import { type ChainId, CustodyError, parseChainId } from '@bulkhead/domain';
 import { besideRunning, type Configuration, loadConfiguration, openCustody } from '@bulkhead/server';
 import { needed, readOptions } from '../command-line.ts';
@@ -21,7 +28,9 @@ export async function address(terminal: Terminal): Promise<ExitCode> {
   const wallet = doneOr(terminal, await issueClientWallet(custody, byHand('address'), { clientId: client, chain }));
   if (wallet === undefined) return exitCodes.found;
   terminal.out(wallet.address);
-  terminal.err(`Compartment ${wallet.compartment}, ${wallet.derivationPath}, keys: ${wallet.keyResidency}, wallet ${wallet.id}.`);
+  terminal.err(
+    `Compartment ${wallet.compartment}, ${wallet.derivationPath}, keys: ${wallet.keyResidency}, wallet ${wallet.id}.`,
+  );
   return exitCodes.ok;
 }
 

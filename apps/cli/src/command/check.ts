@@ -14,6 +14,10 @@ export async function check(terminal: Terminal): Promise<ExitCode> {
 export function tellFindings(terminal: Terminal, findings: readonly Finding[]): ExitCode {
   for (const { kind, detail } of findings) terminal.out(`${kind}: ${detail}`);
   if (findings.length === 0) terminal.out('Every invariant of the books holds, and no block is missing.');
-  else terminal.out(`${findings.length} invariants are broken. Stop withdrawals, keep a copy of the database, and find out who changed it.`);
+  else {
+    terminal.out(
+      `${findings.length} invariants are broken. Stop withdrawals, keep a copy of the database, and find out who changed it.`,
+    );
+  }
   return findings.length === 0 ? exitCodes.ok : exitCodes.found;
 }

@@ -13,8 +13,14 @@ export async function keys(terminal: Terminal): Promise<ExitCode> {
   const { keys: named } = loadConfiguration(terminal.folder, terminal.environment);
   mkdirSync(dirname(named.path), { recursive: true, mode: 0o700 });
   const passphrase = named.kind === 'given' ? named.passphrase : developmentPassphrase(named);
-  const { fingerprint } = await withProgress(terminal, 'stretching the passphrase', () => createKeyFile({ path: named.path, passphrase }));
-  terminal.out(`Key file ${named.path}, fingerprint ${fingerprint}. Copy it to a safe place now: without it and its passphrase the coins are gone.`);
-  if (named.kind === 'development') terminal.out(`DEVELOPMENT ONLY: its passphrase was made and is in ${named.passphrasePath}.`);
+  const { fingerprint } = await withProgress(terminal, 'stretching the passphrase', () =>
+    createKeyFile({ path: named.path, passphrase }),
+  );
+  terminal.out(
+    `Key file ${named.path}, fingerprint ${fingerprint}. Copy it to a safe place now: without it and its passphrase the coins are gone.`,
+  );
+  if (named.kind === 'development') {
+    terminal.out(`DEVELOPMENT ONLY: its passphrase was made and is in ${named.passphrasePath}.`);
+  }
   return exitCodes.ok;
 }

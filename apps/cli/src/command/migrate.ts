@@ -10,6 +10,10 @@ export async function migrate(terminal: Terminal): Promise<ExitCode> {
   await using database = await reachDatabase(configuration);
   const applied = await withProgress(terminal, 'migrating', () => migrateAll(database.access.owner));
   for (const file of applied) terminal.out(`applied ${file}`);
-  terminal.out(applied.length === 0 ? 'The database is up to date.' : `${applied.length} migrations applied; the database is up to date.`);
+  terminal.out(
+    applied.length === 0
+      ? 'The database is up to date.'
+      : `${applied.length} migrations applied; the database is up to date.`,
+  );
   return exitCodes.ok;
 }

@@ -1,5 +1,14 @@
 import { join } from 'node:path';
-import { beginAnew, type Configuration, demonstrate, examine, loadConfiguration, openLog, type RunningServer, startServer } from '@bulkhead/server';
+import {
+  beginAnew,
+  type Configuration,
+  demonstrate,
+  examine,
+  loadConfiguration,
+  openLog,
+  type RunningServer,
+  startServer,
+} from '@bulkhead/server';
 import { readOptions } from '../command-line.ts';
 import { type ExitCode, exitCodes, UsageError } from '../exit-code.ts';
 import { type Terminal, withProgress } from '../terminal.ts';
@@ -39,7 +48,11 @@ export async function start(terminal: Terminal): Promise<ExitCode> {
   }
 }
 
-type Stage = { readonly server: RunningServer; readonly configuration: Configuration; readonly interrupted: Promise<void> };
+type Stage = {
+  readonly server: RunningServer;
+  readonly configuration: Configuration;
+  readonly interrupted: Promise<void>;
+};
 
 /** Plays the demonstration where the server is one to play with. Ctrl-C ends it; what was done stays, and the next start goes on. */
 async function play(terminal: Terminal, { server, configuration, interrupted }: Stage): Promise<'sound' | 'unsound'> {
@@ -103,7 +116,11 @@ function endNow(terminal: Terminal, sentence: string, code: number): never {
 
 async function stopInTime(terminal: Terminal, server: RunningServer): Promise<void> {
   const timer = setTimeout(() => {
-    endNow(terminal, `It did not stop within ${stopMsMax / 1000} s and was ended. The next start finishes what was under way.`, exitCodes.found);
+    endNow(
+      terminal,
+      `It did not stop within ${stopMsMax / 1000} s and was ended. The next start finishes what was under way.`,
+      exitCodes.found,
+    );
   }, stopMsMax);
   try {
     await server.stop();
@@ -111,4 +128,3 @@ async function stopInTime(terminal: Terminal, server: RunningServer): Promise<vo
     clearTimeout(timer);
   }
 }
-

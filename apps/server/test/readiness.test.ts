@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { admit, chain, coin, deposit, openHouse, until } from './house.ts';
+
+type Ready = { readonly status: number; readonly reasons: readonly string[] };
+
+async function readiness(url: string): Promise<Ready> {
+  const response = await fetch(`${url}/readyz`);
+  const body: unknown = await response.json();
+  assert.ok(typeof body === 'object' && body !== null && 'reasons' in body && Array.isArray(body.reasons));
+  return { status: response.status, reasons: body.reasons.map(String) };
+}
+
+test('a chain that breaks its finality stands still, and readiness says so in a sentence', async () => {
+  await using house = await openHouse();
+  const { desk, node, server } = house;
+  const client = await admit(desk, 'C-reorg');
+  await deposit(house, client, coin);
+  assert.deepEqual(await readiness(server.url), { status: 200, reasons: [] });
+  await node.reorganise(5);
+  const told = await until('readiness to turn red', async () => {
+    await node.mine(1);
+    const ready = await readiness(server.url);
+    return ready.status === 503 && ready;
+  });
+  assert.match(told.reasons.join(' '), /eip155:31337 stands still: Final blocks from .* are no longer on the chain/u);
+  const view = await desk.get(`/v1/chains/${chain}`);
+  assert.equal(view.state, 'stalled');
+  assert.match(
+    await (await fetch(`${server.url}/metrics`)).text(),
+    /bulkhead_chain_stalled\{chain="eip155:31337"\} 1\n/u,
+  );
+  const breaks = await desk.get('/v1/breaks?state=open');
+  assert.deepEqual(
+    breaks.items.map((one) => one.type),
+    ['reorg'],
+  );
+});
+
+test('a source that goes away makes readiness red, and the server goes on answering', async () => {
+  await using house = await openHouse();
+  const { desk, server } = house;
+  // The node is alone in its process group.
+  const group = -Number(
+    readFileSync(join(house.configuration.dataDirectory, 'chain-eip155-31337', 'anvil.pid'), 'utf8'),
+  );
+  process.kill(group, 'SIGSTOP');
+  try {
+    const told = await until('readiness to turn red', async () => {
+      const ready = await readiness(server.url);
+      return ready.status === 503 && ready;
+    });
+    assert.match(told.reasons.join(' '), /eip155:31337 (?:does not answer|stands still)/u);
+    assert.equal((await desk.get('/v1/clients')).items.length, 0);
+  } finally {
+    process.kill(group, 'SIGCONT');
+  }
+  await until('readiness to turn green again', async () => (await readiness(server.url)).status === 200);
+});
