@@ -47,7 +47,8 @@ create table custody.compartment (
   number bigint primary key check (number between 0 and 2147483647),
   owner text unique references custody.client,
   created_at timestamptz not null,
-  check ((number >= 100000) = (owner is not null))
+  check ((number >= 100000) = (owner is not null)),
+  unique (number, owner)
 );
 create sequence custody.individual_number as bigint minvalue 100000 maxvalue 2147483647;
 
@@ -60,7 +61,12 @@ create table custody.segregation (
   compartment bigint not null references custody.compartment,
   decided_by text not null,
   since timestamptz not null,
-  primary key (client, chain, version)
+  -- Whose compartment it must be, where compartments belong to one client: no row puts a client into another one's.
+  belongs_to text generated always as (case when compartment >= 100000 then client end) stored,
+  primary key (client, chain, version),
+  check ((model = 'individual') = (compartment >= 100000)),
+  check (compartment >= 10000),
+  foreign key (compartment, belongs_to) references custody.compartment (number, owner)
 );
 
 -- Locked while an address is issued, so that an index is given out once.
@@ -80,6 +86,14 @@ create table custody.wallet (
   client text references custody.client,
   purpose text not null check (purpose in ('deposit', 'unassigned', 'pool', 'gas', 'fees')),
   check ((purpose = 'deposit') = (client is not null)),
+  -- The ranges of domain/compartment.ts: coins of the house and of clients never share a compartment.
+  check (case purpose
+    when 'deposit' then compartment >= 10000
+    when 'unassigned' then compartment between 5000 and 99999
+    when 'pool' then compartment between 10000 and 99999
+    when 'gas' then compartment = 1
+    when 'fees' then compartment = 2
+  end),
   kind text not null default 'key' check (kind = 'key'),
   tier text not null default 'hot' check (tier in ('hot', 'warm', 'cold')),
   residency text not null check (residency in ('software', 'hsm', 'hsm-derived', 'hsm-sealed')),
@@ -89,9 +103,15 @@ create table custody.wallet (
   -- The transaction that issued it. Numbers of transactions are given out in order but commit in any: a watch set that reads on
   -- from the oldest one still open at its last reading misses none.
   issued_in xid8 not null default pg_current_xact_id(),
+  -- Whose compartment it must be, where compartments belong to one client: no row puts a client into another one's.
+  belongs_to text generated always as (case when compartment >= 100000 then client end) stored,
   unique (chain, address),
-  unique (chain, compartment, key_index)
+  unique (chain, compartment, key_index),
+  unique (id, compartment, chain),
+  foreign key (compartment, belongs_to) references custody.compartment (number, owner)
 );
+-- The pool of a compartment, and the wallets of the house, are one each.
+create unique index wallet_duty on custody.wallet (chain, compartment, purpose) where purpose in ('pool', 'gas', 'fees');
 create index on custody.wallet (client, chain);
 create index on custody.wallet (chain, issued_in);
 create index on custody.wallet (compartment, chain, purpose, key_index);
@@ -174,7 +194,7 @@ create table custody.deposit (
   movement text not null unique references custody.movement,
   chain text not null,
   compartment bigint not null references custody.compartment,
-  wallet text not null references custody.wallet,
+  wallet text not null,
   asset text not null,
   amount numeric(78, 0) not null check (amount >= 0),
   step text not null check (step in ('detected', 'final', 'released', 'frozen', 'returned', 'removed')),
@@ -183,9 +203,15 @@ create table custody.deposit (
   -- The rule that credited: tag, head it was final under, agreeing sources.
   finality jsonb,
   created_at timestamptz not null,
-  updated_at timestamptz not null
+  updated_at timestamptz not null,
+  -- Whose compartment it must be, where compartments belong to one client: no row puts a client into another one's.
+  belongs_to text generated always as (case when compartment >= 100000 then client end) stored,
+  -- Value belongs to the compartment whose address received it.
+  foreign key (wallet, compartment, chain) references custody.wallet (id, compartment, chain),
+  foreign key (compartment, belongs_to) references custody.compartment (number, owner),
+  check (step in ('detected', 'removed') or finality is not null)
 );
-create index on custody.deposit (client, created_at);
+create index on custody.deposit (client, id);
 create index on custody.deposit (step, created_at);
 
 create table custody.withdrawal (
@@ -207,14 +233,24 @@ create table custody.withdrawal (
   deposit text references custody.deposit,
   step text not null check (step in ('requested', 'screened', 'awaiting-approval', 'approved', 'awaiting-liquidity', 'signing',
     'broadcast', 'settled', 'failed', 'rejected', 'cancelled', 'expired')),
-  wallet text not null references custody.wallet,
+  wallet text not null,
   reserved boolean not null default false,
   state jsonb not null,
   created_at timestamptz not null,
   updated_at timestamptz not null,
-  check (not reserved or step in ('signing', 'broadcast'))
+  -- Whose compartment it must be, where compartments belong to one client: no row puts a client into another one's.
+  belongs_to text generated always as (case when compartment >= 100000 then client end) stored,
+  -- Only a wallet of the compartment pays for it.
+  foreign key (wallet, compartment, chain) references custody.wallet (id, compartment, chain),
+  foreign key (compartment, belongs_to) references custody.compartment (number, owner),
+  check (compartment >= 10000),
+  check (reserved = (step in ('signing', 'broadcast'))),
+  check ((kind = 'deposit-return') = (deposit is not null))
 );
-create index on custody.withdrawal (client, created_at);
+create index on custody.withdrawal (client, id);
+-- A deposit is sent back by one withdrawal at a time, and only until one has settled.
+create unique index withdrawal_return on custody.withdrawal (deposit)
+  where deposit is not null and step not in ('failed', 'rejected', 'cancelled', 'expired');
 create index on custody.withdrawal (step, created_at);
 create index withdrawal_reserved on custody.withdrawal (wallet) where reserved;
 
@@ -226,7 +262,7 @@ create table custody.dispatch (
   subject text not null,
   chain text not null,
   compartment bigint not null references custody.compartment,
-  wallet text not null references custody.wallet,
+  wallet text not null,
   asset text not null,
   to_address text not null,
   amount numeric(78, 0) not null check (amount > 0),
@@ -246,13 +282,18 @@ create table custody.dispatch (
   created_at timestamptz not null,
   updated_at timestamptz not null,
   check ((step = 'done') = (outcome is not null)),
-  check (step not in ('signing', 'broadcast') or nonce is not null)
+  check (step not in ('signing', 'broadcast') or nonce is not null),
+  check (step <> 'queued' or nonce is null),
+  foreign key (wallet, compartment, chain) references custody.wallet (id, compartment, chain)
 );
 -- A nonce belongs to one dispatch, for ever.
 create unique index dispatch_nonce on custody.dispatch (wallet, nonce) where nonce is not null;
--- A workflow has one living dispatch.
-create unique index dispatch_subject on custody.dispatch (subject) where step <> 'done';
-create index on custody.dispatch (kind, created_at);
+-- A workflow has one dispatch in all: when that is over, so is the workflow, and nothing pays for it again.
+create unique index dispatch_subject on custody.dispatch (subject);
+create index on custody.dispatch (kind, subject);
+-- Asked before every reservation of a wallet's coins, and before every grant of gas to it.
+create index dispatch_from on custody.dispatch (wallet) where step <> 'done';
+create index dispatch_to on custody.dispatch (to_wallet) where step <> 'done';
 create index dispatch_live on custody.dispatch (chain, step) where step <> 'done';
 
 create table custody.attempt (
@@ -362,9 +403,10 @@ end $$;
 
 create function custody.keep_columns() returns trigger language plpgsql as $$
 declare
-  -- The arguments name the columns that may change; everything else is as it was written.
-  before jsonb := to_jsonb(old) - tg_argv;
-  after jsonb := to_jsonb(new) - tg_argv;
+  -- The arguments name the columns that may change; everything else is as it was written. What is computed from other columns
+  -- is not there yet when a trigger runs.
+  before jsonb := to_jsonb(old) - tg_argv - 'belongs_to';
+  after jsonb := to_jsonb(new) - tg_argv - 'belongs_to';
 begin
   if before is distinct from after then
     raise exception 'only % of %.% may change', array_to_string(tg_argv, ', '), tg_table_schema, tg_table_name using errcode = 'BH001';
@@ -411,12 +453,61 @@ end $$;
 -- A signed transaction is never overwritten by another one.
 create function custody.keep_signature() returns trigger language plpgsql as $$
 begin
-  if old.raw is not null and new.raw is distinct from old.raw then
+  if old.raw is not null and (new.raw, new.hash, new.signed_at) is distinct from (old.raw, old.hash, old.signed_at) then
     raise exception 'attempt % of % is signed; a signature is never replaced', old.ordinal, old.dispatch using errcode = 'BH001';
   end if;
   return new;
 end $$;
 create trigger keep_signature before update on custody.attempt for each row execute function custody.keep_signature();
+
+-- The arguments name columns that are written once: from null to a value, and never to another one.
+create function custody.keep_written() returns trigger language plpgsql as $$
+declare
+  kept text;
+begin
+  foreach kept in array tg_argv loop
+    if to_jsonb(old) -> kept <> 'null' and to_jsonb(new) -> kept <> to_jsonb(old) -> kept then
+      raise exception '% of %.% is written once', kept, tg_table_schema, tg_table_name using errcode = 'BH001';
+    end if;
+  end loop;
+  return new;
+end $$;
+create trigger keep_written before update on custody.dispatch for each row execute function custody.keep_written('nonce', 'outcome');
+create trigger keep_written before update on custody.withdrawal for each row execute function custody.keep_written('fee_paid');
+create trigger keep_written before update on custody.deposit for each row execute function custody.keep_written('finality');
+create trigger keep_written before update on custody.movement for each row execute function custody.keep_written('out_explained', 'in_explained');
+create trigger keep_written before update on custody.sent for each row execute function custody.keep_written('explained');
+create trigger keep_written before update on custody.break for each row execute function custody.keep_written('resolved_at', 'resolution');
+create trigger keep_written before update on custody.freeze for each row execute function custody.keep_written('lifted_at');
+
+-- The arguments name numbers that never fall: one given out again would be an address or a nonce of two owners.
+create function custody.keep_growing() returns trigger language plpgsql as $$
+declare
+  kept text;
+begin
+  foreach kept in array tg_argv loop
+    if coalesce((to_jsonb(new) ->> kept)::numeric < (to_jsonb(old) ->> kept)::numeric, to_jsonb(old) ->> kept is not null) then
+      raise exception '% of %.% never falls', kept, tg_table_schema, tg_table_name using errcode = 'BH001';
+    end if;
+  end loop;
+  return new;
+end $$;
+create trigger keep_growing before update on custody.address_counter for each row execute function custody.keep_growing('next_index');
+create trigger keep_growing before update on custody.wallet for each row execute function custody.keep_growing('next_nonce');
+create trigger keep_growing before update on custody.chain_cursor for each row execute function custody.keep_growing('final_number', 'swept_number');
+
+-- The arguments name the steps that a workflow never leaves.
+create function custody.keep_ended() returns trigger language plpgsql as $$
+begin
+  if old.step = any (tg_argv) and new.step <> old.step then
+    raise exception '% % is %, which is for ever', tg_table_name, old.id, old.step using errcode = 'BH001';
+  end if;
+  return new;
+end $$;
+create trigger keep_ended before update on custody.withdrawal for each row
+  execute function custody.keep_ended('settled', 'failed', 'rejected', 'cancelled', 'expired');
+create trigger keep_ended before update on custody.deposit for each row execute function custody.keep_ended('released', 'returned');
+create trigger keep_ended before update on custody.dispatch for each row execute function custody.keep_ended('done');
 
 grant usage on schema custody to bulkhead_app, bulkhead_auditor;
 grant usage on sequence custody.individual_number to bulkhead_app;

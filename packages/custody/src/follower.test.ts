@@ -246,8 +246,8 @@ test('an address whose transaction began before the watch set was read and ended
     began.resolve();
     await mayEnd.promise;
     await tx.query(
-      `insert into custody.wallet (id, chain, compartment, key_index, address, purpose, residency, created_at)
-       select 'wal_slow', $1, number, 900, $2, 'unassigned', 'software', now() from custody.compartment limit 1`,
+      `insert into custody.wallet (id, chain, compartment, key_index, address, client, purpose, residency, created_at)
+       select 'wal_slow', $1, number, 900, $2, owner, 'deposit', 'software', now() from custody.compartment limit 1`,
       [chain.id, `0x${'ab'.repeat(20)}`],
     );
   });

@@ -256,8 +256,9 @@ test('ten thousand addresses and two assets are asked of the chain in one call o
   await bench.token('GOLD');
   const wallet = await individual(bench);
   await bench.database.owner.query(
-    `insert into custody.wallet (id, chain, compartment, key_index, address, purpose, residency, created_at)
-     select 'wal_' || n, $1, $2, n, '0x' || lpad(to_hex(n), 40, '0'), 'unassigned', 'software', now() from generate_series(100001, 109999) as n`,
+    `insert into custody.wallet (id, chain, compartment, key_index, address, client, purpose, residency, created_at)
+     select 'wal_' || n, $1, number, n, '0x' || lpad(to_hex(n), 40, '0'), owner, 'deposit', 'software', now()
+     from generate_series(100001, 109999) as n, custody.compartment where number = $2`,
     [bench.id, wallet.compartment],
   );
   await pays(bench, wallet, ether);
