@@ -69,8 +69,10 @@ async function prepare(custody: Custody, dispatch: Dispatch): Promise<boolean> {
   const plan = await planOf(custody, dispatch);
   const terms = await termsFor(custody, chain, { dispatch, plan });
   if (terms === undefined) return false;
-  const chainNonce = await chain.nonce(plan.from, 'latest');
-  return custody.db.transaction((tx) => takeNonce(custody, tx, { id: dispatch.id, chain, plan, terms, chainNonce }));
+  const { final } = await chain.heads();
+  const finalNonce = await chain.nonce(plan.from, final);
+  const latestNonce = await chain.nonce(plan.from, 'latest');
+  return custody.db.transaction((tx) => takeNonce(custody, tx, { id: dispatch.id, chain, plan, terms, finalNonce, latestNonce }));
 }
 
 /** What must hold before anything irreversible: not expired, compartment not frozen, gas there. */
@@ -147,7 +149,8 @@ type NonceOrder = {
   readonly chain: Chain;
   readonly plan: TransactionPlan;
   readonly terms: FeeTerms;
-  readonly chainNonce: bigint;
+  readonly finalNonce: bigint;
+  readonly latestNonce: bigint;
 };
 
 async function takeNonce(custody: Custody, tx: Transaction, order: NonceOrder): Promise<boolean> {
@@ -157,9 +160,10 @@ async function takeNonce(custody: Custody, tx: Transaction, order: NonceOrder): 
   if (dispatch === undefined || dispatch.state.step !== 'queued') return false;
   const now = custody.clock.now();
   const wallet = await lockWallet(tx, dispatch.wallet);
-  const nonce = wallet.nextNonce ?? order.chainNonce;
-  if (order.chainNonce > nonce) {
-    const reason = `The chain counts ${order.chainNonce} transactions of ${wallet.address}, we know of ${nonce}: waiting until theirs are final and counted.`;
+  // What is not final can vanish: a first nonce built on it would wait for ever for one that nobody sends.
+  const nonce = wallet.nextNonce ?? order.finalNonce;
+  if (order.latestNonce > nonce) {
+    const reason = `The chain counts ${order.latestNonce} transactions of ${wallet.address}, we know of ${nonce}: waiting until theirs are final and counted.`;
     await dispatchWaits(tx, order.id, { reason, now });
     return false;
   }
