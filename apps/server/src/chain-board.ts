@@ -16,7 +16,12 @@ const lookMs = 2_000;
 const lookMsMax = 3_000;
 
 /** Faults that do not go away by trying again soon. */
-const lasting: ReadonlySet<string> = new Set(['chain/stopped', 'chain/finality-violated', 'chain/behind-books', 'invariant/broken']);
+const lasting: ReadonlySet<string> = new Set([
+  'chain/stopped',
+  'chain/finality-violated',
+  'chain/behind-books',
+  'invariant/broken',
+]);
 
 /** One chain as the composition root opened it. */
 export type BoardChain = { readonly port: LiveChain; readonly urls: readonly string[]; readonly required: number };
@@ -41,9 +46,19 @@ export type ChainBoard = {
 type Heads = { readonly latest: BlockRef; readonly final: BlockRef };
 type SourceView = ChainView['sources'][number];
 type Look = { readonly heads: Heads | undefined; readonly sources: readonly SourceView[] };
-type State = { faultsInRow: number; faults: number; reason: string | undefined; look: Look; lookedAt: number; looking: Promise<void> | undefined };
+type State = {
+  faultsInRow: number;
+  faults: number;
+  reason: string | undefined;
+  look: Look;
+  lookedAt: number;
+  looking: Promise<void> | undefined;
+};
 
-export function chainBoard(custody: Pick<Custody, 'db' | 'clock'>, chains: ReadonlyMap<ChainId, BoardChain>): ChainBoard {
+export function chainBoard(
+  custody: Pick<Custody, 'db' | 'clock'>,
+  chains: ReadonlyMap<ChainId, BoardChain>,
+): ChainBoard {
   const states = new Map([...chains].map(([id, chain]) => [id, newState(chain)]));
   const known = (chain: ChainId): BoardChain => found(chains, chain);
   const stalled = (chain: ChainId): string | undefined => {
@@ -66,19 +81,29 @@ export function chainBoard(custody: Pick<Custody, 'db' | 'clock'>, chains: Reado
       const forGood = error instanceof CustodyError && lasting.has(error.code);
       state.faults += 1;
       state.faultsInRow = forGood ? Math.max(state.faultsInRow + 1, faultsUntilStalled) : state.faultsInRow + 1;
-      state.reason = error instanceof CustodyError ? error.message : 'The follower met a fault that it was not made for; see the log.';
+      state.reason =
+        error instanceof CustodyError
+          ? error.message
+          : 'The follower met a fault that it was not made for; see the log.';
     },
     noteEnd: (chain) => {
       const state = found(states, chain);
       state.faults += 1;
       state.faultsInRow = Number.MAX_SAFE_INTEGER;
-      state.reason = 'The follower ended by a fault that it was not made for. See the log, and start the process again.';
+      state.reason =
+        'The follower ended by a fault that it was not made for. See the log, and start the process again.';
     },
     view: async (chain) => {
       const { port, urls, required } = known(chain);
       const state = found(states, chain);
       await lookAgain(state, { port, urls, clock: custody.clock });
-      return viewOf({ chain, required, look: state.look, cursor: await findCursor(custody.db, chain), stalled: stalled(chain) });
+      return viewOf({
+        chain,
+        required,
+        look: state.look,
+        cursor: await findCursor(custody.db, chain),
+        stalled: stalled(chain),
+      });
     },
   };
 }
@@ -90,8 +115,21 @@ function found<Value>(map: ReadonlyMap<ChainId, Value>, chain: ChainId): Value {
 }
 
 function newState({ urls }: BoardChain): State {
-  const unseen = urls.map((url) => ({ name: sourceName(url), healthy: false, latest: null, reason: 'Not asked yet.', checkedAt: null }));
-  return { faultsInRow: 0, faults: 0, reason: undefined, look: { heads: undefined, sources: unseen }, lookedAt: 0, looking: undefined };
+  const unseen = urls.map((url) => ({
+    name: sourceName(url),
+    healthy: false,
+    latest: null,
+    reason: 'Not asked yet.',
+    checkedAt: null,
+  }));
+  return {
+    faultsInRow: 0,
+    faults: 0,
+    reason: undefined,
+    look: { heads: undefined, sources: unseen },
+    lookedAt: 0,
+    looking: undefined,
+  };
 }
 
 type Looking = { readonly port: Chain; readonly urls: readonly string[]; readonly clock: Custody['clock'] };

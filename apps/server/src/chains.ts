@@ -18,13 +18,20 @@ export type OpenedChain = BoardChain & {
 type Order = { readonly db: Database; readonly parts: AsyncDisposableStack; readonly tell: Tell };
 
 /** Opens every configured chain, starting the node of an embedded one first. */
-export async function openChains(configuration: Configuration, order: Order): Promise<ReadonlyMap<ChainId, OpenedChain>> {
+export async function openChains(
+  configuration: Configuration,
+  order: Order,
+): Promise<ReadonlyMap<ChainId, OpenedChain>> {
   const opened = new Map<ChainId, OpenedChain>();
   for (const chain of configuration.chains) opened.set(chain.id, await openChain(configuration, chain, order));
   return opened;
 }
 
-async function openChain(configuration: Configuration, chain: ChainConfiguration, { db, parts, tell }: Order): Promise<OpenedChain> {
+async function openChain(
+  configuration: Configuration,
+  chain: ChainConfiguration,
+  { db, parts, tell }: Order,
+): Promise<OpenedChain> {
   const { id, source, required, fees } = chain;
   let embeddedUrl: string | undefined;
   if (source.kind === 'embedded') {
@@ -32,7 +39,11 @@ async function openChain(configuration: Configuration, chain: ChainConfiguration
     const { port, blockTimeSeconds } = source;
     const node = parts.use(await startEmbeddedChain({ id, directory, port, blockTimeSeconds }));
     embeddedUrl = node.url;
-    tell({ part: 'chain', what: `${id}: embedded anvil, a real EVM node for development`, where: `${node.url}, state in ${directory}` });
+    tell({
+      part: 'chain',
+      what: `${id}: embedded anvil, a real EVM node for development`,
+      where: `${node.url}, state in ${directory}`,
+    });
   }
   const urls = source.kind === 'rpc' ? source.urls : [embeddedUrl ?? ''];
   const port = await openLiveChain(
@@ -40,6 +51,8 @@ async function openChain(configuration: Configuration, chain: ChainConfiguration
     () => listAssets(db, id),
   );
   const names = urls.map(sourceName);
-  if (source.kind === 'rpc') tell({ part: 'chain', what: `${id}: ${required} of ${names.length} sources must agree`, where: names.join(', ') });
+  if (source.kind === 'rpc') {
+    tell({ part: 'chain', what: `${id}: ${required} of ${names.length} sources must agree`, where: names.join(', ') });
+  }
   return { port, urls, required, names, embeddedUrl };
 }

@@ -1,4 +1,13 @@
-import { type Asset, CustodyError, kindOf, parseAmount, parseAssetId, parseChainId, parseCompartment, parsePositiveAmount } from '@bulkhead/domain';
+import {
+  type Asset,
+  CustodyError,
+  kindOf,
+  parseAmount,
+  parseAssetId,
+  parseChainId,
+  parseCompartment,
+  parsePositiveAmount,
+} from '@bulkhead/domain';
 import { roles } from '@bulkhead/api';
 import { z } from 'zod';
 
@@ -23,9 +32,14 @@ function whole(min: number, max: number): z.ZodNumber {
   return z.int({ error }).min(min, { error }).max(max, { error });
 }
 
-const words = z.string({ error: 'Give some text in quotes.' }).min(1, { error: 'Give some text, not an empty one.' }).max(textCharsMax);
+const words = z
+  .string({ error: 'Give some text in quotes.' })
+  .min(1, { error: 'Give some text, not an empty one.' })
+  .max(textCharsMax);
 const flag = z.boolean({ error: 'Give true or false, without quotes.' });
-const digits = z.string({ error: 'Give decimal digits in quotes, such as "1500000000": JSON numbers lose digits.' }).max(textCharsMax);
+const digits = z
+  .string({ error: 'Give decimal digits in quotes, such as "1500000000": JSON numbers lose digits.' })
+  .max(textCharsMax);
 const amount = digits.transform(parsed(parseAmount));
 const positive = digits.transform(parsed(parsePositiveAmount));
 const chainId = words.transform(parsed(parseChainId));
@@ -54,7 +68,9 @@ const asset = z
     asset: words.transform(parsed(parseAssetId)),
     symbol: words.max(20),
     decimals: whole(0, 36),
-    behaviour: z.enum(['native', 'standard', 'fee-on-transfer'], { error: 'Give one of: native, standard, fee-on-transfer.' }),
+    behaviour: z.enum(['native', 'standard', 'fee-on-transfer'], {
+      error: 'Give one of: native, standard, fee-on-transfer.',
+    }),
     dustMax: amount,
     dti: words.regex(/^[0-9B-DF-HJ-NP-TV-XZ]{9}$/u, { error: 'Give nine characters of ISO 24165.' }).exactOptional(),
   })
@@ -84,9 +100,15 @@ const policy = z.strictObject({
   releaseUnscreenedWithdrawals: flag.default(false),
   omnibusCompartment: z
     .number({ error: 'Give the number of an omnibus compartment, 10000 to 99999.' })
-    .refine((value) => Number.isInteger(value) && value >= 10_000 && kindOf(parseCompartment(Math.min(value, 2 ** 31 - 1))) === 'omnibus', {
-      error: 'Give the number of an omnibus compartment, 10000 to 99999.',
-    })
+    .refine(
+      (value) =>
+        Number.isInteger(value) &&
+        value >= 10_000 &&
+        kindOf(parseCompartment(Math.min(value, 2 ** 31 - 1))) === 'omnibus',
+      {
+        error: 'Give the number of an omnibus compartment, 10000 to 99999.',
+      },
+    )
     .transform(parseCompartment)
     .default(parseCompartment(10_000)),
   bumpAfterSeconds: whole(1, 86_400).default(90),
@@ -100,10 +122,16 @@ const policy = z.strictObject({
 export const sections = {
   dataDirectory: words.default('.bulkhead'),
   logLevel: z
-    .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'], { error: 'Give one of: trace, debug, info, warn, error, silent.' })
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'], {
+      error: 'Give one of: trace, debug, info, warn, error, silent.',
+    })
     .default('info'),
   http: z
-    .strictObject({ host: words.default('127.0.0.1'), port: whole(0, 65_535).default(4_400), hosts: z.array(words.max(253)).max(50).default([]) })
+    .strictObject({
+      host: words.default('127.0.0.1'),
+      port: whole(0, 65_535).default(4_400),
+      hosts: z.array(words.max(253)).max(50).default([]),
+    })
     .prefault({}),
   database: z.strictObject({ connections: whole(2, 500).default(20) }).prefault({}),
   keys: z.strictObject({ file: words.exactOptional(), passphraseFile: words.exactOptional() }).prefault({}),

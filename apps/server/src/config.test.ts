@@ -28,7 +28,10 @@ test('without file and environment everything is embedded and for development', 
     configuration.chains.map(({ id, development, source }) => [id, development, source.kind]),
     [['eip155:31337', true, 'embedded']],
   );
-  assert.deepEqual(configuration.assets.map(({ id }) => String(id)), ['eip155:31337/slip44:60']);
+  assert.deepEqual(
+    configuration.assets.map(({ id }) => String(id)),
+    ['eip155:31337/slip44:60'],
+  );
   assert.equal(configuration.keys.kind, 'development');
   assert.equal(configuration.tokens, undefined);
   assert.equal(configuration.policy.releaseUnscreenedDeposits, false);
@@ -74,15 +77,31 @@ test('everything that is wrong is named at once, with its place, what to do, and
     'DATABASE_URL',
   ]);
   for (const { sentence } of checked.problems) {
-    assert.ok(sentence.length > 20 && sentence.endsWith('.') || sentence.includes('sha256sum') || sentence.includes('openssl'), sentence);
+    assert.ok(
+      (sentence.length > 20 && sentence.endsWith('.')) ||
+        sentence.includes('sha256sum') ||
+        sentence.includes('openssl'),
+      sentence,
+    );
     assert.ok(!sentence.includes(secret), sentence);
   }
 });
 
 test('what contradicts something else is found where both can be read', () => {
   assert.deepEqual(problems({ chains: [{ id: 'eip155:1' }] }), ['CHAIN_EIP155_1_RPC']);
-  assert.deepEqual(problems({ chains: [{ id: 'eip155:1', agreement: 2 }] }, { CHAIN_EIP155_1_RPC: 'https://one.example' }), ['/chains/0/agreement']);
-  assert.deepEqual(problems({ chains: [{ id: 'eip155:5', development: true }, { id: 'eip155:5', development: true }] }), ['/chains']);
+  assert.deepEqual(
+    problems({ chains: [{ id: 'eip155:1', agreement: 2 }] }, { CHAIN_EIP155_1_RPC: 'https://one.example' }),
+    ['/chains/0/agreement'],
+  );
+  assert.deepEqual(
+    problems({
+      chains: [
+        { id: 'eip155:5', development: true },
+        { id: 'eip155:5', development: true },
+      ],
+    }),
+    ['/chains'],
+  );
   assert.deepEqual(problems({}, { DATABASE_OWNER_URL: 'postgres://a@b/c' }), ['DATABASE_OWNER_URL']);
   assert.deepEqual(problems({ tokens: [] }), ['/tokens']);
   assert.deepEqual(problems({ tokens: [{ name: 'alice', role: 'admin', environment: 'TOKEN_A' }] }), ['TOKEN_A']);
@@ -93,13 +112,26 @@ test('what contradicts something else is found where both can be read', () => {
 });
 
 test('sources of the environment replace the embedded chain; of several, most must agree', () => {
-  const { chains } = valid({}, { CHAIN_EIP155_1_RPC: 'https://one.example/k, https://two.example/k,https://three.example/k' });
-  assert.deepEqual(chains.map(({ id, development, required, source }) => [id, development, required, source.kind]), [[parseChainId('eip155:1'), false, 2, 'rpc']]);
-  assert.deepEqual(valid({}, { CHAIN_EIP155_1_RPC: 'https://one.example' }).assets, [], 'Nothing is allowed on a real chain unless somebody lists it.');
+  const { chains } = valid(
+    {},
+    { CHAIN_EIP155_1_RPC: 'https://one.example/k, https://two.example/k,https://three.example/k' },
+  );
+  assert.deepEqual(
+    chains.map(({ id, development, required, source }) => [id, development, required, source.kind]),
+    [[parseChainId('eip155:1'), false, 2, 'rpc']],
+  );
+  assert.deepEqual(
+    valid({}, { CHAIN_EIP155_1_RPC: 'https://one.example' }).assets,
+    [],
+    'Nothing is allowed on a real chain unless somebody lists it.',
+  );
 });
 
 test('a token in the environment reaches the configuration as its digest alone', () => {
-  const configuration = valid({ tokens: [{ name: 'alice', role: 'admin', environment: 'TOKEN_ALICE' }] }, { TOKEN_ALICE: secret });
+  const configuration = valid(
+    { tokens: [{ name: 'alice', role: 'admin', environment: 'TOKEN_ALICE' }] },
+    { TOKEN_ALICE: secret },
+  );
   assert.equal(JSON.stringify(configuration.tokens).includes(secret), false);
   assert.match(configuration.tokens?.[0]?.tokenSha256 ?? '', /^[0-9a-f]{64}$/u);
 });
@@ -115,8 +147,14 @@ test('the file is read from the folder, its mistakes are told without its text, 
     assert.match(fault.message, /is not JSON/u);
     assert.ok(!fault.message.includes(secret));
     writeFileSync(path, JSON.stringify({ http: { port: -1 }, policy: { quorum: 'two' } }));
-    assert.match(thrownBy(() => loadConfiguration(folder, {})).message, /2 things are wrong[\s\S]*\/http\/port: [\s\S]*\/policy\/quorum: /u);
-    assert.match(thrownBy(() => loadConfiguration(folder, { BULKHEAD_CONFIG: 'gone.json' })).message, /gone\.json cannot be read/u);
+    assert.match(
+      thrownBy(() => loadConfiguration(folder, {})).message,
+      /2 things are wrong[\s\S]*\/http\/port: [\s\S]*\/policy\/quorum: /u,
+    );
+    assert.match(
+      thrownBy(() => loadConfiguration(folder, { BULKHEAD_CONFIG: 'gone.json' })).message,
+      /gone\.json cannot be read/u,
+    );
     writeFileSync(path, readFileSync(new URL('../../../bulkhead.config.example.json', import.meta.url)));
     const environment = { CHAIN_EIP155_1_RPC: 'https://one.example,https://two.example', TOKEN_ALICE: secret };
     assert.equal(loadConfiguration(folder, environment).chains.length, 2);

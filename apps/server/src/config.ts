@@ -2,7 +2,16 @@ import { readFileSync } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
 import type { Token } from '@bulkhead/api';
 import type { FeeCaps, Policy } from '@bulkhead/custody';
-import { type Asset, type ChainId, chainNumber, chainOf, contractOf, CustodyError, nativeAsset, parseChainId } from '@bulkhead/domain';
+import {
+  type Asset,
+  type ChainId,
+  chainNumber,
+  chainOf,
+  contractOf,
+  CustodyError,
+  nativeAsset,
+  parseChainId,
+} from '@bulkhead/domain';
 import { type Section, type SectionName, sectionNames, sections } from './config-schema.ts';
 import {
   chainSources,
@@ -91,7 +100,10 @@ function problemList(path: string, problems: readonly ConfigurationProblem[]): s
   return `The configuration cannot be used, ${count}; /paths are places in ${path}, the others environment variables.\n${lines.join('\n')}`;
 }
 
-function readJson(path: string, needed: boolean): { readonly content: unknown; readonly problems: readonly ConfigurationProblem[] } {
+function readJson(
+  path: string,
+  needed: boolean,
+): { readonly content: unknown; readonly problems: readonly ConfigurationProblem[] } {
   const problem = (sentence: string): { content: unknown; problems: ConfigurationProblem[] } => ({
     content: {},
     problems: [{ place: '/', sentence }],
@@ -110,7 +122,9 @@ function readJson(path: string, needed: boolean): { readonly content: unknown; r
   } catch (error) {
     // The parser's message quotes the text around the mistake, which could be a secret put there by mistake: only the place is told.
     const place = /line \d+ column \d+/u.exec(error instanceof Error ? error.message : '')?.[0];
-    return problem(`${path} is not JSON${place === undefined ? '' : ` (${place})`}. Mend it, or compare it with bulkhead.config.example.json.`);
+    return problem(
+      `${path} is not JSON${place === undefined ? '' : ` (${place})`}. Mend it, or compare it with bulkhead.config.example.json.`,
+    );
   }
 }
 
@@ -227,24 +241,35 @@ function chainsOf(
 ): readonly ChainConfiguration[] {
   if (listed === undefined) return [];
   const twice = listed.find((chain, at) => listed.findIndex((other) => other.id === chain.id) !== at);
-  if (twice !== undefined) problems.push({ place: '/chains', sentence: `${twice.id} is listed twice. Keep one of them.` });
+  if (twice !== undefined) {
+    problems.push({ place: '/chains', sentence: `${twice.id} is listed twice. Keep one of them.` });
+  }
   const unlisted = [...sources.keys()].filter((id) => listed.every((chain) => chain.id !== id));
   const alone = listed.length === 0 && unlisted.length === 0;
   const added = alone ? [{ id: embeddedChainId, development: true }] : unlisted.map((id) => ({ id }));
   const all = [...listed, ...sections.chains.parse(added)];
-  return all.flatMap((chain, at) => chainOfSection({ chain, urls: sources.get(chain.id), place: `/chains/${at}` }, problems));
+  return all.flatMap((chain, at) =>
+    chainOfSection({ chain, urls: sources.get(chain.id), place: `/chains/${at}` }, problems),
+  );
 }
 
 type ChainSection = Section<'chains'>[number];
 
 function chainOfSection(
-  { chain, urls, place }: { readonly chain: ChainSection; readonly urls: readonly string[] | undefined; readonly place: string },
+  {
+    chain,
+    urls,
+    place,
+  }: { readonly chain: ChainSection; readonly urls: readonly string[] | undefined; readonly place: string },
   problems: ConfigurationProblem[],
 ): readonly ChainConfiguration[] {
   const { id, development, startBlock, pollMs, fees, embedded } = chain;
   const variable = `CHAIN_EIP155_${chainNumber(id)}_RPC`;
   if (urls === undefined && !development) {
-    problems.push({ place: variable, sentence: `${id} is configured and has no source. Set it to the addresses of its nodes, separated by commas.` });
+    problems.push({
+      place: variable,
+      sentence: `${id} is configured and has no source. Set it to the addresses of its nodes, separated by commas.`,
+    });
     return [];
   }
   const count = urls?.length ?? 1;
@@ -269,15 +294,27 @@ function assetsOf(
   if (listed === undefined) {
     return chains
       .filter((chain) => chain.development)
-      .map(({ id }) => ({ id: nativeAsset(id), symbol: 'ETH', decimals: 18, behaviour: 'native', dustMax: nativeDustWei }));
+      .map(({ id }) => ({
+        id: nativeAsset(id),
+        symbol: 'ETH',
+        decimals: 18,
+        behaviour: 'native',
+        dustMax: nativeDustWei,
+      }));
   }
   for (const [at, asset] of listed.entries()) {
     const place = `/assets/${at}`;
     if (!chains.some((chain) => chain.id === chainOf(asset.id))) {
-      problems.push({ place, sentence: `${chainOf(asset.id)} is not among the chains. Add the chain, or remove the asset.` });
+      problems.push({
+        place,
+        sentence: `${chainOf(asset.id)} is not among the chains. Add the chain, or remove the asset.`,
+      });
     }
     if ((contractOf(asset.id) === undefined) !== (asset.behaviour === 'native')) {
-      problems.push({ place: `${place}/behaviour`, sentence: 'Give "native" for the coin of a chain, and something else for a token.' });
+      problems.push({
+        place: `${place}/behaviour`,
+        sentence: 'Give "native" for the coin of a chain, and something else for a token.',
+      });
     }
     if (listed.findIndex((other) => other.id === asset.id) !== at) {
       problems.push({ place, sentence: `${asset.id} is listed twice. Keep one of them.` });
@@ -289,11 +326,17 @@ function assetsOf(
 function tokensOf(listed: Section<'tokens'> | undefined, reader: EnvironmentReader): readonly Token[] | undefined {
   if (listed === undefined) return undefined;
   if (listed.length === 0) {
-    reader.problems.push({ place: '/tokens', sentence: 'An empty list lets nobody in. Name somebody, or leave the list out to have tokens made.' });
+    reader.problems.push({
+      place: '/tokens',
+      sentence: 'An empty list lets nobody in. Name somebody, or leave the list out to have tokens made.',
+    });
   }
   return listed.flatMap(({ name, role, sha256, environment }, at): Token[] => {
     if (listed.findIndex((other) => other.name === name) !== at) {
-      reader.problems.push({ place: `/tokens/${at}/name`, sentence: `"${name}" has two tokens. One person, one name, one token.` });
+      reader.problems.push({
+        place: `/tokens/${at}/name`,
+        sentence: `"${name}" has two tokens. One person, one name, one token.`,
+      });
     }
     if (sha256 !== undefined) return [{ name, role, tokenSha256: sha256 }];
     const digest = tokenDigest(reader, environment ?? '');

@@ -17,7 +17,10 @@ function isFault(code: string): (error: unknown) => boolean {
 
 test('tokens are made once, for two who can approve beside the requester, and are readable by their owner alone', () => {
   const made = developmentTokens({ dataDirectory });
-  assert.deepEqual(made.map(({ name, role }) => `${name} ${role}`), ['admin admin', 'operator operator', 'approver-1 approver', 'approver-2 approver', 'auditor auditor']);
+  assert.deepEqual(
+    made.map(({ name, role }) => `${name} ${role}`),
+    ['admin admin', 'operator operator', 'approver-1 approver', 'approver-2 approver', 'auditor auditor'],
+  );
   assert.equal(new Set(made.map(({ token }) => token)).size, made.length);
   assert.ok(made.every(({ token }) => token.length >= 43));
   assert.deepEqual(developmentTokens({ dataDirectory }), made);
@@ -31,13 +34,19 @@ test('tokens are made once, for two who can approve beside the requester, and ar
 });
 
 test('keys that two starts make at once are one key file, and the next start opens it', async () => {
-  const keys = { kind: 'development', path: join(dataDirectory, 'keys', 'keys.json'), passphrasePath: join(dataDirectory, 'keys', 'passphrase') } as const;
+  const keys = {
+    kind: 'development',
+    path: join(dataDirectory, 'keys', 'keys.json'),
+    passphrasePath: join(dataDirectory, 'keys', 'passphrase'),
+  } as const;
   const both = await Promise.all([openKeys(keys, [embeddedChainId], clock), openKeys(keys, [embeddedChainId], clock)]);
-  assert.deepEqual(both.map(({ created }) => created).toSorted(), [false, true]);
+  assert.equal(both.filter(({ created }) => created).length, 1);
   assert.equal(new Set(both.map(({ signer }) => signer.fingerprint)).size, 1);
   const later = await openKeys(keys, [embeddedChainId], clock);
   assert.deepEqual([later.created, later.signer.fingerprint], [false, both[0]?.signer.fingerprint]);
-  for (const name of readdirSync(join(dataDirectory, 'keys'))) assert.equal(statSync(join(dataDirectory, 'keys', name)).mode & 0o777, 0o600, name);
+  for (const name of readdirSync(join(dataDirectory, 'keys'))) {
+    assert.equal(statSync(join(dataDirectory, 'keys', name)).mode & 0o777, 0o600, name);
+  }
   const given = { kind: 'given', path: join(dataDirectory, 'none.json'), passphrase: 'of somebody else' } as const;
   await assert.rejects(openKeys(given, [embeddedChainId], clock), isFault('key/missing-file'));
 });

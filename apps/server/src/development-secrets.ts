@@ -61,7 +61,9 @@ const developmentPeople: readonly { readonly name: string; readonly role: Role }
   { name: 'auditor', role: 'auditor' },
 ];
 
-const tokenFile = z.array(z.strictObject({ name: z.string().min(1), role: z.enum(roles), token: z.string().min(tokenCharsMin) })).min(1);
+const tokenFile = z
+  .array(z.strictObject({ name: z.string().min(1), role: z.enum(roles), token: z.string().min(tokenCharsMin) }))
+  .min(1);
 
 /** A token in clear, as it stands in the file of the data folder. */
 export type DevelopmentToken = z.output<typeof tokenFile>[number];
@@ -78,10 +80,21 @@ export function tokenPath(configuration: Pick<Configuration, 'dataDirectory'>): 
  */
 export function developmentTokens(configuration: Pick<Configuration, 'dataDirectory'>): readonly DevelopmentToken[] {
   const path = tokenPath(configuration);
-  const text = privateText(path, () => `${JSON.stringify(developmentPeople.map((person) => ({ ...person, token: secret() })), null, 2)}\n`);
+  const text = privateText(
+    path,
+    () =>
+      `${JSON.stringify(
+        developmentPeople.map((person) => ({ ...person, token: secret() })),
+        null,
+        2,
+      )}\n`,
+  );
   const content = tokenFile.safeParse(parsedJson(text));
   if (content.success) return content.data;
-  throw new CustodyError('config/invalid', `${path} does not hold a list of tokens with name, role and token. Remove it to have new ones made.`);
+  throw new CustodyError(
+    'config/invalid',
+    `${path} does not hold a list of tokens with name, role and token. Remove it to have new ones made.`,
+  );
 }
 
 function parsedJson(text: string): unknown {
@@ -94,7 +107,10 @@ function parsedJson(text: string): unknown {
 }
 
 /** The tokens that the API knows, and where those are that we made. */
-export function tokensOf(configuration: Configuration): { readonly tokens: readonly Token[]; readonly madeAt: string | undefined } {
+export function tokensOf(configuration: Configuration): {
+  readonly tokens: readonly Token[];
+  readonly madeAt: string | undefined;
+} {
   if (configuration.tokens !== undefined) return { tokens: configuration.tokens, madeAt: undefined };
   return { tokens: developmentTokens(configuration), madeAt: tokenPath(configuration) };
 }

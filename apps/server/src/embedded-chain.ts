@@ -74,10 +74,16 @@ async function somethingWaits(node: DevelopmentNode): Promise<boolean> {
   return false;
 }
 
-async function blockAt(node: DevelopmentNode, tag: string): Promise<{ readonly number: bigint; readonly transactions: number }> {
+async function blockAt(
+  node: DevelopmentNode,
+  tag: string,
+): Promise<{ readonly number: bigint; readonly transactions: number }> {
   const block = await node.call('eth_getBlockByNumber', tag, false);
   const fields = typeof block === 'object' && block !== null ? block : {};
   const number: unknown = 'number' in fields ? fields.number : undefined;
   const transactions: unknown = 'transactions' in fields ? fields.transactions : undefined;
-  return { number: BigInt(typeof number === 'string' ? number : 0), transactions: Array.isArray(transactions) ? transactions.length : 0 };
+  return {
+    number: BigInt(typeof number === 'string' ? number : 0),
+    transactions: Array.isArray(transactions) ? transactions.length : 0,
+  };
 }

@@ -35,7 +35,9 @@ function isUrl(text: string, protocols: readonly string[]): boolean {
 }
 
 /** The two addresses of the database, empty where it is embedded, undefined where they are wrong. */
-export function databaseUrls(reader: EnvironmentReader): { readonly url?: string; readonly ownerUrl?: string } | undefined {
+export function databaseUrls(
+  reader: EnvironmentReader,
+): { readonly url?: string; readonly ownerUrl?: string } | undefined {
   const url = variable(reader, 'DATABASE_URL');
   const ownerUrl = variable(reader, 'DATABASE_OWNER_URL');
   let wrong = false;
@@ -45,11 +47,15 @@ export function databaseUrls(reader: EnvironmentReader): { readonly url?: string
   ] as const) {
     if (value === undefined || isUrl(value, ['postgres:', 'postgresql:'])) continue;
     wrong = true;
-    reader.problems.push({ place, sentence: 'It is not an address of PostgreSQL. Give postgres://user:password@host:5432/database.' });
+    reader.problems.push({
+      place,
+      sentence: 'It is not an address of PostgreSQL. Give postgres://user:password@host:5432/database.',
+    });
   }
   if (url === undefined && ownerUrl !== undefined) {
     wrong = true;
-    const sentence = 'It is set and DATABASE_URL is not. Set the address for the running server too, or neither to use the embedded database.';
+    const sentence =
+      'It is set and DATABASE_URL is not. Set the address for the running server too, or neither to use the embedded database.';
     reader.problems.push({ place: 'DATABASE_OWNER_URL', sentence });
   }
   if (wrong) return undefined;
@@ -68,12 +74,18 @@ export function chainSources(reader: EnvironmentReader): ReadonlyMap<ChainId, re
     if (value === undefined) continue;
     const number = /^CHAIN_EIP155_([1-9][0-9]{0,14})_RPC$/u.exec(name)?.[1];
     if (number === undefined) {
-      reader.problems.push({ place: name, sentence: 'It names no chain. Sources are named CHAIN_EIP155_<chain id>_RPC, such as CHAIN_EIP155_1_RPC.' });
+      reader.problems.push({
+        place: name,
+        sentence: 'It names no chain. Sources are named CHAIN_EIP155_<chain id>_RPC, such as CHAIN_EIP155_1_RPC.',
+      });
       continue;
     }
     const urls = value.split(',').map((url) => url.trim());
     if (urls.some((url) => !isUrl(url, ['http:', 'https:'])) || new Set(urls).size !== urls.length) {
-      reader.problems.push({ place: name, sentence: 'Give different http:// or https:// addresses, separated by commas.' });
+      reader.problems.push({
+        place: name,
+        sentence: 'Give different http:// or https:// addresses, separated by commas.',
+      });
     }
     found.set(parseChainId(`eip155:${number}`), urls);
   }
@@ -103,7 +115,10 @@ export function tokenDigest(reader: EnvironmentReader, name: string): string | u
   if (name === '') return undefined;
   const token = variable(reader, name);
   if (token === undefined) {
-    reader.problems.push({ place: name, sentence: 'A token of the configuration is to be here, and the variable is not set.' });
+    reader.problems.push({
+      place: name,
+      sentence: 'A token of the configuration is to be here, and the variable is not set.',
+    });
     return undefined;
   }
   if (token.length < tokenCharsMin || !/^[\x21-\x7e]+$/u.test(token)) {

@@ -13,7 +13,10 @@ type Tick = Parameters<NonNullable<FollowOptions['onTick']>>[0];
 export type Events = {
   readonly chainProgressed: (chain: ChainId, tick: Tick) => void;
   readonly chainRecovered: (chain: ChainId) => void;
-  readonly chainFaulted: (chain: ChainId, fault: { readonly error: unknown; readonly pauseMs: number; readonly stalled: boolean }) => void;
+  readonly chainFaulted: (
+    chain: ChainId,
+    fault: { readonly error: unknown; readonly pauseMs: number; readonly stalled: boolean },
+  ) => void;
   readonly jobLogged: (entry: JobLog) => void;
   readonly answered: (measure: AnswerMeasure) => void;
   readonly partStarted: (part: { readonly part: string; readonly what: string; readonly where: string }) => void;
@@ -33,11 +36,17 @@ export function eventsOf(log: Log, metrics: Metrics): Events {
     chainFaulted: (chain, { error, pauseMs, stalled }) => {
       const code = error instanceof CustodyError ? error.code : 'unknown';
       metrics.followerFaults.inc({ chain, code });
-      log[stalled ? 'error' : 'warn']({ chain, err: error, pauseMs }, stalled ? 'chain stands still' : 'chain not followed now');
+      log[stalled ? 'error' : 'warn'](
+        { chain, err: error, pauseMs },
+        stalled ? 'chain stands still' : 'chain not followed now',
+      );
     },
     jobLogged: ({ level, message, task, error }) => {
       if (level === 'error') metrics.jobFaults.inc({ task: task ?? 'runner' });
-      log[levels[level]]({ ...(task === undefined ? {} : { task }), ...(error === undefined ? {} : { err: error }) }, message);
+      log[levels[level]](
+        { ...(task === undefined ? {} : { task }), ...(error === undefined ? {} : { err: error }) },
+        message,
+      );
     },
     answered: ({ method, route, status, durationMs }) => {
       metrics.answers.observe({ method, route, status: String(status) }, durationMs / 1000);
@@ -48,4 +57,7 @@ export function eventsOf(log: Log, metrics: Metrics): Events {
 }
 
 /** The runner tells of every job it takes; that is for looking closely. */
-const levels = { error: 'error', warning: 'warn', info: 'debug', debug: 'trace' } as const satisfies Record<JobLog['level'], string>;
+const levels = { error: 'error', warning: 'warn', info: 'debug', debug: 'trace' } as const satisfies Record<
+  JobLog['level'],
+  string
+>;

@@ -10,7 +10,12 @@ export type Finding = { readonly kind: string; readonly detail: string };
  * running server, in a session of its own because a long history takes its time.
  */
 export async function examine(access: DatabaseAccess): Promise<readonly Finding[]> {
-  await using db = openDatabase({ ...access.app, name: 'bulkhead-check', connections: 1, statementTimeoutMs: auditTimeoutMs });
+  await using db = openDatabase({
+    ...access.app,
+    name: 'bulkhead-check',
+    connections: 1,
+    statementTimeoutMs: auditTimeoutMs,
+  });
   const violations = await audit(db);
   return [...violations.map(({ kind, detail }) => ({ kind, detail })), ...(await holes(db))];
 }
@@ -21,7 +26,10 @@ async function holes(db: Custody['db']): Promise<readonly Finding[]> {
     const chain = text(row, 'chain');
     const certificate = await coverageCertificate(db, chain);
     for (const height of certificate?.holes ?? []) {
-      found.push({ kind: 'coverage-hole', detail: `Block ${height} of ${chain} is missing, or does not follow the one below it.` });
+      found.push({
+        kind: 'coverage-hole',
+        detail: `Block ${height} of ${chain} is missing, or does not follow the one below it.`,
+      });
     }
   }
   return found;

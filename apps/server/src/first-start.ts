@@ -16,7 +16,11 @@ export async function allowConfigured(custody: Custody, board: ChainBoard, asset
     const known = await findAsset(custody.db, asset.id);
     if (known === undefined) {
       const fingerprint = createHash('sha256').update(terms(asset), 'utf8').digest('hex');
-      await allowAsset(custody, { actor: configurationActor, idempotency: { key: `asset ${asset.id}`, fingerprint } }, asset);
+      await allowAsset(
+        custody,
+        { actor: configurationActor, idempotency: { key: `asset ${asset.id}`, fingerprint } },
+        asset,
+      );
     } else if (terms(known) !== terms(asset)) {
       throw new CustodyError(
         'config/invalid',
@@ -28,7 +32,13 @@ export async function allowConfigured(custody: Custody, board: ChainBoard, asset
 }
 
 function terms({ symbol, decimals, behaviour, dustMax, dti }: Asset): string {
-  return JSON.stringify({ symbol, decimals, behaviour, dustMax: dustMax.toString(), ...(dti === undefined ? {} : { dti }) });
+  return JSON.stringify({
+    symbol,
+    decimals,
+    behaviour,
+    dustMax: dustMax.toString(),
+    ...(dti === undefined ? {} : { dti }),
+  });
 }
 
 /**

@@ -74,7 +74,9 @@ export async function beginAnew(configuration: Configuration): Promise<void> {
   const guard = await guardOf(configuration);
   if (guard === undefined) throw folderFault(configuration);
   try {
-    const ours = readdirSync(dataDirectory).filter((name) => /^(?:postgres|keys|tokens\.json|running\.json|chain-eip155-[0-9]+)$/u.test(name));
+    const ours = readdirSync(dataDirectory).filter((name) =>
+      /^(?:postgres|keys|tokens\.json|running\.json|chain-eip155-[0-9]+)$/u.test(name),
+    );
     for (const name of ours) rmSync(join(dataDirectory, name), { recursive: true, force: true });
   } finally {
     await guard[Symbol.asyncDispose]();

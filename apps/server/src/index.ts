@@ -1,4 +1,10 @@
-export { type Configuration, configurationFile, type ConfigurationProblem, embeddedChainId, loadConfiguration } from './config.ts';
+export {
+  type Configuration,
+  configurationFile,
+  type ConfigurationProblem,
+  embeddedChainId,
+  loadConfiguration,
+} from './config.ts';
 export { type Demonstration, demonstrate } from './demonstration/index.ts';
 export { developmentPassphrase, type DevelopmentToken, developmentTokens } from './development-secrets.ts';
 export type { Environment } from './environment.ts';
@@ -7,4 +13,11 @@ export { beginAnew } from './folder.ts';
 export { type Log, openLog } from './log.ts';
 export type { StartedPart } from './part.ts';
 export { besideRunning } from './running.ts';
-export { openCustody, type OpenedCustody, reachDatabase, type RunningServer, type StartOptions, startServer } from './wire.ts';
+export {
+  openCustody,
+  type OpenedCustody,
+  reachDatabase,
+  type RunningServer,
+  type StartOptions,
+  startServer,
+} from './wire.ts';

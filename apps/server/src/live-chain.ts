@@ -13,7 +13,10 @@ export type LiveChain = Chain & {
  * A block is answered only if the list was the same after it was fetched. Nobody is told that an asset is allowed before that
  * is committed, so what is paid in it then is in a block that is fetched with it: no deposit of it is passed over.
  */
-export async function openLiveChain(options: Omit<EvmChainOptions, 'assets'>, assets: () => Promise<readonly Asset[]>): Promise<LiveChain> {
+export async function openLiveChain(
+  options: Omit<EvmChainOptions, 'assets'>,
+  assets: () => Promise<readonly Asset[]>,
+): Promise<LiveChain> {
   let list = await assets();
   let inner: EvmChain = await openEvmChain({ ...options, assets: list });
   const refreshed = async (): Promise<boolean> => {

@@ -5,7 +5,18 @@ import type { Section } from './config-schema.ts';
 export type Log = Logger;
 
 /** Fields whose values are secrets wherever they turn up. */
-const secretFields = ['authorization', 'token', 'tokenSha256', 'passphrase', 'password', 'mnemonic', 'xpub', 'url', 'ownerUrl', 'connectionString'];
+const secretFields = [
+  'authorization',
+  'token',
+  'tokenSha256',
+  'passphrase',
+  'password',
+  'mnemonic',
+  'xpub',
+  'url',
+  'ownerUrl',
+  'connectionString',
+];
 
 /**
  * A log of JSON lines without secrets, on standard error or in a file. Times are ISO 8601 in UTC.
@@ -34,7 +45,13 @@ export function logTo(level: Section<'logLevel'>, stream: DestinationStream): Lo
   return pino(options, stream);
 }
 
-type FaultFields = { readonly code: string; readonly message: string; readonly details?: object; readonly cause?: unknown; readonly stack?: string };
+type FaultFields = {
+  readonly code: string;
+  readonly message: string;
+  readonly details?: object;
+  readonly cause?: unknown;
+  readonly stack?: string;
+};
 
 /**
  * What a log line says of an error. A fault explains itself; anything else is a bug, and its stack is needed. The driver's
@@ -45,6 +62,8 @@ function faultFields(error: unknown): FaultFields {
     const { code, message, details, cause } = error;
     return { code, message, details, ...(cause === undefined ? {} : { cause: faultFields(cause) }) };
   }
-  if (error instanceof Error) return { code: error.name, message: error.message, ...(error.stack === undefined ? {} : { stack: error.stack }) };
+  if (error instanceof Error) {
+    return { code: error.name, message: error.message, ...(error.stack === undefined ? {} : { stack: error.stack }) };
+  }
   return { code: 'unknown', message: String(error) };
 }

@@ -44,7 +44,10 @@ export function createMetrics(): Metrics {
 export function gaugeBooks(registry: Registry, custody: Pick<Custody, 'db'>, board: ChainBoard): void {
   const { db } = custody;
   const registers = [registry];
-  const counted = (name: string, order: { readonly help: string; readonly label: string; readonly sql: string }): void => {
+  const counted = (
+    name: string,
+    order: { readonly help: string; readonly label: string; readonly sql: string },
+  ): void => {
     const { help, label, sql } = order;
     const gauge: Gauge = new Gauge({
       name: `bulkhead_${name}`,
@@ -58,8 +61,16 @@ export function gaugeBooks(registry: Registry, custody: Pick<Custody, 'db'>, boa
       },
     });
   };
-  counted('deposits', { help: 'Deposits by state', label: 'state', sql: 'select step as label, count(*) from custody.deposit group by step' });
-  counted('withdrawals', { help: 'Withdrawals by state', label: 'state', sql: 'select step as label, count(*) from custody.withdrawal group by step' });
+  counted('deposits', {
+    help: 'Deposits by state',
+    label: 'state',
+    sql: 'select step as label, count(*) from custody.deposit group by step',
+  });
+  counted('withdrawals', {
+    help: 'Withdrawals by state',
+    label: 'state',
+    sql: 'select step as label, count(*) from custody.withdrawal group by step',
+  });
   counted('dispatches_open', {
     help: 'Outgoing transactions that are not over, by step',
     label: 'step',

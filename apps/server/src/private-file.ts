@@ -1,5 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, statSync, unlinkSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { CustodyError } from '@bulkhead/domain';
 
@@ -19,7 +29,9 @@ export function privateText(path: string, create: () => string): string {
   } catch (error) {
     if (error instanceof CustodyError) throw error;
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
-    throw new CustodyError('key/file-access', `${path} cannot be used (${code}). Check owner, mode and file system.`, { cause: error });
+    throw new CustodyError('key/file-access', `${path} cannot be used (${code}). Check owner, mode and file system.`, {
+      cause: error,
+    });
   }
 }
 

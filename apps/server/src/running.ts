@@ -12,7 +12,11 @@ const form = z.strictObject({
   chains: z.record(z.string(), z.url()),
 });
 
-type Running = { readonly url: string; readonly access: DatabaseAccess; readonly chains: ReadonlyMap<ChainId, { readonly embeddedUrl: string | undefined }> };
+type Running = {
+  readonly url: string;
+  readonly access: DatabaseAccess;
+  readonly chains: ReadonlyMap<ChainId, { readonly embeddedUrl: string | undefined }>;
+};
 
 function pathOf(configuration: Pick<Configuration, 'dataDirectory'>): string {
   return join(configuration.dataDirectory, 'running.json');
@@ -24,7 +28,9 @@ function pathOf(configuration: Pick<Configuration, 'dataDirectory'>): string {
  */
 export function noteRunning(configuration: Configuration, { url, access, chains }: Running): Disposable {
   const path = pathOf(configuration);
-  const embedded = [...chains].flatMap(([id, { embeddedUrl }]) => (embeddedUrl === undefined ? [] : [[id, embeddedUrl] as const]));
+  const embedded = [...chains].flatMap(([id, { embeddedUrl }]) =>
+    embeddedUrl === undefined ? [] : [[id, embeddedUrl] as const],
+  );
   const content: z.output<typeof form> = {
     api: url,
     database: { url: access.app.url, ownerUrl: access.owner.url },
@@ -52,7 +58,9 @@ export async function besideRunning(configuration: Configuration): Promise<Confi
     database: database.kind === 'embedded' ? { kind: 'server', ...running.database, connections: 5 } : database,
     chains: chains.map((chain) => {
       const url = sources.get(chain.id);
-      return chain.source.kind === 'rpc' || url === undefined ? chain : { ...chain, source: { kind: 'rpc', urls: [url] } };
+      return chain.source.kind === 'rpc' || url === undefined
+        ? chain
+        : { ...chain, source: { kind: 'rpc', urls: [url] } };
     }),
   };
 }

@@ -133,32 +133,52 @@ function portFault({ host, port }: { readonly host: string; readonly port: numbe
   return new CustodyError('platform/port-taken', message, { details: { port }, cause });
 }
 
-async function startDatabase(configuration: Configuration, parts: AsyncDisposableStack, tell: Tell): Promise<DatabaseAccess> {
+async function startDatabase(
+  configuration: Configuration,
+  parts: AsyncDisposableStack,
+  tell: Tell,
+): Promise<DatabaseAccess> {
   const { database, dataDirectory } = configuration;
   if (database.kind === 'embedded') {
     const server = parts.use(await startEmbedded({ directory: join(dataDirectory, 'postgres') }));
-    tell({ part: 'database', what: 'Embedded PostgreSQL, for development', where: `127.0.0.1:${server.port}, data in ${join(dataDirectory, 'postgres')}` });
+    tell({
+      part: 'database',
+      what: 'Embedded PostgreSQL, for development',
+      where: `127.0.0.1:${server.port}, data in ${join(dataDirectory, 'postgres')}`,
+    });
     return server.access;
   }
   const { url, ownerUrl } = database;
   const access = databaseAccess({ url, ...(ownerUrl === undefined ? {} : { ownerUrl }) });
-  const rights = access.separated ? '' : '; DATABASE_OWNER_URL is not set, so one login owns the tables and runs the server: set it in production';
+  const rights = access.separated
+    ? ''
+    : '; DATABASE_OWNER_URL is not set, so one login owns the tables and runs the server: set it in production';
   tell({ part: 'database', what: 'PostgreSQL of DATABASE_URL', where: `${new URL(url).host}${rights}` });
   return access;
 }
 
-async function startKeys(configuration: Configuration, parts: AsyncDisposableStack, tell: Tell): Promise<Custody['signer']> {
+async function startKeys(
+  configuration: Configuration,
+  parts: AsyncDisposableStack,
+  tell: Tell,
+): Promise<Custody['signer']> {
   const development = configuration.chains.filter((chain) => chain.development).map((chain) => chain.id);
   const { signer, path, created } = await openKeys(configuration.keys, development, clock);
   parts.defer(() => signer.close());
   const chains = development.length === 0 ? 'no chain, because none is marked as development' : development.join(', ');
   const what = `Software keys, DEVELOPMENT ONLY: they sign for ${chains}`;
-  tell({ part: 'keys', what: created ? `${what}; made now` : what, where: `${path}, fingerprint ${signer.fingerprint}` });
+  tell({
+    part: 'keys',
+    what: created ? `${what}; made now` : what,
+    where: `${path}, fingerprint ${signer.fingerprint}`,
+  });
   return signer;
 }
 
 /** Reaches the database alone, starting it where it is embedded; for commands that need no chain. Migrates nothing. */
-export async function reachDatabase(configuration: Configuration): Promise<AsyncDisposable & { readonly access: DatabaseAccess }> {
+export async function reachDatabase(
+  configuration: Configuration,
+): Promise<AsyncDisposable & { readonly access: DatabaseAccess }> {
   await using parts = new AsyncDisposableStack();
   await lockFolder(configuration, parts);
   const access = await startDatabase(configuration, parts, () => undefined);
@@ -166,7 +186,11 @@ export async function reachDatabase(configuration: Configuration): Promise<Async
   return { access, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
-type CustodyParts = { readonly db: Database; readonly signer: Custody['signer']; readonly chains: ReadonlyMap<ChainId, OpenedChain> };
+type CustodyParts = {
+  readonly db: Database;
+  readonly signer: Custody['signer'];
+  readonly chains: ReadonlyMap<ChainId, OpenedChain>;
+};
 
 function custodyOf(configuration: Configuration, { db, signer, chains }: CustodyParts): Custody {
   return {
@@ -184,9 +208,17 @@ function custodyOf(configuration: Configuration, { db, signer, chains }: Custody
   };
 }
 
-type JobParts = { readonly custody: Custody; readonly access: DatabaseAccess; readonly events: Events; readonly parts: AsyncDisposableStack };
+type JobParts = {
+  readonly custody: Custody;
+  readonly access: DatabaseAccess;
+  readonly events: Events;
+  readonly parts: AsyncDisposableStack;
+};
 
-async function startJobs(configuration: Configuration, { custody, access, events, parts }: JobParts): Promise<{ readonly running: () => boolean }> {
+async function startJobs(
+  configuration: Configuration,
+  { custody, access, events, parts }: JobParts,
+): Promise<{ readonly running: () => boolean }> {
   const { url, role } = access.app;
   const jobs = parts.use(
     await runJobs(custody, {
@@ -214,7 +246,10 @@ type ApiParts = {
   readonly tell: Tell;
 };
 
-async function listen(configuration: Configuration, api: ApiParts): Promise<{ readonly url: string; readonly tokensMadeAt: string | undefined }> {
+async function listen(
+  configuration: Configuration,
+  api: ApiParts,
+): Promise<{ readonly url: string; readonly tokensMadeAt: string | undefined }> {
   const { host, port, hosts } = configuration.http;
   const { tokens, madeAt } = tokensOf(configuration);
   const app = await createApi({
@@ -227,7 +262,9 @@ async function listen(configuration: Configuration, api: ApiParts): Promise<{ re
     onAnswer: api.events.answered,
   });
   api.parts.defer(() => app.close());
-  if (madeAt !== undefined) api.tell({ part: 'tokens', what: 'Tokens of the API, made for development', where: madeAt });
+  if (madeAt !== undefined) {
+    api.tell({ part: 'tokens', what: 'Tokens of the API, made for development', where: madeAt });
+  }
   try {
     await app.listen({ host, port });
   } catch (error) {

@@ -65,7 +65,8 @@ export function clientOperations(custody: Custody): ClientOperations {
     listBalances: async (_call, { clientId, ...query }) =>
       (await unknown(clientId)) ??
       pageOf(query, {
-        read: (after, limit) => balanceViews(db, { ...query, clientId, after: after === null ? null : ordinal(after), limit }),
+        read: (after, limit) =>
+          balanceViews(db, { ...query, clientId, after: after === null ? null : ordinal(after), limit }),
         place: ({ book }) => String(book),
         view: ({ balance }) => balance,
       }),

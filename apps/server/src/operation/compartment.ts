@@ -14,7 +14,12 @@ import { ordinal, pageOf } from './paging.ts';
 
 export type CompartmentOperations = Pick<
   Operations,
-  'listAssets' | 'allowAsset' | 'listCompartments' | 'getCompartment' | 'listCompartmentWallets' | 'issueCompartmentWallet'
+  | 'listAssets'
+  | 'allowAsset'
+  | 'listCompartments'
+  | 'getCompartment'
+  | 'listCompartmentWallets'
+  | 'issueCompartmentWallet'
 >;
 
 /** The ring-fences, their wallets and books, and the assets allowed in them. */
@@ -37,7 +42,8 @@ export function compartmentOperations(custody: Custody, board: ChainBoard): Comp
     },
     listCompartments: async (_call, query) =>
       pageOf(query, {
-        read: (after, limit) => compartmentViews(db, { ...query, after: after === null ? null : ordinal(after), limit }),
+        read: (after, limit) =>
+          compartmentViews(db, { ...query, after: after === null ? null : ordinal(after), limit }),
         place: ({ number }) => String(number),
         view: (compartment) => compartment,
       }),

@@ -39,11 +39,13 @@ export type MovementOperations = Pick<
 /** What arrives from outside and what leaves. */
 export function movementOperations(custody: Custody): MovementOperations {
   const { db } = custody;
-  const withdrawalOf = async (id: string): Promise<WithdrawalView | undefined> => (await withdrawalViews(db, { id, after: null, limit: 1 }))[0];
+  const withdrawalOf = async (id: string): Promise<WithdrawalView | undefined> =>
+    (await withdrawalViews(db, { id, after: null, limit: 1 }))[0];
   return {
     listDeposits: async (_call, { clientId, ...query }) =>
       pageOf(query, {
-        read: (after, limit) => depositViews(db, { ...query, ...(clientId === undefined ? {} : { client: clientId }), after, limit }),
+        read: (after, limit) =>
+          depositViews(db, { ...query, ...(clientId === undefined ? {} : { client: clientId }), after, limit }),
         place: ({ id }) => id,
         view: (deposit) => deposit,
       }),
@@ -58,7 +60,8 @@ export function movementOperations(custody: Custody): MovementOperations {
         place: ({ id }) => id,
         view: (withdrawal) => withdrawal,
       }),
-    getWithdrawal: async (_call, { withdrawalId }) => (await withdrawalOf(withdrawalId)) ?? notFound('withdrawal', withdrawalId),
+    getWithdrawal: async (_call, { withdrawalId }) =>
+      (await withdrawalOf(withdrawalId)) ?? notFound('withdrawal', withdrawalId),
     requestWithdrawal: (call, input) => requestWithdrawal(custody, call, input),
     releaseWithdrawal: (call, { withdrawalId }) => releaseWithdrawal(custody, call, withdrawalId),
     listApprovals: async (_call, { withdrawalId, ...query }) => {

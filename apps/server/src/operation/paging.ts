@@ -48,5 +48,8 @@ export function position(place: string): bigint {
 }
 
 function unreadable(): never {
-  throw new CustodyError('request/malformed', 'The cursor is not one that this list gave. Pass nextCursor of an earlier page, or leave it out.');
+  throw new CustodyError(
+    'request/malformed',
+    'The cursor is not one that this list gave. Pass nextCursor of an earlier page, or leave it out.',
+  );
 }

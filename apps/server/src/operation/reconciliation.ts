@@ -40,7 +40,9 @@ export function reconciliationOperations(custody: Custody): ReconciliationOperat
     getReconciliation: async (_call, { reconciliationId }) =>
       (await findReconciliation(db, reconciliationId)) ?? notFound('reconciliation', reconciliationId),
     listReconciliationLines: async (_call, { reconciliationId, ...query }) => {
-      if ((await findReconciliation(db, reconciliationId)) === undefined) return notFound('reconciliation', reconciliationId);
+      if ((await findReconciliation(db, reconciliationId)) === undefined) {
+        return notFound('reconciliation', reconciliationId);
+      }
       return pageOf(query, {
         read: (after, limit) =>
           reconciliationLines(db, { ...query, reconciliationId, after: after === null ? 0 : ordinal(after), limit }),

@@ -1,5 +1,13 @@
 import type { Operations } from '@bulkhead/api';
-import { chargeFee, type Custody, feePaymentViews, movementViews, notFound, payFees, requestSweep } from '@bulkhead/custody';
+import {
+  chargeFee,
+  type Custody,
+  feePaymentViews,
+  movementViews,
+  notFound,
+  payFees,
+  requestSweep,
+} from '@bulkhead/custody';
 import { pageOf } from './paging.ts';
 
 export type SweepOperations = Pick<
