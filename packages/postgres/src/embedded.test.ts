@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -8,6 +8,7 @@ import { test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openDatabase } from './database.ts';
 import { type EmbeddedServer, startEmbedded } from './embedded.ts';
+import { findLauncher } from './platform.ts';
 import { lastLogLine } from './postmaster.ts';
 import { only, text } from './row.ts';
 
@@ -167,5 +168,18 @@ test(
     chmodSync(closed, 0o700);
     await using server = await startEmbedded({ directory: join(closed, 'database'), unsynced: true });
     assert.equal(await setting(server, 'fsync'), 'on');
+  },
+);
+
+test(
+  'as root, programs in a folder that nobody can reach may ask whether they may run each other, as initdb does',
+  { skip: process.getuid?.() !== 0 && 'only root has another account run the server' },
+  (context) => {
+    const closed = folder(context, homedir());
+    const neighbour = join(closed, 'postgres');
+    writeFileSync(neighbour, '#!/bin/sh\n', { mode: 0o755 });
+    chmodSync(closed, 0o700);
+    const { file, args, identity } = findLauncher([closed]).command('/usr/bin/test', ['-x', neighbour]);
+    assert.equal(spawnSync(file, [...args], identity).status, 0);
   },
 );

@@ -133,6 +133,8 @@ export function findLauncher(folders: readonly string[]): Launcher {
     '--clear-groups',
     `--inh-caps=+${capability}`,
     `--ambient-caps=+${capability}`,
+    // initdb asks access(2) whether it may run its neighbour, and access(2) looks at capabilities of a user only under this bit.
+    '--securebits=+no_setuid_fixup',
   ];
   return { account, command: (file, args) => ({ file: 'setpriv', args: [...options, file, ...args], identity: {} }) };
 }
