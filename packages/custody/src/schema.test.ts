@@ -1,0 +1,301 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type Queries, sqlState, text } from '@bulkhead/postgres';
+import { chargeFee } from './fee.ts';
+import { type Bench, viewOf } from './testing/bench.ts';
+import { breaks, reconciled, resolves } from './testing/desk.ts';
+import { approve, ask, ether, funded, openWithdrawing, settle, workers } from './testing/withdrawing.ts';
+
+/** Every table, and the columns of it that may ever change. */
+const changeable: Readonly<Record<string, readonly string[]>> = {
+  address_counter: ['next_index'],
+  agreement: [],
+  asset: [],
+  attempt: ['broadcast_at', 'hash', 'last_broadcast', 'raw', 'signed_at'],
+  block: ['removed_at'],
+  break: [
+    'books',
+    'chain_balance',
+    'difference',
+    'evidence',
+    'last_reconciliation',
+    'owner',
+    'proposal',
+    'resolution',
+    'resolved_at',
+  ],
+  chain_cursor: [
+    'final_hash',
+    'final_number',
+    'stopped_reason',
+    'swept_number',
+    'tip_hash',
+    'tip_number',
+    'updated_at',
+  ],
+  client: [],
+  command: [],
+  compartment: [],
+  deposit: ['client', 'finality', 'state', 'step', 'updated_at'],
+  dispatch: ['nonce', 'outcome', 'state', 'step', 'updated_at', 'waiting_reason'],
+  fee: [],
+  freeze: ['lifted_at'],
+  journal: [],
+  movement: ['in_explained', 'out_explained', 'removed_at'],
+  reconciliation: [],
+  segregation: [],
+  sent: ['explained', 'removed_at'],
+  wallet: ['next_nonce'],
+  withdrawal: ['fee_paid', 'reserved', 'state', 'step', 'updated_at', 'wallet'],
+};
+const tables = Object.keys(changeable);
+
+/** A custody in which every table has rows: a settled and an open withdrawal, a fee, and a theft that was found and booked. */
+async function lived(): Promise<Bench> {
+  const bench = await openWithdrawing({ workers });
+  const account = await funded(bench, 5n * ether);
+  const { id } = await ask(bench, { client: account.client, amount: ether });
+  await approve(bench, id);
+  await settle(bench);
+  await ask(bench, { client: account.client, amount: ether });
+  viewOf(
+    await chargeFee(bench.custody, bench.as('ann'), {
+      clientId: account.client,
+      asset: bench.native,
+      amount: 5n,
+      description: 'custody',
+    }),
+  );
+  bench.chain.outside.steal({ from: account.wallet.address, to: account.wallet.address, amount: 0n });
+  await settle(bench);
+  await reconciled(bench);
+  for (const found of await breaks(bench)) await resolves(bench, found.id, 'book-loss');
+  return bench;
+}
+
+type Column = { readonly table: string; readonly name: string; readonly type: string };
+
+async function columns(bench: Bench): Promise<readonly Column[]> {
+  const rows = await bench.database.owner.query(
+    `select table_name, column_name, udt_name from information_schema.columns
+     where table_schema = 'custody' and is_generated = 'NEVER' order by table_name, column_name`,
+  );
+  return rows.map((row) => ({
+    table: text(row, 'table_name'),
+    name: text(row, 'column_name'),
+    type: text(row, 'udt_name'),
+  }));
+}
+
+/** An expression of the column's type that differs from what is there. */
+function otherValue({ name, type }: Column): string {
+  const column = `"${name}"`;
+  const others: Readonly<Record<string, string>> = {
+    text: `coalesce(${column}, '') || 'x'`,
+    int4: `coalesce(${column}, 0) + 1`,
+    int8: `coalesce(${column}, 0) + 1`,
+    numeric: `coalesce(${column}, 0) + 1`,
+    bool: `not ${column}`,
+    timestamptz: `timestamptz '2000-01-01'`,
+    jsonb: `'{"other": true}'::jsonb`,
+    bytea: `'\\x00'::bytea`,
+    xid8: `'1'::xid8`,
+  };
+  const value = others[type];
+  assert.ok(value !== undefined, `a value for ${type}`);
+  return value;
+}
+
+async function refused(session: Queries, statement: string, state: string): Promise<void> {
+  await assert.rejects(session.query(statement), (error) => sqlState(error) === state, `${state}: ${statement}`);
+}
+
+const denied = '42501';
+const kept = 'BH001';
+
+test('no row of any table is deleted, and no kept column of any row changes, by the application or by the owner of the tables', async () => {
+  await using bench = await lived();
+  const { app, owner } = bench.database;
+  const all = await columns(bench);
+  assert.deepEqual([...new Set(all.map(({ table }) => table))], tables, 'this test knows every table');
+  for (const table of tables) {
+    const rows = await owner.query(`select from custody.${table} limit 1`);
+    assert.equal(rows.length, 1, `${table} has a row to be kept`);
+    for (const statement of [
+      `delete from custody.${table}`,
+      `delete from custody.${table} where false`,
+      `truncate custody.${table} cascade`,
+    ]) {
+      await refused(app, statement, denied);
+      await refused(owner, statement, kept);
+    }
+  }
+  for (const column of all) {
+    if (changeable[column.table]?.includes(column.name) === true) continue;
+    // An identity refuses a value of one's own, whoever asks, before rights and triggers are looked at.
+    const identity = column.table === 'journal' && column.name === 'position' ? '428C9' : undefined;
+    const statement = `update custody.${column.table} set "${column.name}" = ${otherValue(column)}`;
+    await refused(app, statement, identity ?? denied);
+    await refused(owner, statement, identity ?? kept);
+  }
+});
+
+test('the application may read, add, and change what may change; the auditor may read', async () => {
+  await using bench = await openWithdrawing();
+  const rights = await bench.database.owner.query(
+    `select r.role, c.relname, array_agg(p.name order by p.name)::text as rights
+     from pg_class c, unnest(array['bulkhead_app', 'bulkhead_auditor']) as r (role),
+       unnest(array['delete', 'insert', 'references', 'select', 'trigger', 'truncate', 'update']) as p (name)
+     where c.relnamespace = 'custody'::regnamespace and c.relkind = 'r' and has_table_privilege(r.role, c.oid, p.name)
+     group by r.role, c.relname order by r.role, c.relname`,
+  );
+  assert.deepEqual(
+    rights.map((row) => [row['role'], row['relname'], row['rights']]),
+    [
+      ...tables.map((table) => ['bulkhead_app', table, '{insert,select}']),
+      ...tables.map((table) => ['bulkhead_auditor', table, '{select}']),
+    ],
+  );
+  const updates = await bench.database.owner.query(
+    `select c.relname as tab, a.attname, r.role
+     from pg_attribute a join pg_class c on c.oid = a.attrelid, unnest(array['bulkhead_app', 'bulkhead_auditor']) as r (role)
+     where c.relnamespace = 'custody'::regnamespace and c.relkind = 'r' and a.attnum > 0 and not a.attisdropped
+       and has_column_privilege(r.role, a.attrelid, a.attnum, 'update') order by c.relname, a.attname`,
+  );
+  assert.deepEqual(
+    updates.map((row) => `${text(row, 'role')} custody.${text(row, 'tab')}.${text(row, 'attname')}`),
+    tables.flatMap((table) => (changeable[table] ?? []).map((name) => `bulkhead_app custody.${table}.${name}`)),
+  );
+});
+
+test('the application cannot take the guards away', async () => {
+  await using bench = await openWithdrawing();
+  for (const statement of [
+    'alter table custody.withdrawal disable trigger all',
+    'drop trigger keep_rows on custody.withdrawal',
+    'drop table custody.journal',
+    'create table custody.mine (id integer)',
+    'create or replace function custody.refuse_change() returns trigger language plpgsql as $$ begin return null; end $$',
+    `set session_replication_role = 'replica'`,
+    'grant delete on custody.withdrawal to bulkhead_app',
+    `insert into custody.client (id, reference, kind, segregation, created_by, created_at) values ('cl_1', 'R', 'legal', 'omnibus', 'x', now())
+     on conflict (id) do update set reference = 'S'`,
+  ]) {
+    if (statement.startsWith('grant')) {
+      // PostgreSQL answers a grant of what one does not have with a warning: what counts is that nothing was granted.
+      await bench.database.app.query(statement).catch((error: unknown) => assert.equal(sqlState(error), denied));
+      await refused(bench.database.app, 'delete from custody.withdrawal', denied);
+    } else {
+      await refused(bench.database.app, statement, denied);
+    }
+  }
+});
+
+test('what was signed, given out, or ended stays so, though its column may change', async () => {
+  await using bench = await lived();
+  const { app, owner } = bench.database;
+  for (const session of [app, owner]) {
+    for (const statement of [
+      `update custody.attempt set raw = '\\x00'`,
+      `update custody.attempt set raw = null, hash = null, signed_at = null`,
+      `update custody.attempt set hash = hash || '0'`,
+      `update custody.attempt set signed_at = signed_at + interval '1 second'`,
+      `update custody.dispatch set nonce = nonce + 1`,
+      `update custody.dispatch set nonce = null`,
+      `update custody.dispatch set outcome = 'reverted' where outcome = 'succeeded'`,
+      `update custody.dispatch set step = 'broadcast', outcome = null where step = 'done'`,
+      `update custody.withdrawal set step = 'signing', reserved = true where step = 'settled'`,
+      `update custody.withdrawal set fee_paid = fee_paid + 1 where step = 'settled'`,
+      `update custody.deposit set step = 'final' where step = 'released'`,
+      `update custody.deposit set finality = null`,
+      `update custody.movement set in_explained = null where in_explained is not null`,
+      `update custody.movement set out_explained = 'other' where out_explained is not null`,
+      `update custody.sent set explained = 'other' where explained is not null`,
+      `update custody.break set resolved_at = null, resolution = null where resolved_at is not null`,
+      `update custody.break set resolution = '{}' where resolved_at is not null`,
+      `update custody.freeze set lifted_at = null where lifted_at is not null`,
+      `update custody.wallet set next_nonce = next_nonce - 1 where next_nonce is not null`,
+      `update custody.wallet set next_nonce = null where next_nonce is not null`,
+      `update custody.address_counter set next_index = next_index - 1`,
+      `update custody.chain_cursor set final_number = final_number - 1`,
+    ]) {
+      await refused(session, statement, kept);
+    }
+  }
+  await app.query(`update custody.attempt set last_broadcast = 'again'`);
+  await app.query('update custody.wallet set next_nonce = next_nonce + 1 where next_nonce is not null');
+});
+
+/** Adds a copy of a row with some of its values replaced, as the application. */
+async function plant(
+  bench: Bench,
+  table: string,
+  changes: Readonly<Record<string, unknown>>,
+  where = 'true',
+): Promise<void> {
+  const names = (await columns(bench)).filter((column) => column.table === table).map(({ name }) => `"${name}"`);
+  await bench.database.app.query(
+    `insert into custody.${table} (${names.join(', ')})
+     select ${names.map((name) => `r.${name}`).join(', ')} from (select * from custody.${table} where ${where} limit 1) as t,
+       jsonb_populate_record(null::custody.${table}, to_jsonb(t) || $1::jsonb) as r`,
+    [JSON.stringify(changes)],
+  );
+}
+
+test('no row ties a client, a deposit or a payment to a compartment that is not theirs', async () => {
+  await using bench = await lived();
+  const stranger = await bench.client('individual');
+  const { id: strange, compartment } = await bench.wallet(stranger);
+  const address = `0x${'ef'.repeat(20)}`;
+  const violates = async (work: Promise<void>, state: string, constraint: RegExp): Promise<void> => {
+    await assert.rejects(
+      work,
+      (error) => sqlState(error) === state && error instanceof Error && constraint.test(error.message),
+    );
+  };
+  const missing = '23503';
+  const check = '23514';
+  const twice = '23505';
+  const settled = `step = 'settled'`;
+  const next = { id: 'wd_2', intent_digest: 'x' };
+  await violates(
+    plant(bench, 'withdrawal', { ...next, wallet: strange }, settled),
+    missing,
+    /wallet_compartment_chain/u,
+  );
+  await violates(plant(bench, 'withdrawal', { ...next, client: stranger }, settled), missing, /belongs_to/u);
+  await violates(plant(bench, 'withdrawal', { ...next, reserved: true }, settled), check, /withdrawal/u);
+  await violates(plant(bench, 'withdrawal', { ...next, kind: 'deposit-return' }, settled), check, /withdrawal/u);
+  await violates(
+    plant(bench, 'dispatch', { id: 'dsp_2', subject: 'x', nonce: 99, wallet: strange }),
+    missing,
+    /wallet_compartment_chain/u,
+  );
+  await violates(plant(bench, 'dispatch', { id: 'dsp_2', nonce: 99 }), twice, /dispatch_subject/u);
+  await violates(
+    plant(bench, 'dispatch', { id: 'dsp_2', subject: 'x' }, 'nonce is not null'),
+    twice,
+    /dispatch_nonce/u,
+  );
+  await violates(plant(bench, 'deposit', { id: 'dep_2' }), twice, /movement/u);
+  await violates(
+    plant(
+      bench,
+      'wallet',
+      { id: 'wal_2', key_index: 77, address, client: stranger },
+      `compartment <> ${compartment} and purpose = 'deposit'`,
+    ),
+    missing,
+    /belongs_to/u,
+  );
+  await violates(plant(bench, 'wallet', { id: 'wal_2', address }), twice, /key_index/u);
+  await violates(plant(bench, 'wallet', { id: 'wal_2', key_index: 77 }), twice, /address/u);
+  await violates(
+    plant(bench, 'segregation', { version: 2, client: stranger }, `compartment <> ${compartment}`),
+    missing,
+    /belongs_to/u,
+  );
+  await violates(plant(bench, 'segregation', { version: 2, model: 'omnibus' }), check, /segregation/u);
+  await violates(plant(bench, 'compartment', { number: 100_999 }), twice, /owner/u);
+  await violates(plant(bench, 'compartment', { number: 10_001 }), check, /compartment/u);
+});
