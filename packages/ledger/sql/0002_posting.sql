@@ -100,6 +100,16 @@ begin
   outcomes := array_fill(null::text, array[n]);
   positions := array_fill(null::bigint, array[n]);
   if n = 0 then return; end if;
+  -- Elements are found by index below and by order in `unnest`: in an array that does not count from 1, or has other dimensions,
+  -- those are two different elements, and what is checked would not be what is written.
+  if '[1:' || n || ']' <> any (array[array_dims(groups), array_dims(types), array_dims(keys), array_dims(debits), array_dims(credits),
+      array_dims(amounts), array_dims(codes), array_dims(refs), array_dims(links), array_dims(holds), array_dims(expiries),
+      array_dims(block_numbers), array_dims(block_hashes), array_dims(digests)])
+    or '[1:' || listed || ']' <> any (array[array_dims(account_books), array_dims(account_kinds), array_dims(account_holders)])
+    or '[1:' || cardinality(book_compartments) || ']' <> any (array[array_dims(book_compartments), array_dims(book_assets)])
+  then
+    raise exception 'the lists of a call have one dimension, count from 1 and are of one length' using errcode = 'BH001';
+  end if;
   if needs_digest then digests := array_fill(null::bytea, array[n]); end if;
   if has_holds then released := array_fill(0::numeric, array[n]); end if;
 
