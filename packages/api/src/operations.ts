@@ -1,6 +1,6 @@
 import type { ChainId, Compartment, Refused } from '@bulkhead/domain';
 import type { AllowedAsset, AssetAllowInput, AssetListQuery } from './resource/asset.ts';
-import type { ChainListQuery, ChainView, Dispatch, DispatchListQuery } from './resource/chain.ts';
+import type { ChainListQuery, ChainResumption, ChainView, Dispatch, DispatchListQuery } from './resource/chain.ts';
 import type {
   Agreement,
   AgreementInput,
@@ -161,6 +161,7 @@ export type Operations = {
   readonly getDispatch: Read<{ readonly dispatchId: string }, Dispatch>;
   readonly listChains: List<ChainListQuery, ChainView>;
   readonly getChain: Read<{ readonly chain: ChainId }, ChainView>;
+  readonly resumeChain: Write<{ readonly chain: ChainId }, ChainResumption>;
 };
 
 export type OperationName = keyof Operations;

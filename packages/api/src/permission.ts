@@ -64,4 +64,5 @@ export const allowedRoles: Readonly<Record<OperationName, readonly Role[]>> = {
   getDispatch: reads,
   listChains: reads,
   getChain: reads,
+  resumeChain: adminOnly,
 };

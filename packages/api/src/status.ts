@@ -32,6 +32,7 @@ export const statusOf: Readonly<Record<ProblemCode, number>> = {
   'chain/stopped': 503,
   'chain/unavailable': 503,
   'chain/unknown': 422,
+  'chain/not-stopped': 409,
   'client/duplicate-reference': 409,
   'client/segregation-fixed': 409,
   'compartment/frozen': 409,

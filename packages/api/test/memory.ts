@@ -156,6 +156,7 @@ function operationsOver({ read, write }: Tools): Operations {
     getDispatch: read('getDispatch', () => sample.dispatch),
     listChains: read('listChains', () => one(sample.chainSeen)),
     getChain: read('getChain', () => sample.chainSeen),
+    resumeChain: write('resumeChain', () => sample.chainResumed),
   };
 }
 

@@ -332,6 +332,13 @@ export const dispatch = {
   updatedAt: time,
 } as const;
 
+export const chainResumed = {
+  chain,
+  resumedBy: 'anna',
+  resumedAt: '2026-01-31T09:30:00.000Z',
+  stoppedReason: 'A bug that was mended.',
+} as const;
+
 export const chainSeen = {
   id: chain,
   state: 'following',

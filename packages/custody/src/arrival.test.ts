@@ -94,7 +94,7 @@ test('what nobody can explain never reaches a client, and dust does not either',
     dustMax: 10n,
     purpose: 'deposit',
     client: 'cl_1',
-    fromGasWallet: false,
+    fromOwnWallet: false,
   };
   assert.equal(dispositionOf(arrival), 'client');
   assert.equal(dispositionOf({ ...arrival, credited: 10n }), 'dust');
@@ -102,7 +102,7 @@ test('what nobody can explain never reaches a client, and dust does not either',
   assert.equal(dispositionOf({ ...arrival, client: undefined, purpose: 'unassigned' }), 'unassigned');
   assert.equal(dispositionOf({ ...arrival, client: undefined, purpose: 'pool' }), 'unassigned');
   assert.equal(dispositionOf({ ...arrival, kind: 'balance-difference' }), 'unexplained');
-  assert.equal(dispositionOf({ ...arrival, fromGasWallet: true }), 'unexplained');
+  assert.equal(dispositionOf({ ...arrival, fromOwnWallet: true }), 'unexplained');
   assert.equal(dispositionOf({ ...arrival, client: undefined, purpose: 'gas', credited: 1n }), 'house-funding');
-  assert.equal(dispositionOf({ ...arrival, client: undefined, purpose: 'gas', fromGasWallet: true }), 'unexplained');
+  assert.equal(dispositionOf({ ...arrival, client: undefined, purpose: 'gas', fromOwnWallet: true }), 'unexplained');
 });

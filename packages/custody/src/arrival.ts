@@ -10,16 +10,17 @@ export type Arrival = {
   /** The receiving wallet. */
   readonly purpose: WalletPurpose;
   readonly client: string | undefined;
-  /** It left the house's gas wallet, and no dispatch of ours sent it. */
-  readonly fromGasWallet: boolean;
+  /** It left a wallet of ours, and no dispatch of that wallet sent it. */
+  readonly fromOwnWallet: boolean;
 };
 
 /**
  * Where value that arrived is booked. What nobody can explain never reaches a client, whatever the address: neither coins
- * that no transaction brought, nor the house's own gas that nobody asked to be granted.
+ * that no transaction brought, nor what somebody else moved out of a wallet of ours. Its claims stand where it left, so that a
+ * credit where it arrived would be a second one, and at a house wallet the coins of clients would become the house's.
  */
 export function dispositionOf(arrival: Arrival): Disposition {
-  if (arrival.kind === 'balance-difference' || arrival.fromGasWallet) return 'unexplained';
+  if (arrival.kind === 'balance-difference' || arrival.fromOwnWallet) return 'unexplained';
   if (arrival.purpose === 'gas' || arrival.purpose === 'fees') return 'house-funding';
   if (arrival.credited <= arrival.dustMax) return 'dust';
   return arrival.client === undefined ? 'unassigned' : 'client';

@@ -6,6 +6,7 @@ import {
   type Chain,
   type ChainId,
   type Compartment,
+  CustodyError,
   type DepositState,
   type FoundDifference,
   invariant,
@@ -252,4 +253,17 @@ async function moveSwept(custody: Custody, chain: ChainId, cursor: Cursor): Prom
     'update custody.chain_cursor set swept_number = greatest(swept_number, $2), updated_at = $3 where chain = $1',
     [chain, cursor.final.number, custody.clock.now()],
   );
+}
+
+/**
+ * A sweep before a reconciliation that somebody asks for: coin that came without a trace is then on its way to suspense, and not
+ * a difference nobody can explain, which would freeze a compartment for a stranger's gift. A chain that stands still is
+ * reconciled as it is.
+ */
+export async function lookForUnseen(custody: Custody, chain: ChainId): Promise<void> {
+  try {
+    await sweepBalances(custody, chain);
+  } catch (error) {
+    if (!(error instanceof CustodyError) || (error.code !== 'chain/stopped' && error.code !== 'chain/unknown')) throw error;
+  }
 }

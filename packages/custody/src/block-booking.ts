@@ -153,8 +153,9 @@ async function creditDeposits(tx: Transaction, crediting: Crediting): Promise<Cr
     const sender = movement.from === undefined ? undefined : wallets.get(movement.from);
     const credited = creditedBy(movement, crediting.credits);
     const { purpose, client } = receiver;
-    const fromGasWallet = sender?.purpose === 'gas' && dispatch === undefined;
-    const disposition = dispositionOf({ kind: movement.kind, credited, dustMax, purpose, client, fromGasWallet });
+    const ordered = dispatch?.wallet === sender?.id && dispatch?.asset === movement.asset;
+    const fromOwnWallet = sender !== undefined && !ordered;
+    const disposition = dispositionOf({ kind: movement.kind, credited, dustMax, purpose, client, fromOwnWallet });
     const owner = disposition === 'client' && client !== undefined ? { client } : {};
     const event = { type: 'finalized', block: movement.block, credited, disposition, ...owner } as const;
     const { transfers } = stepped(

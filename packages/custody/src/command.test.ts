@@ -4,6 +4,7 @@ import { CustodyError, refuse } from '@bulkhead/domain';
 import { bigint, only, type Transaction } from '@bulkhead/postgres';
 import { createClient, listClients } from './client.ts';
 import { type Answer, command, notFound, refuseCommand, type WriteCall } from './command.ts';
+import type { Custody } from './custody.ts';
 import { type Bench, openBench, refusalOf, viewOf } from './testing/bench.ts';
 import { Interrupter, interruptible, type Interruption } from './testing/faulty-database.ts';
 
@@ -12,6 +13,12 @@ const client = (reference: string): Parameters<typeof createClient>[2] => ({
   kind: 'legal',
   segregation: 'individual',
 });
+
+/** Contexts of four processes over one database: what stands in line inside a process does not across them. */
+function processes(bench: Bench): (n: number) => Custody {
+  const contexts = Array.from({ length: 4 }, () => ({ ...bench.custody }));
+  return (n) => contexts[n % contexts.length] ?? bench.custody;
+}
 
 /** A call whose fingerprint is of its own, as another body under the same key has. */
 function call(bench: Bench, name: string, key: string, fingerprint: string = key): WriteCall {
@@ -35,10 +42,11 @@ async function marked(bench: Bench, reference: string): Promise<boolean> {
   return (await listClients(bench.custody.db, { reference, after: null, limit: 1 })).length === 1;
 }
 
-test('the same key and body a hundred times at once has one effect and one answer', async () => {
+test('the same key and body a hundred times at once, in one process or four, has one effect and one answer', async () => {
   await using bench = await openBench();
+  const process = processes(bench);
   const answers = await Promise.all(
-    Array.from({ length: 100 }, () => createClient(bench.custody, bench.as('ann', 'key'), client('one'))),
+    Array.from({ length: 100 }, (_, n) => createClient(process(n), bench.as('ann', 'key'), client('one'))),
   );
   const [first] = answers;
   assert.ok(first !== undefined);
@@ -49,6 +57,27 @@ test('the same key and body a hundred times at once has one effect and one answe
     `select position from custody.journal where event = 'client-created'`,
   );
   assert.equal(journal.length, 1);
+});
+
+test('while one process works on a key, the others wait for its answer instead of working beside it', async () => {
+  await using bench = await openBench();
+  const process = processes(bench);
+  let worked = 0;
+  const answers = await Promise.all(
+    Array.from({ length: 4 }, (_, n) =>
+      command(process(n), bench.as('ann', 'key'), async (tx) => {
+        worked += 1;
+        // Long enough for all of them to have a connection.
+        await tx.query('select pg_sleep(0.5)');
+        return { worked };
+      }),
+    ),
+  );
+  assert.equal(worked, 1);
+  assert.deepEqual(
+    answers.map(viewOf),
+    Array.from({ length: 4 }, () => ({ worked: 1 })),
+  );
 });
 
 test('another body under the same key is told so, works nothing, and leaves the first answer as it was', async () => {
@@ -63,9 +92,10 @@ test('another body under the same key is told so, works nothing, and leaves the 
 
 test('of different bodies under one key at once, one is done and the others are told', async () => {
   await using bench = await openBench();
+  const process = processes(bench);
   const answers = await Promise.all(
     Array.from({ length: 20 }, (_, n) =>
-      createClient(bench.custody, call(bench, 'ann', 'key', `body ${n}`), client(`c ${n}`)),
+      createClient(process(n), call(bench, 'ann', 'key', `body ${n}`), client(`c ${n}`)),
     ),
   );
   assert.deepEqual(answers.map(refusalOf).toSorted(), ['done', ...Array.from({ length: 19 }, () => 'key-reused')]);

@@ -2,9 +2,13 @@ import assert from 'node:assert/strict';
 import { setTimeout as pause } from 'node:timers/promises';
 import { test } from 'node:test';
 import { CustodyError } from '@bulkhead/domain';
-import { findCursor, stopChain } from './cursor.ts';
+import { lookForUnseen } from './balance-sweep.ts';
+import { findCursor, resumeChain, stopChain } from './cursor.ts';
+import { machine } from './custody.ts';
 import { followChain, type FollowOptions } from './follow-chain.ts';
-import { openBench } from './testing/bench.ts';
+import { frozenBy } from './freeze.ts';
+import { reconcile } from './reconciliation.ts';
+import { openBench, refusalOf, viewOf } from './testing/bench.ts';
 
 const waitMsMax = 10_000;
 
@@ -95,4 +99,38 @@ test('a contradiction between books and world stops the chain with its reason', 
   await running;
   const cursor = await findCursor(custody.db, chain.id);
   assert.match(cursor?.stoppedReason ?? '', /which sources of a chain must agree/u);
+});
+
+test('a chain that stood still goes on when somebody resumes it, from the block at hand', async () => {
+  await using bench = await openBench();
+  const { chain, custody, id } = bench;
+  const wallet = await bench.wallet(await bench.client());
+  assert.equal(refusalOf(await resumeChain(custody, bench.as('admin'), { chain: id })), 'chain/not-stopped');
+  await stopChain(custody.db, id, { reason: 'A bug.', now: bench.clock.now() });
+  chain.outside.send({ to: wallet.address, amount: 700n });
+  chain.mine();
+  await assert.rejects(bench.settle(), { code: 'chain/stopped' });
+  const resumed = viewOf(await resumeChain(custody, bench.as('admin'), { chain: id }));
+  assert.equal(resumed.stoppedReason, 'A bug.');
+  await bench.settle();
+  assert.deepEqual((await bench.deposits()).map(({ credited }) => credited), ['700']);
+  await bench.prove();
+});
+
+test('coin that a stranger forces on an address is looked for before a reconciliation and freezes nobody', async () => {
+  await using bench = await openBench();
+  const { chain, custody, id } = bench;
+  const wallet = await bench.wallet(await bench.client());
+  chain.ground.force(wallet.address, 7n);
+  chain.mine();
+  await bench.settle();
+  await lookForUnseen(custody, id);
+  const first = await reconcile(custody, { chain: id, actor: machine });
+  assert.ok('id' in first);
+  assert.deepEqual(await frozenBy(custody.db, wallet.compartment), []);
+  chain.mine();
+  await bench.settle();
+  const second = await reconcile(custody, { chain: id, actor: machine });
+  assert.ok('breaksCount' in second && second.breaksCount === 0);
+  await bench.prove();
 });

@@ -16,6 +16,8 @@ export type GasNeed = {
   readonly need: bigint;
   /** Part of the wallet's reservations that is this very need. */
   readonly alreadyReserved: bigint;
+  /** Wei that the same transaction pays out beside its fee, where no reservation counts them yet. */
+  readonly paidBeside: bigint;
   readonly now: Date;
 };
 
@@ -34,7 +36,7 @@ export async function ensureGas(custody: Custody, tx: Transaction, order: GasNee
   const inBooks = await disposable(tx, { ...book, account: gasAccount(client) });
   const atAddress = await posted(tx, { ...book, account: { kind: 'wallet', holder: wallet.id } });
   const reserved = await reservedAt(tx, wallet.id, { id: native, native: true });
-  const free = atAddress - reserved + order.alreadyReserved;
+  const free = atAddress - reserved + order.alreadyReserved - order.paidBeside;
   if (inBooks >= need && free >= need) return { ready: true };
   const [underWay] = await tx.query(`select id from custody.dispatch where kind = 'gas-grant' and to_wallet = $1 and step <> 'done' limit 1`, [wallet.id]);
   if (underWay !== undefined) return { ready: false, reason: 'A gas grant is on its way.' };

@@ -1,5 +1,6 @@
 export { allowAsset, type AssetFilter, type AssetView, assetViews, findAsset, listAssets } from './asset.ts';
-export { sweepBalances, sweepDue, type Swept } from './balance-sweep.ts';
+export { resumeChain, type ResumedView } from './cursor.ts';
+export { lookForUnseen, sweepBalances, sweepDue, type Swept } from './balance-sweep.ts';
 export { type BreakFilter, type BreakView, breakViews, findBreak, resolveBreak, setBreakOwner } from './break.ts';
 export {
   type AgreementTerms,

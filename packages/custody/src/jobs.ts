@@ -11,6 +11,7 @@ import {
   type TaskList,
 } from 'graphile-worker';
 import { Pool } from 'pg';
+import { lookForUnseen } from './balance-sweep.ts';
 import { type Custody, machine } from './custody.ts';
 import { screenDeposit } from './deposit.ts';
 import { enqueue, type Job } from './job.ts';
@@ -37,7 +38,11 @@ const bodies: Readonly<Record<Job['task'], (custody: Custody, id: string) => Pro
   'send-dispatch': sendDispatch,
   'watch-dispatch': watchDispatch,
   // A chain of which nothing is booked yet has nothing to reconcile: a refusal, and not a reason to try again.
-  reconcile: async (custody, id) => reconcile(custody, { chain: parseChainId(id), actor: machine }),
+  reconcile: async (custody, id) => {
+    const chain = parseChainId(id);
+    await lookForUnseen(custody, chain);
+    return reconcile(custody, { chain, actor: machine });
+  },
 };
 
 /** What the clock asks for. Times are UTC; a run that was missed while nothing ran is made up for where `fill` says so. */

@@ -83,7 +83,9 @@ async function search(custody: Custody, tx: Transaction, order: { withdrawal: Wi
     const wallet = await lockWallet(tx, candidate.id);
     if (!canPay(await freeAt(tx, wallet, terms), terms)) continue;
     if (terms.feePayer === 'client') return { type: 'liquidity-found', wallet: wallet.id };
-    const gas = await ensureGas(custody, tx, { wallet, client: terms.client, need: terms.feeMax, alreadyReserved: 0n, now });
+    // The client's gas may lie at another address: what is here must cover the amount and the fee.
+    const paidBeside = terms.asset === nativeAsset(wallet.chain) ? terms.amount : 0n;
+    const gas = await ensureGas(custody, tx, { wallet, client: terms.client, need: terms.feeMax, alreadyReserved: 0n, paidBeside, now });
     return gas.ready ? { type: 'liquidity-found', wallet: wallet.id } : { type: 'liquidity-missing', reason: gas.reason };
   }
   const where = kindOf(terms.compartment) === 'omnibus' ? 'The pool wallet' : 'No single address of the client';

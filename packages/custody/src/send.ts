@@ -106,6 +106,7 @@ async function gasReady(custody: Custody, tx: Transaction, { dispatch, now }: { 
     need: dispatch.feeMax,
     // This dispatch is among the wallet's living ones; its own fee is what the gas is for.
     alreadyReserved: dispatch.feeMax,
+    paidBeside: 0n,
     now,
   });
   if (gas.ready) return true;

@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { compartmentFirst, houseFees, houseGas, parseAddress, parseChainId, parseCompartment } from '@bulkhead/domain';
+import {
+  type Compartment,
+  compartmentFirst,
+  houseFees,
+  houseGas,
+  parseAddress,
+  parseChainId,
+  parseCompartment,
+} from '@bulkhead/domain';
 import { addressOfPath } from '@bulkhead/fakes';
 import { type Bench, openBench, pool, refusalOf, viewOf } from './testing/bench.ts';
 import { Interrupter, interruptible, type Interruption } from './testing/faulty-database.ts';
@@ -42,12 +50,13 @@ async function checkWallets(bench: Bench): Promise<readonly WalletView[]> {
   return views;
 }
 
-test('a hundred requests at once with one key are one address', async () => {
+test('a hundred requests at once with one key, in one process or two, are one address', async () => {
   await using bench = await openBench();
   const clientId = await bench.client();
+  const other = { ...bench.custody };
   const answers = await Promise.all(
-    Array.from({ length: 100 }, () =>
-      issueClientWallet(bench.custody, bench.as('ann', 'key'), { clientId, chain: bench.id }),
+    Array.from({ length: 100 }, (_, n) =>
+      issueClientWallet(n % 2 === 0 ? bench.custody : other, bench.as('ann', 'key'), { clientId, chain: bench.id }),
     ),
   );
   const [first] = answers;
@@ -97,6 +106,14 @@ test('a hundred requests at once of ten clients are a hundred addresses, each in
 
 test('the pool of an omnibus compartment and the wallets of the house are issued once', async () => {
   await using bench = await openBench();
+  // With the compartment there already, nothing but the lock of the duty makes the requests wait for each other.
+  viewOf(
+    await issueCompartmentWallet(bench.custody, bench.as('ann'), {
+      compartment: pool,
+      chain: bench.id,
+      purpose: 'unassigned',
+    }),
+  );
   for (const [purpose, compartment] of [
     ['pool', pool],
     ['gas', houseGas],
@@ -111,32 +128,35 @@ test('the pool of an omnibus compartment and the wallets of the house are issued
     const wallets = await compartmentWallets(bench.custody.db, bench.id, compartment);
     assert.deepEqual(
       wallets.map((wallet) => wallet.purpose),
-      [purpose],
+      purpose === 'pool' ? ['unassigned', 'pool'] : [purpose],
     );
     if (purpose !== 'pool') assert.deepEqual(await houseWallet(bench.custody.db, bench.id, purpose), wallets[0]);
   }
-  assert.equal((await checkWallets(bench)).length, 3);
+  assert.equal((await checkWallets(bench)).length, 4);
 });
 
-test('addresses that are assigned later may be many', async () => {
+test('addresses that are assigned later may be many, also at once and beside those of clients', async () => {
   await using bench = await openBench();
   const group = parseCompartment(compartmentFirst.group);
-  for (const compartment of [pool, group]) {
-    for (let n = 0; n < 3; n += 1) {
-      const view = viewOf(
-        await issueCompartmentWallet(bench.custody, bench.as('ann'), {
-          compartment,
-          chain: bench.id,
-          purpose: 'unassigned',
-        }),
-      );
-      assert.deepEqual(
-        [view.compartment, view.purpose, view.clientId, indexOf(view)],
-        [compartment, 'unassigned', null, n],
-      );
-    }
-  }
-  assert.equal((await checkWallets(bench)).length, 6);
+  const clientId = await bench.client('omnibus');
+  await bench.wallet(clientId);
+  const unassigned = (compartment: Compartment): ReturnType<typeof issueCompartmentWallet> =>
+    issueCompartmentWallet(bench.custody, bench.as('ann'), { compartment, chain: bench.id, purpose: 'unassigned' });
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, () => [
+      unassigned(pool),
+      unassigned(group),
+      issueClientWallet(bench.custody, bench.as('ann'), { clientId, chain: bench.id }),
+    ]).flat(),
+  );
+  const views = await checkWallets(bench);
+  assert.equal(views.length, 62);
+  assert.equal(new Set(answers.map((answer) => viewOf(answer).id)).size, 60);
+  for (const view of views) assert.equal(view.clientId, view.purpose === 'deposit' ? clientId : null);
+  assert.equal(
+    views.filter(({ compartment, purpose }) => compartment === group && purpose === 'unassigned').length,
+    20,
+  );
 });
 
 test('a purpose in a compartment that it does not belong to is refused, by the code and by the schema', async () => {
@@ -243,7 +263,8 @@ test('a connection that is lost at any statement or commit of an issue, and a re
 
 test('a signer that does not answer once is asked again, and no index is lost', async () => {
   await using bench = await openBench();
-  const clientId = await bench.client();
+  // In a compartment that stays the same when the first request is undone.
+  const clientId = await bench.client('omnibus');
   const { signer } = bench.custody;
   let down = true;
   const custody = {
@@ -261,6 +282,7 @@ test('a signer that does not answer once is asked again, and no index is lost', 
     issueClientWallet(custody, bench.as('ann', 'key'), { clientId, chain: bench.id });
   await assert.rejects(issue(), /no answer/u);
   down = false;
-  assert.equal(indexOf(viewOf(await issue())), 0);
-  await checkWallets(bench);
+  const view = viewOf(await issue());
+  assert.deepEqual([view.compartment, indexOf(view)], [pool, 1]);
+  assert.equal((await checkWallets(bench)).length, 2, 'and the wallet of the pool');
 });

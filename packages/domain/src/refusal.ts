@@ -12,6 +12,7 @@ export const refusalCodes = [
   'break/already-resolved',
   'break/outdated',
   'break/wrong-type',
+  'chain/not-stopped',
   'client/duplicate-reference',
   'client/segregation-fixed',
   'compartment/frozen',

@@ -1,4 +1,4 @@
-import { reconciliationLines, requestReconciliation } from '@bulkhead/custody';
+import { lookForUnseen, reconciliationLines, requestReconciliation } from '@bulkhead/custody';
 import { parseChainId } from '@bulkhead/domain';
 import { openCustody } from '@bulkhead/server';
 import { needed, readOptions } from '../command-line.ts';
@@ -15,9 +15,10 @@ export async function reconcile(terminal: Terminal): Promise<ExitCode> {
   const configuration = await withChain(terminal, chain);
   await using opened = await withProgress(terminal, 'opening', () => openCustody(configuration));
   const { custody } = opened;
-  const answer = await withProgress(terminal, 'reconciling', () =>
-    requestReconciliation(custody, byHand('reconcile'), { chain }),
-  );
+  const answer = await withProgress(terminal, 'reconciling', async () => {
+    await lookForUnseen(custody, chain);
+    return requestReconciliation(custody, byHand('reconcile'), { chain });
+  });
   const view = doneOr(terminal, answer);
   if (view === undefined) return exitCodes.found;
   terminal.out(

@@ -1,11 +1,11 @@
 import type { Operations } from '@bulkhead/api';
-import { accountViews, type Custody, dispatchViews, notFound, transferViews } from '@bulkhead/custody';
+import { accountViews, type Custody, dispatchViews, notFound, resumeChain, transferViews } from '@bulkhead/custody';
 import { ordinal, pageOf, pageOfAll, position } from './paging.ts';
 import type { ChainBoard } from '../chain-board.ts';
 
 export type LedgerOperations = Pick<
   Operations,
-  'listAccounts' | 'listTransfers' | 'listDispatches' | 'getDispatch' | 'listChains' | 'getChain'
+  'listAccounts' | 'listTransfers' | 'listDispatches' | 'getDispatch' | 'listChains' | 'getChain' | 'resumeChain'
 >;
 
 /** The books entry by entry, outgoing transactions, and how far each chain is seen. */
@@ -36,5 +36,6 @@ export function ledgerOperations(custody: Custody, board: ChainBoard): LedgerOpe
     },
     listChains: async (_call, query) => pageOfAll(query, await Promise.all(board.ids.map((id) => board.view(id)))),
     getChain: async (_call, { chain }) => (board.ids.includes(chain) ? board.view(chain) : notFound('chain', chain)),
+    resumeChain: (call, input) => resumeChain(custody, call, input),
   };
 }

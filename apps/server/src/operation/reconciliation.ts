@@ -7,6 +7,7 @@ import {
   notFound,
   reconciliationLines,
   reconciliationViews,
+  lookForUnseen,
   requestReconciliation,
   resolveBreak,
   setBreakOwner,
@@ -50,7 +51,10 @@ export function reconciliationOperations(custody: Custody): ReconciliationOperat
         view: ({ line }) => line,
       });
     },
-    startReconciliation: (call, { chain }) => requestReconciliation(custody, call, { chain }),
+    startReconciliation: async (call, { chain }) => {
+      await lookForUnseen(custody, chain);
+      return requestReconciliation(custody, call, { chain });
+    },
     listBreaks: async (_call, query) =>
       pageOf(query, {
         read: (after, limit) => breakViews(db, { ...query, after, limit }, clock.now()),

@@ -12,6 +12,7 @@ import {
   count,
   hash,
   id,
+  person,
   text,
   time,
 } from './wire.ts';
@@ -95,9 +96,19 @@ export const chainView = z
   })
   .meta({ id: 'Chain', description: 'How far we see a chain' });
 
+export const chainResumption = z
+  .strictObject({
+    chain,
+    resumedBy: person,
+    resumedAt: time,
+    stoppedReason: z.string().meta({ description: 'Why it stood still' }),
+  })
+  .meta({ id: 'ChainResumption', description: 'A chain that stood still was let go on' });
+
 export const chainListQuery = z.strictObject(pageQuery);
 
 export type Dispatch = View<typeof dispatch>;
 export type DispatchListQuery = z.output<typeof dispatchListQuery>;
 export type ChainView = View<typeof chainView>;
+export type ChainResumption = View<typeof chainResumption>;
 export type ChainListQuery = z.output<typeof chainListQuery>;

@@ -1,8 +1,8 @@
-import { chainListQuery, chainView, dispatch, dispatchListQuery } from '../resource/chain.ts';
+import { chainListQuery, chainResumption, chainView, dispatch, dispatchListQuery } from '../resource/chain.ts';
 import { account, accountListQuery, transfer, transferListQuery } from '../resource/ledger.ts';
 import { page } from '../resource/page.ts';
 import { chainPath, dispatchPath, nothing } from './path.ts';
-import { read } from './route.ts';
+import { read, write } from './route.ts';
 import type { Route } from './route.ts';
 
 const tag = 'Ledger and chains';
@@ -67,5 +67,17 @@ export const ledger: readonly Route[] = [
     query: nothing,
     view: chainView,
     run: (operations) => operations.getChain,
+  }),
+  write({
+    operation: 'resumeChain',
+    url: '/v1/chains/:chain/resumption',
+    tag,
+    summary: 'Lets a chain go on that stood still, once the reason is mended',
+    success: 200,
+    params: chainPath,
+    query: nothing,
+    body: nothing,
+    view: chainResumption,
+    run: (operations) => operations.resumeChain,
   }),
 ];
