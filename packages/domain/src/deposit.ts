@@ -20,7 +20,7 @@ export type DepositTerms = {
  * Why value is booked where it is.
  * - `client`: to the client's quarantine, and on from there;
  * - `unassigned`: an issued address without a client; `dust`: at most the asset's dust limit; `unexplained`: native coin whose
- *   way in is unknown: all to suspense;
+ *   way in is unknown, or value out of a wallet of ours that nobody here sent: all to suspense;
  * - `house-funding`: the custodian's own coins arriving at a house wallet: to equity.
  */
 export type Disposition = 'client' | 'unassigned' | 'dust' | 'unexplained' | 'house-funding';
