@@ -18,7 +18,7 @@ import {
   slow,
   startScriptedSource,
 } from '@bulkhead/chain-evm/testing';
-import { type Address, chainNumber, parseAddress } from '@bulkhead/domain';
+import { type Address, chainNumber } from '@bulkhead/domain';
 import { databaseAccess, startEmbedded } from '@bulkhead/postgres';
 import { testDatabase } from '@bulkhead/postgres/testing';
 import { examine } from '../src/examination.ts';
