@@ -73,7 +73,7 @@ declare
   name_book integer[]; name_slot integer[]; locked_name integer[];
   legs_text text[];
   -- One slot per locked account row, in lock order.
-  slot_book integer[]; slot_number integer[]; slot_debit_normal boolean[]; slot_never_negative boolean[]; slot_wallet boolean[];
+  slot_place tid[]; slot_book integer[]; slot_number integer[]; slot_debit_normal boolean[]; slot_never_negative boolean[]; slot_wallet boolean[];
   slot_posted numeric[]; slot_out numeric[]; slot_in numeric[];
   -- What is known of the keys, and of the holds that are settled.
   known_position bigint[]; known_digest bytea[]; known_reason text[]; first_use integer[];
@@ -89,11 +89,11 @@ declare
   has_holds constant boolean := holds is not null;
   has_blocks constant boolean := block_numbers is not null;
   needs_digest constant boolean := digests is null;
-  overflow_possible boolean;
+  is_fresh boolean;
   any_created boolean := false; any_hold boolean := false; any_refused boolean := false;
-  group_now integer; group_start integer; group_failed boolean;
+  group_start integer; failed_end integer := 0;
   reason text; content bytea; kind ledger.transfer_type;
-  d integer; c integer; amount numeric; j integer; k integer; fresh integer;
+  d integer; c integer; amount numeric; after_d numeric; after_c numeric; j integer; k integer; fresh integer;
   hold_move numeric; post_move numeric; free_move numeric; raises_d boolean; raises_c boolean; expired boolean;
   violated text;
 begin
@@ -161,14 +161,14 @@ begin
   -- exist yet are opened and the question is asked again; one that is opened late is new to everybody, and the deadlock that
   -- two sessions could make of it over several calls is one of those that repeat the transaction.
   for k in 1 .. 2 loop
-    select array_agg(a.i), array_agg(a.book), array_agg(a.number), array_agg(a.debit_normal), array_agg(a.never_negative), array_agg(a.is_wallet),
+    select array_agg(a.i), array_agg(a.place), array_agg(a.book), array_agg(a.number), array_agg(a.debit_normal), array_agg(a.never_negative), array_agg(a.is_wallet),
            array_agg(a.posted), array_agg(a.pending_out), array_agg(a.pending_in)
-      into locked_name, slot_book, slot_number, slot_debit_normal, slot_never_negative, slot_wallet, slot_posted, slot_out, slot_in
+      into locked_name, slot_place, slot_book, slot_number, slot_debit_normal, slot_never_negative, slot_wallet, slot_posted, slot_out, slot_in
       from (
         select l.i::integer as i, a.book, a.number, a.debit_normal, a.never_negative, a.kind = 'wallet' as is_wallet,
-          a.posted, a.pending_out, a.pending_in
-        from unnest(name_book, account_kinds, account_holders) with ordinality as l (book, kind, holder, i)
-        join ledger.account a on a.holder = l.holder and a.kind = l.kind and a.book = l.book
+          a.ctid as place, a.posted, a.pending_out, a.pending_in
+        from unnest(name_book) with ordinality as l (book, i)
+        join ledger.account a on a.holder = account_holders[l.i] and a.kind = account_kinds[l.i] and a.book = l.book
         order by a.book, a.number
         for no key update of a
       ) a;
@@ -185,13 +185,14 @@ begin
   end loop;
 
   -- Keys are looked up only now: a concurrent post of the same content has just been waited for at its accounts.
-  select array_agg(t.position order by q.i), array_agg(coalesce(t.digest, r.digest) order by q.i), array_agg(r.reason order by q.i),
-         count(distinct q.key)
-    into known_position, known_digest, known_reason, k
-    from unnest(keys) with ordinality as q (key, i)
-    left join ledger.transfer t on t.key = q.key
-    left join ledger.refusal r on r.key = q.key;
-  if k < n then
+  if exists (select from ledger.transfer t where t.key = any (keys)) or exists (select from ledger.refusal r where r.key = any (keys)) then
+    select array_agg(t.position order by q.i), array_agg(coalesce(t.digest, r.digest) order by q.i), array_agg(r.reason order by q.i)
+      into known_position, known_digest, known_reason
+      from unnest(keys) with ordinality as q (key, i)
+      left join ledger.transfer t on t.key = q.key
+      left join ledger.refusal r on r.key = q.key;
+  end if;
+  if n > 1 and (select count(distinct q.key) from unnest(keys) as q (key)) < n then
     select array_agg(f.first order by f.i) into first_use from (
       select q.i, (min(q.i) over (partition by q.key))::integer as first from unnest(keys) with ordinality as q (key, i)
     ) f;
@@ -203,17 +204,34 @@ begin
       left join ledger.transfer e on e.hold = h.key;
   end if;
 
-  -- When even all amounts together cannot carry any account over the limit, the loop need not look.
-  overflow_possible := coalesce((select sum(abs(a.amount)) from unnest(amounts) as a (amount)), 0)
-    + coalesce((select max(abs(s.posted) + greatest(s.pending_out, s.pending_in)) from unnest(slot_posted, slot_out, slot_in) as s (posted, pending_out, pending_in)), 0)
-    > amount_max;
+  is_fresh := known_digest is null and first_use is null and not needs_digest;
 
   for i in 1 .. n loop
-    if groups[i] is distinct from group_now then
-      group_now := groups[i];
-      group_start := i;
-      group_failed := false;
+    -- Most transfers: new, between two claims of one book, with funds that suffice and far from every limit. Whatever is not
+    -- plainly in order, in whatever way, is left to the rules below, which alone refuse.
+    if is_fresh and types[i] = 'post' and digests[i] is not null and amounts[i] > 0 and amounts[i] <= amount_max and scale(amounts[i]) = 0
+      and block_numbers[i] is null and account_books[debits[i]] = account_books[credits[i]] and i > failed_end
+    then
+      d := name_slot[debits[i]];
+      c := name_slot[credits[i]];
+      if d <> c and not slot_wallet[d] and not slot_wallet[c] then
+        after_d := case when slot_debit_normal[d] then slot_posted[d] + amounts[i] else slot_posted[d] - amounts[i] end;
+        after_c := case when slot_debit_normal[c] then slot_posted[c] - amounts[i] else slot_posted[c] + amounts[i] end;
+        if after_d >= slot_out[d] and after_d + slot_in[d] <= amount_max and after_c >= slot_out[c] and after_c + slot_in[c] <= amount_max then
+          slot_posted[d] := after_d;
+          slot_posted[c] := after_c;
+          row_debit[i] := d;
+          row_credit[i] := c;
+          row_debit_after[i] := after_d;
+          row_credit_after[i] := after_c;
+          positions[i] := nextval('ledger.transfer_position');
+          outcomes[i] := 'created';
+          any_created := true;
+          continue;
+        end if;
+      end if;
     end if;
+
     kind := types[i];
     d := null;
     c := null;
@@ -260,7 +278,7 @@ begin
       else
         reason := outcomes[fresh];
       end if;
-    elsif group_failed then
+    elsif i <= failed_end then
       reason := 'linked-transfer-refused';
       row_refused[i] := true;
     else
@@ -330,11 +348,11 @@ begin
             or (not raises_c and slot_never_negative[c] and slot_posted[c] - slot_out[c] + free_move < amount)
           then
             reason := 'insufficient-funds';
-          elsif overflow_possible and ((case when raises_d then slot_posted[d] + slot_in[d] else slot_out[d] - slot_posted[d] end) - free_move + amount > amount_max
+          elsif (case when raises_d then slot_posted[d] + slot_in[d] else slot_out[d] - slot_posted[d] end) - free_move + amount > amount_max
             or (case when raises_c then slot_posted[c] + slot_in[c] else slot_out[c] - slot_posted[c] end) - free_move + amount > amount_max
             or (hold_move > 0 and (
               (case when raises_d then slot_in[d] else slot_out[d] end) + hold_move > amount_max
-              or (case when raises_c then slot_in[c] else slot_out[c] end) + hold_move > amount_max)))
+              or (case when raises_c then slot_in[c] else slot_out[c] end) + hold_move > amount_max))
           then
             reason := 'balance-overflow';
           end if;
@@ -346,8 +364,11 @@ begin
     if reason is not null then
       outcomes[i] := reason;
       any_refused := any_refused or row_refused[i] is not null;
-      if not group_failed then
-        group_failed := true;
+      if i > failed_end then
+        group_start := i;
+        failed_end := i;
+        while groups[group_start - 1] = groups[i] loop group_start := group_start - 1; end loop;
+        while groups[failed_end + 1] = groups[i] loop failed_end := failed_end + 1; end loop;
         -- The others of the group that went through are taken back.
         for j in reverse i - 1 .. group_start loop
           if outcomes[j] = 'created' then
@@ -426,13 +447,10 @@ begin
     begin
       insert into ledger.transfer (position, key, type, book, debit, credit, amount, debit_after, credit_after, hold, expires_at,
         block_number, block_hash, code, reference, link, digest)
-      select r.position, r.key, r.type, slot_book[r.debit], slot_number[r.debit], slot_number[r.credit], r.amount, r.debit_after, r.credit_after, r.hold,
-        r.expires_at, r.block_number, r.block_hash, r.code, r.reference, r.link, r.digest
-      from unnest(positions, outcomes, keys, types, row_debit, row_credit, amounts, row_debit_after, row_credit_after, holds,
-        expiries, block_numbers, block_hashes, codes, refs, links, digests)
-        as r (position, outcome, key, type, debit, credit, amount, debit_after, credit_after, hold,
-        expires_at, block_number, block_hash, code, reference, link, digest)
-      where r.outcome = 'created';
+      select p.position, keys[p.i], types[p.i], slot_book[row_debit[p.i]], slot_number[row_debit[p.i]], slot_number[row_credit[p.i]],
+        amounts[p.i], row_debit_after[p.i], row_credit_after[p.i], holds[p.i], expiries[p.i], block_numbers[p.i], block_hashes[p.i],
+        codes[p.i], refs[p.i], links[p.i], digests[p.i]
+      from unnest(positions) with ordinality as p (position, i) where outcomes[p.i] = 'created';
     exception when unique_violation then
       get stacked diagnostics violated = constraint_name;
       raise exception 'a concurrent session has used the same key (%)', violated using errcode = 'serialization_failure';
@@ -451,10 +469,10 @@ begin
         where r.outcome = 'created' and o.key = r.hold;
       end if;
     end if;
-    update ledger.account a set posted = s.posted, pending_out = s.pending_out, pending_in = s.pending_in
-    from unnest(slot_book, slot_number, slot_posted, slot_out, slot_in) as s (book, number, posted, pending_out, pending_in)
-    where a.number = s.number and a.book = s.book
-      and (a.posted <> s.posted or a.pending_out <> s.pending_out or a.pending_in <> s.pending_in);
+    update ledger.account a set posted = slot_posted[s.i], pending_out = slot_out[s.i], pending_in = slot_in[s.i]
+    from unnest(slot_place) with ordinality as s (place, i)
+    where a.ctid = s.place and a.number = slot_number[s.i]
+      and (a.posted <> slot_posted[s.i] or a.pending_out <> slot_out[s.i] or a.pending_in <> slot_in[s.i]);
   end if;
 
   if any_refused then
