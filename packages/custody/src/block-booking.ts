@@ -26,7 +26,7 @@ import {
   type StoredSent,
   toItself,
 } from './movement.ts';
-import { type Settled, settleSent } from './settlement.ts';
+import { type ExplainedBy, type Settled, settleSent } from './settlement.ts';
 import { wakeWaiting } from './waking.ts';
 import { type Wallet, walletOf } from './wallet.ts';
 
@@ -147,13 +147,15 @@ async function creditDeposits(tx: Transaction, crediting: Crediting): Promise<Cr
       },
     );
     const dispatch = movement.transaction === undefined ? undefined : settled.explained.get(movement.transaction);
-    invariant(dispatch?.toWallet !== receiver.id, 'A deposit was opened for what a dispatch of ours brought.', {
-      id: deposit.terms.id,
-    });
     const sender = movement.from === undefined ? undefined : wallets.get(movement.from);
+    const ordered = isOrdered(dispatch, { asset: movement.asset, sender });
+    invariant(
+      !ordered || dispatch?.toWallet !== receiver.id,
+      'A deposit was opened for what a dispatch of ours brought.',
+      { id: deposit.terms.id },
+    );
     const credited = creditedBy(movement, crediting.credits);
     const { purpose, client } = receiver;
-    const ordered = dispatch?.wallet === sender?.id && dispatch?.asset === movement.asset;
     const fromOwnWallet = sender !== undefined && !ordered;
     const disposition = dispositionOf({ kind: movement.kind, credited, dustMax, purpose, client, fromOwnWallet });
     const owner = disposition === 'client' && client !== undefined ? { client } : {};
@@ -169,6 +171,14 @@ async function creditDeposits(tx: Transaction, crediting: Crediting): Promise<Cr
     }
   }
   return { groups, deposits };
+}
+
+/** Whether a dispatch ordered this payment: whatever else its transaction set off, others paid or took. */
+function isOrdered(
+  by: ExplainedBy | undefined,
+  { asset, sender }: { readonly asset: AssetId; readonly sender: Wallet | undefined },
+): boolean {
+  return by !== undefined && by.asset === asset && by.wallet === sender?.id;
 }
 
 /** Native coin is credited as it was seen; of a token, what the balance says came. */
@@ -211,11 +221,11 @@ async function explainMovements(tx: Transaction, { movements, wallets, settled, 
     if (amount === 0n) return { id, out: movesNothing, in: movesNothing };
     if (from === to) return { id, out: toItself, in: toItself };
     const by = transaction === undefined ? undefined : settled.explained.get(transaction);
-    const dispatched = by?.asset === asset ? by : undefined;
     const sender = from === undefined ? undefined : wallets.get(from);
     const receiver = to === undefined ? undefined : wallets.get(to);
-    const sent = sender !== undefined && dispatched?.wallet === sender.id ? dispatched.dispatch : null;
-    const brought = receiver !== undefined && dispatched?.toWallet === receiver.id ? dispatched.dispatch : null;
+    const ordered = isOrdered(by, { asset, sender }) ? by : undefined;
+    const sent = ordered?.dispatch ?? null;
+    const brought = receiver !== undefined && ordered?.toWallet === receiver.id ? ordered.dispatch : null;
     return { id, out: sent, in: brought ?? deposits.get(id) ?? null };
   });
   if (sides.length === 0) return;

@@ -11,7 +11,7 @@ export type DetectionOrder = { readonly chain: ChainId; readonly block: Hash; re
 
 /**
  * Opens a deposit for everything in a block that reached one of our addresses, unless a transaction of ours brought it where it
- * was meant to go. Zero moves nothing and opens none: anybody can write such an event about any address. Runs when a block is
+ * was meant to go; what others paid in that same transaction is a deposit like any other. Zero moves nothing and opens none: anybody can write such an event about any address. Runs when a block is
  * stored and once more when it is final; what is there already is not opened twice.
  */
 export async function detectDeposits(tx: Transaction, { chain, block, now }: DetectionOrder): Promise<void> {
@@ -25,6 +25,7 @@ export async function detectDeposits(tx: Transaction, { chain, block, now }: Det
        and m.from_address is distinct from m.to_address
        and not exists (select from custody.deposit d where d.movement = m.id)
        and not exists (select from custody.attempt t join custody.dispatch p on p.id = t.dispatch
+         join custody.wallet s on s.id = p.wallet and s.address = m.from_address
          where t.hash = m.transaction_hash and p.to_wallet = w.id and p.asset = m.asset)
      order by ${movementOrder}`,
     [chain, block],
