@@ -5,7 +5,19 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { checksumAddress, parseAddress } from '@bulkhead/domain';
-import { admit, type Admitted, chain, coin, deposit, ether, firstOf, type House, openHouse, until } from './house.ts';
+import {
+  admit,
+  type Admitted,
+  chain,
+  coin,
+  deposit,
+  ether,
+  firstOf,
+  type House,
+  openHouse,
+  type Seen,
+  until,
+} from './house.ts';
 
 const program = fileURLToPath(new URL('../../cli/bin/bulkhead.ts', import.meta.url));
 const outside = parseAddress(`0x${'0f'.repeat(20)}`);
@@ -37,7 +49,7 @@ async function steal({ node, desk }: House, from: Admitted, wei: bigint): Promis
   await node.call('anvil_stopImpersonatingAccount', from.address);
   await until('the theft to be final', async () => {
     await node.mine(1);
-    const view: { readonly booked?: string } = await desk.get(`/v1/chains/${chain}`);
+    const view: Seen & { readonly booked?: string } = await desk.get(`/v1/chains/${chain}`);
     return BigInt(view.booked ?? 0) >= height;
   });
 }
