@@ -14,7 +14,7 @@ import {
   nativeAsset,
   nonceHolds,
 } from '@bulkhead/domain';
-import { type Transaction, bytes, bytesOrNull, text } from '@bulkhead/postgres';
+import { type Queries, type Transaction, bytes, bytesOrNull, text } from '@bulkhead/postgres';
 import { postAll } from './books.ts';
 import type { Custody } from './custody.ts';
 import { type Dispatch, dispatchWaits, findDispatch, lockDispatch, stepDispatch } from './dispatch.ts';
@@ -90,9 +90,13 @@ async function passGates(custody: Custody, tx: Transaction, id: string): Promise
   return true;
 }
 
+/** The break that stops a dispatch. Gas grants are the house's own coins, and others wait for them. */
+async function stoppedBy(tx: Queries, dispatch: Dispatch): Promise<string | undefined> {
+  return dispatch.kind === 'gas-grant' ? undefined : (await frozenBy(tx, dispatch.compartment))[0];
+}
+
 async function frozen(tx: Transaction, dispatch: Dispatch, now: Date): Promise<boolean> {
-  if (dispatch.kind === 'gas-grant') return false;
-  const [cause] = await frozenBy(tx, dispatch.compartment);
+  const cause = await stoppedBy(tx, dispatch);
   if (cause === undefined) return false;
   await dispatchWaits(tx, dispatch.id, { reason: `Compartment ${dispatch.compartment} is frozen by ${cause}.`, now });
   return true;
@@ -293,6 +297,9 @@ async function signMissing(custody: Custody, id: string): Promise<void> {
     if (dispatch === undefined || dispatch.state.step === 'done' || dispatch.state.step === 'queued') return;
     // Cancelled before it was signed: what was never signed need not be raced on chain. The nonce is used up all the same.
     if (dispatch.state.cancelAsked && text(row, 'role') === 'effect') continue;
+    // Frozen between its nonce and its signature: it waits here as it would have waited for the nonce. What is signed may settle.
+    const isFirst = !dispatch.state.attempts.some(({ hash }) => hash !== undefined);
+    if (isFirst && text(row, 'role') === 'effect' && (await stoppedBy(custody.db, dispatch)) !== undefined) continue;
     const wallet = await findWallet(custody.db, dispatch.wallet);
     invariant(wallet !== undefined, 'A dispatch names a wallet that does not exist.', { dispatch: id });
     const unsigned = bytes(row, 'unsigned');
