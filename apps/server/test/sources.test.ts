@@ -185,3 +185,29 @@ test('of two sources one lies: nothing is credited, until both say the same', as
   assert.equal((await world.desk.post('/v1/reconciliations', { chain }, 'operator')).breaksCount, 0);
   assert.deepEqual(await examine(databaseAccess(urls)), []);
 });
+
+test('a deposit that a reorg of the node takes away is removed, and the payment that comes instead is credited once', async () => {
+  await using parts = new AsyncDisposableStack();
+  const database = parts.use(await testDatabase({ connections: 2 }));
+  const urls = { url: database.urls.app, ownerUrl: database.urls.owner };
+  const world = parts.use(await openSourced(1, { DATABASE_URL: urls.url, DATABASE_OWNER_URL: urls.ownerUrl }));
+  const { node, stranger, desk } = world;
+  await node.mine(5);
+  const client = await admit(desk, 'C-reorganised');
+  const inState = async (hash: string, state: string): Promise<Deposit> =>
+    until(`${hash} to be ${state}`, async () =>
+      (await depositsOf(world, client)).find((one) => one.transactionHash === hash && one.state === state),
+    );
+  const lost = await node.send({ from: stranger, to: client.address, value: coin });
+  await inState(lost.hash, 'detected');
+  await node.reorganise(1);
+  await node.mine(1);
+  await inState(lost.hash, 'removed');
+  const kept = await pay(world, client, 2n * coin);
+  await credited(world, client, kept);
+  const { items } = await desk.get(`/v1/clients/${client.id}/balances`);
+  assert.equal(firstOf(items).available, String(2n * coin));
+  assert.equal((await inState(lost.hash, 'removed')).credited, null);
+  assert.equal((await desk.post('/v1/reconciliations', { chain }, 'operator')).breaksCount, 0);
+  assert.deepEqual(await examine(databaseAccess(urls)), []);
+});
