@@ -40,11 +40,16 @@ export async function sendDispatch(custody: Custody, id: string): Promise<void> 
   if (dispatch === undefined || dispatch.state.step === 'done') return;
   if (dispatch.state.step === 'queued') {
     if (!(await prepare(custody, dispatch))) return;
-  } else if (dispatch.state.cancelAsked && !dispatch.state.attempts.some((attempt) => attempt.role === 'cancel')) {
+  } else if (cancelDue(dispatch.state)) {
     await prepareCancel(custody, dispatch);
   }
   await signMissing(custody, id);
   await broadcastMissing(custody, id);
+}
+
+function cancelDue(state: Dispatch['state']): boolean {
+  const isLive = state.step === 'signing' || state.step === 'broadcast';
+  return isLive && state.cancelAsked && !state.attempts.some(({ role }) => role === 'cancel');
 }
 
 function chainFor(custody: Custody, dispatch: Dispatch): Chain {
@@ -358,7 +363,11 @@ async function broadcastMissing(custody: Custody, id: string): Promise<void> {
 /** Hands signed bytes to the chain (again). The outcome is a note; what happened is decided by final blocks. */
 export async function broadcastAttempt(custody: Custody, order: { id: string; ordinal: number; raw: Uint8Array }): Promise<void> {
   const dispatch = await findDispatch(custody.db, order.id);
-  if (dispatch === undefined || dispatch.state.step === 'done') return;
+  if (dispatch === undefined || dispatch.state.step === 'done' || dispatch.state.step === 'queued') return;
+  // Once a cancellation exists it goes alone: where nobody has seen the payment yet, telling of it would undo the cancellation.
+  const { attempts } = dispatch.state;
+  const isEffect = attempts.some(({ ordinal, role }) => ordinal === order.ordinal && role === 'effect');
+  if (isEffect && attempts.some(({ role }) => role === 'cancel')) return;
   const outcome = await chainFor(custody, dispatch).broadcast(order.raw);
   await custody.db.query('update custody.attempt set broadcast_at = $3, last_broadcast = $4 where dispatch = $1 and ordinal = $2', [
     order.id,
@@ -373,6 +382,9 @@ export async function broadcastAttempt(custody: Custody, order: { id: string; or
  * that waits too long in the mempool is replaced by one that pays more.
  */
 export async function watchDispatch(custody: Custody, id: string): Promise<void> {
+  const before = await findDispatch(custody.db, id);
+  // A cancellation that is asked for comes before another word about the payment.
+  if (before !== undefined && cancelDue(before.state)) await sendDispatch(custody, id);
   const dispatch = await findDispatch(custody.db, id);
   if (dispatch === undefined || dispatch.state.step === 'done') return;
   if (dispatch.state.step !== 'broadcast') return sendDispatch(custody, id);
