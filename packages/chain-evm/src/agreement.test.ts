@@ -135,6 +135,15 @@ test('a slow source delays nothing while the others agree', async () => {
   assert.ok(performance.now() - started < 250);
 });
 
+test('a silent source delays nothing at the head either: those that answer cannot be made up for', async () => {
+  const chain = await openWith(2, slow(350), honest, honest);
+  const { latest } = await (await world.open()).heads();
+  const started = performance.now();
+  assert.equal(await chain.hashAt(latest.number + 1n), undefined);
+  assert.equal(await chain.block(latest.number + 1n, watch), undefined);
+  assert.ok(performance.now() - started < 300);
+});
+
 test('a lie that the block hash does not show is a disagreement', async () => {
   const lies: readonly (readonly [string, Script])[] = [
     ['fee', altering('eth_getBlockReceipts', inEach(setField('effectiveGasPrice', '0x1')))],

@@ -51,6 +51,9 @@ export async function agree<S extends Source, T>(
         failures.push({ source: source.name, error: outcome.error });
       } else if (outcome.answer === undefined) {
         absent += 1;
+        // Those that are still out cannot make up the number any more, so a silent one delays nothing.
+        const outstandingMax = quorum.sources.length - absent;
+        if (absent >= quorum.needed && outstandingMax < quorum.needed && groups.size === 0) return undefined;
       } else {
         const digest = question.digest(outcome.answer);
         const group = groups.get(digest) ?? [];

@@ -1,7 +1,6 @@
 import {
   type DepositEvent,
   type Refused,
-  type ScreeningAnswer,
   type ScreeningSubject,
   invariant,
   kindOf,
@@ -10,13 +9,14 @@ import {
 } from '@bulkhead/domain';
 import { type Queries, textOrNull, type Transaction } from '@bulkhead/postgres';
 import { postAll } from './books.ts';
-import { findClient } from './client.ts';
+import { compartmentOf, findClient, lockClient } from './client.ts';
 import { type Answer, type WriteCall, command, notFound } from './command.ts';
 import { type Custody, machine } from './custody.ts';
 import { type DepositRow, findDeposit, lockDeposit, stepDeposit } from './deposit-row.ts';
 import { type DepositView, depositView } from './deposit-view.ts';
 import { stepped } from './deposit-detection.ts';
 import { record } from './journal.ts';
+import { askScreening } from './screening.ts';
 
 type PersonStep = {
   readonly id: string;
@@ -71,14 +71,12 @@ export async function assignDeposit(
   return decideAs(custody, call, { id: input.id, event, allowed });
 }
 
-async function belongsThere(tx: Queries, deposit: DepositRow, client: string): Promise<Refused | undefined> {
+async function belongsThere(tx: Transaction, deposit: DepositRow, client: string): Promise<Refused | undefined> {
   if ((await findClient(tx, client)) === undefined) return notFound('client', client);
   const { compartment } = deposit.terms;
-  const [member] = await tx.query(
-    'select client from custody.segregation where client = $1 and chain = $2 and compartment = $3 limit 1',
-    [client, deposit.chain, compartment],
-  );
-  if (member !== undefined) return undefined;
+  // Withdrawals are paid from the compartment of the model that counts now: a claim elsewhere could never be used.
+  await lockClient(tx, client);
+  if ((await compartmentOf(tx, client, deposit.chain)) === compartment) return undefined;
   return refuse(
     'compartment/wrong-kind',
     `Deposit ${deposit.terms.id} reached compartment ${compartment} (${kindOf(compartment)}), and client ${client} has no claims there. Value stays with the compartment that received it: name a client of that compartment.`,
@@ -122,16 +120,4 @@ async function screeningSubject(db: Queries, deposit: DepositRow): Promise<Scree
     ...(from === null ? {} : { counterparty: parseAddress(from) }),
     reference: deposit.terms.id,
   };
-}
-
-async function askScreening(custody: Custody, subject: ScreeningSubject): Promise<ScreeningAnswer> {
-  try {
-    return await custody.screening.screen(subject);
-  } catch (error) {
-    return {
-      verdict: 'inconclusive',
-      provider: 'none',
-      detail: error instanceof Error ? error.message.slice(0, 500) : 'The screening failed.',
-    };
-  }
 }

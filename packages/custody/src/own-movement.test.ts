@@ -133,6 +133,24 @@ test('a token withdrawal whose fee the client pays holds the fee in native coin'
   await bench.prove();
 });
 
+test('a token that says false and moves nothing is not a payment, whatever the receipt says', async () => {
+  await using bench = await openWithdrawing();
+  const account = await funded(bench, ether);
+  const token = await bench.token('USD');
+  await pay(bench, account.wallet, 1_000n, token);
+  const { id } = await ask(bench, { client: account.client, asset: token, amount: 400n });
+  await approve(bench, id);
+  bench.chain.ground.pretendToken(token, true);
+  await settleAll(bench);
+  const done = await withdrawal(bench, id);
+  assert.equal(done.state, 'failed');
+  assert.equal(await available(bench, account, token), 1_000n, 'the principal is the client\'s');
+  assert.equal(await available(bench, account), ether - BigInt(done.feePaid ?? 0), 'the fee was burnt');
+  const { books, chain } = await wallets(bench, account.wallet, token);
+  assert.equal(books, chain);
+  await bench.prove();
+});
+
 test('a fee is charged claim to claim, and paid to the house on chain as one movement in two books', async () => {
   await using bench = await openWithdrawing();
   await pay(bench, await bench.ownWallet('gas'), ether);

@@ -1,7 +1,7 @@
-import { type BlockRef, type ChainId, type Hash, type TransferRequest, invariant } from '@bulkhead/domain';
-import type { Transaction } from '@bulkhead/postgres';
+import { type BlockRef, type ChainId, type Hash, type TransferRequest, contractOf, invariant } from '@bulkhead/domain';
+import { boolean, only, type Transaction } from '@bulkhead/postgres';
 import type { Custody } from './custody.ts';
-import { dispatchColumns, dispatchOf, stepDispatch } from './dispatch.ts';
+import { type Dispatch, dispatchColumns, dispatchOf, stepDispatch } from './dispatch.ts';
 import { finishDispatch } from './finish.ts';
 
 /** A transaction of one of our addresses in a final block. */
@@ -51,7 +51,9 @@ export async function settleSent(custody: Custody, tx: Transaction, order: Settl
     const sent = order.sent.find((one) => one.wallet === dispatch.wallet && one.nonce === nonce);
     invariant(sent !== undefined, 'A dispatch was found by a nonce that it does not have.', { id: dispatch.id });
     const wasDone = dispatch.state.step === 'done';
-    const event = { type: 'nonce-final', hash: sent.hash, succeeded: sent.succeeded, fee: sent.fee, block: order.block } as const;
+    // A receipt says that nothing reverted; a token may return false and move nothing all the same.
+    const succeeded = sent.succeeded && (await movedSomething(tx, dispatch, { hash: sent.hash, order }));
+    const event = { type: 'nonce-final', hash: sent.hash, succeeded, fee: sent.fee, block: order.block } as const;
     const stepped = await stepDispatch(tx, dispatch, { event, now: order.now });
     const { state } = stepped.dispatch;
     invariant(state.step === 'done', 'A dispatch whose nonce is final is over.', { id: dispatch.id });
@@ -71,4 +73,20 @@ export async function settleSent(custody: Custody, tx: Transaction, order: Settl
     );
   }
   return { groups, explained };
+}
+
+/** Whether the transaction took coins of the dispatch's asset out of its wallet, as far as the block shows. */
+async function movedSomething(tx: Transaction, dispatch: Dispatch, { hash, order }: { hash: Hash; order: SettleOrder }): Promise<boolean> {
+  if (contractOf(dispatch.asset) === undefined) return true;
+  const row = only(
+    await tx.query(
+      `select exists (
+         select 1 from custody.movement m join custody.wallet w on w.chain = m.chain and w.address = m.from_address
+         where m.chain = $1 and m.block_hash = $2 and m.transaction_hash = $3 and m.removed_at is null
+           and w.id = $4 and m.asset = $5 and m.amount > 0
+       ) as moved`,
+      [order.chain, order.block.hash, hash, dispatch.wallet, dispatch.asset],
+    ),
+  );
+  return boolean(row, 'moved');
 }

@@ -52,6 +52,18 @@ test('only a clear verdict lets a withdrawal go on by itself; every other one wa
   );
 });
 
+test('a screening that fails has cleared nothing: the withdrawal waits for people', async () => {
+  await using bench = await openWithdrawing();
+  const account = await funded(bench, 3n * ether);
+  bench.screening.script(recipient, new Error('the provider does not answer'));
+  const { id } = await ask(bench, { client: account.client, amount: ether });
+  const view = await withdrawal(bench, id);
+  assert.deepEqual([view.verdict, view.state], ['inconclusive', 'screened']);
+  await approve(bench, id);
+  await settle(bench);
+  assert.equal((await withdrawal(bench, id)).state, 'settled');
+});
+
 test('the declared rule passes what no screening exists for, and nothing that a screening doubted', async () => {
   await using bench = await openWithdrawing({ policy: { releaseUnscreenedWithdrawals: true } });
   const account = await funded(bench, 10n * ether);

@@ -28,6 +28,7 @@ import { newId } from './id.ts';
 import { enqueue } from './job.ts';
 import { record } from './journal.ts';
 import { payingWallets, walletThatCanPay } from './liquidity.ts';
+import { askScreening } from './screening.ts';
 import { writeState } from './state.ts';
 import { findWalletByAddress } from './wallet.ts';
 import {
@@ -203,7 +204,7 @@ export async function screenWithdrawal(custody: Custody, id: string): Promise<vo
   const found = await findWithdrawal(custody.db, id);
   if (found === undefined || found.state.step !== 'requested') return;
   const { terms } = found;
-  const answer = await custody.screening.screen({
+  const answer = await askScreening(custody, {
     direction: 'out',
     asset: terms.asset,
     amount: terms.amount,

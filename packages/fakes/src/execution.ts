@@ -18,6 +18,8 @@ export type Contract =
       readonly feePercent: bigint;
       /** On demand every transfer fails. */
       reverting: boolean;
+      /** Answers false where others revert: the transaction succeeds and nothing moves. */
+      pretending: boolean;
       /** Whether the adapter was told of it; the transfers of others are not shown. */
       readonly listed: boolean;
     }
@@ -106,7 +108,7 @@ function call(signed: SignedTransaction, on: Execution): readonly Movement[] | u
   if (!wouldSucceed(signed, on)) return undefined;
   const { transaction, from, hash } = signed;
   const contract = on.contracts.get(transaction.to);
-  if (contract?.kind === 'token') return [moveToken(signed, contract, on)];
+  if (contract?.kind === 'token') return contract.pretending ? [] : [moveToken(signed, contract, on)];
   const asset = nativeAsset(transaction.chain);
   const movements: Movement[] = [];
   if (transaction.value > 0n) {

@@ -160,18 +160,27 @@ export class Ground {
     const asset = tokenAsset(this.id, address);
     this.#assertFree(address);
     const { feePercent = 0n, listed = true } = token;
-    this.contracts.set(address, { kind: 'token', asset, feePercent, listed, reverting: false });
+    this.contracts.set(address, { kind: 'token', asset, feePercent, listed, reverting: false, pretending: false });
     this.history.add({ asset, address: faucet, height: this.height, change: faucetCoins });
     return asset;
   }
 
   /** From now on, every transfer of the token fails or goes through. */
   switchToken(asset: AssetId, reverting: boolean): void {
+    this.#token(asset).reverting = reverting;
+  }
+
+  /** From now on, every transfer of the token succeeds and moves nothing, or moves again. */
+  pretendToken(asset: AssetId, pretending: boolean): void {
+    this.#token(asset).pretending = pretending;
+  }
+
+  #token(asset: AssetId): Extract<Contract, { kind: 'token' }> {
     const token = [...this.contracts.values()].find(
       (contract) => contract.kind === 'token' && contract.asset === asset,
     );
     invariant(token?.kind === 'token', 'There is no such token on the fake chain.', { asset });
-    token.reverting = reverting;
+    return token;
   }
 
   /** Puts a contract at an address that from now on refuses native coin, or takes it again. */

@@ -71,13 +71,16 @@ async function claimRows({ api, cast }: Scene, of: Shares): Promise<readonly Row
   const claim = (client: string, amount: bigint, note: string): void => {
     if (amount !== 0n) rows.push({ client: `  ${client}`, compartment: '', books: of.show(amount), chain: '', difference: '', note });
   };
+  let gasOfOthers = BigInt(words(of.book, 'gas'));
   for (const [id, name] of of.names) {
     for (const balance of await api.list(cast.operator, `/v1/clients/${id}/balances`)) {
       if (field(balance, 'asset') !== of.unit.asset || field(balance, 'compartment') !== of.number) continue;
       const amounts = ['available', 'held', 'quarantine', 'gas', 'feePayable'].map((part) => BigInt(words(balance, part)));
+      gasOfOthers -= BigInt(words(balance, 'gas'));
       claim(name, amounts.reduce((sum, amount) => sum + amount, 0n), 'claim, gas included');
     }
   }
+  if (of.names.size > 0) claim('the pool itself', gasOfOthers, 'gas');
   claim('nobody yet', BigInt(words(of.book, 'suspense')), 'suspense');
   return rows;
 }
