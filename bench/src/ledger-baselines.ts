@@ -1,22 +1,32 @@
 import { randomBytes, randomInt, randomUUID } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Database, bigint, only } from '@bulkhead/postgres';
 import { accountCount, timeOrderedReference } from './ledger-load.ts';
 import type { Candidate } from './measure.ts';
 
 const batchRows = 512;
-/** One connection that never pauses: what a bulk load does. */
-const lanes = 1;
 
-/** Tables of the two baselines: a ledger as textbooks have it, and one shaped like ours, with the same indexes and no rules. */
+/**
+ * Tables of the two baselines. The textbook has a transfer with its idempotency key and two entries with the balance behind
+ * them. The bare table has the columns and all indexes of ours (primary key, unique key, unique hold, both accounts, block, reference,
+ * link) and none of its check constraints or triggers.
+ */
 export async function createBaselines(owner: Database): Promise<void> {
   await owner.query(`create schema baseline;
     create table baseline.account (id integer primary key, balance numeric(78, 0) not null);
+    create table baseline.transfer (
+      key uuid primary key,
+      debit integer not null,
+      credit integer not null,
+      amount numeric(78, 0) not null,
+      created_at timestamptz not null default now()
+    );
     create table baseline.entry (
       id bigint generated always as identity primary key,
       transfer uuid not null,
       account integer not null references baseline.account (id),
       amount numeric(78, 0) not null,
-      created_at timestamptz not null default now()
+      balance_after numeric(78, 0) not null
     );
     create index on baseline.entry (account, id);
     insert into baseline.account select i, 10::numeric ^ 30 from generate_series(0, ${accountCount - 1}) i;
@@ -24,7 +34,16 @@ export async function createBaselines(owner: Database): Promise<void> {
     create sequence baseline.bare_position`);
 }
 
-/** begin, select for update twice, two inserts, two updates, commit; accounts in one order so that it does not deadlock. */
+const insertTransfer = 'insert into baseline.transfer (key, debit, credit, amount) values ($1, $2, $3, $4)';
+const insertEntries = `insert into baseline.entry (transfer, account, amount, balance_after)
+  values ($1, $2, $3, $4), ($1, $5, $6, $7)`;
+const updateBalance = 'update baseline.account set balance = $2 where id = $1';
+const lockBalance = 'select balance from baseline.account where id = $1 for update';
+
+/**
+ * begin, select for update twice, two inserts (the transfer, its two entries), two updates, commit. Accounts are locked in one order
+ * so that it does not deadlock; statements are prepared; what the key says is left to its unique index.
+ */
 export function textbookCandidate(name: string, db: Database, pair: () => readonly [number, number]): Candidate {
   return {
     name,
@@ -36,20 +55,17 @@ export function textbookCandidate(name: string, db: Database, pair: () => readon
       await db.transaction(async (transaction) => {
         const balances = new Map<number, bigint>();
         for (const account of debit < credit ? [debit, credit] : [credit, debit]) {
-          const row = only(
-            await transaction.query('select balance from baseline.account where id = $1 for update', [account], {
-              name: 'lock',
-            }),
-          );
+          const row = only(await transaction.query(lockBalance, [account], { name: 'lock' }));
           balances.set(account, bigint(row, 'balance'));
         }
-        if ((balances.get(debit) ?? 0n) < amount) throw new Error('The bench ran out of funds.');
-        const insert = 'insert into baseline.entry (transfer, account, amount) values ($1, $2, $3)';
-        await transaction.query(insert, [key, debit, -amount], { name: 'insert' });
-        await transaction.query(insert, [key, credit, amount], { name: 'insert' });
-        const update = 'update baseline.account set balance = balance + $2 where id = $1';
-        await transaction.query(update, [debit, -amount], { name: 'update' });
-        await transaction.query(update, [credit, amount], { name: 'update' });
+        const debitAfter = (balances.get(debit) ?? 0n) - amount;
+        const creditAfter = (balances.get(credit) ?? 0n) + amount;
+        if (debitAfter < 0n) throw new Error('The bench ran out of funds.');
+        await transaction.query(insertTransfer, [key, debit, credit, amount], { name: 'transfer' });
+        const entries = [key, debit, -amount, debitAfter, credit, amount, creditAfter];
+        await transaction.query(insertEntries, entries, { name: 'entries' });
+        await transaction.query(updateBalance, [debit, debitAfter], { name: 'update' });
+        await transaction.query(updateBalance, [credit, creditAfter], { name: 'update' });
       });
       return 1;
     },
@@ -60,36 +76,38 @@ const insertBare = `insert into baseline.bare (position, key, type, book, debit,
   select nextval('baseline.bare_position'), r.* from unnest($1::uuid[], $2::ledger.transfer_type[], $3::integer[], $4::integer[], $5::integer[],
     $6::numeric[], $7::numeric[], $8::numeric[], $9::text[], $10::text[], $11::bytea[]) r`;
 
-/** The same rows into the same indexes by one insert per batch: no keys looked up, no locks, no balances, no rules. */
-export function bareCandidate(name: string, db: Database): Candidate {
+/**
+ * The same rows into the same indexes by one insert per batch: no keys looked up, no locks, no balances, no rules. The rows of
+ * the next batch are made while the database works, so each connection never pauses.
+ */
+export function bareCandidate(name: string, db: Database, connections: number): Candidate {
   const constant = (value: string): string => `{${Array.from({ length: batchRows }, () => value).join(',')}}`;
   const made = (value: () => string): string => `{${Array.from({ length: batchRows }, value).join(',')}}`;
-  const types = constant('post');
-  const books = constant('1');
-  const codes = constant('bench');
+  const [types, books, codes] = [constant('post'), constant('1'), constant('bench')];
+  const account = (): string => String(randomInt(accountCount));
+  const balance = (): string => `1000000000000${randomInt(100_000, 1_000_000)}000000000000`;
+  const rows = (): readonly string[] => [
+    made(randomUUID),
+    types,
+    books,
+    made(account),
+    made(account),
+    made(() => `${randomInt(1, 1_000_000)}000000000000`),
+    made(balance),
+    made(balance),
+    codes,
+    made(timeOrderedReference),
+    made(() => `"\\\\x${randomBytes(32).toString('hex')}"`),
+  ];
+  const next = Array.from({ length: connections }, rows);
   return {
     name,
-    clients: lanes,
-    async operation() {
-      const keys = Array.from({ length: batchRows }, () => randomUUID());
-      const account = (): string => String(randomInt(accountCount));
-      await db.query(
-        insertBare,
-        [
-          `{${keys.join(',')}}`,
-          types,
-          books,
-          made(account),
-          made(account),
-          made(() => `${randomInt(1, 1_000_000)}000000000000`),
-          made(() => `1000000000000${randomInt(100_000, 1_000_000)}000000000000`),
-          made(() => `1000000000000${randomInt(100_000, 1_000_000)}000000000000`),
-          codes,
-          made(timeOrderedReference),
-          made(() => `"\\\\x${randomBytes(32).toString('hex')}"`),
-        ],
-        { name: 'bare' },
-      );
+    clients: connections,
+    async operation(client) {
+      const inserted = db.query(insertBare, next[client] ?? rows(), { name: 'bare' });
+      await nextTurn();
+      next[client] = rows();
+      await inserted;
       return batchRows;
     },
   };

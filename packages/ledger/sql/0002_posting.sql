@@ -469,6 +469,8 @@ begin
         where r.outcome = 'created' and o.key = r.hold;
       end if;
     end if;
+    -- By the address each row was locked at: until this transaction ends nobody can move it. Asking by number would cost a second look
+    -- into the index for each account.
     update ledger.account a set posted = slot_posted[s.i], pending_out = slot_out[s.i], pending_in = slot_in[s.i]
     from unnest(slot_place) with ordinality as s (place, i)
     where a.ctid = s.place and a.number = slot_number[s.i]

@@ -10,13 +10,14 @@ import {
   transferRefusals,
   type TransferRequest,
 } from '@bulkhead/domain';
-import { integer, only, type Queries, type Row, sqlState } from '@bulkhead/postgres';
+import { integer, only, type Queries, sqlState, text } from '@bulkhead/postgres';
 import { batchTransfersMax, batchValues, checkRequest } from './batch.ts';
 
 /** Holds released by one call of {@link expireHolds}. */
 export const expireHoldsMax = 1_000;
 
-const postStatement = `select outcomes, positions from ledger.post($1::timestamptz, $2::integer[], $3::text[], $4::integer[], $5::text[],
+/** Both lists come as one text each: neither has a comma in an element, and a split is many times faster than reading arrays. */
+const postStatement = `select array_to_string(outcomes, ',') as outcomes, array_to_string(positions, ',', '') as positions from ledger.post($1::timestamptz, $2::integer[], $3::text[], $4::integer[], $5::text[],
   $6::text[], $7::integer[], $8::ledger.transfer_type[], $9::uuid[], $10::integer[], $11::integer[], $12::numeric[], $13::text[], $14::text[],
   $15::text[], $16::uuid[], $17::timestamptz[], $18::bigint[], $19::bytea[], $20::bytea[])`;
 
@@ -26,20 +27,14 @@ function isRefusal(text: string): text is TransferRefusal {
   return refusals.has(text);
 }
 
-function outcome(status: unknown, position: unknown): TransferOutcome {
-  invariant(typeof status === 'string', 'The ledger answered no outcome for a transfer.');
+function outcome(status: string | undefined, position: string | undefined): TransferOutcome {
+  invariant(status !== undefined && position !== undefined, 'The ledger answered no outcome for a transfer.');
   if (status === 'created' || status === 'exists') {
-    invariant(typeof position === 'string', 'The ledger answered no position for a transfer it has.');
+    invariant(position !== '', 'The ledger answered no position for a transfer it has.');
     return { status, position: BigInt(position) };
   }
   invariant(isRefusal(status), `The ledger answered the unknown outcome "${status}".`);
   return { status: 'refused', reason: status };
-}
-
-function list(row: Row, name: string): readonly unknown[] {
-  const value: unknown = row[name];
-  invariant(Array.isArray(value), `The ledger answered no list "${name}".`);
-  return value;
 }
 
 /**
@@ -75,8 +70,8 @@ export async function postChecked(
   now: Date,
 ): Promise<readonly (readonly TransferOutcome[])[]> {
   const row = only(await asLedger(() => db.query(postStatement, batchValues(groups, now), { name: 'ledger-post' })));
-  const statuses = list(row, 'outcomes');
-  const positions = list(row, 'positions');
+  const statuses = text(row, 'outcomes').split(',');
+  const positions = text(row, 'positions').split(',');
   let index = 0;
   return groups.map((group) =>
     group.map(() => {
