@@ -217,7 +217,8 @@ export async function ensureCompartment(
   return setSegregation(custody, tx, { ...input, model: client.segregation, version: 1, now });
 }
 
-async function lockClient(tx: Transaction, client: string): Promise<void> {
+/** Held from looking at a client's compartment to booking there, or to changing it. */
+export async function lockClient(tx: Transaction, client: string): Promise<void> {
   await tx.query('select pg_advisory_xact_lock(hashtextextended($1, 7402))', [client]);
 }
 
@@ -258,7 +259,7 @@ async function ensureIndividual(tx: Transaction, client: string, now: Date): Pro
 
 /**
  * Changes the model for a chain. Value stays with the compartment whose address received it, so the change is refused once the
- * client has addresses there: moving then takes an approved on-chain movement, a withdrawal to an address of the new model.
+ * client has addresses or claims there: moving then takes an approved on-chain movement, a withdrawal to an address of the new model.
  */
 export async function changeSegregation(
   custody: Custody,
@@ -271,7 +272,7 @@ export async function changeSegregation(
     await lockClient(tx, client.id);
     const current = await currentSegregation(tx, client.id, input.chain);
     if (current?.segregation === input.model) return current;
-    const refused = await fixedByWallets(tx, client.id, input.chain);
+    const refused = (await fixedByWallets(tx, client.id, input.chain)) ?? (await fixedByClaims(tx, client.id, input.chain));
     if (refused !== undefined) return refused;
     const version = (current?.version ?? 0) + 1;
     await setSegregation(custody, tx, { client, ...input, version, actor: call.actor, now });
@@ -287,6 +288,20 @@ async function fixedByWallets(tx: Queries, client: string, chain: ChainId): Prom
   return refuse(
     'client/segregation-fixed',
     `Client ${client} has addresses on ${chain}; what they receive belongs to their compartment. Open a second client and move the assets by a withdrawal.`,
+    { client, chain },
+  );
+}
+
+/** A deposit that was assigned gives a client without an address a claim; withdrawals are paid from the compartment of the model. */
+async function fixedByClaims(tx: Queries, client: string, chain: ChainId): Promise<Refused | undefined> {
+  const [claim] = await tx.query(
+    `select asset, kind from ledger.accounts where holder = $1 and chain = $2 and kind <> 'wallet' and posted <> 0 limit 1`,
+    [client, chain],
+  );
+  if (claim === undefined) return undefined;
+  return refuse(
+    'client/segregation-fixed',
+    `Client ${client} has claims on ${chain}, ${text(claim, 'kind')} in ${text(claim, 'asset')}; they belong to their compartment. Open a second client and move the assets by a withdrawal.`,
     { client, chain },
   );
 }
