@@ -36,8 +36,8 @@ function paying(chain: FakeChain, bonus: () => Bonus | undefined): Chain {
 
 for (const paidIn of ['native coin', 'the same token', 'another token'] as const) {
   test(`what a token pays to the receiver of a sweep in ${paidIn} is a deposit of its own`, async () => {
-    let bonus: Bonus | undefined;
-    await using bench = await openWithdrawing({ port: (chain) => paying(chain, () => bonus) });
+    const bonuses: Bonus[] = [];
+    await using bench = await openWithdrawing({ port: (chain) => paying(chain, () => bonuses.at(0)) });
     await pay(bench, await bench.ownWallet('gas'), ether);
     const token = await bench.token('USD');
     const other = await bench.token('BONUS');
@@ -46,7 +46,7 @@ for (const paidIn of ['native coin', 'the same token', 'another token'] as const
     await pay(bench, wallet, 50n, token);
     const poolWallet = await bench.ownWallet('pool');
     const paid = { 'native coin': bench.native, 'the same token': token, 'another token': other }[paidIn];
-    bonus = { token, to: poolWallet.address, paid, amount: 7n };
+    bonuses.push({ token, to: poolWallet.address, paid, amount: 7n });
     viewOf(await requestSweep(bench.custody, bench.as('olga'), { compartment: pool, chain: bench.id, asset: token }));
     for (let round = 0; round < 4; round += 1) await settle(bench);
     const [sweep] = await movementViews(bench.custody.db, { kind: 'sweep', after: null, limit: 1 });
