@@ -12,7 +12,14 @@ export {
 } from './coverage.ts';
 export { ledgerMigrations } from './migrations.ts';
 export { expireHolds, expireHoldsMax, openBook, postTransfers } from './posting.ts';
-export { LedgerQueue, type LedgerQueueOptions, queueBatchMax, queueLanes, queueWaitingMax } from './queue.ts';
+export {
+  LedgerQueue,
+  type LedgerQueueOptions,
+  queueBatchMax,
+  queueLanes,
+  queueShareMin,
+  queueWaitingMax,
+} from './queue.ts';
 export {
   type AccountEntry,
   accountEntries,

@@ -9,6 +9,8 @@ export const queueBatchMax = 512;
 export const queueWaitingMax = 20_000;
 /** Batches under way at once: while the database works on one, the next is made ready and waits for its rows. */
 export const queueLanes = 2;
+/** Fewer transfers than this are not divided between idle lanes: the cost of a call would outweigh the overlap. */
+export const queueShareMin = 64;
 
 type Waiting = {
   readonly group: readonly TransferRequest[];
@@ -105,13 +107,18 @@ export class LedgerQueue implements AsyncDisposable {
     }
   }
 
-  /** The next batch: groups with the same business time, in order, up to the limit. */
+  /**
+   * The next batch: groups with the same business time, in order, up to the limit. Idle lanes share what waits: callers that
+   * ask again once they are answered would otherwise all travel in one batch, and database and process take turns at being idle.
+   */
   #take(): readonly Waiting[] {
+    const share = Math.ceil(this.#waitingTransfers / (this.#lanes - this.#running.size));
+    const sizeMax = Math.min(this.#batchMax, Math.max(queueShareMin, share));
     const batch: Waiting[] = [];
     let size = 0;
     for (let next = this.#waiting[this.#head]; next !== undefined; next = this.#waiting[this.#head]) {
       const isOther = batch[0] !== undefined && batch[0].now.getTime() !== next.now.getTime() && hasHold(next.group);
-      if (size + next.group.length > this.#batchMax || isOther) break;
+      if (batch.length > 0 && (size + next.group.length > sizeMax || isOther)) break;
       batch.push(next);
       size += next.group.length;
       this.#head += 1;
