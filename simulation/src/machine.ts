@@ -2,7 +2,10 @@ import {
   expireWithdrawals,
   finalize,
   findLiquidity,
+  lookForUnseen,
+  machine,
   observe,
+  reconcile,
   screenDeposit,
   screenWithdrawal,
   sendDispatch,
@@ -32,7 +35,13 @@ const tasks: ReadonlyMap<string, (custody: Custody, id: string) => Promise<unkno
   ['find-liquidity', findLiquidity],
   ['send-dispatch', sendDispatch],
   ['watch-dispatch', watchDispatch],
+  ['reconcile', reconcileNow],
 ]);
+
+async function reconcileNow(custody: Custody): Promise<void> {
+  await lookForUnseen(custody, chainId);
+  await reconcile(custody, { chain: chainId, actor: machine });
+}
 
 /** Jobs that one round of one process takes. */
 const jobsMax = 40;

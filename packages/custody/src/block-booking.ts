@@ -10,13 +10,14 @@ import {
   parseAddress,
 } from '@bulkhead/domain';
 import { openBook } from '@bulkhead/ledger';
-import { type Queries, text, type Transaction } from '@bulkhead/postgres';
+import { boolean, only, type Queries, text, type Transaction } from '@bulkhead/postgres';
 import { dispositionOf } from './arrival.ts';
 import { listAssets } from './asset.ts';
 import { postAll } from './books.ts';
 import { type Custody, machine } from './custody.ts';
 import { detectDeposits, stepped } from './deposit-detection.ts';
 import { depositColumns, depositOf, stepDeposit } from './deposit-row.ts';
+import { enqueue } from './job.ts';
 import {
   blockSent,
   movementColumns,
@@ -29,6 +30,9 @@ import {
 import { type ExplainedBy, type Settled, settleSent } from './settlement.ts';
 import { wakeWaiting } from './waking.ts';
 import { type Wallet, walletOf } from './wallet.ts';
+
+/** How long after a payment nobody ordered the chain is reconciled: the block has its coverage marker by then. */
+export const alarmDelayMs = 5_000;
 
 /** Why a credit was allowed; stored with each deposit. */
 export type FinalityRule = {
@@ -99,9 +103,28 @@ export async function bookFinalBlock(custody: Custody, tx: Transaction, final: F
   );
   // Coins that came and fees that fell are what workflows wait for.
   if (movements.length > 0 || sent.length > 0) await wakeWaiting(tx, { chain });
+  if (await strangersWereHere(tx, { chain, block })) {
+    // Whoever moved our coins has a key of ours. The books do not wait for the night to find the hole and freeze what it is in.
+    await enqueue(tx, { task: 'reconcile', id: chain }, new Date(now.getTime() + alarmDelayMs));
+  }
   const groups = [...settled.groups, ...credited.groups];
   await openBooks(tx, groups);
   await postAll(tx, groups, now);
+}
+
+/** Whether the block has a payment or a transaction of one of our addresses that no dispatch of ours ordered. */
+async function strangersWereHere(tx: Queries, { chain, block }: { readonly chain: ChainId; readonly block: BlockRef }): Promise<boolean> {
+  const row = only(
+    await tx.query(
+      `select exists (select 1 from custody.sent s where s.chain = $1 and s.block_hash = $2 and s.explained is null)
+         or exists (
+           select 1 from custody.movement m join custody.wallet w on w.chain = m.chain and w.address = m.from_address
+           where m.chain = $1 and m.block_hash = $2 and m.out_explained is null and m.amount > 0
+         ) as strangers`,
+      [chain, block.hash],
+    ),
+  );
+  return boolean(row, 'strangers');
 }
 
 type Crediting = FinalBlock & { readonly wallets: OurWallets; readonly settled: Settled };
