@@ -109,7 +109,15 @@ test('a body may be left out exactly where nothing in it is needed', () => {
   );
   assert.deepEqual(
     optional.map(({ operation }) => operation),
-    ['releaseDeposit', 'freezeDeposit', 'returnDeposit', 'releaseWithdrawal', 'approveWithdrawal', 'cancelWithdrawal', 'resumeChain'],
+    [
+      'releaseDeposit',
+      'freezeDeposit',
+      'returnDeposit',
+      'releaseWithdrawal',
+      'approveWithdrawal',
+      'cancelWithdrawal',
+      'resumeChain',
+    ],
   );
 });
 

@@ -1,4 +1,13 @@
-import { type Asset, type AssetId, type Refused, type TokenBehaviour, chainOf, invariant, parseAssetId, refuse } from '@bulkhead/domain';
+import {
+  type Asset,
+  type AssetId,
+  type Refused,
+  type TokenBehaviour,
+  chainOf,
+  invariant,
+  parseAssetId,
+  refuse,
+} from '@bulkhead/domain';
 import { type Queries, type Row, bigint, date, integer, text, textOrNull } from '@bulkhead/postgres';
 import { type Answer, type WriteCall, command } from './command.ts';
 import type { Custody } from './custody.ts';
@@ -19,7 +28,10 @@ export type AssetView = {
 const columns = 'id, chain, symbol, decimals, behaviour, dust_max, dti, allowed_by, created_at';
 
 function behaviourOf(value: string): TokenBehaviour {
-  invariant(value === 'native' || value === 'standard' || value === 'fee-on-transfer', `"${value}" is no token behaviour.`);
+  invariant(
+    value === 'native' || value === 'standard' || value === 'fee-on-transfer',
+    `"${value}" is no token behaviour.`,
+  );
   return value;
 }
 
@@ -58,13 +70,19 @@ export async function findAsset(tx: Queries, id: AssetId): Promise<Asset | undef
 
 /** Why a token that keeps a part of every transfer stays where it is. */
 export function losesOnTheWay(id: AssetId): Refused {
-  return refuse('asset/fee-on-transfer', `${id} keeps a part of every transfer: moving it between our own wallets would lose what belongs to clients.`, {
-    asset: id,
-  });
+  return refuse(
+    'asset/fee-on-transfer',
+    `${id} keeps a part of every transfer: moving it between our own wallets would lose what belongs to clients.`,
+    {
+      asset: id,
+    },
+  );
 }
 
 export function assetNotAllowed(id: AssetId): Refused {
-  return refuse('asset/not-allowed', `${id} is not on the list of assets; an admin can add it with POST /v1/assets.`, { asset: id });
+  return refuse('asset/not-allowed', `${id} is not on the list of assets; an admin can add it with POST /v1/assets.`, {
+    asset: id,
+  });
 }
 
 /** All allow-listed assets, of one chain or of all, in the order they were added. */
@@ -93,7 +111,17 @@ export async function allowAsset(custody: Custody, call: WriteCall, asset: Asset
     await tx.query(
       `insert into custody.asset (id, chain, symbol, decimals, behaviour, dust_max, dti, allowed_by, created_at)
        values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict (id) do nothing`,
-      [asset.id, chainOf(asset.id), asset.symbol, asset.decimals, asset.behaviour, asset.dustMax, asset.dti ?? null, call.actor.name, now],
+      [
+        asset.id,
+        chainOf(asset.id),
+        asset.symbol,
+        asset.decimals,
+        asset.behaviour,
+        asset.dustMax,
+        asset.dti ?? null,
+        call.actor.name,
+        now,
+      ],
     );
     await record(tx, now, { actor: call.actor, subject: asset.id, event: 'asset-allowed', data: asset });
     const [row] = await tx.query(`select ${columns} from custody.asset where id = $1`, [asset.id]);

@@ -33,5 +33,8 @@ test('nothing is assigned to a client who has left the compartment', async () =>
   viewOf(await changeSegregation(bench.custody, bench.as('ann'), { ...wish, model: 'omnibus' }));
   viewOf(await changeSegregation(bench.custody, bench.as('ann'), { ...wish, model: 'individual' }));
   const id = await unassigned(bench);
-  assert.equal(refusalOf(await assignDeposit(bench.custody, bench.as('ruth'), { id, clientId })), 'compartment/wrong-kind');
+  assert.equal(
+    refusalOf(await assignDeposit(bench.custody, bench.as('ruth'), { id, clientId })),
+    'compartment/wrong-kind',
+  );
 });

@@ -264,6 +264,8 @@ export async function lookForUnseen(custody: Custody, chain: ChainId): Promise<v
   try {
     await sweepBalances(custody, chain);
   } catch (error) {
-    if (!(error instanceof CustodyError) || (error.code !== 'chain/stopped' && error.code !== 'chain/unknown')) throw error;
+    if (!(error instanceof CustodyError) || (error.code !== 'chain/stopped' && error.code !== 'chain/unknown')) {
+      throw error;
+    }
   }
 }

@@ -113,7 +113,10 @@ export async function bookFinalBlock(custody: Custody, tx: Transaction, final: F
 }
 
 /** Whether the block has a payment or a transaction of one of our addresses that no dispatch of ours ordered. */
-async function strangersWereHere(tx: Queries, { chain, block }: { readonly chain: ChainId; readonly block: BlockRef }): Promise<boolean> {
+async function strangersWereHere(
+  tx: Queries,
+  { chain, block }: { readonly chain: ChainId; readonly block: BlockRef },
+): Promise<boolean> {
   const row = only(
     await tx.query(
       `select exists (select 1 from custody.sent s where s.chain = $1 and s.block_hash = $2 and s.explained is null)

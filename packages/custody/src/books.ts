@@ -1,4 +1,11 @@
-import { type AccountName, type AssetId, type Compartment, type TransferRefusal, type TransferRequest, invariant } from '@bulkhead/domain';
+import {
+  type AccountName,
+  type AssetId,
+  type Compartment,
+  type TransferRefusal,
+  type TransferRequest,
+  invariant,
+} from '@bulkhead/domain';
 import { postTransfers } from '@bulkhead/ledger';
 import { type Queries, type Transaction, bigint } from '@bulkhead/postgres';
 
@@ -20,7 +27,11 @@ export async function postAll(tx: Transaction, groups: TransferGroups, now: Date
 export type RefusedTransfer = { readonly transfer: TransferRequest; readonly reason: TransferRefusal };
 
 /** Posts and answers the first refusal, for commands that turn it into a refusal of their own and roll back. */
-export async function firstRefusal(tx: Transaction, groups: TransferGroups, now: Date): Promise<RefusedTransfer | undefined> {
+export async function firstRefusal(
+  tx: Transaction,
+  groups: TransferGroups,
+  now: Date,
+): Promise<RefusedTransfer | undefined> {
   const filled = groups.filter((group) => group.length > 0);
   if (filled.length === 0) return undefined;
   const outcomes = await postTransfers(tx, filled, { now });
@@ -43,7 +54,11 @@ export function lacksFunds({ reason }: RefusedTransfer): boolean {
   return reason === 'insufficient-funds' || reason === 'book-unknown';
 }
 
-export type AccountQuery = { readonly compartment: Compartment; readonly asset: AssetId; readonly account: AccountName };
+export type AccountQuery = {
+  readonly compartment: Compartment;
+  readonly asset: AssetId;
+  readonly account: AccountName;
+};
 
 /** Posted balance less open holds against it; zero for an account that was never used. */
 export async function disposable(tx: Queries, query: AccountQuery): Promise<bigint> {

@@ -27,13 +27,23 @@ for (const job of ['the job of the cancellation', 'a look at the transaction'] a
     await using bench = await openWithdrawing();
     const id = await signedUnsent(bench);
     viewOf(await cancelWithdrawal(bench.custody, bench.as('olga'), id));
-    const [{ id: dispatch } = { id: '' }] = await dispatchViews(bench.custody.db, { reference: id, after: null, limit: 1 });
+    const [{ id: dispatch } = { id: '' }] = await dispatchViews(bench.custody.db, {
+      reference: id,
+      after: null,
+      limit: 1,
+    });
     if (job === 'a look at the transaction') await watchDispatch(bench.custody, dispatch);
     await bench.work();
     const [view] = await dispatchViews(bench.custody.db, { reference: id, after: null, limit: 1 });
-    assert.deepEqual(view?.attempts.map(({ role }) => role), ['effect', 'cancel']);
+    assert.deepEqual(
+      view?.attempts.map(({ role }) => role),
+      ['effect', 'cancel'],
+    );
     const known = bench.chain.ground.sentBefore().map(({ hash }) => hash);
-    assert.deepEqual(view.attempts.map(({ hash }) => known.some((one) => one === hash)), [false, true]);
+    assert.deepEqual(
+      view.attempts.map(({ hash }) => known.some((one) => one === hash)),
+      [false, true],
+    );
     await settle(bench);
     assert.equal((await withdrawal(bench, id)).state, 'cancelled');
     assert.equal(bench.chain.ground.balance(bench.native, recipient), 0n);

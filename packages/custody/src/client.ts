@@ -25,7 +25,12 @@ export type AgreementTerms = {
   readonly signedAt: string;
 };
 
-export type AgreementView = AgreementTerms & { readonly id: string; readonly clientId: string; readonly recordedBy: string; readonly recordedAt: string };
+export type AgreementView = AgreementTerms & {
+  readonly id: string;
+  readonly clientId: string;
+  readonly recordedBy: string;
+  readonly recordedAt: string;
+};
 
 export type ClientKind = 'natural' | 'legal';
 
@@ -84,7 +89,10 @@ export async function findClient(tx: Queries, id: string): Promise<ClientView | 
 }
 
 /** Clients in the order they were created, after `after`. */
-export async function listClients(tx: Queries, page: { reference?: string; after: string | null; limit: number }): Promise<readonly ClientView[]> {
+export async function listClients(
+  tx: Queries,
+  page: { reference?: string; after: string | null; limit: number },
+): Promise<readonly ClientView[]> {
   const rows = await tx.query(
     `select ${clientColumns} from custody.client
      where ($1::text is null or id > $1) and ($2::text is null or reference = $2) order by id limit $3`,
@@ -106,8 +114,15 @@ export async function createClient(custody: Custody, call: WriteCall, input: New
         reference: input.reference,
       });
     }
-    await record(tx, now, { actor: call.actor, subject: id, event: 'client-created', data: { kind: input.kind, segregation: input.segregation } });
-    if (input.agreement !== undefined) await storeAgreement(tx, now, { actor: call.actor, client: id, terms: input.agreement });
+    await record(tx, now, {
+      actor: call.actor,
+      subject: id,
+      event: 'client-created',
+      data: { kind: input.kind, segregation: input.segregation },
+    });
+    if (input.agreement !== undefined) {
+      await storeAgreement(tx, now, { actor: call.actor, client: id, terms: input.agreement });
+    }
     const client = await findClient(tx, id);
     invariant(client !== undefined, 'A client that was just stored is not there.', { client: id });
     return client;
@@ -116,7 +131,11 @@ export async function createClient(custody: Custody, call: WriteCall, input: New
 
 type NewAgreement = { readonly actor: Actor; readonly client: string; readonly terms: AgreementTerms };
 
-async function storeAgreement(tx: Transaction, now: Date, { actor, client, terms }: NewAgreement): Promise<AgreementView> {
+async function storeAgreement(
+  tx: Transaction,
+  now: Date,
+  { actor, client, terms }: NewAgreement,
+): Promise<AgreementView> {
   const id = newId('agr', now);
   await tx.query(
     `insert into custody.agreement (id, client, parties, service, custody_policy, communication, security, fees, applicable_law, signed_at, recorded_by, created_at)
@@ -137,7 +156,14 @@ async function storeAgreement(tx: Transaction, now: Date, { actor, client, terms
     ],
   );
   await record(tx, now, { actor, subject: client, event: 'agreement-recorded', data: { agreement: id } });
-  return { ...terms, signedAt: new Date(terms.signedAt).toISOString(), id, clientId: client, recordedBy: actor.name, recordedAt: now.toISOString() };
+  return {
+    ...terms,
+    signedAt: new Date(terms.signedAt).toISOString(),
+    id,
+    clientId: client,
+    recordedBy: actor.name,
+    recordedAt: now.toISOString(),
+  };
 }
 
 export async function recordAgreement(
@@ -229,18 +255,28 @@ async function setSegregation(
 ): Promise<Compartment> {
   const { client, chain, model, version, now } = input;
   const compartment =
-    model === 'omnibus' ? await ensurePool(tx, custody.policy.omnibusCompartment, now) : await ensureIndividual(tx, client.id, now);
+    model === 'omnibus'
+      ? await ensurePool(tx, custody.policy.omnibusCompartment, now)
+      : await ensureIndividual(tx, client.id, now);
   await tx.query(
     'insert into custody.segregation (client, chain, version, model, compartment, decided_by, since) values ($1, $2, $3, $4, $5, $6, $7)',
     [client.id, chain, version, model, compartment, input.actor.name, now],
   );
-  await record(tx, now, { actor: input.actor, subject: client.id, event: 'segregation-set', data: { chain, version, model, compartment } });
+  await record(tx, now, {
+    actor: input.actor,
+    subject: client.id,
+    event: 'segregation-set',
+    data: { chain, version, model, compartment },
+  });
   return compartment;
 }
 
 /** Creates the row of a compartment that belongs to nobody in particular: a pool or one of the house. */
 export async function ensurePool(tx: Transaction, compartment: Compartment, now: Date): Promise<Compartment> {
-  await tx.query('insert into custody.compartment (number, created_at) values ($1, $2) on conflict (number) do nothing', [compartment, now]);
+  await tx.query(
+    'insert into custody.compartment (number, created_at) values ($1, $2) on conflict (number) do nothing',
+    [compartment, now],
+  );
   return compartment;
 }
 
@@ -272,7 +308,8 @@ export async function changeSegregation(
     await lockClient(tx, client.id);
     const current = await currentSegregation(tx, client.id, input.chain);
     if (current?.segregation === input.model) return current;
-    const refused = (await fixedByWallets(tx, client.id, input.chain)) ?? (await fixedByClaims(tx, client.id, input.chain));
+    const refused =
+      (await fixedByWallets(tx, client.id, input.chain)) ?? (await fixedByClaims(tx, client.id, input.chain));
     if (refused !== undefined) return refused;
     const version = (current?.version ?? 0) + 1;
     await setSegregation(custody, tx, { client, ...input, version, actor: call.actor, now });
@@ -283,7 +320,10 @@ export async function changeSegregation(
 }
 
 async function fixedByWallets(tx: Queries, client: string, chain: ChainId): Promise<Refused | undefined> {
-  const [wallet] = await tx.query('select id from custody.wallet where client = $1 and chain = $2 limit 1', [client, chain]);
+  const [wallet] = await tx.query('select id from custody.wallet where client = $1 and chain = $2 limit 1', [
+    client,
+    chain,
+  ]);
   if (wallet === undefined) return undefined;
   return refuse(
     'client/segregation-fixed',

@@ -39,7 +39,11 @@ type Once<View> = {
   readonly work: (tx: Transaction, now: Date) => Promise<View | Refused>;
 };
 
-async function answerOnce<View>(custody: Custody, tx: Transaction, { call, name, work }: Once<View>): Promise<Answer<View>> {
+async function answerOnce<View>(
+  custody: Custody,
+  tx: Transaction,
+  { call, name, work }: Once<View>,
+): Promise<Answer<View>> {
   const { actor, idempotency } = call;
   // The lock makes a second request with the same key wait for the first one's answer instead of working beside it.
   await tx.query('select pg_advisory_xact_lock(hashtextextended($1, 7401))', [name]);
@@ -47,21 +51,18 @@ async function answerOnce<View>(custody: Custody, tx: Transaction, { call, name,
   if (stored !== undefined) return stored;
   const now = custody.clock.now();
   const outcome = await attempt(tx, () => work(tx, now));
-  await tx.query('insert into custody.command (actor, key, fingerprint, answer, created_at) values ($1, $2, $3, $4, $5)', [
-    actor.name,
-    idempotency.key,
-    idempotency.fingerprint,
-    JSON.stringify(outcome),
-    now,
-  ]);
+  await tx.query(
+    'insert into custody.command (actor, key, fingerprint, answer, created_at) values ($1, $2, $3, $4, $5)',
+    [actor.name, idempotency.key, idempotency.fingerprint, JSON.stringify(outcome), now],
+  );
   return { hit: false, outcome };
 }
 
 async function storedAnswer<View>(db: Queries, { actor, idempotency }: WriteCall): Promise<Answer<View> | undefined> {
-  const [stored] = await db.query('select fingerprint, answer::text from custody.command where actor = $1 and key = $2', [
-    actor.name,
-    idempotency.key,
-  ]);
+  const [stored] = await db.query(
+    'select fingerprint, answer::text from custody.command where actor = $1 and key = $2',
+    [actor.name, idempotency.key],
+  );
   if (stored === undefined) return undefined;
   if (text(stored, 'fingerprint') !== idempotency.fingerprint) return { hit: false, outcome: { status: 'key-reused' } };
   return { hit: true, outcome: readState<Done<View> | Refused>(text(stored, 'answer')) };
@@ -74,7 +75,11 @@ const lines = new WeakMap<Custody, Map<string, Promise<unknown>>>();
  * Lets requests of this process with the same key come one after the other. The lock in the database decides between processes;
  * in line here a thousand of them wait without a connection each, which everybody else needs.
  */
-async function inTurn<Result>(custody: Custody, name: string, work: (waited: boolean) => Promise<Result>): Promise<Result> {
+async function inTurn<Result>(
+  custody: Custody,
+  name: string,
+  work: (waited: boolean) => Promise<Result>,
+): Promise<Result> {
   const line = lines.get(custody) ?? new Map<string, Promise<unknown>>();
   lines.set(custody, line);
   const before = line.get(name);
@@ -124,5 +129,10 @@ export function isRefused(value: unknown): value is Refused {
 
 /** Turns a missing row into the refusal that every resource shares. */
 export function notFound(what: string, id: string): Refused {
-  return { status: 'refused', code: 'resource/not-found', message: `There is no ${what} ${id.slice(0, 80)}.`, details: {} };
+  return {
+    status: 'refused',
+    code: 'resource/not-found',
+    message: `There is no ${what} ${id.slice(0, 80)}.`,
+    details: {},
+  };
 }

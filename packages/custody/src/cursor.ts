@@ -1,4 +1,13 @@
-import { type BlockRef, type Chain, type ChainId, CustodyError, type Hash, invariant, isHash, refuse } from '@bulkhead/domain';
+import {
+  type BlockRef,
+  type Chain,
+  type ChainId,
+  CustodyError,
+  type Hash,
+  invariant,
+  isHash,
+  refuse,
+} from '@bulkhead/domain';
 import { bigint, type Queries, type Row, text, textOrNull, type Transaction } from '@bulkhead/postgres';
 import { type Answer, command, type WriteCall } from './command.ts';
 import type { Custody } from './custody.ts';
@@ -95,16 +104,25 @@ export async function stopChain(
  * Lets a chain that stood still go on, because somebody mended what made it stop. If the reason is still there, it stops again:
  * nothing is skipped, the block at hand is taken as if for the first time.
  */
-export async function resumeChain(custody: Custody, call: WriteCall, input: { readonly chain: ChainId }): Promise<Answer<ResumedView>> {
+export async function resumeChain(
+  custody: Custody,
+  call: WriteCall,
+  input: { readonly chain: ChainId },
+): Promise<Answer<ResumedView>> {
   chainPort(custody, input.chain);
   return command(custody, call, async (tx, now) => {
     const [row] = await tx.query('select * from custody.chain_cursor where chain = $1 for update', [input.chain]);
     const cursor = row === undefined ? undefined : cursorOf(input.chain, row);
     if (cursor === undefined || cursor.stoppedReason === undefined) {
-      return refuse('chain/not-stopped', `${input.chain} does not stand still; there is nothing to resume.`, { chain: input.chain });
+      return refuse('chain/not-stopped', `${input.chain} does not stand still; there is nothing to resume.`, {
+        chain: input.chain,
+      });
     }
     const { stoppedReason } = cursor;
-    await tx.query('update custody.chain_cursor set stopped_reason = null, updated_at = $2 where chain = $1', [input.chain, now]);
+    await tx.query('update custody.chain_cursor set stopped_reason = null, updated_at = $2 where chain = $1', [
+      input.chain,
+      now,
+    ]);
     await record(tx, now, { actor: call.actor, subject: input.chain, event: 'chain-resumed', data: { stoppedReason } });
     return { chain: input.chain, resumedBy: call.actor.name, resumedAt: now.toISOString(), stoppedReason };
   });

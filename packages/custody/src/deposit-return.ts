@@ -20,18 +20,31 @@ export type ReturnRequest = {
  * Sends a quarantined deposit back by a withdrawal of kind `deposit-return`: screened, approved by a quorum and signed like any
  * other, paid from quarantine instead of from what the client may dispose of.
  */
-export async function returnDeposit(custody: Custody, call: WriteCall, request: ReturnRequest): Promise<Answer<DepositView>> {
+export async function returnDeposit(
+  custody: Custody,
+  call: WriteCall,
+  request: ReturnRequest,
+): Promise<Answer<DepositView>> {
   return command(custody, call, async (tx, now) => {
     const deposit = await lockDeposit(tx, request.id);
     if (deposit === undefined) return notFound('deposit', request.id);
     const destination = request.destination ?? (await senderOf(tx, deposit));
     const id = newId('wd', now);
-    const asked = await stepDeposit(tx, { deposit, event: { type: 'return-asked', withdrawal: id }, actor: call.actor, now });
+    const asked = await stepDeposit(tx, {
+      deposit,
+      event: { type: 'return-asked', withdrawal: id },
+      actor: call.actor,
+      now,
+    });
     if (asked.status === 'refused') return asked;
     const { client, credited } = deposit.state;
-    invariant(client !== undefined && credited !== undefined, 'A deposit in quarantine has a client and an amount.', { id: request.id });
+    invariant(client !== undefined && credited !== undefined, 'A deposit in quarantine has a client and an amount.', {
+      id: request.id,
+    });
     if (destination === undefined) {
-      return refuse('deposit/wrong-state', `Nobody knows who sent ${request.id}: name a destination to return it to.`, { id: request.id });
+      return refuse('deposit/wrong-state', `Nobody knows who sent ${request.id}: name a destination to return it to.`, {
+        id: request.id,
+      });
     }
     const { compartment, asset } = deposit.terms;
     const terms: WithdrawalTerms = {

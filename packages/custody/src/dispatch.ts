@@ -98,7 +98,10 @@ export async function lockDispatch(tx: Transaction, id: string): Promise<Dispatc
 
 /** The dispatch of a workflow that is not over yet, locked. */
 export async function lockLiveDispatch(tx: Transaction, subject: string): Promise<Dispatch | undefined> {
-  const [row] = await tx.query(`select ${dispatchColumns} from custody.dispatch where subject = $1 and step <> 'done' for update`, [subject]);
+  const [row] = await tx.query(
+    `select ${dispatchColumns} from custody.dispatch where subject = $1 and step <> 'done' for update`,
+    [subject],
+  );
   return row === undefined ? undefined : dispatchOf(row);
 }
 
@@ -164,21 +167,34 @@ export async function stepDispatch(
 
 /** Says why a queued dispatch does not move; it is tried again when something changed. */
 export async function dispatchWaits(tx: Queries, id: string, wait: { reason: string; now: Date }): Promise<void> {
-  await tx.query(`update custody.dispatch set waiting_reason = $2, updated_at = $3 where id = $1 and step = 'queued'`, [id, wait.reason, wait.now]);
+  await tx.query(`update custody.dispatch set waiting_reason = $2, updated_at = $3 where id = $1 and step = 'queued'`, [
+    id,
+    wait.reason,
+    wait.now,
+  ]);
 }
 
 /** Records where an attempt was seen; unknown hashes are other people's transactions. */
-export async function sightAttempt(tx: Transaction, hash: Hash, seen: { sight: TransactionSight | 'removed'; now: Date }): Promise<void> {
+export async function sightAttempt(
+  tx: Transaction,
+  hash: Hash,
+  seen: { sight: TransactionSight | 'removed'; now: Date },
+): Promise<void> {
   const [found] = await tx.query('select dispatch from custody.attempt where hash = $1', [hash]);
   if (found === undefined) return;
   const dispatch = await lockDispatch(tx, text(found, 'dispatch'));
   if (dispatch === undefined || dispatch.state.step === 'done') return;
-  const event: DispatchEvent = seen.sight === 'removed' ? { type: 'removed', hash } : { type: 'sighted', hash, sight: seen.sight };
+  const event: DispatchEvent =
+    seen.sight === 'removed' ? { type: 'removed', hash } : { type: 'sighted', hash, sight: seen.sight };
   await stepDispatch(tx, dispatch, { event, now: seen.now });
 }
 
 /** Coins of a wallet that living dispatches will still take, fees at their highest. */
-export async function reservedAt(tx: Queries, wallet: string, asset: { id: AssetId; native: boolean }): Promise<bigint> {
+export async function reservedAt(
+  tx: Queries,
+  wallet: string,
+  asset: { id: AssetId; native: boolean },
+): Promise<bigint> {
   const [row] = await tx.query(
     `select coalesce(sum(case when asset = $2 then amount else 0 end + case when $3 then fee_max else 0 end), 0) as reserved
      from custody.dispatch where wallet = $1 and step <> 'done'`,
@@ -256,7 +272,10 @@ function viewOf(row: Row): DispatchView {
     chainState: chainStateOf(state),
     cancelAsked: state.step === 'signing' || state.step === 'broadcast' ? state.cancelAsked : false,
     attempts: state.step === 'queued' ? [] : state.attempts.map(attemptView),
-    block: state.step === 'done' && state.block !== undefined ? { number: state.block.number.toString(), hash: state.block.hash } : null,
+    block:
+      state.step === 'done' && state.block !== undefined
+        ? { number: state.block.number.toString(), hash: state.block.hash }
+        : null,
     feePaid: state.step === 'done' ? state.fee.toString() : null,
     createdAt: date(row, 'created_at').toISOString(),
     updatedAt: date(row, 'updated_at').toISOString(),

@@ -35,7 +35,12 @@ export type FeeView = {
   readonly createdAt: string;
 };
 
-export type FeeCharge = { readonly clientId: string; readonly asset: AssetId; readonly amount: bigint; readonly description: string };
+export type FeeCharge = {
+  readonly clientId: string;
+  readonly asset: AssetId;
+  readonly amount: bigint;
+  readonly description: string;
+};
 
 /** Charges a fee: the claim passes from what the client may dispose of to what the client owes. Nothing moves on chain. */
 export async function chargeFee(custody: Custody, call: WriteCall, charge: FeeCharge): Promise<Answer<FeeView>> {
@@ -63,7 +68,10 @@ export async function chargeFee(custody: Custody, call: WriteCall, charge: FeeCh
     const refused = await firstRefusal(tx, [[transfer]], now);
     if (refused !== undefined) {
       invariant(lacksFunds(refused), `The books refuse a fee: ${refused.reason}.`);
-      return refuse('fee/insufficient-funds', `The client has less than ${charge.amount} of ${charge.asset} available.`);
+      return refuse(
+        'fee/insufficient-funds',
+        `The client has less than ${charge.amount} of ${charge.asset} available.`,
+      );
     }
     return {
       id,
@@ -78,7 +86,10 @@ export async function chargeFee(custody: Custody, call: WriteCall, charge: FeeCh
   });
 }
 
-async function feeCompartment(tx: Queries, order: { clientId: string; asset: AssetId }): Promise<Compartment | Refused> {
+async function feeCompartment(
+  tx: Queries,
+  order: { clientId: string; asset: AssetId },
+): Promise<Compartment | Refused> {
   if ((await findClient(tx, order.clientId)) === undefined) return notFound('client', order.clientId);
   if ((await findAsset(tx, order.asset)) === undefined) return assetNotAllowed(order.asset);
   const compartment = await compartmentOf(tx, order.clientId, chainOf(order.asset));
@@ -88,35 +99,62 @@ async function feeCompartment(tx: Queries, order: { clientId: string; asset: Ass
 export type FeePaymentView = MovementView & { readonly clientId: string };
 
 /** Pays everything a client owes in an asset from the client's compartment to the fee wallet of the house, on chain. */
-export async function payFees(custody: Custody, call: WriteCall, input: { clientId: string; asset: AssetId }): Promise<Answer<FeePaymentView>> {
+export async function payFees(
+  custody: Custody,
+  call: WriteCall,
+  input: { clientId: string; asset: AssetId },
+): Promise<Answer<FeePaymentView>> {
   return command(custody, call, async (tx, now) => {
     const compartment = await feeCompartment(tx, input);
     if (typeof compartment === 'object') return compartment;
     if ((await findAsset(tx, input.asset))?.behaviour === 'fee-on-transfer') return losesOnTheWay(input.asset);
     const [frozen] = await frozenBy(tx, compartment);
     if (frozen !== undefined) {
-      return refuse('compartment/frozen', `Compartment ${compartment} is frozen by ${frozen}; nothing leaves it until that break is resolved.`);
+      return refuse(
+        'compartment/frozen',
+        `Compartment ${compartment} is frozen by ${frozen}; nothing leaves it until that break is resolved.`,
+      );
     }
-    const owed = await disposable(tx, { compartment, asset: input.asset, account: { kind: 'fee-payable', holder: input.clientId } });
-    if (owed === 0n) return refuse('fee/insufficient-funds', `The client owes nothing in ${input.asset} that is not being paid already.`);
+    const owed = await disposable(tx, {
+      compartment,
+      asset: input.asset,
+      account: { kind: 'fee-payable', holder: input.clientId },
+    });
+    if (owed === 0n) {
+      return refuse(
+        'fee/insufficient-funds',
+        `The client owes nothing in ${input.asset} that is not being paid already.`,
+      );
+    }
     const target = await houseWallet(tx, chainOf(input.asset), 'fees');
     if (target === undefined) {
-      return refuse('compartment/wrong-kind', `There is no house fee wallet on ${chainOf(input.asset)}: issue one in compartment 2.`);
+      return refuse(
+        'compartment/wrong-kind',
+        `There is no house fee wallet on ${chainOf(input.asset)}: issue one in compartment 2.`,
+      );
     }
     const source = await sourceFor(tx, { compartment, asset: input.asset, amount: owed });
     if (source === undefined) {
-      return refuse('fee/insufficient-funds', `No single wallet of compartment ${compartment} has ${owed} of ${input.asset} free: sweep first.`);
+      return refuse(
+        'fee/insufficient-funds',
+        `No single wallet of compartment ${compartment} has ${owed} of ${input.asset} free: sweep first.`,
+      );
     }
     return start(custody, tx, { ...input, source, target, amount: owed, actor: call.actor, now });
   });
 }
 
-async function sourceFor(tx: Transaction, order: { compartment: Compartment; asset: AssetId; amount: bigint }): Promise<Wallet | undefined> {
+async function sourceFor(
+  tx: Transaction,
+  order: { compartment: Compartment; asset: AssetId; amount: bigint },
+): Promise<Wallet | undefined> {
   const { compartment, asset, amount } = order;
   for (const candidate of await compartmentWallets(tx, chainOf(asset), compartment)) {
     const wallet = await lockWallet(tx, candidate.id);
     const held = await posted(tx, { compartment, asset, account: { kind: 'wallet', holder: wallet.id } });
-    if (held - (await reservedAt(tx, wallet.id, { id: asset, native: !asset.includes('/erc20:') })) >= amount) return wallet;
+    if (held - (await reservedAt(tx, wallet.id, { id: asset, native: !asset.includes('/erc20:') })) >= amount) {
+      return wallet;
+    }
   }
   return undefined;
 }
@@ -135,7 +173,16 @@ async function start(custody: Custody, tx: Transaction, payment: Payment): Promi
   const { clientId, asset, source, target, amount, now } = payment;
   const id = newId('fp', now);
   const feeMax = feeCap(custody, asset);
-  const intent: Intent = { kind: 'fee-payment', id, compartment: source.compartment, asset, to: target.address, amount, feeMax, client: clientId };
+  const intent: Intent = {
+    kind: 'fee-payment',
+    id,
+    compartment: source.compartment,
+    asset,
+    to: target.address,
+    amount,
+    feeMax,
+    client: clientId,
+  };
   const dispatch = await createDispatch(tx, {
     kind: 'fee-payment',
     subject: id,
@@ -165,7 +212,10 @@ async function start(custody: Custody, tx: Transaction, payment: Payment): Promi
   return view;
 }
 
-export async function feePaymentViews(tx: Queries, filter: Omit<MovementFilter, 'kind'>): Promise<readonly FeePaymentView[]> {
+export async function feePaymentViews(
+  tx: Queries,
+  filter: Omit<MovementFilter, 'kind'>,
+): Promise<readonly FeePaymentView[]> {
   const rows = await movementRows(tx, { ...filter, kind: 'fee-payment' });
   return rows.map((row) => ({ ...movementView(row), clientId: text(row, 'client') }));
 }

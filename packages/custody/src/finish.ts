@@ -1,4 +1,10 @@
-import { type BlockRef, type DispatchOutcome, type TransferRequest, endingTransfers, invariant } from '@bulkhead/domain';
+import {
+  type BlockRef,
+  type DispatchOutcome,
+  type TransferRequest,
+  endingTransfers,
+  invariant,
+} from '@bulkhead/domain';
 import type { Transaction } from '@bulkhead/postgres';
 import { type Custody, machine } from './custody.ts';
 import type { Dispatch } from './dispatch.ts';
@@ -20,12 +26,21 @@ export type FinishedDispatch = {
  * Ends the workflow behind a dispatch and hands back what the books must say, as linked groups. The dispatch is locked; the
  * caller posts after all its rows are locked.
  */
-export async function finishDispatch(custody: Custody, tx: Transaction, end: FinishedDispatch): Promise<TransferRequest[][]> {
+export async function finishDispatch(
+  custody: Custody,
+  tx: Transaction,
+  end: FinishedDispatch,
+): Promise<TransferRequest[][]> {
   const { dispatch, outcome, fee, now } = end;
   const block = end.block === undefined ? {} : { block: end.block };
   const movement = await ownMovement(tx, dispatch);
   if (movement !== undefined) {
-    await record(tx, now, { actor: machine, subject: dispatch.subject, event: 'dispatch-finished', data: { outcome, fee, ...block } });
+    await record(tx, now, {
+      actor: machine,
+      subject: dispatch.subject,
+      event: 'dispatch-finished',
+      data: { outcome, fee, ...block },
+    });
     return [endingTransfers(movement, { outcome, fee, hadNonce: end.hadNonce, ...block })];
   }
   const withdrawal = await lockWithdrawal(tx, dispatch.subject);

@@ -113,7 +113,10 @@ test('a chain that stood still goes on when somebody resumes it, from the block 
   const resumed = viewOf(await resumeChain(custody, bench.as('admin'), { chain: id }));
   assert.equal(resumed.stoppedReason, 'A bug.');
   await bench.settle();
-  assert.deepEqual((await bench.deposits()).map(({ credited }) => credited), ['700']);
+  assert.deepEqual(
+    (await bench.deposits()).map(({ credited }) => credited),
+    ['700'],
+  );
   await bench.prove();
 });
 

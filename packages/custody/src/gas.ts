@@ -32,17 +32,25 @@ export async function ensureGas(custody: Custody, tx: Transaction, order: GasNee
   const native = nativeAsset(wallet.chain);
   const book = { compartment: wallet.compartment, asset: native };
   // A client's gas is one account for all the client's addresses: whoever is told that it is enough holds it before the next asks.
-  await tx.query('select pg_advisory_xact_lock(hashtextextended($1, 7404))', [`${wallet.chain} ${wallet.compartment} ${client}`]);
+  await tx.query('select pg_advisory_xact_lock(hashtextextended($1, 7404))', [
+    `${wallet.chain} ${wallet.compartment} ${client}`,
+  ]);
   const inBooks = await disposable(tx, { ...book, account: gasAccount(client) });
   const atAddress = await posted(tx, { ...book, account: { kind: 'wallet', holder: wallet.id } });
   const reserved = await reservedAt(tx, wallet.id, { id: native, native: true });
   const free = atAddress - reserved + order.alreadyReserved - order.paidBeside;
   if (inBooks >= need && free >= need) return { ready: true };
-  const [underWay] = await tx.query(`select id from custody.dispatch where kind = 'gas-grant' and to_wallet = $1 and step <> 'done' limit 1`, [wallet.id]);
+  const [underWay] = await tx.query(
+    `select id from custody.dispatch where kind = 'gas-grant' and to_wallet = $1 and step <> 'done' limit 1`,
+    [wallet.id],
+  );
   if (underWay !== undefined) return { ready: false, reason: 'A gas grant is on its way.' };
   const source = await houseWallet(tx, wallet.chain, 'gas');
   if (source === undefined) {
-    return { ready: false, reason: `There is no house gas wallet on ${wallet.chain}: issue one in compartment ${houseGas} and fund it.` };
+    return {
+      ready: false,
+      reason: `There is no house gas wallet on ${wallet.chain}: issue one in compartment ${houseGas} and fund it.`,
+    };
   }
   const usual = need * custody.policy.gasGrantTransactions;
   // Where others wait for gas at the same address too, one grant covers them all.
@@ -58,10 +66,17 @@ async function grant(
   const { wallet, client, now } = order;
   const native = nativeAsset(wallet.chain);
   const feeMax = feeCap(custody, native);
-  const held = await posted(tx, { compartment: source.compartment, asset: native, account: { kind: 'wallet', holder: source.id } });
+  const held = await posted(tx, {
+    compartment: source.compartment,
+    asset: native,
+    account: { kind: 'wallet', holder: source.id },
+  });
   const free = held - (await reservedAt(tx, source.id, { id: native, native: true }));
   if (free < amount + feeMax) {
-    return { ready: false, reason: `The house gas wallet ${source.address} has ${free} wei free and needs ${amount + feeMax}: fund it.` };
+    return {
+      ready: false,
+      reason: `The house gas wallet ${source.address} has ${free} wei free and needs ${amount + feeMax}: fund it.`,
+    };
   }
   const id = newId('dsp', now);
   const intent: Intent = {

@@ -3,7 +3,17 @@ import { test } from 'node:test';
 import { gasAccount } from '@bulkhead/domain';
 import { requestSweep } from './sweep.ts';
 import { viewOf } from './testing/bench.ts';
-import { approve, ask, ether, openWithdrawing, pay, recipient, settle, wallets, withdrawal } from './testing/withdrawing.ts';
+import {
+  approve,
+  ask,
+  ether,
+  openWithdrawing,
+  pay,
+  recipient,
+  settle,
+  wallets,
+  withdrawal,
+} from './testing/withdrawing.ts';
 
 test('gas that lies at another address of the client does not pay where all coins of the address are paid out', async () => {
   await using bench = await openWithdrawing();

@@ -54,7 +54,13 @@ export {
 } from './reconciliation-view.ts';
 export { sendDispatch, watchDispatch } from './send.ts';
 export { requestSweep, sweepsMax, type SweepView } from './sweep.ts';
-export { issueClientWallet, issueCompartmentWallet, type WalletPurpose, type WalletView, walletViews } from './wallet.ts';
+export {
+  issueClientWallet,
+  issueCompartmentWallet,
+  type WalletPurpose,
+  type WalletView,
+  walletViews,
+} from './wallet.ts';
 export {
   type ApprovalView,
   approveWithdrawal,

@@ -28,9 +28,13 @@ async function freeAt(tx: Queries, wallet: Wallet, terms: WithdrawalRow['terms']
   const nativeId = nativeAsset(wallet.chain);
   const account = { kind: 'wallet', holder: wallet.id } as const;
   const book = { compartment: wallet.compartment, account };
-  const native = (await posted(tx, { ...book, asset: nativeId })) - (await reservedAt(tx, wallet.id, { id: nativeId, native: true }));
+  const native =
+    (await posted(tx, { ...book, asset: nativeId })) -
+    (await reservedAt(tx, wallet.id, { id: nativeId, native: true }));
   if (terms.asset === nativeId) return { asset: native, native };
-  const asset = (await posted(tx, { ...book, asset: terms.asset })) - (await reservedAt(tx, wallet.id, { id: terms.asset, native: false }));
+  const asset =
+    (await posted(tx, { ...book, asset: terms.asset })) -
+    (await reservedAt(tx, wallet.id, { id: terms.asset, native: false }));
   return { asset, native };
 }
 
@@ -42,7 +46,11 @@ function canPay(free: Free, terms: WithdrawalRow['terms']): boolean {
 }
 
 /** The first wallet that could pay now, or undefined. A look without locks: whoever relies on it checks again under the lock. */
-export async function walletThatCanPay(tx: Queries, wallets: readonly Wallet[], terms: WithdrawalRow['terms']): Promise<Wallet | undefined> {
+export async function walletThatCanPay(
+  tx: Queries,
+  wallets: readonly Wallet[],
+  terms: WithdrawalRow['terms'],
+): Promise<Wallet | undefined> {
   for (const wallet of wallets) {
     if (canPay(await freeAt(tx, wallet, terms), terms)) return wallet;
   }
@@ -68,7 +76,11 @@ export async function findLiquidity(custody: Custody, id: string): Promise<void>
   });
 }
 
-async function search(custody: Custody, tx: Transaction, order: { withdrawal: WithdrawalRow; now: Date }): Promise<WithdrawalEvent> {
+async function search(
+  custody: Custody,
+  tx: Transaction,
+  order: { withdrawal: WithdrawalRow; now: Date },
+): Promise<WithdrawalEvent> {
   const { withdrawal, now } = order;
   const { terms, state } = withdrawal;
   if (now >= terms.expiresAt) return { type: 'expiry-due' };
@@ -85,8 +97,17 @@ async function search(custody: Custody, tx: Transaction, order: { withdrawal: Wi
     if (terms.feePayer === 'client') return { type: 'liquidity-found', wallet: wallet.id };
     // The client's gas may lie at another address: what is here must cover the amount and the fee.
     const paidBeside = terms.asset === nativeAsset(wallet.chain) ? terms.amount : 0n;
-    const gas = await ensureGas(custody, tx, { wallet, client: terms.client, need: terms.feeMax, alreadyReserved: 0n, paidBeside, now });
-    return gas.ready ? { type: 'liquidity-found', wallet: wallet.id } : { type: 'liquidity-missing', reason: gas.reason };
+    const gas = await ensureGas(custody, tx, {
+      wallet,
+      client: terms.client,
+      need: terms.feeMax,
+      alreadyReserved: 0n,
+      paidBeside,
+      now,
+    });
+    return gas.ready
+      ? { type: 'liquidity-found', wallet: wallet.id }
+      : { type: 'liquidity-missing', reason: gas.reason };
   }
   const where = kindOf(terms.compartment) === 'omnibus' ? 'The pool wallet' : 'No single address of the client';
   return {

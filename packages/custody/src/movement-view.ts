@@ -36,7 +36,15 @@ const stateSql = `case
   when outcome in ('cancelled', 'abandoned') then 'cancelled'
   else 'failed' end`;
 
-const states: readonly MovementState[] = ['awaiting-gas', 'queued', 'signing', 'broadcast', 'settled', 'failed', 'cancelled'];
+const states: readonly MovementState[] = [
+  'awaiting-gas',
+  'queued',
+  'signing',
+  'broadcast',
+  'settled',
+  'failed',
+  'cancelled',
+];
 
 const failures: Readonly<Record<string, string>> = {
   reverted: 'The transaction reverted on chain; only its network fee is gone.',
@@ -83,7 +91,8 @@ export function movementView(row: Row): MovementView {
   const dispatch = dispatchOf(row);
   const { state } = dispatch;
   const attempts = state.step === 'queued' ? [] : state.attempts;
-  const shown = attempts.find((attempt) => ['final', 'in-block', 'reverted'].includes(attempt.chainState)) ?? attempts.at(-1);
+  const shown =
+    attempts.find((attempt) => ['final', 'in-block', 'reverted'].includes(attempt.chainState)) ?? attempts.at(-1);
   const named = text(row, 'movement_state');
   return {
     id: dispatch.subject,
@@ -101,7 +110,10 @@ export function movementView(row: Row): MovementView {
     feeMax: dispatch.feeMax.toString(),
     feePaid: state.step === 'done' ? state.fee.toString() : null,
     transactionHash: shown?.hash ?? null,
-    block: state.step === 'done' && state.block !== undefined ? { number: state.block.number.toString(), hash: state.block.hash } : null,
+    block:
+      state.step === 'done' && state.block !== undefined
+        ? { number: state.block.number.toString(), hash: state.block.hash }
+        : null,
     requestedBy: dispatch.requestedBy,
     createdAt: date(row, 'created_at').toISOString(),
     updatedAt: date(row, 'updated_at').toISOString(),

@@ -16,7 +16,11 @@ test('coins that somebody else moves from one of our wallets to another are cred
   const quarantined = [lucky, victim].map(({ wallet, client }) =>
     bench.posted(wallet.compartment, bench.native, { kind: 'quarantine', holder: client }),
   );
-  assert.deepEqual(await Promise.all(quarantined), [0n, 0n], 'the claims of the victim stand, so these would be a second one');
+  assert.deepEqual(
+    await Promise.all(quarantined),
+    [0n, 0n],
+    'the claims of the victim stand, so these would be a second one',
+  );
   for (const { compartment } of [lucky.wallet, victim.wallet]) {
     assert.equal(await bench.posted(compartment, bench.native, { kind: 'suspense', holder: '' }), ether);
   }

@@ -24,7 +24,13 @@ import {
 } from './testing/withdrawing.ts';
 import { withdrawalViews } from './withdrawal.ts';
 
-type Pool = { readonly first: Account; readonly second: Account; readonly poolWallet: BenchWallet; readonly gas: BenchWallet; readonly token: AssetId };
+type Pool = {
+  readonly first: Account;
+  readonly second: Account;
+  readonly poolWallet: BenchWallet;
+  readonly gas: BenchWallet;
+  readonly token: AssetId;
+};
 
 /** Two clients of one pool with coins at their own addresses, and a house that can grant gas. */
 async function openPool(bench: Bench): Promise<Pool> {
@@ -56,10 +62,15 @@ test('sweeps bring a pool its coins, the house pays their gas, and no claim chan
   const { items } = viewOf(await requestSweep(bench.custody, bench.as('olga'), { compartment: pool, chain: bench.id }));
   assert.equal(items.length, 4);
   await settleAll(bench);
-  const states = (await movementViews(bench.custody.db, { kind: 'sweep', after: null, limit: 10 })).map(({ state }) => state);
+  const states = (await movementViews(bench.custody.db, { kind: 'sweep', after: null, limit: 10 })).map(
+    ({ state }) => state,
+  );
   assert.deepEqual(states, ['settled', 'settled', 'settled', 'settled']);
   assert.deepEqual(before, [3n * ether, 4n * ether, 3_000n]);
-  assert.deepEqual([await available(bench, first), await available(bench, second), await available(bench, first, token)], before);
+  assert.deepEqual(
+    [await available(bench, first), await available(bench, second), await available(bench, first, token)],
+    before,
+  );
   assert.equal(bench.chain.ground.balance(bench.native, poolWallet.address), 7n * ether);
   assert.equal(bench.chain.ground.balance(token, poolWallet.address), 7_000n);
   for (const wallet of [first.wallet, second.wallet, poolWallet, gas]) {
@@ -67,7 +78,11 @@ test('sweeps bring a pool its coins, the house pays their gas, and no claim chan
     assert.equal(books, chain);
   }
   const granted = await bench.posted(pool, bench.native, gasAccount(first.client));
-  assert.equal(granted, bench.chain.ground.balance(bench.native, first.wallet.address), 'what is left at the address is gas, and nobody else has a claim to it');
+  assert.equal(
+    granted,
+    bench.chain.ground.balance(bench.native, first.wallet.address),
+    'what is left at the address is gas, and nobody else has a claim to it',
+  );
   assert.equal((await bench.deposits()).length, 5, 'a gas grant is no deposit');
   assert.ok((await bench.posted(houseGas, bench.native, { kind: 'network-fee', holder: '' })) > 0n);
   await bench.prove();
@@ -79,8 +94,14 @@ test('there is nothing to sweep twice, and a house wallet is not swept', async (
   const sweep = { compartment: pool, chain: bench.id, asset: bench.native };
   viewOf(await requestSweep(bench.custody, bench.as('olga'), sweep));
   assert.equal(refusalOf(await requestSweep(bench.custody, bench.as('olga'), sweep)), 'sweep/nothing-to-move');
-  assert.equal(refusalOf(await requestSweep(bench.custody, bench.as('olga'), { compartment: houseGas, chain: bench.id })), 'sweep/wrong-wallet');
-  assert.equal(refusalOf(await requestSweep(bench.custody, bench.as('olga'), { walletId: 'wal_nobody' })), 'resource/not-found');
+  assert.equal(
+    refusalOf(await requestSweep(bench.custody, bench.as('olga'), { compartment: houseGas, chain: bench.id })),
+    'sweep/wrong-wallet',
+  );
+  assert.equal(
+    refusalOf(await requestSweep(bench.custody, bench.as('olga'), { walletId: 'wal_nobody' })),
+    'resource/not-found',
+  );
 });
 
 test('without coins for gas a sweep waits and says why', async () => {
@@ -144,7 +165,7 @@ test('a token that says false and moves nothing is not a payment, whatever the r
   await settleAll(bench);
   const done = await withdrawal(bench, id);
   assert.equal(done.state, 'failed');
-  assert.equal(await available(bench, account, token), 1_000n, 'the principal is the client\'s');
+  assert.equal(await available(bench, account, token), 1_000n, "the principal is the client's");
   assert.equal(await available(bench, account), ether - BigInt(done.feePaid ?? 0), 'the fee was burnt');
   const { books, chain } = await wallets(bench, account.wallet, token);
   assert.equal(books, chain);
@@ -156,20 +177,39 @@ test('a fee is charged claim to claim, and paid to the house on chain as one mov
   await pay(bench, await bench.ownWallet('gas'), ether);
   const fees = await bench.ownWallet('fees');
   const account = await funded(bench, 3n * ether);
-  const fee = { clientId: account.client, asset: bench.native, amount: ether / 100n, description: 'Custody, third quarter' };
+  const fee = {
+    clientId: account.client,
+    asset: bench.native,
+    amount: ether / 100n,
+    description: 'Custody, third quarter',
+  };
   viewOf(await chargeFee(bench.custody, bench.as('olga'), fee));
   assert.equal(await available(bench, account), 3n * ether - ether / 100n);
-  assert.equal(await bench.posted(account.wallet.compartment, bench.native, { kind: 'fee-payable', holder: account.client }), ether / 100n);
-  assert.equal(refusalOf(await chargeFee(bench.custody, bench.as('olga'), { ...fee, amount: 9n * ether })), 'fee/insufficient-funds');
-  const payment = viewOf(await payFees(bench.custody, bench.as('olga'), { clientId: account.client, asset: bench.native }));
+  assert.equal(
+    await bench.posted(account.wallet.compartment, bench.native, { kind: 'fee-payable', holder: account.client }),
+    ether / 100n,
+  );
+  assert.equal(
+    refusalOf(await chargeFee(bench.custody, bench.as('olga'), { ...fee, amount: 9n * ether })),
+    'fee/insufficient-funds',
+  );
+  const payment = viewOf(
+    await payFees(bench.custody, bench.as('olga'), { clientId: account.client, asset: bench.native }),
+  );
   assert.equal(payment.amount, (ether / 100n).toString());
-  assert.equal(refusalOf(await payFees(bench.custody, bench.as('olga'), { clientId: account.client, asset: bench.native })), 'fee/insufficient-funds');
+  assert.equal(
+    refusalOf(await payFees(bench.custody, bench.as('olga'), { clientId: account.client, asset: bench.native })),
+    'fee/insufficient-funds',
+  );
   await settleAll(bench);
   const [paid] = await feePaymentViews(bench.custody.db, { after: null, limit: 1 });
   assert.equal(paid?.state, 'settled');
   assert.equal(bench.chain.ground.balance(bench.native, fees.address), ether / 100n);
   assert.equal(await bench.posted(houseFees, bench.native, { kind: 'fee-income', holder: '' }), ether / 100n);
-  assert.equal(await bench.posted(account.wallet.compartment, bench.native, { kind: 'fee-payable', holder: account.client }), 0n);
+  assert.equal(
+    await bench.posted(account.wallet.compartment, bench.native, { kind: 'fee-payable', holder: account.client }),
+    0n,
+  );
   await bench.prove();
 });
 
@@ -185,7 +225,10 @@ test('a deposit that must not stay is frozen and sent back to where it came from
   viewOf(await freezeDeposit(bench.custody, bench.as('ruth'), deposit.id));
   const asked = viewOf(await returnDeposit(bench.custody, bench.as('olga'), { id: deposit.id }));
   assert.ok(asked.returnWithdrawalId !== null);
-  assert.equal(refusalOf(await returnDeposit(bench.custody, bench.as('olga'), { id: deposit.id })), 'deposit/wrong-state');
+  assert.equal(
+    refusalOf(await returnDeposit(bench.custody, bench.as('olga'), { id: deposit.id })),
+    'deposit/wrong-state',
+  );
   await bench.work();
   await approve(bench, asked.returnWithdrawalId);
   await settleAll(bench);
@@ -205,8 +248,18 @@ test('a token that keeps a part of every transfer is not swept; the address that
   assert.equal(await available(bench, first, tax), 900n);
   const sweep = { compartment: pool, chain: bench.id, asset: tax };
   assert.equal(refusalOf(await requestSweep(bench.custody, bench.as('olga'), sweep)), 'asset/fee-on-transfer');
-  viewOf(await chargeFee(bench.custody, bench.as('olga'), { clientId: first.client, asset: tax, amount: 100n, description: 'Custody' }));
-  assert.equal(refusalOf(await payFees(bench.custody, bench.as('olga'), { clientId: first.client, asset: tax })), 'asset/fee-on-transfer');
+  viewOf(
+    await chargeFee(bench.custody, bench.as('olga'), {
+      clientId: first.client,
+      asset: tax,
+      amount: 100n,
+      description: 'Custody',
+    }),
+  );
+  assert.equal(
+    refusalOf(await payFees(bench.custody, bench.as('olga'), { clientId: first.client, asset: tax })),
+    'asset/fee-on-transfer',
+  );
   const { id } = await ask(bench, { client: first.client, asset: tax, amount: 500n, feePayer: 'house' });
   await approve(bench, id);
   await settleAll(bench);

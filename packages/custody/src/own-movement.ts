@@ -7,7 +7,9 @@ import { findWallet } from './wallet.ts';
 export async function ownMovement(tx: Queries, dispatch: Dispatch): Promise<OwnMovement | undefined> {
   const { kind } = dispatch;
   if (kind === 'withdrawal' || kind === 'deposit-return') return undefined;
-  invariant(dispatch.toWallet !== undefined, 'A movement between our own wallets names the receiving one.', { id: dispatch.id });
+  invariant(dispatch.toWallet !== undefined, 'A movement between our own wallets names the receiving one.', {
+    id: dispatch.id,
+  });
   const receiver = await findWallet(tx, dispatch.toWallet);
   invariant(receiver !== undefined, 'A dispatch names a wallet that does not exist.', { id: dispatch.id });
   return {

@@ -55,7 +55,10 @@ function cancelDue(state: Dispatch['state']): boolean {
 function chainFor(custody: Custody, dispatch: Dispatch): Chain {
   const chain = custody.chains.get(dispatch.chain);
   if (chain === undefined) {
-    throw new CustodyError('chain/unknown', `${dispatch.chain} is no longer configured, but dispatch ${dispatch.id} is not over.`);
+    throw new CustodyError(
+      'chain/unknown',
+      `${dispatch.chain} is no longer configured, but dispatch ${dispatch.id} is not over.`,
+    );
   }
   return chain;
 }
@@ -77,7 +80,9 @@ async function prepare(custody: Custody, dispatch: Dispatch): Promise<boolean> {
   const { final } = await chain.heads();
   const finalNonce = await chain.nonce(plan.from, final);
   const latestNonce = await chain.nonce(plan.from, 'latest');
-  return custody.db.transaction((tx) => takeNonce(custody, tx, { id: dispatch.id, chain, plan, terms, finalNonce, latestNonce }));
+  return custody.db.transaction((tx) =>
+    takeNonce(custody, tx, { id: dispatch.id, chain, plan, terms, finalNonce, latestNonce }),
+  );
 }
 
 /** What must hold before anything irreversible: not expired, compartment not frozen, gas there. */
@@ -107,7 +112,11 @@ async function frozen(tx: Transaction, dispatch: Dispatch, now: Date): Promise<b
   return true;
 }
 
-async function gasReady(custody: Custody, tx: Transaction, { dispatch, now }: { dispatch: Dispatch; now: Date }): Promise<boolean> {
+async function gasReady(
+  custody: Custody,
+  tx: Transaction,
+  { dispatch, now }: { dispatch: Dispatch; now: Date },
+): Promise<boolean> {
   const wallet = await lockWallet(tx, dispatch.wallet);
   const gas = await ensureGas(custody, tx, {
     wallet,
@@ -179,7 +188,13 @@ async function takeNonce(custody: Custody, tx: Transaction, order: NonceOrder): 
   }
   await stepDispatch(tx, dispatch, { event: { type: 'prepared', nonce, role: 'effect', terms: order.terms }, now });
   await tx.query('update custody.wallet set next_nonce = $2 where id = $1', [wallet.id, nonce + 1n]);
-  await storeAttempt(tx, { dispatch: order.id, ordinal: 1, role: 'effect', unsigned: order.chain.build(order.plan, order.terms, nonce), now });
+  await storeAttempt(tx, {
+    dispatch: order.id,
+    ordinal: 1,
+    role: 'effect',
+    unsigned: order.chain.build(order.plan, order.terms, nonce),
+    now,
+  });
   const movement = await ownMovement(tx, dispatch);
   if (movement !== undefined) await postAll(tx, [nonceHolds(movement)], now);
   // Commit point: from here on the nonce belongs to this dispatch for ever, and its holds stand until a final block says who
@@ -187,23 +202,31 @@ async function takeNonce(custody: Custody, tx: Transaction, order: NonceOrder): 
   return true;
 }
 
-type NewAttempt = { readonly dispatch: string; readonly ordinal: number; readonly role: 'effect' | 'cancel'; readonly unsigned: Uint8Array; readonly now: Date };
+type NewAttempt = {
+  readonly dispatch: string;
+  readonly ordinal: number;
+  readonly role: 'effect' | 'cancel';
+  readonly unsigned: Uint8Array;
+  readonly now: Date;
+};
 
 async function storeAttempt(tx: Transaction, attempt: NewAttempt): Promise<void> {
-  await tx.query('insert into custody.attempt (dispatch, ordinal, role, unsigned, created_at) values ($1, $2, $3, $4, $5)', [
-    attempt.dispatch,
-    attempt.ordinal,
-    attempt.role,
-    attempt.unsigned,
-    attempt.now,
-  ]);
+  await tx.query(
+    'insert into custody.attempt (dispatch, ordinal, role, unsigned, created_at) values ($1, $2, $3, $4, $5)',
+    [attempt.dispatch, attempt.ordinal, attempt.role, attempt.unsigned, attempt.now],
+  );
 }
 
 /** A zero self-transfer with the same nonce and a higher fee. Whichever of the two is mined, the other never can be. */
 async function prepareCancel(custody: Custody, dispatch: Dispatch): Promise<void> {
   const chain = chainFor(custody, dispatch);
   const plan = await planOf(custody, dispatch);
-  const self: TransactionPlan = { from: plan.from, to: plan.from, amount: 0n, asset: nativeAsset(chainOf(dispatch.asset)) };
+  const self: TransactionPlan = {
+    from: plan.from,
+    to: plan.from,
+    amount: 0n,
+    asset: nativeAsset(chainOf(dispatch.asset)),
+  };
   await replace(custody, { id: dispatch.id, chain, plan: self, role: 'cancel', current: await chain.estimate(self) });
 }
 
@@ -219,8 +242,16 @@ export async function bumpDispatch(custody: Custody, dispatch: Dispatch): Promis
   const nowSeconds = BigInt(Math.floor(custody.clock.now().getTime() / 1000));
   if (role === 'effect' && 'expiresAt' in dispatch.intent && nowSeconds >= dispatch.intent.expiresAt) return false;
   const next: TransactionPlan =
-    role === 'effect' ? plan : { from: plan.from, to: plan.from, amount: 0n, asset: nativeAsset(chainOf(dispatch.asset)) };
-  return replace(custody, { id: dispatch.id, chain, plan: next, role, current: await currentTerms(chain, next, youngest.terms) });
+    role === 'effect'
+      ? plan
+      : { from: plan.from, to: plan.from, amount: 0n, asset: nativeAsset(chainOf(dispatch.asset)) };
+  return replace(custody, {
+    id: dispatch.id,
+    chain,
+    plan: next,
+    role,
+    current: await currentTerms(chain, next, youngest.terms),
+  });
 }
 
 /** Terms of now; where the estimate fails because the pending transaction already took the coins, those of before. */
@@ -276,7 +307,8 @@ function cancelTerms(attempts: readonly Attempt[], current: FeeTerms, cap: bigin
   }
   const affordable = cap / current.gasLimit;
   const maxFeePerGas = current.maxFeePerGas < affordable ? current.maxFeePerGas : affordable;
-  const maxPriorityFeePerGas = current.maxPriorityFeePerGas < maxFeePerGas ? current.maxPriorityFeePerGas : maxFeePerGas;
+  const maxPriorityFeePerGas =
+    current.maxPriorityFeePerGas < maxFeePerGas ? current.maxPriorityFeePerGas : maxFeePerGas;
   return { gasLimit: current.gasLimit, maxFeePerGas, maxPriorityFeePerGas };
 }
 
@@ -296,7 +328,10 @@ function intentFor(dispatch: Dispatch, attempt: { role: string; nonce: bigint; s
 }
 
 async function signMissing(custody: Custody, id: string): Promise<void> {
-  const rows = await custody.db.query('select ordinal, role, unsigned from custody.attempt where dispatch = $1 and raw is null order by ordinal', [id]);
+  const rows = await custody.db.query(
+    'select ordinal, role, unsigned from custody.attempt where dispatch = $1 and raw is null order by ordinal',
+    [id],
+  );
   for (const row of rows) {
     const dispatch = await findDispatch(custody.db, id);
     if (dispatch === undefined || dispatch.state.step === 'done' || dispatch.state.step === 'queued') return;
@@ -312,7 +347,10 @@ async function signMissing(custody: Custody, id: string): Promise<void> {
     const signature = await signatureOf(custody, { intent, path: wallet.path, unsigned });
     if (signature === 'expired') return giveUp(custody, id);
     const signed = chainFor(custody, dispatch).assemble(unsigned, signature);
-    invariant(signed.from === wallet.address, 'The signature is not that of the wallet.', { dispatch: id, wallet: wallet.id });
+    invariant(signed.from === wallet.address, 'The signature is not that of the wallet.', {
+      dispatch: id,
+      wallet: wallet.id,
+    });
     await custody.db.transaction((tx) => storeSignature(custody, tx, { id, ordinal: Number(row['ordinal']), signed }));
   }
 }
@@ -357,11 +395,16 @@ async function broadcastMissing(custody: Custody, id: string): Promise<void> {
      where a.dispatch = $1 and a.raw is not null and a.broadcast_at is null and d.step <> 'done' order by a.ordinal`,
     [id],
   );
-  for (const row of rows) await broadcastAttempt(custody, { id, ordinal: Number(row['ordinal']), raw: bytes(row, 'raw') });
+  for (const row of rows) {
+    await broadcastAttempt(custody, { id, ordinal: Number(row['ordinal']), raw: bytes(row, 'raw') });
+  }
 }
 
 /** Hands signed bytes to the chain (again). The outcome is a note; what happened is decided by final blocks. */
-export async function broadcastAttempt(custody: Custody, order: { id: string; ordinal: number; raw: Uint8Array }): Promise<void> {
+export async function broadcastAttempt(
+  custody: Custody,
+  order: { id: string; ordinal: number; raw: Uint8Array },
+): Promise<void> {
   const dispatch = await findDispatch(custody.db, order.id);
   if (dispatch === undefined || dispatch.state.step === 'done' || dispatch.state.step === 'queued') return;
   // Once a cancellation exists it goes alone: where nobody has seen the payment yet, telling of it would undo the cancellation.
@@ -369,12 +412,10 @@ export async function broadcastAttempt(custody: Custody, order: { id: string; or
   const isEffect = attempts.some(({ ordinal, role }) => ordinal === order.ordinal && role === 'effect');
   if (isEffect && attempts.some(({ role }) => role === 'cancel')) return;
   const outcome = await chainFor(custody, dispatch).broadcast(order.raw);
-  await custody.db.query('update custody.attempt set broadcast_at = $3, last_broadcast = $4 where dispatch = $1 and ordinal = $2', [
-    order.id,
-    order.ordinal,
-    custody.clock.now(),
-    outcome,
-  ]);
+  await custody.db.query(
+    'update custody.attempt set broadcast_at = $3, last_broadcast = $4 where dispatch = $1 and ordinal = $2',
+    [order.id, order.ordinal, custody.clock.now(), outcome],
+  );
 }
 
 /**
@@ -394,10 +435,15 @@ export async function watchDispatch(custody: Custody, id: string): Promise<void>
   const sight = await chainFor(custody, dispatch).sight(hash);
   await custody.db.transaction(async (tx) => {
     const locked = await lockDispatch(tx, id);
-    if (locked !== undefined) await stepDispatch(tx, locked, { event: { type: 'sighted', hash, sight }, now: custody.clock.now() });
+    if (locked !== undefined) {
+      await stepDispatch(tx, locked, { event: { type: 'sighted', hash, sight }, now: custody.clock.now() });
+    }
   });
   if (sight.at === 'block') return;
-  const [row] = await custody.db.query('select raw, signed_at from custody.attempt where dispatch = $1 and ordinal = $2', [id, ordinal]);
+  const [row] = await custody.db.query(
+    'select raw, signed_at from custody.attempt where dispatch = $1 and ordinal = $2',
+    [id, ordinal],
+  );
   const raw = row === undefined ? null : bytesOrNull(row, 'raw');
   if (row === undefined || raw === null) return;
   const signedAt = row['signed_at'];

@@ -62,7 +62,10 @@ test('a stuck transaction is replaced by one with the same nonce that pays more'
   assert.ok(BigInt(second?.maxFeePerGas ?? 0) * 10n >= BigInt(first?.maxFeePerGas ?? 0) * 11n);
   await settle(bench);
   const done = await dispatchOf(bench, id);
-  assert.deepEqual(done.attempts.map(({ chainState }) => chainState), ['replaced', 'final']);
+  assert.deepEqual(
+    done.attempts.map(({ chainState }) => chainState),
+    ['replaced', 'final'],
+  );
   assert.equal((await withdrawal(bench, id)).state, 'settled');
   await provePaid(bench, account, 1n);
 });
@@ -75,7 +78,10 @@ test('the first attempt may win after all, and the replacement is the one that w
   await bench.work();
   bench.chain.mine({ transactions: [hashOf(await dispatchOf(bench, id), 1)] });
   await bench.settle();
-  assert.deepEqual((await dispatchOf(bench, id)).attempts.map(({ chainState }) => chainState), ['final', 'replaced']);
+  assert.deepEqual(
+    (await dispatchOf(bench, id)).attempts.map(({ chainState }) => chainState),
+    ['final', 'replaced'],
+  );
   assert.equal((await withdrawal(bench, id)).state, 'settled');
   await provePaid(bench, account, 1n);
 });
@@ -143,13 +149,20 @@ test('cancelled after signing, the hold stands until the self-transfer is final'
   viewOf(await cancelWithdrawal(bench.custody, bench.as('olga'), id));
   await bench.work();
   const cancelling = await dispatchOf(bench, id);
-  assert.deepEqual(cancelling.attempts.map(({ role }) => role), ['effect', 'cancel']);
+  assert.deepEqual(
+    cancelling.attempts.map(({ role }) => role),
+    ['effect', 'cancel'],
+  );
   assert.equal((await withdrawal(bench, id)).state, 'broadcast');
   assert.equal(await available(bench, account), held, 'nothing is released on a wish');
   await settle(bench);
   const done = await withdrawal(bench, id);
   assert.equal(done.state, 'cancelled');
-  assert.equal(await available(bench, account), 3n * ether - BigInt(done.feePaid ?? 0), 'only the fee of the cancellation is gone');
+  assert.equal(
+    await available(bench, account),
+    3n * ether - BigInt(done.feePaid ?? 0),
+    'only the fee of the cancellation is gone',
+  );
   await provePaid(bench, account, 0n);
 });
 
@@ -176,7 +189,11 @@ test('a signed transaction that was given up and surfaces days later cannot be p
   bench.clock.advance(5 * 86_400_000);
   await expireWithdrawals(bench.custody);
   await settle(bench);
-  assert.equal((await withdrawal(bench, id)).state, 'broadcast', 'days later, with its expiry behind it, the hold still stands');
+  assert.equal(
+    (await withdrawal(bench, id)).state,
+    'broadcast',
+    'days later, with its expiry behind it, the hold still stands',
+  );
   assert.ok((await available(bench, account)) < 2n * ether);
   bench.chain.ground.resurface(payment);
   await settle(bench);
@@ -193,7 +210,11 @@ test('a thief who takes the nonce makes our payment impossible, and the hold goe
   assert.equal(failed.state, 'failed');
   assert.equal((await dispatchOf(bench, id)).outcome, 'superseded');
   assert.equal(failed.feePaid, '0');
-  assert.equal(await available(bench, account), 3n * ether, 'the claim of the client is whole; the hole is for reconciliation to report');
+  assert.equal(
+    await available(bench, account),
+    3n * ether,
+    'the claim of the client is whole; the hole is for reconciliation to report',
+  );
   const { id: next } = await ask(bench, { client: account.client, amount: ether });
   await approve(bench, next);
   await settle(bench);
@@ -264,7 +285,11 @@ for (const kind of interruptions) {
       await recover(bench, id);
       paid += 1n;
       assert.equal((await withdrawal(bench, id)).state, 'settled', `interrupted ${kind} step ${step}`);
-      assert.equal(bench.chain.ground.balance(bench.native, recipient), paid * ether, `interrupted ${kind} step ${step}`);
+      assert.equal(
+        bench.chain.ground.balance(bench.native, recipient),
+        paid * ether,
+        `interrupted ${kind} step ${step}`,
+      );
       if (!broken) break;
     }
     assert.ok(paid > 20n, `only ${paid} steps were interrupted`);

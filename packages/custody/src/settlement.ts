@@ -22,7 +22,12 @@ export type SettleOrder = {
   readonly now: Date;
 };
 
-export type ExplainedBy = { readonly dispatch: string; readonly wallet: string; readonly toWallet: string | undefined; readonly asset: string };
+export type ExplainedBy = {
+  readonly dispatch: string;
+  readonly wallet: string;
+  readonly toWallet: string | undefined;
+  readonly asset: string;
+};
 
 export type Settled = {
   readonly groups: TransferRequest[][];
@@ -58,7 +63,12 @@ export async function settleSent(custody: Custody, tx: Transaction, order: Settl
     const { state } = stepped.dispatch;
     invariant(state.step === 'done', 'A dispatch whose nonce is final is over.', { id: dispatch.id });
     if (state.outcome !== 'superseded') {
-      explained.set(sent.hash, { dispatch: dispatch.id, wallet: dispatch.wallet, toWallet: dispatch.toWallet, asset: dispatch.asset });
+      explained.set(sent.hash, {
+        dispatch: dispatch.id,
+        wallet: dispatch.wallet,
+        toWallet: dispatch.toWallet,
+        asset: dispatch.asset,
+      });
     }
     if (wasDone) continue;
     groups.push(
@@ -76,7 +86,11 @@ export async function settleSent(custody: Custody, tx: Transaction, order: Settl
 }
 
 /** Whether the transaction took coins of the dispatch's asset out of its wallet, as far as the block shows. */
-async function movedSomething(tx: Transaction, dispatch: Dispatch, { hash, order }: { hash: Hash; order: SettleOrder }): Promise<boolean> {
+async function movedSomething(
+  tx: Transaction,
+  dispatch: Dispatch,
+  { hash, order }: { hash: Hash; order: SettleOrder },
+): Promise<boolean> {
   if (contractOf(dispatch.asset) === undefined) return true;
   const row = only(
     await tx.query(

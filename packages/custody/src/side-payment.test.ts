@@ -27,7 +27,17 @@ function paying(chain: FakeChain, bonus: () => Bonus | undefined): Chain {
       }
       const from = namedAddress('treasury of the token');
       const kind = contractOf(wanted.paid) === undefined ? 'internal' : 'token';
-      return [{ kind, reference, transaction: movement.transaction, asset: wanted.paid, from, to: wanted.to, amount: wanted.amount }];
+      return [
+        {
+          kind,
+          reference,
+          transaction: movement.transaction,
+          asset: wanted.paid,
+          from,
+          to: wanted.to,
+          amount: wanted.amount,
+        },
+      ];
     });
     return { ...seen, movements: [...seen.movements, ...extra] };
   };

@@ -3,7 +3,9 @@
  * Columns beside the state (step, wallet, …) repeat what SQL needs to find rows; the state decides.
  */
 export function writeState(state: object): string {
-  return JSON.stringify(state, (_key, value: unknown) => (typeof value === 'bigint' ? { $bigint: value.toString() } : value));
+  return JSON.stringify(state, (_key, value: unknown) =>
+    typeof value === 'bigint' ? { $bigint: value.toString() } : value,
+  );
 }
 
 /** The inverse of {@link writeState}. Only this package writes these columns, so the shape is the one that was written. */

@@ -54,13 +54,20 @@ export async function requestSweep(
       }
     }
     if (ids.length === 0) {
-      return refuse('sweep/nothing-to-move', 'No address has coins to sweep that are final, in the books and not on their way already.');
+      return refuse(
+        'sweep/nothing-to-move',
+        'No address has coins to sweep that are final, in the books and not on their way already.',
+      );
     }
     return { items: await movementViews(tx, { kind: 'sweep', ids, after: null, limit: sweepsMax }) };
   });
 }
 
-async function sweptAssets(tx: Queries, chain: ChainId, asked: AssetId | undefined): Promise<readonly AssetId[] | Refused> {
+async function sweptAssets(
+  tx: Queries,
+  chain: ChainId,
+  asked: AssetId | undefined,
+): Promise<readonly AssetId[] | Refused> {
   if (asked === undefined) {
     const all = await listAssets(tx, chain);
     return all.filter(({ behaviour }) => behaviour !== 'fee-on-transfer').map(({ id }) => id);
@@ -75,7 +82,8 @@ type Scope = { readonly sources: readonly Wallet[]; readonly target: Wallet };
 async function scopeOf(tx: Queries, request: SweepRequest): Promise<Scope | Refused> {
   const one = 'walletId' in request ? await findWallet(tx, request.walletId) : undefined;
   if ('walletId' in request && one === undefined) return notFound('wallet', request.walletId);
-  const { chain, compartment } = 'walletId' in request && one !== undefined ? one : { chain: undefined, compartment: undefined, ...request };
+  const { chain, compartment } =
+    'walletId' in request && one !== undefined ? one : { chain: undefined, compartment: undefined, ...request };
   if (chain === undefined || compartment === undefined) return notFound('wallet', 'unnamed');
   if (request.asset !== undefined && chainOf(request.asset) !== chain) {
     return refuse('sweep/wrong-wallet', `${request.asset} is not an asset of ${chain}.`);
@@ -84,7 +92,11 @@ async function scopeOf(tx: Queries, request: SweepRequest): Promise<Scope | Refu
   const kind = kindOf(compartment);
   const target = wallets.find((wallet) => wallet.purpose === (kind === 'omnibus' ? 'pool' : 'deposit'));
   if (target === undefined || kind === 'house') {
-    return refuse('sweep/wrong-wallet', `Compartment ${compartment} has no wallet on ${chain} that sweeps could go to.`, { compartment });
+    return refuse(
+      'sweep/wrong-wallet',
+      `Compartment ${compartment} has no wallet on ${chain} that sweeps could go to.`,
+      { compartment },
+    );
   }
   const sources = wallets.filter((wallet) => wallet.id !== target.id && (one === undefined || wallet.id === one.id));
   return { sources, target };
@@ -101,17 +113,32 @@ async function claimedNative(tx: Queries, wallet: string, native: AssetId): Prom
   return row === undefined ? 0n : bigint(row, 'claimed');
 }
 
-type SweepOrder = { readonly source: Wallet; readonly target: Wallet; readonly asset: AssetId; readonly actor: Actor; readonly now: Date };
+type SweepOrder = {
+  readonly source: Wallet;
+  readonly target: Wallet;
+  readonly asset: AssetId;
+  readonly actor: Actor;
+  readonly now: Date;
+};
 
 async function startSweep(custody: Custody, tx: Transaction, order: SweepOrder): Promise<string | undefined> {
   const { target, asset, now } = order;
   const source = await lockWallet(tx, order.source.id);
   const native = nativeAsset(source.chain);
-  const held = await posted(tx, { compartment: source.compartment, asset, account: { kind: 'wallet', holder: source.id } });
-  const reserved = asset === native ? await claimedNative(tx, source.id, native) : await reservedAt(tx, source.id, { id: asset, native: false });
+  const held = await posted(tx, {
+    compartment: source.compartment,
+    asset,
+    account: { kind: 'wallet', holder: source.id },
+  });
+  const reserved =
+    asset === native
+      ? await claimedNative(tx, source.id, native)
+      : await reservedAt(tx, source.id, { id: asset, native: false });
   // Granted gas stays at the address: it is there to pay for this sweep and later ones.
   const gas =
-    asset === native ? await posted(tx, { compartment: source.compartment, asset, account: gasAccount(source.client ?? '') }) : 0n;
+    asset === native
+      ? await posted(tx, { compartment: source.compartment, asset, account: gasAccount(source.client ?? '') })
+      : 0n;
   const amount = held - reserved - gas;
   if (amount <= 0n) return undefined;
   const id = newId('swp', now);

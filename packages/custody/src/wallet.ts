@@ -14,7 +14,17 @@ import {
   parseCompartment,
   refuse,
 } from '@bulkhead/domain';
-import { type Queries, type Row, type Transaction, bigint, bigintOrNull, date, only, text, textOrNull } from '@bulkhead/postgres';
+import {
+  type Queries,
+  type Row,
+  type Transaction,
+  bigint,
+  bigintOrNull,
+  date,
+  only,
+  text,
+  textOrNull,
+} from '@bulkhead/postgres';
 import { ensureCompartment, ensurePool, findClient } from './client.ts';
 import { type Answer, type WriteCall, command, notFound } from './command.ts';
 import type { Actor, Custody } from './custody.ts';
@@ -108,8 +118,15 @@ export async function findWalletByAddress(tx: Queries, chain: ChainId, address: 
 }
 
 /** Wallets of a compartment on a chain, the oldest first. */
-export async function compartmentWallets(tx: Queries, chain: ChainId, compartment: Compartment): Promise<readonly Wallet[]> {
-  const rows = await tx.query('select * from custody.wallet where chain = $1 and compartment = $2 order by key_index', [chain, compartment]);
+export async function compartmentWallets(
+  tx: Queries,
+  chain: ChainId,
+  compartment: Compartment,
+): Promise<readonly Wallet[]> {
+  const rows = await tx.query('select * from custody.wallet where chain = $1 and compartment = $2 order by key_index', [
+    chain,
+    compartment,
+  ]);
   return rows.map(walletOf);
 }
 
@@ -133,7 +150,14 @@ export async function walletViews(tx: Queries, filter: WalletFilter): Promise<re
      where ($1::text is null or client = $1) and ($2::bigint is null or compartment = $2) and ($3::text is null or chain = $3)
        and ($4::text is null or purpose = $4) and ($5::text is null or id > $5)
      order by id limit $6`,
-    [filter.client ?? null, filter.compartment ?? null, filter.chain ?? null, filter.purpose ?? null, filter.after, filter.limit],
+    [
+      filter.client ?? null,
+      filter.compartment ?? null,
+      filter.chain ?? null,
+      filter.purpose ?? null,
+      filter.after,
+      filter.limit,
+    ],
   );
   return rows.map(viewOf);
 }
@@ -169,13 +193,23 @@ type Issue = {
  */
 async function issue(custody: Custody, tx: Transaction, order: Issue): Promise<WalletView> {
   const { chain, compartment, now } = order;
-  await tx.query('insert into custody.address_counter (chain, compartment) values ($1, $2) on conflict do nothing', [chain, compartment]);
+  await tx.query('insert into custody.address_counter (chain, compartment) values ($1, $2) on conflict do nothing', [
+    chain,
+    compartment,
+  ]);
   const counter = only(
-    await tx.query('select next_index from custody.address_counter where chain = $1 and compartment = $2 for update', [chain, compartment]),
+    await tx.query('select next_index from custody.address_counter where chain = $1 and compartment = $2 for update', [
+      chain,
+      compartment,
+    ]),
   );
   const index = Number(bigint(counter, 'next_index'));
   const address = custody.deriveAddress(await accountXpub(custody, compartment), index);
-  await tx.query('update custody.address_counter set next_index = $3 where chain = $1 and compartment = $2', [chain, compartment, index + 1]);
+  await tx.query('update custody.address_counter set next_index = $3 where chain = $1 and compartment = $2', [
+    chain,
+    compartment,
+    index + 1,
+  ]);
   const id = newId('wal', now);
   const row = only(
     await tx.query(
@@ -184,7 +218,12 @@ async function issue(custody: Custody, tx: Transaction, order: Issue): Promise<W
       [id, chain, compartment, index, address, order.client ?? null, order.purpose, custody.signer.residency, now],
     ),
   );
-  await record(tx, now, { actor: order.actor, subject: id, event: 'address-issued', data: { chain, compartment, index, address } });
+  await record(tx, now, {
+    actor: order.actor,
+    subject: id,
+    event: 'address-issued',
+    data: { chain, compartment, index, address },
+  });
   return viewOf(row);
 }
 
@@ -249,7 +288,9 @@ export async function issueCompartmentWallet(
 
 /** The one wallet of a compartment with a purpose, issued on first use. */
 async function ensurePurpose(custody: Custody, tx: Transaction, order: Issue): Promise<WalletView> {
-  await tx.query('select pg_advisory_xact_lock(hashtextextended($1, 7403))', [`${order.chain} ${order.compartment} ${order.purpose}`]);
+  await tx.query('select pg_advisory_xact_lock(hashtextextended($1, 7403))', [
+    `${order.chain} ${order.compartment} ${order.purpose}`,
+  ]);
   const [known] = await tx.query(
     'select * from custody.wallet where chain = $1 and compartment = $2 and purpose = $3 order by key_index limit 1',
     [order.chain, order.compartment, order.purpose],

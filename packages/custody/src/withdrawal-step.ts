@@ -90,7 +90,11 @@ export type WithdrawalStepped = {
 };
 
 /** Decides on an event for a locked withdrawal, stores the state and what follows from it, and hands back the transfers. */
-export async function stepWithdrawal(custody: Custody, tx: Transaction, order: WithdrawalStepOrder): Promise<WithdrawalStepped | Refused> {
+export async function stepWithdrawal(
+  custody: Custody,
+  tx: Transaction,
+  order: WithdrawalStepOrder,
+): Promise<WithdrawalStepped | Refused> {
   const { withdrawal, event, now } = order;
   const decision = decideWithdrawal(withdrawal, event, now);
   if (decision.status === 'refused') return decision;
@@ -101,11 +105,20 @@ export async function stepWithdrawal(custody: Custody, tx: Transaction, order: W
     [withdrawal.terms.id, state.step, state.wallet, state.reserved, writeState(state), fee, now],
   );
   if (state !== withdrawal.state) {
-    await record(tx, now, { actor: order.actor, subject: withdrawal.terms.id, event: event.type, data: { step: state.step, ...event } });
+    await record(tx, now, {
+      actor: order.actor,
+      subject: withdrawal.terms.id,
+      event: event.type,
+      data: { step: state.step, ...event },
+    });
   }
   const after: WithdrawalRow = { ...withdrawal, state };
   const followed = await followUp(custody, tx, { ...order, withdrawal: after, effects });
-  return { status: 'stepped', withdrawal: followed.withdrawal, transfers: [...copy(decision.transfers), ...followed.transfers] };
+  return {
+    status: 'stepped',
+    withdrawal: followed.withdrawal,
+    transfers: [...copy(decision.transfers), ...followed.transfers],
+  };
 }
 
 function copy(groups: TransferGroups): TransferRequest[][] {
@@ -142,7 +155,12 @@ async function followUp(
       }
       case 'finished':
         if (withdrawal.deposit !== undefined) {
-          await endReturn(tx, { deposit: withdrawal.deposit, withdrawal: id, settled: withdrawal.state.step === 'settled', now: order.now });
+          await endReturn(tx, {
+            deposit: withdrawal.deposit,
+            withdrawal: id,
+            settled: withdrawal.state.step === 'settled',
+            now: order.now,
+          });
         }
         break;
     }
@@ -165,7 +183,11 @@ async function openDispatch(tx: Transaction, { withdrawal, now }: FollowUp): Pro
   });
 }
 
-async function cancelDispatch(custody: Custody, tx: Transaction, order: FollowUp): Promise<WithdrawalStepped | undefined> {
+async function cancelDispatch(
+  custody: Custody,
+  tx: Transaction,
+  order: FollowUp,
+): Promise<WithdrawalStepped | undefined> {
   const { withdrawal, now } = order;
   const dispatch = order.dispatch ?? (await lockLiveDispatch(tx, withdrawal.terms.id));
   invariant(dispatch !== undefined, 'A withdrawal that is being signed has a dispatch.', { id: withdrawal.terms.id });
@@ -182,10 +204,13 @@ async function cancelDispatch(custody: Custody, tx: Transaction, order: FollowUp
 }
 
 /** Tells the withdrawal of a dispatch, if it has one, that a signature exists. */
-export async function withdrawalSigned(custody: Custody, tx: Transaction, { dispatch, now }: { dispatch: Dispatch; now: Date }): Promise<void> {
+export async function withdrawalSigned(
+  custody: Custody,
+  tx: Transaction,
+  { dispatch, now }: { dispatch: Dispatch; now: Date },
+): Promise<void> {
   if (dispatch.kind !== 'withdrawal' && dispatch.kind !== 'deposit-return') return;
   const withdrawal = await lockWithdrawal(tx, dispatch.subject);
   invariant(withdrawal !== undefined, 'A dispatch names a withdrawal that does not exist.', { id: dispatch.subject });
   await stepWithdrawal(custody, tx, { withdrawal, event: { type: 'signed' }, actor: machine, now });
 }
-

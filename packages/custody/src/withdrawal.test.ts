@@ -30,17 +30,28 @@ test('a withdrawal is held, approved by two, signed, sent and settled; the clien
   await using bench = await openWithdrawing();
   const account = await funded(bench, 3n * ether);
   const { id } = await ask(bench, { client: account.client, amount: ether });
-  assert.equal(await available(bench, account), 2n * ether - nativeFeeCap, 'amount and highest fee are held at the request');
+  assert.equal(
+    await available(bench, account),
+    2n * ether - nativeFeeCap,
+    'amount and highest fee are held at the request',
+  );
   await approve(bench, id);
   assert.equal((await withdrawal(bench, id)).state, 'broadcast');
   await settle(bench);
   const done = await withdrawal(bench, id);
   assert.equal(done.state, 'settled');
   assert.equal(done.chainState, 'final');
-  assert.deepEqual(done.approvals.map(({ by }) => by), ['ruth', 'sam']);
+  assert.deepEqual(
+    done.approvals.map(({ by }) => by),
+    ['ruth', 'sam'],
+  );
   assert.equal(bench.chain.ground.balance(bench.native, recipient), ether);
   assert.ok(done.feePaid !== null && BigInt(done.feePaid) > 0n && BigInt(done.feePaid) <= nativeFeeCap);
-  assert.equal(await available(bench, account), 2n * ether - BigInt(done.feePaid), 'what was held beyond the real fee is free again');
+  assert.equal(
+    await available(bench, account),
+    2n * ether - BigInt(done.feePaid),
+    'what was held beyond the real fee is free again',
+  );
   const { books, chain } = await wallets(bench, account.wallet);
   assert.equal(books, chain);
   await bench.prove();
@@ -49,7 +60,13 @@ test('a withdrawal is held, approved by two, signed, sent and settled; the clien
 test('the same request a thousand times at once is one withdrawal, and every answer is that one', async () => {
   await using bench = await openWithdrawing();
   const { client } = await funded(bench, 3n * ether);
-  const request = { clientId: client, asset: bench.native, amount: ether, destination: recipient, feePayer: 'client' } as const;
+  const request = {
+    clientId: client,
+    asset: bench.native,
+    amount: ether,
+    destination: recipient,
+    feePayer: 'client',
+  } as const;
   const answers = await Promise.all(
     Array.from({ length: 1_000 }, () => requestWithdrawal(bench.custody, bench.as('olga', 'the-one-key'), request)),
   );
@@ -62,9 +79,22 @@ test('the same request a thousand times at once is one withdrawal, and every ans
 test('two requests for the last coin make one withdrawal', async () => {
   await using bench = await openWithdrawing();
   const account = await funded(bench, ether + nativeFeeCap);
-  const request = { clientId: account.client, asset: bench.native, amount: ether, destination: recipient, feePayer: 'client' } as const;
-  const answers = await Promise.all(['a', 'b', 'c', 'd'].map((key) => requestWithdrawal(bench.custody, bench.as('olga', key), request)));
-  assert.deepEqual(answers.map(refusalOf).toSorted(), ['done', 'withdrawal/insufficient-funds', 'withdrawal/insufficient-funds', 'withdrawal/insufficient-funds']);
+  const request = {
+    clientId: account.client,
+    asset: bench.native,
+    amount: ether,
+    destination: recipient,
+    feePayer: 'client',
+  } as const;
+  const answers = await Promise.all(
+    ['a', 'b', 'c', 'd'].map((key) => requestWithdrawal(bench.custody, bench.as('olga', key), request)),
+  );
+  assert.deepEqual(answers.map(refusalOf).toSorted(), [
+    'done',
+    'withdrawal/insufficient-funds',
+    'withdrawal/insufficient-funds',
+    'withdrawal/insufficient-funds',
+  ]);
   assert.equal(await available(bench, account), 0n);
   await bench.prove();
 });
@@ -72,8 +102,17 @@ test('two requests for the last coin make one withdrawal', async () => {
 test('a refusal is remembered under its key, and the key means one request only', async () => {
   await using bench = await openWithdrawing();
   const { client, wallet } = await funded(bench, ether);
-  const request = { clientId: client, asset: bench.native, amount: 2n * ether, destination: recipient, feePayer: 'client' } as const;
-  assert.equal(refusalOf(await requestWithdrawal(bench.custody, bench.as('olga', 'k'), request)), 'withdrawal/insufficient-funds');
+  const request = {
+    clientId: client,
+    asset: bench.native,
+    amount: 2n * ether,
+    destination: recipient,
+    feePayer: 'client',
+  } as const;
+  assert.equal(
+    refusalOf(await requestWithdrawal(bench.custody, bench.as('olga', 'k'), request)),
+    'withdrawal/insufficient-funds',
+  );
   await pay(bench, wallet, 5n * ether);
   const again = await requestWithdrawal(bench.custody, bench.as('olga', 'k'), request);
   assert.equal(refusalOf(again), 'withdrawal/insufficient-funds');
@@ -90,7 +129,13 @@ test('what must not be a destination is refused, and nothing is held', async () 
   const stranger = await funded(bench, ether);
   const to = async (destination: typeof recipient): Promise<string> =>
     refusalOf(
-      await requestWithdrawal(bench.custody, bench.as('olga'), { clientId: account.client, asset: bench.native, amount: ether, destination, feePayer: 'client' }),
+      await requestWithdrawal(bench.custody, bench.as('olga'), {
+        clientId: account.client,
+        asset: bench.native,
+        amount: ether,
+        destination,
+        feePayer: 'client',
+      }),
     );
   assert.equal(await to(account.wallet.address), 'destination/own-compartment');
   assert.equal(await to(second.address), 'destination/own-compartment');
@@ -107,7 +152,9 @@ test('a payment to another compartment is a withdrawal here and a deposit there'
   await approve(bench, id);
   await settle(bench);
   assert.equal((await withdrawal(bench, id)).state, 'settled');
-  const arrived = (await bench.deposits()).find((deposit) => deposit.clientId === payee.client && deposit.state === 'final');
+  const arrived = (await bench.deposits()).find(
+    (deposit) => deposit.clientId === payee.client && deposit.state === 'final',
+  );
   assert.equal(arrived?.credited, ether.toString());
   for (const { wallet } of [payer, payee]) {
     const { books, chain } = await wallets(bench, wallet);
@@ -121,7 +168,11 @@ test('the requester may not decide, nobody decides twice, and a rejection gives 
   const account = await funded(bench, 3n * ether);
   const { id } = await ask(bench, { client: account.client, amount: ether });
   const { custody, as } = bench;
-  assert.equal(refusalOf(await approveWithdrawal(custody, as('ruth'), id)), 'withdrawal/wrong-state', 'unscreened: released first');
+  assert.equal(
+    refusalOf(await approveWithdrawal(custody, as('ruth'), id)),
+    'withdrawal/wrong-state',
+    'unscreened: released first',
+  );
   assert.equal(refusalOf(await releaseWithdrawal(custody, as('olga'), id)), 'withdrawal/requester-may-not-approve');
   viewOf(await releaseWithdrawal(custody, as('ruth'), id));
   assert.equal(refusalOf(await approveWithdrawal(custody, as('olga'), id)), 'withdrawal/requester-may-not-approve');
@@ -141,7 +192,9 @@ test('two approvals at once by the same person count once', async () => {
   const { client } = await funded(bench, 3n * ether);
   const { id } = await ask(bench, { client, amount: ether });
   viewOf(await releaseWithdrawal(bench.custody, bench.as('ruth'), id));
-  const answers = await Promise.all(Array.from({ length: 8 }, () => approveWithdrawal(bench.custody, bench.as('ruth'), id)));
+  const answers = await Promise.all(
+    Array.from({ length: 8 }, () => approveWithdrawal(bench.custody, bench.as('ruth'), id)),
+  );
   assert.equal(answers.map(refusalOf).filter((code) => code === 'done').length, 1);
   assert.equal((await withdrawal(bench, id)).state, 'awaiting-approval');
 });

@@ -49,7 +49,11 @@ export type WithdrawalRequest = {
 };
 
 /** Asks for a withdrawal: checks, and in the same transaction holds the amount and, where the client pays it, the highest fee. */
-export async function requestWithdrawal(custody: Custody, call: WriteCall, request: WithdrawalRequest): Promise<Answer<WithdrawalView>> {
+export async function requestWithdrawal(
+  custody: Custody,
+  call: WriteCall,
+  request: WithdrawalRequest,
+): Promise<Answer<WithdrawalView>> {
   return command(custody, call, async (tx, now) => {
     const client = await findClient(tx, request.clientId);
     if (client === undefined) return notFound('client', request.clientId);
@@ -78,17 +82,24 @@ export async function requestWithdrawal(custody: Custody, call: WriteCall, reque
 }
 
 function noFunds(request: { asset: AssetId; amount: bigint }): Refused {
-  return refuse('withdrawal/insufficient-funds', `The client has less than ${request.amount} of ${request.asset} available.`, {
-    asset: request.asset,
-    amount: request.amount.toString(),
-  });
+  return refuse(
+    'withdrawal/insufficient-funds',
+    `The client has less than ${request.amount} of ${request.asset} available.`,
+    {
+      asset: request.asset,
+      amount: request.amount.toString(),
+    },
+  );
 }
 
 const zeroAddress = `0x${'0'.repeat(40)}`;
 
 export async function destinationRefused(tx: Queries, terms: WithdrawalTerms): Promise<Refused | undefined> {
   if (terms.destination === zeroAddress) {
-    return refuse('destination/zero-address', 'The destination is the zero address: nobody has its key and the assets would be gone.');
+    return refuse(
+      'destination/zero-address',
+      'The destination is the zero address: nobody has its key and the assets would be gone.',
+    );
   }
   const own = await findWalletByAddress(tx, chainOf(terms.asset), terms.destination);
   if (own?.compartment === terms.compartment) {
@@ -101,23 +112,36 @@ export async function destinationRefused(tx: Queries, terms: WithdrawalTerms): P
   return undefined;
 }
 
-export type Opening = { readonly terms: WithdrawalTerms; readonly actor: Actor; readonly now: Date; readonly deposit?: string };
+export type Opening = {
+  readonly terms: WithdrawalTerms;
+  readonly actor: Actor;
+  readonly now: Date;
+  readonly deposit?: string;
+};
 
 /** Stores a withdrawal whose terms were checked, or refuses for want of funds. Runs inside a command, which undoes on refusal. */
 export async function openStored(tx: Transaction, opening: Opening): Promise<WithdrawalView | Refused> {
   const { terms, now } = opening;
   const [frozen] = await frozenBy(tx, terms.compartment);
   if (frozen !== undefined) {
-    return refuse('compartment/frozen', `Compartment ${terms.compartment} is frozen by ${frozen}; withdrawals wait until that break is resolved.`, {
-      compartment: terms.compartment,
-      break: frozen,
-    });
+    return refuse(
+      'compartment/frozen',
+      `Compartment ${terms.compartment} is frozen by ${frozen}; withdrawals wait until that break is resolved.`,
+      {
+        compartment: terms.compartment,
+        break: frozen,
+      },
+    );
   }
   const wallets = await payingWallets(tx, terms);
   const wallet = (await walletThatCanPay(tx, wallets, terms)) ?? wallets[0];
   if (wallet === undefined) return noFunds(terms);
   const { state, transfers, effects } = openWithdrawal(terms, wallet.id);
-  invariant(effects.every((effect) => effect.type === 'screen'), 'A new withdrawal is screened first.', { id: terms.id });
+  invariant(
+    effects.every((effect) => effect.type === 'screen'),
+    'A new withdrawal is screened first.',
+    { id: terms.id },
+  );
   await tx.query(
     `insert into custody.withdrawal (id, kind, client, chain, compartment, asset, amount, destination, fee_payer, fee_max, requested_by,
        quorum, expires_at, intent_digest, deposit, step, wallet, state, created_at, updated_at)
@@ -144,7 +168,12 @@ export async function openStored(tx: Transaction, opening: Opening): Promise<Wit
       now,
     ],
   );
-  await record(tx, now, { actor: opening.actor, subject: terms.id, event: `${terms.kind}-requested`, data: withdrawalIntent(terms) });
+  await record(tx, now, {
+    actor: opening.actor,
+    subject: terms.id,
+    event: `${terms.kind}-requested`,
+    data: withdrawalIntent(terms),
+  });
   await enqueue(tx, { task: 'screen-withdrawal', id: terms.id });
   const refusedTransfer = await firstRefusal(tx, transfers, now);
   if (refusedTransfer !== undefined) return refusedHold(terms, refusedTransfer);
@@ -166,12 +195,22 @@ function refusedHold(terms: WithdrawalTerms, refused: RefusedTransfer): Refused 
 
 type PersonEvent = Extract<WithdrawalEvent, { type: 'released' | 'approved' | 'rejected' | 'cancel-asked' }>;
 
-async function decideAs(custody: Custody, call: WriteCall, step: { id: string; event: PersonEvent }): Promise<Answer<WithdrawalView>> {
+async function decideAs(
+  custody: Custody,
+  call: WriteCall,
+  step: { id: string; event: PersonEvent },
+): Promise<Answer<WithdrawalView>> {
   return command(custody, call, async (tx, now) => {
     const dispatch = await lockLiveDispatch(tx, step.id);
     const withdrawal = await lockWithdrawal(tx, step.id);
     if (withdrawal === undefined) return notFound('withdrawal', step.id);
-    const stepped = await stepWithdrawal(custody, tx, { withdrawal, event: step.event, actor: call.actor, dispatch, now });
+    const stepped = await stepWithdrawal(custody, tx, {
+      withdrawal,
+      event: step.event,
+      actor: call.actor,
+      dispatch,
+      now,
+    });
     if (stepped.status === 'refused') return refuseCommand(stepped);
     await postAll(tx, stepped.transfers, now);
     return viewById(tx, step.id);
@@ -179,16 +218,31 @@ async function decideAs(custody: Custody, call: WriteCall, step: { id: string; e
 }
 
 /** Releases a withdrawal that screening did not clear; by a person who is not the requester. */
-export async function releaseWithdrawal(custody: Custody, call: WriteCall, id: string): Promise<Answer<WithdrawalView>> {
+export async function releaseWithdrawal(
+  custody: Custody,
+  call: WriteCall,
+  id: string,
+): Promise<Answer<WithdrawalView>> {
   return decideAs(custody, call, { id, event: { type: 'released', by: call.actor.name } });
 }
 
-export async function approveWithdrawal(custody: Custody, call: WriteCall, id: string): Promise<Answer<WithdrawalView>> {
+export async function approveWithdrawal(
+  custody: Custody,
+  call: WriteCall,
+  id: string,
+): Promise<Answer<WithdrawalView>> {
   return decideAs(custody, call, { id, event: { type: 'approved', by: call.actor.name } });
 }
 
-export async function rejectWithdrawal(custody: Custody, call: WriteCall, input: { id: string; reason: string }): Promise<Answer<WithdrawalView>> {
-  return decideAs(custody, call, { id: input.id, event: { type: 'rejected', by: call.actor.name, reason: input.reason } });
+export async function rejectWithdrawal(
+  custody: Custody,
+  call: WriteCall,
+  input: { id: string; reason: string },
+): Promise<Answer<WithdrawalView>> {
+  return decideAs(custody, call, {
+    id: input.id,
+    event: { type: 'rejected', by: call.actor.name, reason: input.reason },
+  });
 }
 
 /**
@@ -334,7 +388,8 @@ function viewOf(row: Row, beside: { approvals: readonly Row[]; dispatch: Row | u
   const { terms, state } = withdrawalOf(row);
   const dispatch = beside.dispatch === undefined ? undefined : dispatchOf(beside.dispatch).state;
   const attempts = dispatch === undefined || dispatch.step === 'queued' ? [] : dispatch.attempts;
-  const shown = attempts.find((attempt) => ['final', 'in-block', 'reverted'].includes(attempt.chainState)) ?? attempts.at(-1);
+  const shown =
+    attempts.find((attempt) => ['final', 'in-block', 'reverted'].includes(attempt.chainState)) ?? attempts.at(-1);
   const block = dispatch?.step === 'done' ? dispatch.block : undefined;
   return {
     id: terms.id,

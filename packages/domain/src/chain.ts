@@ -96,7 +96,13 @@ export type TransactionSight =
   | { readonly at: 'block'; readonly block: BlockRef; readonly succeeded: boolean };
 
 /** What became of a broadcast. `nonce-used` says that another or the same transaction already took the nonce. */
-export type BroadcastOutcome = 'accepted' | 'already-known' | 'nonce-used' | 'underpriced' | 'insufficient-coin' | 'unclear';
+export type BroadcastOutcome =
+  | 'accepted'
+  | 'already-known'
+  | 'nonce-used'
+  | 'underpriced'
+  | 'insufficient-coin'
+  | 'unclear';
 
 /**
  * The port to one chain. Adapters observe, build, estimate and broadcast; they never touch the books, hold no private key
@@ -127,7 +133,10 @@ export interface Chain {
   /** Canonical unsigned EIP-1559 transaction. Pure: same input, same bytes. */
   build(plan: TransactionPlan, terms: FeeTerms, nonce: bigint): Uint8Array;
   /** Joins an unsigned transaction with its signature: raw bytes to broadcast, and the hash they will have. Pure. */
-  assemble(unsigned: Uint8Array, signature: Signature): { readonly raw: Uint8Array; readonly hash: Hash; readonly from: Address };
+  assemble(
+    unsigned: Uint8Array,
+    signature: Signature,
+  ): { readonly raw: Uint8Array; readonly hash: Hash; readonly from: Address };
   /** Hands raw bytes to all sources; the best outcome counts. `unclear` when none answered: look for the hash, never guess. */
   broadcast(raw: Uint8Array): Promise<BroadcastOutcome>;
   /** Where a transaction stands now. A hint for people and for re-broadcasting; books move on final blocks only. */

@@ -99,11 +99,32 @@ function feeTransfers(movement: OwnMovement, ending: Ending): TransferRequest[] 
   }
   if (!ending.hadNonce) return [];
   return burnt
-    ? [{ type: 'post-hold', key: transferKey('dispatch', id, 'fee'), hold, amount: ending.fee, code: 'network-fee', reference: id, block: ending.block }]
-    : [{ type: 'void-hold', key: transferKey('dispatch', id, 'fee-void'), hold, code: 'network-fee-void', reference: id }];
+    ? [
+        {
+          type: 'post-hold',
+          key: transferKey('dispatch', id, 'fee'),
+          hold,
+          amount: ending.fee,
+          code: 'network-fee',
+          reference: id,
+          block: ending.block,
+        },
+      ]
+    : [
+        {
+          type: 'void-hold',
+          key: transferKey('dispatch', id, 'fee-void'),
+          hold,
+          code: 'network-fee-void',
+          reference: id,
+        },
+      ];
 }
 
-function houseExpense(movement: OwnMovement, spent: { part: string; amount: bigint; block: BlockRef }): TransferRequest {
+function houseExpense(
+  movement: OwnMovement,
+  spent: { part: string; amount: bigint; block: BlockRef },
+): TransferRequest {
   return {
     type: 'post',
     key: transferKey('dispatch', movement.id, spent.part),

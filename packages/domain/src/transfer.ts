@@ -28,7 +28,10 @@ export function transferKey(...parts: readonly string[]): TransferKey {
 /** @throws CustodyError `ledger/malformed-transfer` */
 export function parseTransferKey(text: string): TransferKey {
   if (!/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/u.test(text)) {
-    throw new CustodyError('ledger/malformed-transfer', `"${text.slice(0, 60)}" is not a key of a transfer: a UUID in lower case.`);
+    throw new CustodyError(
+      'ledger/malformed-transfer',
+      `"${text.slice(0, 60)}" is not a key of a transfer: a UUID in lower case.`,
+    );
   }
   return text as TransferKey;
 }

@@ -29,7 +29,13 @@ function contractAt(nonce: bigint): Address {
   return parseAddress(getContractAddress({ from: deployer, nonce }));
 }
 
-type Call = { readonly from: Address; readonly to?: Address; readonly value?: bigint; readonly data?: `0x${string}`; readonly tip?: bigint };
+type Call = {
+  readonly from: Address;
+  readonly to?: Address;
+  readonly value?: bigint;
+  readonly data?: `0x${string}`;
+  readonly tip?: bigint;
+};
 
 /**
  * The world outside the custodian on the development chain: people who pay in, and a thief. It talks to the node directly and
@@ -54,7 +60,10 @@ export class Outside {
     const answer: unknown = await response.json();
     invariant(typeof answer === 'object' && answer !== null, 'The development chain answered no object.');
     if ('error' in answer) {
-      throw new CustodyError('chain/unavailable', `The development chain refuses ${method}: ${JSON.stringify(answer.error)}.`);
+      throw new CustodyError(
+        'chain/unavailable',
+        `The development chain refuses ${method}: ${JSON.stringify(answer.error)}.`,
+      );
     }
     return 'result' in answer ? answer.result : undefined;
   }
@@ -73,7 +82,9 @@ export class Outside {
       value: quantity(call.value ?? 0n),
       ...(call.data === undefined ? {} : { data: call.data }),
       ...(nonce === undefined ? {} : { nonce: quantity(nonce) }),
-      ...(call.tip === undefined ? {} : { maxPriorityFeePerGas: quantity(call.tip), maxFeePerGas: quantity(call.tip * 4n) }),
+      ...(call.tip === undefined
+        ? {}
+        : { maxPriorityFeePerGas: quantity(call.tip), maxFeePerGas: quantity(call.tip * 4n) }),
     });
   }
 

@@ -28,7 +28,13 @@ export async function demonstrate(
   const url = embedded?.[1].embeddedUrl;
   if (embedded === undefined || url === undefined || server.tokensMadeAt === undefined) return undefined;
   const [chain] = embedded;
-  const scene: Scene = { api: new ApiUser(server.url), cast: castOf(configuration), outside: new Outside(url), chain, say };
+  const scene: Scene = {
+    api: new ApiUser(server.url),
+    cast: castOf(configuration),
+    outside: new Outside(url),
+    chain,
+    say,
+  };
   await scene.outside.buildStage();
   say(`A token stands on it: bUSD, an ERC-20 by OpenZeppelin, at ${checksumAddress(stage.token)}.`);
   await allowAssets(scene, chain);
@@ -51,7 +57,13 @@ function castOf(configuration: Configuration): Cast {
 
 async function allowAssets({ api, cast }: Scene, chain: ChainId): Promise<void> {
   const coin = { asset: nativeAsset(chain), symbol: 'ETH', decimals: 18, behaviour: 'native', dustMax: '1000000000' };
-  const token = { asset: tokenAsset(chain, stage.token), symbol: 'bUSD', decimals: 6, behaviour: 'standard', dustMax: '0' };
+  const token = {
+    asset: tokenAsset(chain, stage.token),
+    symbol: 'bUSD',
+    decimals: 6,
+    behaviour: 'standard',
+    dustMax: '0',
+  };
   await api.write(cast.admin, '/v1/assets', { step: 'asset-coin', body: coin });
   await api.write(cast.admin, '/v1/assets', { step: 'asset-token', body: token });
 }

@@ -1,4 +1,13 @@
-import { type Address, type AssetId, type ChainId, formatDecimal, invariant, nativeAsset, parseAddress, tokenAsset } from '@bulkhead/domain';
+import {
+  type Address,
+  type AssetId,
+  type ChainId,
+  formatDecimal,
+  invariant,
+  nativeAsset,
+  parseAddress,
+  tokenAsset,
+} from '@bulkhead/domain';
 import { type ApiUser, type Cast, field, itemsIn, numberIn, until, words } from './client.ts';
 import { type Outside, clientsOwn, stage } from './outside.ts';
 
@@ -59,7 +68,10 @@ export async function wasPlayed({ api, cast }: Scene): Promise<boolean> {
 async function settleIn(scene: Scene): Promise<Players> {
   const { api, cast, chain, say, outside } = scene;
   const house = async (compartment: number, purpose: string): Promise<Address> => {
-    const wallet = await api.write(cast.admin, `/v1/compartments/${compartment}/wallets`, { step: `house-${purpose}`, body: { chain, purpose } });
+    const wallet = await api.write(cast.admin, `/v1/compartments/${compartment}/wallets`, {
+      step: `house-${purpose}`,
+      body: { chain, purpose },
+    });
     return parseAddress(words(wallet, 'address'));
   };
   const gas = await house(1, 'gas');
@@ -69,12 +81,17 @@ async function settleIn(scene: Scene): Promise<Players> {
   const found: Player[] = [];
   for (const client of clients) found.push(await admit(scene, client));
   const [aurora, boreas, celsus, delphi] = found;
-  invariant(aurora !== undefined && boreas !== undefined && celsus !== undefined && delphi !== undefined, 'Four clients were admitted.');
+  invariant(
+    aurora !== undefined && boreas !== undefined && celsus !== undefined && delphi !== undefined,
+    'Four clients were admitted.',
+  );
   const spare = await api.write(cast.admin, `/v1/compartments/${celsus.compartment}/wallets`, {
     step: 'unassigned',
     body: { chain, purpose: 'unassigned' },
   });
-  say('Four clients are admitted: agreement recorded, address issued. Two have a compartment of their own, two share one.');
+  say(
+    'Four clients are admitted: agreement recorded, address issued. Two have a compartment of their own, two share one.',
+  );
   return { aurora, boreas, celsus, delphi, nobody: parseAddress(words(spare, 'address')) };
 }
 
@@ -99,7 +116,10 @@ async function admit(scene: Scene, client: (typeof clients)[number]): Promise<Pl
     },
   });
   const id = words(created, 'id');
-  const wallet = await api.write(cast.operator, `/v1/clients/${id}/wallets`, { step: `wallet-${client.key}`, body: { chain } });
+  const wallet = await api.write(cast.operator, `/v1/clients/${id}/wallets`, {
+    step: `wallet-${client.key}`,
+    body: { chain },
+  });
   return {
     name: client.name,
     id,
@@ -144,22 +164,31 @@ async function creditAll(scene: Scene, players: Players): Promise<void> {
   }
   await until('the deposits to be released', async () => {
     const all = await api.list(cast.operator, `/v1/deposits?chain=${chain}`);
-    const waiting = all.filter((deposit) => field(deposit, 'disposition') === 'client' && words(deposit, 'state') === 'final');
+    const waiting = all.filter(
+      (deposit) => field(deposit, 'disposition') === 'client' && words(deposit, 'state') === 'final',
+    );
     return waiting.length === 0 ? true : undefined;
   });
   const delphi = await balance(scene, { client: players.delphi.id, asset: nativeAsset(chain) });
-  say(`Final and booked; nobody screens here, so two people released each one. Delphi Fund may dispose of ${inCoin(delphi)} ETH`);
+  say(
+    `Final and booked; nobody screens here, so two people released each one. Delphi Fund may dispose of ${inCoin(delphi)} ETH`,
+  );
   say('before any coin of the pool was swept. Dust and the unassigned payment stand in suspense.');
 }
 
 async function balance({ api, cast }: Scene, of: { client: string; asset: AssetId }): Promise<string> {
-  const found = (await api.list(cast.operator, `/v1/clients/${of.client}/balances`)).find((one) => field(one, 'asset') === of.asset);
+  const found = (await api.list(cast.operator, `/v1/clients/${of.client}/balances`)).find(
+    (one) => field(one, 'asset') === of.asset,
+  );
   return found === undefined ? '0' : words(found, 'available');
 }
 
 async function sweepPool(scene: Scene): Promise<void> {
   const { api, cast, chain, say } = scene;
-  const answer = await api.ask(cast.operator, '/v1/sweeps', { step: 'sweep-pool', body: { compartment: 10_000, chain } });
+  const answer = await api.ask(cast.operator, '/v1/sweeps', {
+    step: 'sweep-pool',
+    body: { compartment: 10_000, chain },
+  });
   invariant(answer.status < 300, `The sweep was refused: ${JSON.stringify(answer.body)}`);
   const started = itemsIn(answer.body).length;
   await until('the sweeps to settle', async () => {
@@ -171,7 +200,14 @@ async function sweepPool(scene: Scene): Promise<void> {
   say(`${started} sweeps brought the pool's coins to its wallet; the house granted the gas, claims did not change.`);
 }
 
-type Wish = { readonly step: string; readonly player: Player; readonly asset: AssetId; readonly amount: bigint; readonly to: Address; readonly feePayer: string };
+type Wish = {
+  readonly step: string;
+  readonly player: Player;
+  readonly asset: AssetId;
+  readonly amount: bigint;
+  readonly to: Address;
+  readonly feePayer: string;
+};
 
 async function request({ api, cast }: Scene, wish: Wish): Promise<string> {
   const withdrawal = await api.write(cast.operator, '/v1/withdrawals', {
@@ -214,9 +250,30 @@ async function withdrawals(scene: Scene, { aurora, celsus, delphi }: Players): P
   const { api, cast, chain, say } = scene;
   const coin = nativeAsset(chain);
   const token = tokenAsset(chain, stage.token);
-  const first = await request(scene, { step: 'wd-coin', player: aurora, asset: coin, amount: ether, to: clientsOwn, feePayer: 'client' });
-  const second = await request(scene, { step: 'wd-token', player: celsus, asset: token, amount: 2_500n * dollar, to: clientsOwn, feePayer: 'house' });
-  const third = await request(scene, { step: 'wd-rejected', player: delphi, asset: coin, amount: ether, to: clientsOwn, feePayer: 'client' });
+  const first = await request(scene, {
+    step: 'wd-coin',
+    player: aurora,
+    asset: coin,
+    amount: ether,
+    to: clientsOwn,
+    feePayer: 'client',
+  });
+  const second = await request(scene, {
+    step: 'wd-token',
+    player: celsus,
+    asset: token,
+    amount: 2_500n * dollar,
+    to: clientsOwn,
+    feePayer: 'house',
+  });
+  const third = await request(scene, {
+    step: 'wd-rejected',
+    player: delphi,
+    asset: coin,
+    amount: ether,
+    to: clientsOwn,
+    feePayer: 'client',
+  });
   await approve(scene, first);
   await approve(scene, second);
   await api.ask(cast.approvers[1], `/v1/withdrawals/${third}/rejection`, {
@@ -224,7 +281,9 @@ async function withdrawals(scene: Scene, { aurora, celsus, delphi }: Players): P
     body: { reason: 'The client did not confirm the destination by phone.' },
   });
   const ends = [await ended(scene, first), await ended(scene, second), await ended(scene, third)];
-  say(`Withdrawals: 1 ETH of Aurora ${ends[0] ?? ''}, 2500 bUSD of Celsus from the pool ${ends[1] ?? ''}; 1 ETH of Delphi ${ends[2] ?? ''}`);
+  say(
+    `Withdrawals: 1 ETH of Aurora ${ends[0] ?? ''}, 2500 bUSD of Celsus from the pool ${ends[1] ?? ''}; 1 ETH of Delphi ${ends[2] ?? ''}`,
+  );
   say('by an approver and returned to the claim.');
 }
 
@@ -255,10 +314,15 @@ async function failOnChain(scene: Scene, { boreas }: Players): Promise<void> {
   } else {
     await approve(scene, id);
   }
-  say(`0.5 ETH of Boreas to a contract that refused it when it was mined: ${await ended(scene, id)}; only the network fee is gone.`);
+  say(
+    `0.5 ETH of Boreas to a contract that refused it when it was mined: ${await ended(scene, id)}; only the network fee is gone.`,
+  );
 }
 
-export async function reconcile({ api, cast, chain }: Scene, step: string): Promise<{ id: string; breaks: readonly unknown[] }> {
+export async function reconcile(
+  { api, cast, chain }: Scene,
+  step: string,
+): Promise<{ id: string; breaks: readonly unknown[] }> {
   const reconciliation = await api.write(cast.operator, '/v1/reconciliations', { step, body: { chain } });
   return { id: words(reconciliation, 'id'), breaks: await api.list(cast.operator, '/v1/breaks?state=open') };
 }
@@ -286,7 +350,9 @@ async function theft(scene: Scene, { aurora, boreas }: Players): Promise<void> {
   await quiet(scene);
   const { breaks } = await reconcile(scene, 'reconcile-theft');
   for (const one of breaks) {
-    say(`A thief took 0.2 ETH from Boreas: the next reconciliation finds a break of type ${words(one, 'type')}, difference ${inCoin(words(one, 'difference'))} ETH,`);
+    say(
+      `A thief took 0.2 ETH from Boreas: the next reconciliation finds a break of type ${words(one, 'type')}, difference ${inCoin(words(one, 'difference'))} ETH,`,
+    );
     say('the 0.2 and the fee that the thief burnt.');
   }
   const wish = (player: Player, amount: bigint): object => ({
@@ -296,8 +362,16 @@ async function theft(scene: Scene, { aurora, boreas }: Players): Promise<void> {
     destination: clientsOwn,
     feePayer: 'client',
   });
-  const stopped = await api.ask(cast.operator, '/v1/withdrawals', { step: 'wd-frozen', body: wish(boreas, ether / 10n) });
-  const allowed = await api.ask(cast.operator, '/v1/withdrawals', { step: 'wd-not-frozen', body: wish(aurora, ether / 10n) });
+  const stopped = await api.ask(cast.operator, '/v1/withdrawals', {
+    step: 'wd-frozen',
+    body: wish(boreas, ether / 10n),
+  });
+  const allowed = await api.ask(cast.operator, '/v1/withdrawals', {
+    step: 'wd-not-frozen',
+    body: wish(aurora, ether / 10n),
+  });
   const code = field(stopped.body, 'code');
-  say(`Withdrawals of Boreas are stopped (${typeof code === 'string' ? code : stopped.status}); Aurora's go on (HTTP ${allowed.status}).`);
+  say(
+    `Withdrawals of Boreas are stopped (${typeof code === 'string' ? code : stopped.status}); Aurora's go on (HTTP ${allowed.status}).`,
+  );
 }

@@ -3,7 +3,14 @@ import { field, numberIn, words } from './client.ts';
 import { stage } from './outside.ts';
 import type { Scene } from './story.ts';
 
-type Row = { readonly client: string; readonly compartment: string; readonly books: string; readonly chain: string; readonly difference: string; readonly note: string };
+type Row = {
+  readonly client: string;
+  readonly compartment: string;
+  readonly books: string;
+  readonly chain: string;
+  readonly difference: string;
+  readonly note: string;
+};
 
 const headings: Row = {
   client: 'client',
@@ -17,7 +24,9 @@ const headings: Row = {
 type Unit = { readonly asset: AssetId; readonly symbol: string; readonly decimals: number };
 
 /** Result of the story as a table: for each ring-fence and asset what the books say, what the chain says, and the difference. */
-export async function resultTable(scene: Scene): Promise<{ readonly lines: readonly string[]; readonly differences: number }> {
+export async function resultTable(
+  scene: Scene,
+): Promise<{ readonly lines: readonly string[]; readonly differences: number }> {
   const units: readonly Unit[] = [
     { asset: nativeAsset(scene.chain), symbol: 'ETH', decimals: 18 },
     { asset: tokenAsset(scene.chain, stage.token), symbol: 'bUSD', decimals: 6 },
@@ -42,7 +51,9 @@ type Part = { readonly compartment: unknown; readonly unit: Unit; readonly names
 async function compartmentRows(scene: Scene, part: Part): Promise<{ rows: readonly Row[]; differs: boolean }> {
   const { compartment, unit, names } = part;
   const books = field(compartment, 'books');
-  const book: unknown = Array.isArray(books) ? books.find((one: unknown) => field(one, 'asset') === unit.asset) : undefined;
+  const book: unknown = Array.isArray(books)
+    ? books.find((one: unknown) => field(one, 'asset') === unit.asset)
+    : undefined;
   if (book === undefined) return { rows: [], differs: false };
   const number = numberIn(compartment, 'number');
   const kind = words(compartment, 'kind');
@@ -59,25 +70,42 @@ async function compartmentRows(scene: Scene, part: Part): Promise<{ rows: readon
     difference: onChain === inBooks ? '0' : show(onChain - inBooks),
     note: frozen,
   };
-  const shares = kind === 'house' ? [] : await claimRows(scene, { names: kind === 'omnibus' ? names : new Map(), number, unit, show, book });
+  const shares =
+    kind === 'house'
+      ? []
+      : await claimRows(scene, { names: kind === 'omnibus' ? names : new Map(), number, unit, show, book });
   return { rows: [total, ...shares], differs: inBooks !== onChain };
 }
 
-type Shares = { readonly names: ReadonlyMap<string, string>; readonly number: number; readonly unit: Unit; readonly show: (amount: bigint) => string; readonly book: unknown };
+type Shares = {
+  readonly names: ReadonlyMap<string, string>;
+  readonly number: number;
+  readonly unit: Unit;
+  readonly show: (amount: bigint) => string;
+  readonly book: unknown;
+};
 
 /** What each client of a pool may claim, and what belongs to nobody yet. */
 async function claimRows({ api, cast }: Scene, of: Shares): Promise<readonly Row[]> {
   const rows: Row[] = [];
   const claim = (client: string, amount: bigint, note: string): void => {
-    if (amount !== 0n) rows.push({ client: `  ${client}`, compartment: '', books: of.show(amount), chain: '', difference: '', note });
+    if (amount !== 0n) {
+      rows.push({ client: `  ${client}`, compartment: '', books: of.show(amount), chain: '', difference: '', note });
+    }
   };
   let gasOfOthers = BigInt(words(of.book, 'gas'));
   for (const [id, name] of of.names) {
     for (const balance of await api.list(cast.operator, `/v1/clients/${id}/balances`)) {
       if (field(balance, 'asset') !== of.unit.asset || field(balance, 'compartment') !== of.number) continue;
-      const amounts = ['available', 'held', 'quarantine', 'gas', 'feePayable'].map((part) => BigInt(words(balance, part)));
+      const amounts = ['available', 'held', 'quarantine', 'gas', 'feePayable'].map((part) =>
+        BigInt(words(balance, part)),
+      );
       gasOfOthers -= BigInt(words(balance, 'gas'));
-      claim(name, amounts.reduce((sum, amount) => sum + amount, 0n), 'claim, gas included');
+      claim(
+        name,
+        amounts.reduce((sum, amount) => sum + amount, 0n),
+        'claim, gas included',
+      );
     }
   }
   if (of.names.size > 0) claim('the pool itself', gasOfOthers, 'gas');
@@ -99,7 +127,11 @@ function render(rows: readonly Row[]): string[] {
   const widths = columns.map((name) => Math.max(...rows.map((row) => row[name].length)));
   const line = (row: Row): string =>
     columns
-      .map((name, index) => (['books', 'chain', 'difference'].includes(name) ? row[name].padStart(widths[index] ?? 0) : row[name].padEnd(widths[index] ?? 0)))
+      .map((name, index) =>
+        ['books', 'chain', 'difference'].includes(name)
+          ? row[name].padStart(widths[index] ?? 0)
+          : row[name].padEnd(widths[index] ?? 0),
+      )
       .join('  ')
       .trimEnd();
   const [first, ...rest] = rows.map(line);

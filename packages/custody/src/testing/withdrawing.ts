@@ -3,7 +3,14 @@ import { namedAddress } from '@bulkhead/fakes';
 import { releaseDeposit, screenDeposit } from '../deposit.ts';
 import { findLiquidity } from '../liquidity.ts';
 import { sendDispatch, watchDispatch } from '../send.ts';
-import { approveWithdrawal, releaseWithdrawal, requestWithdrawal, screenWithdrawal, type WithdrawalView, withdrawalViews } from '../withdrawal.ts';
+import {
+  approveWithdrawal,
+  releaseWithdrawal,
+  requestWithdrawal,
+  screenWithdrawal,
+  type WithdrawalView,
+  withdrawalViews,
+} from '../withdrawal.ts';
 import { type Bench, type BenchOptions, type BenchWallet, openBench, viewOf, type Workers } from './bench.ts';
 
 export const ether: bigint = 10n ** 18n;
@@ -58,10 +65,25 @@ export async function funded(bench: Bench, amount: bigint): Promise<Account> {
   return { client, wallet };
 }
 
-export type Ask = { readonly client: string; readonly amount: bigint; readonly asset?: AssetId; readonly feePayer?: FeePayer; readonly destination?: Address };
+export type Ask = {
+  readonly client: string;
+  readonly amount: bigint;
+  readonly asset?: AssetId;
+  readonly feePayer?: FeePayer;
+  readonly destination?: Address;
+};
 
-export async function ask(bench: Bench, { client, amount, asset, feePayer, destination }: Ask): Promise<WithdrawalView> {
-  const request = { clientId: client, asset: asset ?? bench.native, amount, destination: destination ?? recipient, feePayer: feePayer ?? 'client' };
+export async function ask(
+  bench: Bench,
+  { client, amount, asset, feePayer, destination }: Ask,
+): Promise<WithdrawalView> {
+  const request = {
+    clientId: client,
+    asset: asset ?? bench.native,
+    amount,
+    destination: destination ?? recipient,
+    feePayer: feePayer ?? 'client',
+  };
   const view = viewOf(await requestWithdrawal(bench.custody, bench.as('olga'), request));
   await bench.work();
   return view;
@@ -91,7 +113,11 @@ export async function available(bench: Bench, account: Account, asset: AssetId =
 }
 
 /** Books and chain of a wallet, which must be equal when nothing was stolen. */
-export async function wallets(bench: Bench, wallet: BenchWallet, asset: AssetId = bench.native): Promise<{ books: bigint; chain: bigint }> {
+export async function wallets(
+  bench: Bench,
+  wallet: BenchWallet,
+  asset: AssetId = bench.native,
+): Promise<{ books: bigint; chain: bigint }> {
   const books = await bench.posted(wallet.compartment, asset, { kind: 'wallet', holder: wallet.id });
   return { books, chain: bench.chain.ground.balance(asset, wallet.address) };
 }
