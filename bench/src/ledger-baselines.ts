@@ -1,7 +1,7 @@
-import { randomBytes, randomInt, randomUUID } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Database, bigint, only } from '@bulkhead/postgres';
-import { accountCount, timeOrderedReference } from './ledger-load.ts';
+import { accountCount, timeOrderedKey, timeOrderedReference } from './ledger-load.ts';
 import type { Candidate } from './measure.ts';
 
 const batchRows = 512;
@@ -51,7 +51,7 @@ export function textbookCandidate(name: string, db: Database, pair: () => readon
     async operation() {
       const [debit, credit] = pair();
       const amount = BigInt(randomInt(1, 1_000_000)) * 10n ** 12n;
-      const key = randomUUID();
+      const key = timeOrderedKey();
       await db.transaction(async (transaction) => {
         const balances = new Map<number, bigint>();
         for (const account of debit < credit ? [debit, credit] : [credit, debit]) {
@@ -87,7 +87,7 @@ export function bareCandidate(name: string, db: Database, connections: number): 
   const account = (): string => String(randomInt(accountCount));
   const balance = (): string => `1000000000000${randomInt(100_000, 1_000_000)}000000000000`;
   const rows = (): readonly string[] => [
-    made(randomUUID),
+    made(timeOrderedKey),
     types,
     books,
     made(account),

@@ -8,6 +8,12 @@ export function timeOrderedReference(): string {
   return `bch_${time.slice(0, 8)}-${time.slice(8)}-7${randomUUID().slice(15)}`;
 }
 
+/** Keys as the workflows make them (`transferKey`): the time of the workflow's id, then a hash. */
+export function timeOrderedKey(): string {
+  const time = Date.now().toString(16).padStart(12, '0');
+  return `${time.slice(0, 8)}-${time.slice(8)}-8${randomUUID().slice(15)}`;
+}
+
 /** Two different accounts, all equally likely. */
 export function randomPair(): readonly [number, number] {
   const first = randomInt(accountCount);

@@ -1,4 +1,4 @@
-import { randomInt, randomUUID } from 'node:crypto';
+import { randomInt } from 'node:crypto';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -25,7 +25,7 @@ import {
   text,
 } from '@bulkhead/postgres';
 import { alternate, type Candidate, cpuMeter, type Round } from './measure.ts';
-import { accountCount, hotPair, randomPair, timeOrderedReference } from './ledger-load.ts';
+import { accountCount, hotPair, randomPair, timeOrderedKey, timeOrderedReference } from './ledger-load.ts';
 import { bareCandidate, createBaselines, textbookCandidate } from './ledger-baselines.ts';
 
 const clients = 512;
@@ -61,12 +61,12 @@ function readOptions(args: readonly string[]): Options {
   };
 }
 
-function randomKey(): TransferKey {
-  return parseTransferKey(randomUUID());
+function newKey(): TransferKey {
+  return parseTransferKey(timeOrderedKey());
 }
 
 function transferBetween(debit: number, credit: number): TransferRequest {
-  const key = randomKey();
+  const key = newKey();
   return {
     type: 'post',
     key,

@@ -23,6 +23,14 @@ test('a transfer key is a UUID of version 8 and RFC 9562 variant', () => {
   );
 });
 
+test('a key begins with the time of the first id among its parts, and differs by all of them', () => {
+  const id = 'dep_01985f3c-7a10-7cc3-98c4-dc0c0c07398f';
+  const keys = [transferKey('deposit', id, 'final'), transferKey('deposit', id, 'release'), transferKey('fee', id)];
+  for (const key of keys) assert.ok(key.startsWith('01985f3c-7a10-8'), key);
+  assert.equal(new Set(keys).size, keys.length);
+  assert.ok(!transferKey('deposit', id.toUpperCase()).startsWith('01985f3c-7a10'));
+});
+
 test('parts that are cut differently give different keys', () => {
   const text = fc.string({ unit: 'grapheme-ascii', minLength: 2 });
   fc.assert(

@@ -1,5 +1,5 @@
 import { sha256 } from '@noble/hashes/sha2.js';
-import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
+import { bytesToHex, hexToBytes, utf8ToBytes } from '@noble/hashes/utils.js';
 import type { AccountName } from './account.ts';
 import type { AssetId } from './asset.ts';
 import type { BlockRef } from './chain.ts';
@@ -11,14 +11,21 @@ declare const keyBrand: unique symbol;
 /** Idempotency key of a transfer, a UUID. */
 export type TransferKey = string & { readonly [keyBrand]: true };
 
+/** The time in front of an id that is a prefix and a UUID version 7: 48 bits, Unix milliseconds. */
+const idTime = /^[a-z]+_([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/u;
+
 /**
  * A key that follows from what the transfer is for, so that a step that runs twice writes the same key:
- * `transferKey('deposit', id, 'final')`. UUID version 8 (RFC 9562) from SHA-256 over the length-prefixed parts.
+ * `transferKey('deposit', id, 'final')`. UUID version 8 (RFC 9562) from SHA-256 over the length-prefixed parts. Where a part is
+ * the id of a workflow, the key begins with the time in that id: keys of one time then lie together in the index of the books,
+ * which a key at a random place costs a third of its speed once it is large.
  */
 export function transferKey(...parts: readonly string[]): TransferKey {
   invariant(parts.length > 0, 'A transfer key was made of nothing: every such transfer would have the same one.');
   const text = parts.map((part) => `${utf8ToBytes(part).length}:${part}`).join(',');
   const bytes = sha256(utf8ToBytes(text)).slice(0, 16);
+  const time = parts.map((part) => idTime.exec(part)).find((match) => match !== null);
+  if (time !== undefined) bytes.set(hexToBytes(`${time[1] ?? ''}${time[2] ?? ''}`), 0);
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x80;
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
   const hex = bytesToHex(bytes);

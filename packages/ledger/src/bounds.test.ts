@@ -1,7 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { audit } from './audit.ts';
-import { answers, available, blockAt, compartment, ether, neighbour, now, openBooks, post, wallet } from './testing/books.ts';
+import {
+  answers,
+  available,
+  blockAt,
+  compartment,
+  ether,
+  neighbour,
+  now,
+  openBooks,
+  post,
+  wallet,
+} from './testing/books.ts';
 
 /** Arguments of a raw call, as array literals. */
 type Call = {
@@ -51,7 +62,9 @@ for (const [what, call] of Object.entries<Call>({
       post({ compartment: neighbour, debit: wallet, credit: available, amount: 5n, block: blockAt(1n) }),
       post({ compartment: neighbour, credit: { kind: 'available', holder: 'cli_2' }, amount: 1n }),
     ]);
-    const before = await db.owner.query('select book, number, posted::text as posted from ledger.account order by number');
+    const before = await db.owner.query(
+      'select book, number, posted::text as posted from ledger.account order by number',
+    );
     await assert.rejects(db.app.query(statement, values(call)), { code: 'BH001' });
     assert.deepEqual(
       await db.owner.query('select book, number, posted::text as posted from ledger.account order by number'),
