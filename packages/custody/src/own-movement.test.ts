@@ -7,6 +7,7 @@ import { chargeFee, feePaymentViews, payFees } from './fee.ts';
 import { movementViews } from './movement-view.ts';
 import { requestSweep } from './sweep.ts';
 import { type Bench, type BenchWallet, pool, refusalOf, viewOf } from './testing/bench.ts';
+import { breaks, reconciled, resolves } from './testing/desk.ts';
 import {
   type Account,
   approve,
@@ -267,5 +268,25 @@ test('a token that keeps a part of every transfer is not swept; the address that
   assert.equal(bench.chain.ground.balance(tax, recipient), 450n);
   const { books, chain } = await wallets(bench, first.wallet, tax);
   assert.equal(books, chain);
+  await bench.prove();
+});
+
+test('a robbed house gas wallet grants nothing until its break is resolved', async () => {
+  await using bench = await openWithdrawing();
+  const { gas } = await openPool(bench);
+  bench.chain.outside.steal({ from: gas.address, to: recipient, amount: ether });
+  await settle(bench);
+  await reconciled(bench);
+  viewOf(
+    await requestSweep(bench.custody, bench.as('olga'), { compartment: pool, chain: bench.id, asset: bench.native }),
+  );
+  await settleAll(bench);
+  const stateOf = async (): Promise<readonly string[]> =>
+    (await movementViews(bench.custody.db, { kind: 'sweep', after: null, limit: 10 })).map(({ state }) => state);
+  assert.deepEqual(await stateOf(), ['awaiting-gas', 'awaiting-gas']);
+  for (const { id } of await breaks(bench)) await resolves(bench, id, 'book-loss');
+  await bench.work();
+  await settleAll(bench);
+  assert.deepEqual(await stateOf(), ['settled', 'settled']);
   await bench.prove();
 });

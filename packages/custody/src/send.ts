@@ -100,9 +100,9 @@ async function passGates(custody: Custody, tx: Transaction, id: string): Promise
   return true;
 }
 
-/** The break that stops a dispatch. Gas grants are the house's own coins, and others wait for them. */
+/** The break that stops a dispatch: that of the compartment it pays from, a house compartment like any other. */
 async function stoppedBy(tx: Queries, dispatch: Dispatch): Promise<string | undefined> {
-  return dispatch.kind === 'gas-grant' ? undefined : (await frozenBy(tx, dispatch.compartment))[0];
+  return (await frozenBy(tx, dispatch.compartment))[0];
 }
 
 async function frozen(tx: Transaction, dispatch: Dispatch, now: Date): Promise<boolean> {
