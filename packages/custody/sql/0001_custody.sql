@@ -7,7 +7,7 @@ create table custody.asset (
   id text primary key,
   chain text not null,
   symbol text not null,
-  decimals integer not null check (decimals between 0 and 36),
+  decimals integer not null check (decimals between 0 and 77),
   behaviour text not null check (behaviour in ('native', 'standard', 'fee-on-transfer')),
   dust_max numeric(78, 0) not null check (dust_max >= 0),
   dti text,
