@@ -19,7 +19,18 @@ export type Zone = {
 };
 
 /** What an app may put together. `fakes` is not among them: nothing that runs for a client contains one. */
-const packages = ['api', 'chain-evm', 'contracts', 'custody', 'domain', 'keys', 'ledger', 'postgres'] as const;
+const packages = [
+  'api',
+  'authority',
+  'chain-evm',
+  'contracts',
+  'custody',
+  'domain',
+  'keys',
+  'ledger',
+  'postgres',
+  'signer-client',
+] as const;
 
 /**
  * The arrows of ARCHITECTURE.md as data. `domain` imports nothing of ours and does no I/O; `custody`
@@ -33,6 +44,15 @@ export const importTable: Readonly<Record<string, Zone>> = {
     outside: ['@noble/hashes'],
     node: false,
   },
+  // What the signer and the approval page decide and show: pure, and the same in a browser.
+  authority: {
+    folder: 'packages/authority',
+    imports: ['domain'],
+    testImports: [],
+    outside: ['@noble/hashes'],
+    node: false,
+  },
+  'signer-client': { folder: 'packages/signer-client', imports: ['authority', 'domain'], testImports: [], node: true },
   postgres: { folder: 'packages/postgres', imports: ['domain'], testImports: [], node: true },
   ledger: {
     folder: 'packages/ledger',
@@ -57,15 +77,28 @@ export const importTable: Readonly<Record<string, Zone>> = {
   },
   api: { folder: 'packages/api', imports: ['domain'], testImports: [], node: true },
   contracts: { folder: 'contracts', imports: [], testImports: [], node: true },
-  server: { folder: 'apps/server', imports: packages, testImports: ['fakes'], node: true },
-  cli: { folder: 'apps/cli', imports: [...packages, 'server'], testImports: ['fakes'], node: true },
+  // The signer knows no database, no API and no chain; nothing that knows them is imported by it.
+  signer: {
+    folder: 'apps/signer',
+    imports: ['authority', 'domain', 'keys', 'signer-client'],
+    testImports: ['chain-evm'],
+    node: true,
+  },
+  approve: { folder: 'apps/approve', imports: ['authority', 'domain'], testImports: ['keys'], node: true },
+  server: { folder: 'apps/server', imports: [...packages, 'approve', 'signer'], testImports: ['fakes'], node: true },
+  cli: {
+    folder: 'apps/cli',
+    imports: [...packages, 'approve', 'server', 'signer'],
+    testImports: ['fakes'],
+    node: true,
+  },
   simulation: {
     folder: 'simulation',
     imports: [...packages, 'fakes', 'server'],
     testImports: [],
     node: true,
   },
-  bench: { folder: 'bench', imports: [...packages, 'fakes', 'server'], testImports: [], node: true },
+  bench: { folder: 'bench', imports: [...packages, 'fakes', 'server', 'signer'], testImports: [], node: true },
 };
 
 const scope = '@bulkhead/';

@@ -1,6 +1,6 @@
 import type { BlockRef, FeeTerms, Hash, TransactionSight } from './chain.ts';
 import { invariant } from './fault.ts';
-import type { Intent } from './intent.ts';
+import type { MovementIntent } from './intent.ts';
 import type { Decided } from './refusal.ts';
 
 /**
@@ -72,7 +72,7 @@ export type DispatchEffect =
   | { readonly type: 'prepare-cancel' }
   | { readonly type: 'finished'; readonly outcome: DispatchOutcome };
 
-export type Dispatch = { readonly id: string; readonly intent: Intent; readonly state: DispatchState };
+export type Dispatch = { readonly id: string; readonly intent: MovementIntent; readonly state: DispatchState };
 
 type Result = Decided<DispatchState, DispatchEffect>;
 

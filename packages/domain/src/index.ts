@@ -2,6 +2,7 @@ export * from './account.ts';
 export * from './address-set.ts';
 export * from './address.ts';
 export * from './amount.ts';
+export * from './approval.ts';
 export * from './asset.ts';
 export * from './balance-difference.ts';
 export * from './break.ts';

@@ -9,9 +9,14 @@ import { CustodyError } from './fault.ts';
 /** Who bears the network fee: the client's own coins, or coins the house granted to the address (`gas`). */
 export type FeePayer = 'client' | 'house';
 
-type Effect = {
+type Asked = {
+  /** The installation this belongs to: what was approved in one means nothing in another. 32 lower-case hex digits. */
+  readonly deployment: string;
   /** Id of the workflow that asks, e.g. `wd_…`. One intent has one effect. */
   readonly id: string;
+};
+
+type Effect = Asked & {
   readonly compartment: Compartment;
   readonly asset: AssetId;
   readonly to: Address;
@@ -21,7 +26,7 @@ type Effect = {
 };
 
 /**
- * Everything that is ever signed, as a closed union. Each kind says what one transaction may do.
+ * What one transaction may do, as a closed union: every signature of a wallet belongs to one of these.
  * - `withdrawal`: a client's assets leave to a destination; approved by a quorum;
  * - `deposit-return`: a quarantined deposit goes back; approved by a quorum;
  * - `sweep`: from a deposit address to the pool wallet of the same compartment;
@@ -29,7 +34,7 @@ type Effect = {
  * - `fee-payment`: fees a client owes go to the house fee wallet;
  * - `cancel`: a zero self-transfer that takes the nonce of the transaction of the intent `cancels`.
  */
-export type Intent =
+export type MovementIntent =
   | (Effect & {
       readonly kind: 'withdrawal' | 'deposit-return';
       readonly client: string;
@@ -41,6 +46,37 @@ export type Intent =
   | (Effect & { readonly kind: 'gas-grant'; readonly beneficiary: Compartment })
   | (Effect & { readonly kind: 'fee-payment'; readonly client: string })
   | (Effect & { readonly kind: 'cancel'; readonly cancels: string; readonly nonce: bigint });
+
+export type MovementIntentKind = MovementIntent['kind'];
+
+/**
+ * What changes who may do what. It moves no coin, and people approve it like a payment.
+ * - `enrolment`: clients and their destinations, and taking rights away; by the operational quorum;
+ * - `policy-change`: chains, tokens, wallets, people, quorums and limits; by the root quorum;
+ * - `state-recovery`: the signer may go on from an older copy of its state; by the root quorum.
+ */
+export type AuthorityIntent =
+  | (Asked & {
+      readonly kind: 'enrolment' | 'policy-change';
+      /** Version of the registry that the list changes. An approval for one version means nothing for the next. */
+      readonly before: bigint;
+      /** How many items the list has. */
+      readonly items: bigint;
+      /** SHA-256 of the canonical bytes of the list, lower-case hex: one approval covers a list of any length. */
+      readonly digest: string;
+      /** Unix seconds. Nothing is changed afterwards. */
+      readonly expiresAt: bigint;
+    })
+  | (Asked & {
+      readonly kind: 'state-recovery';
+      /** Position and hash of the newest record of the state that is to go on. */
+      readonly sequence: bigint;
+      readonly head: string;
+      readonly expiresAt: bigint;
+    });
+
+/** Everything people are ever asked to approve and the signer ever acts on. A new kind is a reviewed change here. */
+export type Intent = MovementIntent | AuthorityIntent;
 
 export type IntentKind = Intent['kind'];
 
@@ -94,12 +130,32 @@ function encode(fields: Fields): string {
 
 /** Exactly the fields of the kind: a property that merely came along on the object is no part of the intent. */
 function fieldsOf(intent: Intent): Fields {
-  const { kind, id, compartment, asset, to, amount, feeMax } = intent;
-  const effect = { kind, id, compartment, asset, to, amount, feeMax };
-  return new Map(Object.entries({ ...effect, ...ownFields(intent) }).map(([name, value]) => [name, String(value)]));
+  const { deployment, kind, id } = intent;
+  const own = 'compartment' in intent ? { ...effectFields(intent), ...ownFields(intent) } : authorityFields(intent);
+  return new Map(Object.entries({ deployment, kind, id, ...own }).map(([name, value]) => [name, String(value)]));
 }
 
-function ownFields(intent: Intent): Readonly<Record<string, string | number | bigint>> {
+type FieldValues = Readonly<Record<string, string | number | bigint>>;
+
+function effectFields({ compartment, asset, to, amount, feeMax }: MovementIntent): FieldValues {
+  return { compartment, asset, to, amount, feeMax };
+}
+
+function authorityFields(intent: AuthorityIntent): FieldValues {
+  switch (intent.kind) {
+    case 'enrolment':
+    case 'policy-change':
+      return { before: intent.before, items: intent.items, digest: intent.digest, expiresAt: intent.expiresAt };
+    case 'state-recovery':
+      return { sequence: intent.sequence, head: intent.head, expiresAt: intent.expiresAt };
+    default: {
+      const other: { readonly kind?: unknown } = intent satisfies never;
+      throw unknownKind(String(other.kind));
+    }
+  }
+}
+
+function ownFields(intent: MovementIntent): FieldValues {
   switch (intent.kind) {
     case 'withdrawal':
     case 'deposit-return':
@@ -137,15 +193,41 @@ function readFields(text: string): Fields {
 }
 
 function intentOf(fields: Fields): Intent {
+  const asked: Asked = { deployment: hexField(fields, 'deployment', deploymentDigits), id: idField(fields, 'id') };
+  const kind = field(fields, 'kind');
+  switch (kind) {
+    case 'enrolment':
+    case 'policy-change':
+      return {
+        ...asked,
+        kind,
+        before: parseAmount(field(fields, 'before')),
+        items: someItems(asked, parseAmount(field(fields, 'items'))),
+        digest: hexField(fields, 'digest', digestDigits),
+        expiresAt: parseAmount(field(fields, 'expiresAt')),
+      };
+    case 'state-recovery':
+      return {
+        ...asked,
+        kind,
+        sequence: parseAmount(field(fields, 'sequence')),
+        head: hexField(fields, 'head', digestDigits),
+        expiresAt: parseAmount(field(fields, 'expiresAt')),
+      };
+    default:
+      return movementOf(fields, { asked, kind });
+  }
+}
+
+function movementOf(fields: Fields, { asked, kind }: { asked: Asked; kind: string }): MovementIntent {
   const effect: Effect = {
-    id: idField(fields, 'id'),
+    ...asked,
     compartment: parseCompartment(Number(field(fields, 'compartment'))),
     asset: parseAssetId(field(fields, 'asset')),
     to: parseAddress(field(fields, 'to')),
     amount: parseAmount(field(fields, 'amount')),
     feeMax: parseAmount(field(fields, 'feeMax')),
   };
-  const kind = field(fields, 'kind');
   switch (kind) {
     case 'withdrawal':
     case 'deposit-return': {
@@ -209,6 +291,27 @@ function granting(effect: Effect): Effect {
     );
   }
   return effect;
+}
+
+/** A list of nothing would be approved without effect. */
+function someItems({ id }: Asked, items: bigint): bigint {
+  if (items === 0n) throw new CustodyError('intent/malformed', `Intent ${id} changes nothing: its list has no items.`);
+  return items;
+}
+
+/** Hex digits of a deployment id and of a digest. */
+const deploymentDigits = 32;
+const digestDigits = 64;
+
+function hexField(fields: Fields, name: string, digits: number): string {
+  const text = field(fields, name);
+  if (text.length !== digits || !/^[0-9a-f]+$/u.test(text)) {
+    throw new CustodyError(
+      'intent/malformed',
+      `"${text.slice(0, 90)}" is not the ${digits} lower-case hex digits that "${name}" has.`,
+    );
+  }
+  return text;
 }
 
 function field(fields: Fields, name: string): string {

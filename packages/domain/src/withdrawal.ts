@@ -5,13 +5,15 @@ import type { BlockRef } from './chain.ts';
 import type { Compartment } from './compartment.ts';
 import type { DispatchOutcome } from './dispatch.ts';
 import { invariant } from './fault.ts';
-import type { FeePayer, Intent } from './intent.ts';
+import type { FeePayer, MovementIntent } from './intent.ts';
 import { type Decided, type Refused, refuse } from './refusal.ts';
 import type { ScreeningVerdict } from './screening.ts';
 import { type TransferRequest, transferKey } from './transfer.ts';
 
 /** What never changes after the request. Amounts in base units, fees in wei. */
 export type WithdrawalTerms = {
+  /** The installation, as in every intent. */
+  readonly deployment: string;
   readonly id: string;
   /** `withdrawal` pays from what is available; `deposit-return` sends a quarantined deposit back. */
   readonly kind: 'withdrawal' | 'deposit-return';
@@ -102,10 +104,22 @@ export function withdrawalEnded(step: WithdrawalStep): boolean {
 }
 
 /** The intent that approvers approve and the signer carries out. */
-export function withdrawalIntent(terms: WithdrawalTerms): Intent {
-  const { kind, id, compartment, asset, amount, feeMax, client, feePayer } = terms;
+export function withdrawalIntent(terms: WithdrawalTerms): MovementIntent {
+  const { deployment, kind, id, compartment, asset, amount, feeMax, client, feePayer } = terms;
   const expiresAt = BigInt(Math.floor(terms.expiresAt.getTime() / 1000));
-  return { kind, id, compartment, asset, to: terms.destination, amount, feeMax, client, feePayer, expiresAt };
+  return {
+    deployment,
+    kind,
+    id,
+    compartment,
+    asset,
+    to: terms.destination,
+    amount,
+    feeMax,
+    client,
+    feePayer,
+    expiresAt,
+  };
 }
 
 /** Opens a withdrawal: principal and, where the client pays it, the highest fee are held in the same step or not at all. */
