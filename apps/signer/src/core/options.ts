@@ -1,0 +1,70 @@
+import type { Hashes } from '@bulkhead/authority';
+import type { Clock, Signer } from '@bulkhead/domain';
+import type { HeadStore, IdentityKey, KeyDriver } from '@bulkhead/keys';
+
+/** Records that are made durable together at most. A log may be ahead of the heads by one such group and no more. */
+export const groupRecordsMax: number = 64;
+
+export type CoreLimits = {
+  /** Refusals written down in a minute; beyond, requests are refused without a record. */
+  readonly refusalRecordsPerMinuteMax: number;
+  /** Head stores that must have taken a head before anything leaves. Absent: all of them. */
+  readonly headsRequired?: number;
+  /** Addresses and account keys kept derived; the least recently used goes first. */
+  readonly derivationsCachedMax: number;
+  /** First addresses of a compartment that are tried when a recipient must be its own. */
+  readonly recipientIndexCount: number;
+  /** Requests decided at the same time; further ones wait. */
+  readonly decisionsAtOnceMax: number;
+};
+
+export const coreLimitDefaults: CoreLimits = {
+  refusalRecordsPerMinuteMax: 600,
+  derivationsCachedMax: 8_192,
+  recipientIndexCount: 256,
+  decisionsAtOnceMax: 32,
+};
+
+/** Who computes with keys. `tree` answers for paths of the seed, `labelled` for wallets with a key of their own. */
+export type CoreDrivers = { readonly tree?: KeyDriver; readonly labelled?: KeyDriver };
+
+/**
+ * Everything the core is given. It opens nothing else: no socket, no other file. Drivers, identity keys and head stores stay the
+ * caller's, who closes them after the core.
+ */
+export type SignerCoreOptions = {
+  /** Folder of the state log, for this process alone. It exists, with mode 0700. */
+  readonly stateDirectory: string;
+  readonly drivers: CoreDrivers;
+  /** The first that answers signs; each must be one of those that the first record names. */
+  readonly identities: readonly IdentityKey[];
+  readonly heads: readonly HeadStore[];
+  /** Native ones: see {@link Hashes}. */
+  readonly hashes: Hashes;
+  readonly clock: Clock;
+  readonly limits?: Partial<CoreLimits>;
+};
+
+export type ReplayReport = { readonly records: number; readonly durationMs: number };
+
+/**
+ * - `ready`: everything works;
+ * - `recovery`: the state is an older copy than the heads remember; `status`, `records` and `change` with a `state-recovery` work.
+ */
+export type CoreMode = 'ready' | 'recovery';
+
+/** The signer without its shell: the port, what it found at the start, and what ends it. Disposing gives the folder back. */
+export type SignerCore = Signer &
+  AsyncDisposable & {
+    readonly mode: () => CoreMode;
+    readonly replay: ReplayReport;
+  };
+
+/** The first record: what a ceremony decides. */
+export type Genesis = {
+  readonly deployment: string;
+  /** Canonical text of the first list of registry items. */
+  readonly list: string;
+};
+
+export type CreateStateOptions = Omit<SignerCoreOptions, 'drivers' | 'limits'> & { readonly genesis: Genesis };
