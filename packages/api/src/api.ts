@@ -237,6 +237,7 @@ function registerRoute(app: FastifyInstance, route: Route, parts: RouteParts): v
     method: route.method,
     url: route.url,
     schema: routeSchema(route),
+    ...(route.bodyBytesMax === undefined ? {} : { bodyLimit: route.bodyBytesMax }),
     // Before the body is read: a stranger does not make us read one.
     onRequest: async (request) => {
       actors.set(request, authorise(route, parts.actorOf(request.headers.authorization)));

@@ -72,7 +72,7 @@ test('another wish under the same key is a conflict', async () => {
 test('the path is part of the wish', async () => {
   const [a, b] = [withdrawalId, `${withdrawalId.slice(0, -1)}0`];
   const approve = (id: string) =>
-    post({ key: 'path', who: 'approver', url: `/v1/withdrawals/${id}/approvals`, body: {} });
+    post({ key: 'path', who: 'approver', url: `/v1/withdrawals/${id}/approvals`, body: bodies.approveWithdrawal });
   assert.equal((await approve(a)).statusCode, 201);
   assert.equal((await approve(b)).statusCode, 409);
   assert.equal((await approve(a)).headers['idempotency-hit'], 'true');

@@ -1,6 +1,7 @@
 export { apiLimits, createApi } from './api.ts';
 export type { AnswerMeasure, ApiLimits, ApiOptions } from './api.ts';
 export type * from './operations.ts';
+export type * from './resource/approval.ts';
 export type * from './resource/asset.ts';
 export type * from './resource/chain.ts';
 export type * from './resource/client.ts';
@@ -9,6 +10,8 @@ export type * from './resource/deposit.ts';
 export type * from './resource/ledger.ts';
 export type * from './resource/page.ts';
 export type * from './resource/reconciliation.ts';
+export type * from './resource/registry-change.ts';
+export type * from './resource/signer.ts';
 export type * from './resource/sweep.ts';
 export type * from './resource/withdrawal.ts';
 export { allowedAsset, assetAllowInput } from './resource/asset.ts';

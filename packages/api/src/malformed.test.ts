@@ -4,7 +4,8 @@ import type { FastifyInstance } from 'fastify';
 import { amountMax } from '@bulkhead/domain';
 import { bearer, memoryApi, secrets } from '../test/memory.ts';
 import type { Memory } from '../test/memory.ts';
-import { bodies, chain, clientId, coin, pathOf, withdrawalId } from '../test/samples.ts';
+import { approval, bodies, chain, clientId, coin, pathOf, registryItems, withdrawalId } from '../test/samples.ts';
+import { registryItemsMax } from './resource/registry-change.ts';
 import { problem } from './problem.ts';
 import { routes } from './route/table.ts';
 
@@ -367,6 +368,86 @@ test('a body above the limit is refused, one below is read', async () => {
   await refused(await post('x'.repeat(10 * 1024 * 1024)), 413, 'request/too-large');
   await refused(await post('x'.repeat(limit + 1)), 413, 'request/too-large');
   await refused(await post(' '.repeat(limit)), 400, 'request/malformed');
+});
+
+test('a signature has the form of its kind, to the byte', async () => {
+  const url = `/v1/withdrawals/${withdrawalId}/approvals`;
+  const { kind: _kind, ...whose } = approval;
+  const passkey = {
+    ...whose,
+    kind: 'webauthn',
+    authenticatorData: '00'.repeat(37),
+    clientDataJson: '7b7d',
+    signature: '30'.repeat(70),
+  };
+  const wrong = [
+    { ...approval, signature: '01'.repeat(63) },
+    { ...approval, signature: '01'.repeat(65) },
+    { ...approval, signature: `${'01'.repeat(63)}0` },
+    { ...approval, signature: 'AB'.repeat(64) },
+    { ...approval, signature: `0x${'01'.repeat(63)}` },
+    { ...approval, kind: 'eip712' },
+    { ...approval, kind: 'rsa' },
+    { ...approval, person: '' },
+    { ...approval, key: 'k'.repeat(65) },
+    { ...approval, digest: '00'.repeat(32) },
+    { ...passkey, authenticatorData: '00'.repeat(36) },
+    { ...passkey, authenticatorData: '00'.repeat(1_025) },
+    { ...passkey, clientDataJson: '' },
+    { ...passkey, clientDataJson: '00'.repeat(4_097) },
+    { ...passkey, signature: '30'.repeat(73) },
+    whose,
+    [approval],
+    null,
+  ];
+  for (const value of wrong) {
+    await refused(await post(JSON.stringify({ approval: value }), { url }), 400, 'request/malformed');
+  }
+  await refused(await post(JSON.stringify(approval), { url }), 400, 'request/malformed');
+  await refused(await post('{}', { url }), 400, 'request/malformed');
+  for (const [n, value] of [approval, passkey, { ...approval, kind: 'eip712', signature: '01'.repeat(65) }].entries()) {
+    const key = { 'idempotency-key': `form-${n}` };
+    assert.equal((await post(JSON.stringify({ approval: value }), { url, headers: key })).statusCode, 201);
+  }
+  assert.deepEqual(
+    memory.calls.map(({ input }) => input),
+    [approval, passkey, { ...approval, kind: 'eip712', signature: '01'.repeat(65) }].map((value) => ({
+      withdrawalId,
+      approval: value,
+    })),
+  );
+});
+
+test('a list of changes is read item by item, up to its longest', async () => {
+  const url = '/v1/registry-changes';
+  const list = (items: unknown, kind = 'enrolment'): string => JSON.stringify({ kind, items });
+  const [client, destination] = registryItems;
+  const wrong: readonly (readonly [string, string])[] = [
+    [list([]), '/items'],
+    [list([client], 'state-recovery'), '/kind'],
+    [list([{ ...client, item: 'admin' }]), '/items/0/item'],
+    [list([client, { ...client, compartment: 2 ** 31 }]), '/items/1/compartment'],
+    [list([{ ...client, client: 'C-1' }]), '/items/0/client'],
+    [list([{ ...client, note: 'x' }]), '/items/0/note'],
+    [list([{ ...destination, address: '0x5AAeb6053f3e94c9b9a09f33669435e7ef1beaed' }]), '/items/0/address'],
+    [list([{ ...destination, label: 'two\nlines' }]), '/items/0/label'],
+  ];
+  for (const [text, pointer] of wrong) {
+    const document = await refused(await post(text, { url }), 400, 'request/malformed');
+    assert.deepEqual(
+      document.errors?.map((objection) => objection.pointer),
+      [pointer],
+    );
+  }
+  for (const item of registryItems) {
+    for (const name of Object.keys(item)) {
+      const { [name]: _left, ...rest } = item;
+      await refused(await post(list([rest]), { url }), 400, 'request/malformed');
+    }
+  }
+  const many = Array.from({ length: registryItemsMax }, () => destination);
+  await refused(await post(list([...many, destination]), { url }), 400, 'request/malformed');
+  assert.equal((await post(list(many), { url, headers: { 'idempotency-key': 'many' } })).statusCode, 201);
 });
 
 test('no route answers 500 to nonsense in any of its parts', async () => {

@@ -110,11 +110,11 @@ test('a body may be left out exactly where nothing in it is needed', () => {
   assert.deepEqual(
     optional.map(({ operation }) => operation),
     [
+      'certifyWallet',
       'releaseDeposit',
       'freezeDeposit',
       'returnDeposit',
       'releaseWithdrawal',
-      'approveWithdrawal',
       'cancelWithdrawal',
       'resumeChain',
     ],

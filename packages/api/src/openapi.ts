@@ -24,6 +24,10 @@ const tags = [
     name: 'Ledger and chains',
     description: 'The books entry by entry, outgoing transactions, and how far each chain is seen',
   },
+  {
+    name: 'Signer',
+    description: 'The process that holds the keys, its decisions, and who may do what by its registry',
+  },
   { name: 'System', description: 'The process itself' },
 ];
 

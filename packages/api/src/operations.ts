@@ -1,4 +1,5 @@
 import type { ChainId, Compartment, Refused } from '@bulkhead/domain';
+import type { ApprovalInput } from './resource/approval.ts';
 import type { AllowedAsset, AssetAllowInput, AssetListQuery } from './resource/asset.ts';
 import type { ChainListQuery, ChainResumption, ChainView, Dispatch, DispatchListQuery } from './resource/chain.ts';
 import type {
@@ -19,6 +20,7 @@ import type {
   CompartmentView,
   CompartmentWalletInput,
   Wallet,
+  WalletCertificate,
   WalletListQuery,
 } from './resource/compartment.ts';
 import type { AssignmentInput, Deposit, DepositListQuery, ReturnInput } from './resource/deposit.ts';
@@ -35,6 +37,13 @@ import type {
   ReconciliationListQuery,
   ResolutionInput,
 } from './resource/reconciliation.ts';
+import type {
+  RegistryChange,
+  RegistryChangeDetail,
+  RegistryChangeInput,
+  RegistryChangeListQuery,
+} from './resource/registry-change.ts';
+import type { SignerRecordListQuery, SignerRecordView, SignerView, WithdrawalIntentView } from './resource/signer.ts';
 import type {
   Fee,
   FeeInput,
@@ -90,6 +99,8 @@ type ClientPath = { readonly clientId: string };
 type CompartmentPath = { readonly compartment: Compartment };
 type DepositPath = { readonly depositId: string };
 type WithdrawalPath = { readonly withdrawalId: string };
+type WalletPath = { readonly walletId: string };
+type RegistryChangePath = { readonly registryChangeId: string };
 type BreakPath = { readonly breakId: string };
 type List<Query, View> = Read<Query, Page<View>>;
 
@@ -116,6 +127,7 @@ export type Operations = {
   readonly getCompartment: Read<CompartmentPath, CompartmentView>;
   readonly listCompartmentWallets: List<CompartmentPath & WalletListQuery, Wallet>;
   readonly issueCompartmentWallet: Write<CompartmentPath & CompartmentWalletInput, Wallet>;
+  readonly certifyWallet: Write<WalletPath, WalletCertificate>;
 
   readonly listDeposits: List<DepositListQuery, Deposit>;
   readonly getDeposit: Read<DepositPath, Deposit>;
@@ -129,7 +141,9 @@ export type Operations = {
   readonly requestWithdrawal: Write<WithdrawalInput, Withdrawal>;
   readonly releaseWithdrawal: Write<WithdrawalPath, Withdrawal>;
   readonly listApprovals: List<WithdrawalPath & PageInput, Approval>;
-  readonly approveWithdrawal: Write<WithdrawalPath, Withdrawal>;
+  readonly getWithdrawalIntent: Read<WithdrawalPath, WithdrawalIntentView>;
+  readonly signWithdrawal: Write<WithdrawalPath & ApprovalInput, Withdrawal>;
+  readonly approveWithdrawal: Write<WithdrawalPath & ApprovalInput, Withdrawal>;
   readonly rejectWithdrawal: Write<WithdrawalPath & RejectionInput, Withdrawal>;
   readonly cancelWithdrawal: Write<WithdrawalPath, Withdrawal>;
 
@@ -162,6 +176,13 @@ export type Operations = {
   readonly listChains: List<ChainListQuery, ChainView>;
   readonly getChain: Read<{ readonly chain: ChainId }, ChainView>;
   readonly resumeChain: Write<{ readonly chain: ChainId }, ChainResumption>;
+
+  readonly getSigner: Read<object, SignerView>;
+  readonly listSignerRecords: List<SignerRecordListQuery, SignerRecordView>;
+  readonly listRegistryChanges: List<RegistryChangeListQuery, RegistryChange>;
+  readonly getRegistryChange: Read<RegistryChangePath, RegistryChangeDetail>;
+  readonly requestRegistryChange: Write<RegistryChangeInput, RegistryChangeDetail>;
+  readonly approveRegistryChange: Write<RegistryChangePath & ApprovalInput, RegistryChange>;
 };
 
 export type OperationName = keyof Operations;

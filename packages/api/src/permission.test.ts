@@ -99,6 +99,7 @@ test('the roles are what the product says they are', () => {
   assert.deepEqual(
     new Set(writes('approver')),
     new Set([
+      'approveRegistryChange',
       'approveWithdrawal',
       'assignDeposit',
       'cancelWithdrawal',
@@ -109,6 +110,11 @@ test('the roles are what the product says they are', () => {
       'resolveBreak',
     ]),
   );
+  assert.deepEqual(
+    roles.filter((role) => allowedRoles.approveRegistryChange.includes(role)),
+    roles.filter((role) => role !== 'auditor'),
+  );
+  assert.ok(!writes('approver').includes('requestRegistryChange'));
   for (const decision of [
     'approveWithdrawal',
     'rejectWithdrawal',

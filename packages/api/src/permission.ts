@@ -7,6 +7,8 @@ const requests: readonly Role[] = ['admin', 'operator'];
 const decisions: readonly Role[] = ['admin', 'approver'];
 /** Stops that hurt nobody: whoever sees a danger may call them. */
 const stops: readonly Role[] = ['admin', 'operator', 'approver'];
+/** Whoever holds an approver key may hand in a signature; what it is worth, the signer's registry says. */
+const signing: readonly Role[] = ['admin', 'operator', 'approver'];
 
 /**
  * The roles that may call each operation; the only place that says so. The auditor reads everything and writes nothing,
@@ -29,6 +31,7 @@ export const allowedRoles: Readonly<Record<OperationName, readonly Role[]>> = {
   getCompartment: reads,
   listCompartmentWallets: reads,
   issueCompartmentWallet: adminOnly,
+  certifyWallet: requests,
   listDeposits: reads,
   getDeposit: reads,
   releaseDeposit: decisions,
@@ -40,6 +43,8 @@ export const allowedRoles: Readonly<Record<OperationName, readonly Role[]>> = {
   requestWithdrawal: requests,
   releaseWithdrawal: decisions,
   listApprovals: reads,
+  getWithdrawalIntent: reads,
+  signWithdrawal: requests,
   approveWithdrawal: decisions,
   rejectWithdrawal: decisions,
   cancelWithdrawal: stops,
@@ -65,4 +70,10 @@ export const allowedRoles: Readonly<Record<OperationName, readonly Role[]>> = {
   listChains: reads,
   getChain: reads,
   resumeChain: adminOnly,
+  getSigner: reads,
+  listSignerRecords: reads,
+  listRegistryChanges: reads,
+  getRegistryChange: reads,
+  requestRegistryChange: requests,
+  approveRegistryChange: signing,
 };

@@ -121,6 +121,7 @@ function operationsOver({ read, write }: Tools): Operations {
     getCompartment: read('getCompartment', () => sample.compartment),
     listCompartmentWallets: read('listCompartmentWallets', () => one(sample.wallet)),
     issueCompartmentWallet: write('issueCompartmentWallet', () => sample.wallet),
+    certifyWallet: write('certifyWallet', () => sample.walletCertificate),
     listDeposits: read('listDeposits', () => one(sample.deposit)),
     getDeposit: read('getDeposit', () => sample.deposit),
     releaseDeposit: write('releaseDeposit', () => sample.deposit),
@@ -132,6 +133,8 @@ function operationsOver({ read, write }: Tools): Operations {
     requestWithdrawal: write('requestWithdrawal', () => sample.withdrawal),
     releaseWithdrawal: write('releaseWithdrawal', () => sample.withdrawal),
     listApprovals: read('listApprovals', () => one(sample.withdrawal.approvals[0])),
+    getWithdrawalIntent: read('getWithdrawalIntent', () => sample.withdrawalIntent),
+    signWithdrawal: write('signWithdrawal', () => sample.withdrawal),
     approveWithdrawal: write('approveWithdrawal', () => sample.withdrawal),
     rejectWithdrawal: write('rejectWithdrawal', () => sample.withdrawal),
     cancelWithdrawal: write('cancelWithdrawal', () => sample.withdrawal),
@@ -157,6 +160,12 @@ function operationsOver({ read, write }: Tools): Operations {
     listChains: read('listChains', () => one(sample.chainSeen)),
     getChain: read('getChain', () => sample.chainSeen),
     resumeChain: write('resumeChain', () => sample.chainResumed),
+    getSigner: read('getSigner', () => sample.signer),
+    listSignerRecords: read('listSignerRecords', () => one(sample.signerRecord)),
+    listRegistryChanges: read('listRegistryChanges', () => one(sample.registryChange)),
+    getRegistryChange: read('getRegistryChange', () => sample.registryChangeDetail),
+    requestRegistryChange: write('requestRegistryChange', () => sample.registryChangeDetail),
+    approveRegistryChange: write('approveRegistryChange', () => sample.registryChange),
   };
 }
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { pageQuery } from './page.ts';
-import { address, amount, asset, chain, chainInput, compartment, id, signedAmount, time } from './wire.ts';
+import { statement } from './signer.ts';
+import { address, amount, asset, chain, chainInput, compartment, id, signedAmount, text, time } from './wire.ts';
 import type { View } from './view.ts';
 
 export const compartmentKind = z.enum(['house', 'group', 'omnibus', 'individual']);
@@ -19,8 +20,12 @@ export const wallet = z
     kind: z.enum(['key', 'multisig', 'vault']),
     purpose: walletPurpose,
     tier: z.enum(['hot', 'warm', 'cold']),
-    keyResidency: z.string().meta({ description: 'Where the key is, honestly', example: 'software' }),
+    keyResidency: z.enum(['software', 'hsm', 'hsm-derived', 'hsm-sealed']).meta({
+      description:
+        "How far the key is from software, by the signer's certificate: `hsm` made in a module and never outside, `hsm-derived` derived inside one, `hsm-sealed` sealed by one and in memory while it signs, `software` in a file",
+    }),
     derivationPath: z.string().nullable().meta({ example: "m/44'/60'/100000'/0/0" }),
+    keyLabel: z.string().nullable().meta({ description: 'Of a key of its own, which has no path' }),
     createdAt: time,
   })
   .meta({ id: 'Wallet', description: 'One on-chain destination of one compartment on one chain' });
@@ -31,7 +36,14 @@ export const clientWalletInput = z.strictObject({ chain: chainInput });
 export const compartmentWalletInput = z.strictObject({
   chain: chainInput,
   purpose: z.enum(['unassigned', 'pool', 'gas', 'fees']),
+  keyLabel: text(64).exactOptional().meta({
+    description: 'Label of a key of its own in a hardware module; without it the key comes from the seed',
+  }),
 });
+
+export const walletCertificate = z
+  .strictObject({ walletId: id('wallet'), address, certificate: statement })
+  .meta({ id: 'WalletCertificate', description: 'Deposit-address certificate of one client; verifies offline' });
 
 export const book = z
   .strictObject({
@@ -83,6 +95,7 @@ export const walletListQuery = z.strictObject({
 
 export type Wallet = View<typeof wallet>;
 export type ClientWalletInput = z.output<typeof clientWalletInput>;
+export type WalletCertificate = View<typeof walletCertificate>;
 export type CompartmentWalletInput = z.output<typeof compartmentWalletInput>;
 export type WalletListQuery = z.output<typeof walletListQuery>;
 export type BookView = View<typeof book>;

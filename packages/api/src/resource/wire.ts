@@ -31,6 +31,7 @@ export const idPrefixes = {
   reconciliation: 'rec',
   break: 'brk',
   dispatch: 'dsp',
+  registryChange: 'chg',
 } as const;
 
 export type IdNoun = keyof typeof idPrefixes;

@@ -4,10 +4,11 @@ import {
   compartmentView,
   compartmentWalletInput,
   wallet,
+  walletCertificate,
   walletListQuery,
 } from '../resource/compartment.ts';
 import { page } from '../resource/page.ts';
-import { compartmentPath, nothing } from './path.ts';
+import { compartmentPath, nothing, walletPath } from './path.ts';
 import { read, write } from './route.ts';
 import type { Route } from './route.ts';
 
@@ -77,5 +78,17 @@ export const compartments: readonly Route[] = [
     body: compartmentWalletInput,
     view: wallet,
     run: (operations) => operations.issueCompartmentWallet,
+  }),
+  write({
+    operation: 'certifyWallet',
+    url: '/v1/wallets/:walletId/certificate',
+    tag,
+    summary: "Gives the deposit-address certificate of a client's wallet; the same one each time",
+    success: 200,
+    params: walletPath,
+    query: nothing,
+    body: nothing,
+    view: walletCertificate,
+    run: (operations) => operations.certifyWallet,
   }),
 ];

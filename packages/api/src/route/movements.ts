@@ -1,5 +1,7 @@
+import { approvalInput } from '../resource/approval.ts';
 import { assignmentInput, deposit, depositListQuery, returnInput } from '../resource/deposit.ts';
 import { page } from '../resource/page.ts';
+import { withdrawalIntent } from '../resource/signer.ts';
 import { approval, rejectionInput, withdrawal, withdrawalInput, withdrawalListQuery } from '../resource/withdrawal.ts';
 import { depositPath, nothing, pageOnly, withdrawalPath } from './path.ts';
 import { read, write } from './route.ts';
@@ -121,6 +123,28 @@ export const movements: readonly Route[] = [
     run: (operations) => operations.releaseWithdrawal,
   }),
   read({
+    operation: 'getWithdrawalIntent',
+    url: '/v1/withdrawals/:withdrawalId/intent',
+    tag,
+    summary: 'Shows the exact text that people sign',
+    params: withdrawalPath,
+    query: nothing,
+    view: withdrawalIntent,
+    run: (operations) => operations.getWithdrawalIntent,
+  }),
+  write({
+    operation: 'signWithdrawal',
+    url: '/v1/withdrawals/:withdrawalId/signature',
+    tag,
+    summary: "Hands in the requester's own signature of a withdrawal",
+    success: 200,
+    params: withdrawalPath,
+    query: nothing,
+    body: approvalInput,
+    view: withdrawal,
+    run: (operations) => operations.signWithdrawal,
+  }),
+  read({
     operation: 'listApprovals',
     url: '/v1/withdrawals/:withdrawalId/approvals',
     tag,
@@ -134,11 +158,11 @@ export const movements: readonly Route[] = [
     operation: 'approveWithdrawal',
     url: '/v1/withdrawals/:withdrawalId/approvals',
     tag,
-    summary: 'Approves a withdrawal; never by its requester',
+    summary: 'Hands in the approval of a withdrawal: the signature of a person other than its requester',
     success: 201,
     params: withdrawalPath,
     query: nothing,
-    body: nothing,
+    body: approvalInput,
     view: withdrawal,
     run: (operations) => operations.approveWithdrawal,
   }),

@@ -34,6 +34,8 @@ export type Route = {
   readonly params: z.ZodType;
   readonly query: z.ZodType;
   readonly body: z.ZodType | undefined;
+  /** Longest body where the limit of all routes is not enough. */
+  readonly bodyBytesMax?: number;
   readonly view: z.ZodType;
   readonly answer: (operations: Operations, incoming: Incoming) => Promise<Answer>;
 };
@@ -79,6 +81,7 @@ type WriteSpec<Params, Body, View extends z.ZodType> = Named & {
   readonly method?: 'POST' | 'PUT';
   /** 201 where something new has come to be, 200 where something that exists was changed. */
   readonly success: 200 | 201;
+  readonly bodyBytesMax?: number;
   readonly params: z.ZodType<Params>;
   readonly query: z.ZodType;
   readonly body: z.ZodType<Body>;

@@ -4,6 +4,7 @@ import { movements } from './movements.ts';
 import { reconciliations } from './reconciliations.ts';
 import { ledger } from './ledger.ts';
 import type { Route } from './route.ts';
+import { signer } from './signer.ts';
 import { sweeps } from './sweeps.ts';
 
 /** Every route under `/v1`, in the order of the documentation. */
@@ -14,4 +15,5 @@ export const routes: readonly Route[] = [
   ...sweeps,
   ...reconciliations,
   ...ledger,
+  ...signer,
 ];

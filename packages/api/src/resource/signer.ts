@@ -1,0 +1,94 @@
+import { z } from 'zod';
+import { hexBytes } from './approval.ts';
+import { pageQuery } from './page.ts';
+import { count, id, time } from './wire.ts';
+import type { View } from './view.ts';
+
+const digest = hexBytes(32);
+
+export const statement = z
+  .strictObject({
+    statement: z.string().meta({ description: 'Text as it was signed: a header line and canonical JSON' }),
+    identity: digest.meta({ description: 'Public key of the identity that signed, Ed25519' }),
+    signature: hexBytes(64).meta({ description: 'Ed25519 over the UTF-8 bytes of the text' }),
+  })
+  .meta({ id: 'Statement', description: 'Something the signer vouches for; verified offline' });
+
+export const slot = z
+  .strictObject({
+    name: z.string(),
+    healthy: z.boolean(),
+    detail: z.string(),
+  })
+  .meta({ id: 'Slot', description: 'A place that holds keys, or the head of the log' });
+
+export const signerView = z
+  .strictObject({
+    reachable: z.boolean().meta({ description: 'Whether the signer answered just now' }),
+    reason: z.string().nullable().meta({ description: 'Why not' }),
+    deployment: z
+      .string()
+      .regex(/^[0-9a-f]{32}$/u)
+      .meta({ description: 'The installation that every intent names' }),
+    pinned: z.array(digest).meta({ description: 'Identities that this server believes, by its configuration' }),
+    residency: z.enum(['software', 'hsm', 'hsm-derived', 'hsm-sealed']).nullable(),
+    registryVersion: count.nullable(),
+    registryHash: digest.nullable(),
+    sequence: count.nullable().meta({ description: "Newest record of the signer's log" }),
+    identities: z.array(digest).meta({ description: 'Identities that the signer has' }),
+    slots: z.array(slot),
+  })
+  .meta({ id: 'Signer', description: 'The process that holds keys and decides on its own what they sign' });
+
+export const signerRecord = z
+  .strictObject({
+    sequence: count,
+    line: z.string().meta({ description: 'The record, canonical JSON' }),
+    previous: digest.meta({ description: 'Hash of the log before it' }),
+    following: z.array(digest).meta({ description: 'Digests of the lines up to the signed head' }),
+    head: statement,
+  })
+  .meta({ id: 'SignerRecord', description: 'A decision of the signer, a grant or a refusal, with what proves it' });
+
+export const signerRecordListQuery = z.strictObject(pageQuery);
+
+export const typedData = z
+  .strictObject({
+    domain: z.record(z.string(), z.union([z.string(), z.int()])),
+    types: z.record(z.string(), z.array(z.strictObject({ name: z.string(), type: z.string() }))),
+    primaryType: z.string(),
+    message: z.record(z.string(), z.string()),
+  })
+  .meta({ id: 'TypedData', description: 'The intent as EIP-712 wallets show and sign it; bytes and integers as text' });
+
+export const intentView = z
+  .strictObject({
+    canonical: z.string().meta({ description: 'The exact text that is approved; read it, do not believe us' }),
+    digest: digest.meta({ description: 'SHA-256 of its bytes: the challenge of a passkey' }),
+    typedData,
+    approvalLink: z.string().nullable().meta({
+      description: 'For the approval page, which decodes the text itself; null where no page is configured',
+    }),
+  })
+  .meta({ id: 'Intent', description: 'What people approve and the signer acts on' });
+
+export const withdrawalIntent = z
+  .strictObject({
+    withdrawalId: id('withdrawal'),
+    intent: intentView,
+    requestedBy: z.string(),
+    requestSigned: z.boolean().meta({ description: "Whether the requester's own signature is there" }),
+    brief: statement.nullable().meta({
+      description: 'What the signer says about it now, signed; null while the signer does not answer',
+    }),
+    createdAt: time,
+  })
+  .meta({ id: 'WithdrawalIntent', description: 'The intent of a withdrawal, to be signed by people' });
+
+export type SignerView = View<typeof signerView>;
+export type SignerRecordView = View<typeof signerRecord>;
+export type SignerRecordListQuery = z.output<typeof signerRecordListQuery>;
+export type Statement = View<typeof statement>;
+export type IntentView = View<typeof intentView>;
+export type TypedDataView = View<typeof typedData>;
+export type WithdrawalIntentView = View<typeof withdrawalIntent>;
