@@ -1,0 +1,33 @@
+export { backOffMsMax, backOffMsMin, SignerClient, type SignerClientOptions } from './client.ts';
+export { connectMsMax } from './connection.ts';
+export { type ClientCredentials, type Endpoint, parseEndpoint } from './endpoint.ts';
+export { createFrameReader, type FrameReader, frameOf, lengthBytes } from './frame.ts';
+export {
+  answerBytesMax,
+  type Calls,
+  frameBytesMax,
+  frameBytesOrdinary,
+  isMethod,
+  type Method,
+  openingBytes,
+  outstandingMax,
+  protocolVersion,
+  recordsMax,
+  requestBytesAllowed,
+  requestIdLengthMax,
+  requestMsMax,
+} from './protocol.ts';
+export { followingMax, type Pinned, verifyAccount, verifyRecord, verifyStatement } from './verification.ts';
+export {
+  type AnswerFrame,
+  answerText,
+  decodeAnswer,
+  decodeParams,
+  encodeAnswer,
+  encodeParams,
+  type Fault,
+  readAnswer,
+  readRequest,
+  type RequestFrame,
+  requestText,
+} from './wire.ts';

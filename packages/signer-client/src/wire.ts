@@ -1,0 +1,202 @@
+import { CustodyError, type FaultCode, faultCodes, type FaultDetails } from '@bulkhead/domain';
+import { z } from 'zod';
+import { type Calls, isMethod, type Method, protocolVersion, recordsMax, requestIdLengthMax } from './protocol.ts';
+import * as wire from './wire-value.ts';
+
+/** An unsigned transaction of one transfer has some hundred bytes. */
+const unsignedBytesMax = 16_384;
+/** Places that one signer names in its status. */
+const slotsMax = 64;
+
+type Codecs = {
+  readonly [M in Method]: {
+    readonly params: z.ZodType<Calls[M]['params']>;
+    readonly answer: z.ZodType<Calls[M]['answer']>;
+  };
+};
+
+const slot = z.strictObject({ name: wire.text, healthy: z.boolean(), detail: wire.text });
+const refusal = z.strictObject({ code: wire.text, message: z.string() });
+const people = z.array(wire.text).max(wire.approvalsMax);
+const changed = z.strictObject({ version: wire.amount, record: wire.record });
+
+/** Strict on both sides: a field that the type does not name is refused, coming and going. */
+const codecs: Codecs = {
+  status: {
+    params: z.strictObject({}),
+    answer: z.strictObject({
+      deployment: wire.text,
+      residency: wire.residency,
+      registryVersion: wire.amount,
+      registryHash: wire.hash,
+      sequence: wire.amount,
+      identities: z.array(wire.hash).max(slotsMax),
+      slots: z.array(slot).max(slotsMax),
+    }),
+  },
+  account: {
+    params: z.strictObject({ compartment: wire.compartment }),
+    answer: z.strictObject({
+      compartment: wire.compartment,
+      xpub: wire.text,
+      residency: wire.residency,
+      certificate: wire.statement,
+    }),
+  },
+  wallet: {
+    params: z.strictObject({ key: wire.keyLabel }),
+    answer: z.strictObject({
+      compartment: wire.compartment,
+      label: wire.text,
+      address: wire.address,
+      residency: wire.residency,
+      certificate: wire.statement,
+    }),
+  },
+  certifyAddress: {
+    params: z.strictObject({ claim: z.strictObject({ client: wire.text, chain: wire.chain, key: wire.keyRef }) }),
+    answer: wire.statement,
+  },
+  outlook: {
+    params: z.strictObject({ intent: wire.intent, evidence: wire.evidence }),
+    answer: z.strictObject({
+      refusal: z.exactOptional(refusal),
+      approvalsNeeded: z.number().int().min(0),
+      requestNeeded: z.boolean(),
+      approvedBy: people,
+      brief: wire.statement,
+    }),
+  },
+  lodge: {
+    params: z.strictObject({ intent: wire.intent, approval: wire.approval }),
+    answer: z.strictObject({ person: wire.text }),
+  },
+  sign: {
+    params: z.strictObject({
+      intent: wire.movementIntent,
+      evidence: wire.evidence,
+      key: wire.keyRef,
+      unsigned: wire.bytes(unsignedBytesMax),
+    }),
+    answer: z.strictObject({ signature: wire.signature, record: wire.record }),
+  },
+  change: {
+    params: z.strictObject({ intent: wire.authorityIntent, evidence: wire.evidence, list: z.string() }),
+    answer: changed,
+  },
+  records: {
+    params: z.strictObject({ after: wire.amount, limit: z.number().int().min(1).max(recordsMax) }),
+    answer: z.array(wire.record).max(recordsMax),
+  },
+};
+
+/** @throws CustodyError `signer/protocol` with every field that is wrong */
+export function decodeParams<M extends Method>(method: M, value: unknown): Calls[M]['params'] {
+  return decoded(codecs[method].params, { value, what: `params of "${method}"` });
+}
+
+/** @throws CustodyError `signer/protocol` with every field that is wrong */
+export function decodeAnswer<M extends Method>(method: M, value: unknown): Calls[M]['answer'] {
+  return decoded(codecs[method].answer, { value, what: `answer to "${method}"` });
+}
+
+/** @throws CustodyError `signer/protocol` for what {@link decodeParams} would not read back, `intent/malformed` for no intent */
+export function encodeParams<M extends Method>(method: M, params: Calls[M]['params']): unknown {
+  return encoded(codecs[method].params, { value: params, what: `params of "${method}"` });
+}
+
+/** @throws CustodyError `signer/protocol` for what {@link decodeAnswer} would not read back */
+export function encodeAnswer<M extends Method>(method: M, answer: Calls[M]['answer']): unknown {
+  return encoded(codecs[method].answer, { value: answer, what: `answer to "${method}"` });
+}
+
+type Named<Value> = { readonly value: Value; readonly what: string };
+
+function decoded<Value>(schema: z.ZodType<Value>, { value, what }: Named<unknown>): Value {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  throw nonsense(`The ${what} cannot be read`, result.error);
+}
+
+function encoded<Value>(schema: z.ZodType<Value>, { value, what }: Named<Value>): unknown {
+  const result = z.safeEncode(schema, value);
+  if (result.success) return result.data;
+  throw nonsense(`The ${what} cannot be written`, result.error);
+}
+
+/** Field names and what is wrong with them; of a value itself only what its own parser chooses to quote. */
+function nonsense(begin: string, error: z.ZodError): CustodyError {
+  const faults = error.issues.slice(0, 8).map(({ path, message }) => `${path.join('.') || 'all of it'}: ${message}`);
+  return new CustodyError('signer/protocol', `${begin}: ${faults.join('; ').slice(0, 2_000)}.`);
+}
+
+export type Fault = { readonly code: FaultCode; readonly message: string; readonly details: FaultDetails };
+
+export type RequestFrame = { readonly id: string; readonly method: Method; readonly params: unknown };
+
+export type AnswerFrame = { readonly id: string } & ({ readonly ok: unknown } | { readonly error: Fault });
+
+const idSchema = z
+  .string()
+  .max(requestIdLengthMax)
+  .regex(/^[0-9a-z-]*$/u);
+
+const requestSchema = z.strictObject({
+  v: z.number(),
+  id: idSchema.min(1),
+  method: z.string().max(64),
+  params: z.unknown(),
+});
+
+const faultSchema = z.strictObject({
+  code: z.enum(faultCodes),
+  message: z.string(),
+  details: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+});
+
+const answerSchema = z.union([
+  z.strictObject({ v: z.literal(protocolVersion), id: idSchema, ok: z.unknown() }),
+  z.strictObject({ v: z.literal(protocolVersion), id: idSchema, error: faultSchema }),
+]);
+
+/** Members stand in the order that {@link requestBytesAllowed} looks for. */
+export function requestText({ id, method, params }: RequestFrame): string {
+  return JSON.stringify({ v: protocolVersion, id, method, params });
+}
+
+export function answerText(answer: AnswerFrame): string {
+  const { id } = answer;
+  return JSON.stringify(
+    'ok' in answer ? { v: protocolVersion, id, ok: answer.ok } : { v: protocolVersion, id, error: answer.error },
+  );
+}
+
+/**
+ * What a request frame says before its params are looked at. A method that is not known is an answerable mistake; another
+ * version or a shape that is none is not, because what follows cannot be told.
+ *
+ * @throws CustodyError `signer/protocol`
+ */
+export function readRequest(text: string): RequestFrame | { readonly id: string; readonly unknownMethod: string } {
+  const { v, id, method, params } = decoded(requestSchema, { value: jsonOf(text), what: 'request frame' });
+  if (v !== protocolVersion) {
+    throw new CustodyError(
+      'signer/protocol',
+      `A frame of version ${v} came; this side speaks version ${protocolVersion}: run signer and client of one release.`,
+    );
+  }
+  return isMethod(method) ? { id, method, params } : { id, unknownMethod: method };
+}
+
+/** @throws CustodyError `signer/protocol` */
+export function readAnswer(text: string): AnswerFrame {
+  return decoded(answerSchema, { value: jsonOf(text), what: 'answer frame' });
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new CustodyError('signer/protocol', 'A frame came that is not JSON.', { cause });
+  }
+}
