@@ -1,6 +1,6 @@
 import { CustodyError } from '@bulkhead/domain';
-import { type ClientCredentials, dial, type Endpoint } from './endpoint.ts';
-import { createFrameReader, frameOf } from './frame.ts';
+import { type ClientCredentials, dial, type Dialled, type Endpoint } from './endpoint.ts';
+import { createFrameReader, frameOf, lengthBytes } from './frame.ts';
 import { answerBytesMax, answeredId, frameBytesMax, frameBytesOrdinary, type Method } from './protocol.ts';
 import { type AnswerFrame, readAnswer, type RequestFrame, requestText } from './wire.ts';
 
@@ -62,33 +62,18 @@ export function openConnection({ endpoint, credentials, onBroken }: ConnectionOp
     const method = waiting.get(answeredId(opening) ?? '')?.method;
     return method === undefined ? frameBytesOrdinary : answerBytesMax[method];
   });
-  const arrival = setTimeout(() => {
-    close(unreachable(endpoint, `no connection within ${connectMsMax} ms`));
-  }, connectMsMax);
-  socket.setNoDelay(true);
-  socket.once(ready, () => {
-    clearTimeout(arrival);
-  });
-  socket.on('data', (piece) => {
-    try {
-      for (const text of reader.read(piece)) settle(readAnswer(text));
-    } catch (error) {
-      close(error instanceof CustodyError ? error : nonsense(error));
-    }
-  });
-  socket.on('error', (error) => {
-    clearTimeout(arrival);
-    close(unreachable(endpoint, error.message));
-  });
-  socket.on('close', () => {
-    clearTimeout(arrival);
-    close(unreachable(endpoint, 'it ended the connection'));
+  attend({
+    endpoint,
+    socket,
+    ready,
+    close,
+    take: (piece) => reader.read(piece).forEach((text) => settle(readAnswer(text))),
   });
 
   const ask = (frame: RequestFrame, timeoutMs: number): Promise<unknown> => {
     const bytes = frameOf(requestText(frame));
     const { id, method } = frame;
-    if (bytes.length > frameBytesMax[method]) {
+    if (bytes.length - lengthBytes > frameBytesMax[method]) {
       const message = `A request "${method}" of ${bytes.length} bytes is too long: at most ${frameBytesMax[method]}. Send less at once.`;
       return Promise.reject(new CustodyError('signer/protocol', message));
     }
@@ -109,6 +94,38 @@ export function openConnection({ endpoint, credentials, onBroken }: ConnectionOp
     ask,
     close,
   };
+}
+
+type Attended = Dialled & {
+  readonly endpoint: Endpoint;
+  readonly close: (reason: CustodyError) => void;
+  /** Throws where the piece makes no sense. */
+  readonly take: (piece: Uint8Array) => void;
+};
+
+/** What happens to the socket by itself: it arrives, delivers, fails and ends. */
+function attend({ endpoint, socket, ready, close, take }: Attended): void {
+  const arrival = setTimeout(() => {
+    close(unreachable(endpoint, `no connection within ${connectMsMax} ms`));
+  }, connectMsMax);
+  socket.setNoDelay(true);
+  socket.once(ready, () => {
+    clearTimeout(arrival);
+  });
+  socket.on('data', (piece) => {
+    try {
+      take(piece);
+    } catch (error) {
+      close(error instanceof CustodyError ? error : nonsense(error));
+    }
+  });
+  socket.on('error', (error) => {
+    close(unreachable(endpoint, error.message));
+  });
+  socket.on('close', () => {
+    clearTimeout(arrival);
+    close(unreachable(endpoint, 'it ended the connection'));
+  });
 }
 
 function faultOf({

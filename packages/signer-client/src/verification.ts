@@ -82,8 +82,9 @@ export function verifyRecord(record: DecisionRecord, identities: readonly string
     throw invalid(`${following.length} lines stand between it and its head`, `At most ${followingMax} can.`);
   }
   const said = parseRecordLine(line);
-  if (said.sequence !== sequence)
+  if (said.sequence !== sequence) {
     throw invalid(`its line is number ${said.sequence}, not ${sequence}`, 'It was moved.');
+  }
   const hash = [lineDigest(nodeHashes, line), ...following].reduce(
     (before, digest) => chainHash(nodeHashes, before, digest),
     previous,
