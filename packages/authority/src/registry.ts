@@ -1,4 +1,12 @@
-import type { Address, AssetId, ChainId, Compartment, CompartmentKind, MovementIntentKind } from '@bulkhead/domain';
+import type {
+  Address,
+  AssetId,
+  ChainId,
+  Compartment,
+  CompartmentKind,
+  KeyRef,
+  MovementIntentKind,
+} from '@bulkhead/domain';
 
 /** How readily a wallet pays: by itself, after people, or only where nothing else reaches it. */
 export type Tier = 'hot' | 'warm' | 'cold';
@@ -122,7 +130,36 @@ export type Registry = {
   readonly destinations: ReadonlyMap<string, DestinationEntry>;
   readonly people: ReadonlyMap<string, Person>;
   readonly policy: PolicyDocument;
+  /** Whose an individual compartment is. Follows from `clients`; kept, because nobody may have to look through all of them. */
+  readonly holders: ReadonlyMap<Compartment, string>;
+  /** Keys of `destinations` by the digits people look at ({@link likeness}). Follows from `destinations`. */
+  readonly likenesses: ReadonlyMap<string, readonly string[]>;
 };
+
+export function walletKey({ compartment, key }: Pick<WalletEntry, 'compartment' | 'key'>): string {
+  return `${compartment}/${key}`;
+}
+
+export function clientKey({ client, compartment }: ClientEntry): string {
+  return `${client}/${compartment}`;
+}
+
+export type DestinationName = Pick<DestinationEntry, 'client' | 'compartment' | 'chain' | 'address'>;
+
+export function destinationKey({ client, compartment, chain, address }: DestinationName): string {
+  return `${client}/${compartment}/${chain}/${address}`;
+}
+
+/** The listed wallet of a key, if it is one. */
+export function listedWallet(registry: Registry, key: KeyRef): WalletEntry | undefined {
+  const name = 'label' in key ? key.label : String(key.index);
+  return registry.wallets.get(walletKey({ compartment: key.compartment, key: name }));
+}
+
+/** Undefined for a key with a label that nobody listed; addresses of the seed that are not listed are hot. */
+export function tierOf(registry: Registry, key: KeyRef): Tier | undefined {
+  return listedWallet(registry, key)?.tier ?? ('label' in key ? undefined : 'hot');
+}
 
 /** One line of a list of changes; the first group needs the operational quorum, the second the root quorum. */
 export type RegistryItem =

@@ -6,27 +6,21 @@ import {
   CustodyError,
   type FaultDetails,
   houseFees,
-  type Intent,
-  type KeyPath,
+  type MovementIntent,
 } from '@bulkhead/domain';
 import { bytesToHex } from '@noble/hashes/utils.js';
+import type { IsOwn } from './judgement.ts';
 import type { UnsignedTransaction } from './transaction.ts';
 
-/** What a signature would be given for. `own` is the address of `path`. */
+/** What a signature would be given for. */
 export type Proposal = {
-  readonly intent: Intent;
-  readonly path: KeyPath;
+  readonly intent: MovementIntent;
+  /** Compartment of the key that would sign, and the key's own address. */
+  readonly compartment: Compartment;
   readonly own: Address;
   readonly transaction: UnsignedTransaction;
-  /** Whether an address is one of the first {@link recipientIndexCount} of a compartment, by derivation and not by hearsay. */
-  readonly holds: (compartment: Compartment, address: Address) => boolean;
+  readonly isOwn: IsOwn;
 };
-
-/**
- * How many addresses of a compartment are tried for the pool or fee wallet that must receive. These wallets are issued with
- * the compartment's first address or soon after.
- */
-export const recipientIndexCount: number = 256;
 
 /** `transfer(address,uint256)` of ERC-20. */
 const transferSelector = 'a9059cbb';
@@ -38,8 +32,8 @@ const transferSelector = 'a9059cbb';
  * @throws CustodyError `signer/malformed-transaction`
  */
 export function assertConforms(proposal: Proposal): void {
-  const { intent, path, transaction } = proposal;
-  same('compartment of the key', String(intent.compartment), String(path.compartment));
+  const { intent, compartment, transaction } = proposal;
+  same('compartment of the key', String(intent.compartment), String(compartment));
   same('chain', chainOf(intent.asset), transaction.chain);
   same('length of the access list', '0', String(transaction.accessListLength));
   assertFee(intent, transaction);
@@ -48,22 +42,25 @@ export function assertConforms(proposal: Proposal): void {
       assertCancel(proposal);
       return;
     case 'sweep':
-      assertHeldBy(intent.compartment, proposal);
+      assertOurs(intent.compartment, 'listed', proposal);
       assertTransfer(intent, transaction);
       return;
     case 'fee-payment':
-      assertHeldBy(houseFees, proposal);
+      assertOurs(houseFees, 'listed', proposal);
+      assertTransfer(intent, transaction);
+      return;
+    case 'gas-grant':
+      assertOurs(intent.beneficiary, 'derived', proposal);
       assertTransfer(intent, transaction);
       return;
     case 'withdrawal':
     case 'deposit-return':
-    case 'gas-grant':
       assertTransfer(intent, transaction);
       return;
   }
 }
 
-function assertFee(intent: Intent, transaction: UnsignedTransaction): void {
+function assertFee(intent: MovementIntent, transaction: UnsignedTransaction): void {
   const worst = transaction.gasLimit * transaction.maxFeePerGas;
   if (worst > intent.feeMax) {
     throw difference('highest network fee in wei', `at most ${intent.feeMax}`, String(worst));
@@ -77,7 +74,7 @@ function assertFee(intent: Intent, transaction: UnsignedTransaction): void {
   }
 }
 
-function assertTransfer(intent: Intent, transaction: UnsignedTransaction): void {
+function assertTransfer(intent: MovementIntent, transaction: UnsignedTransaction): void {
   const data = bytesToHex(transaction.data);
   const contract = contractOf(intent.asset);
   if (contract === undefined) {
@@ -95,11 +92,11 @@ function assertTransfer(intent: Intent, transaction: UnsignedTransaction): void 
 }
 
 /** Nobody approves these kinds one by one, so the recipient must be ours by derivation. */
-function assertHeldBy(compartment: Compartment, { intent, holds }: Proposal): void {
-  if (!holds(compartment, intent.to)) {
+function assertOurs(compartment: Compartment, among: 'listed' | 'derived', { intent, isOwn }: Proposal): void {
+  if (!isOwn(compartment, intent.to, among)) {
     throw difference(
       'recipient of the intent',
-      `one of the first ${recipientIndexCount} addresses of compartment ${compartment}`,
+      `${among === 'listed' ? 'a listed wallet' : 'an own address'} of compartment ${compartment}`,
       intent.to,
     );
   }

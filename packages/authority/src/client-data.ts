@@ -1,0 +1,85 @@
+import { CustodyError } from '@bulkhead/domain';
+import { bytesToHex } from '@noble/hashes/utils.js';
+
+/** What the browser says an assertion is about (W3C WebAuthn level 3, section 5.8.1). */
+export type ClientData = {
+  /** Hex. */
+  readonly challenge: string;
+  readonly origin: string;
+};
+
+const typeWanted = 'webauthn.get';
+const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+
+/**
+ * Reads collected client data. Names that are not known are skipped, as the standard wants; a name that stands twice is refused,
+ * because readers differ in which of the two they take.
+ *
+ * @throws CustodyError `signer/approval-invalid`
+ */
+export function parseClientData(bytes: Uint8Array): ClientData {
+  let text: string;
+  let value: unknown;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    value = JSON.parse(text);
+  } catch {
+    throw invalid('it is no JSON in UTF-8');
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid('it is no object');
+  assertNamesOnce(text);
+  const fields = new Map<string, unknown>(Object.entries(value));
+  const type = fields.get('type');
+  const challenge = fields.get('challenge');
+  const origin = fields.get('origin');
+  if (type !== typeWanted) throw invalid(`its type is not ${typeWanted}`);
+  if (typeof challenge !== 'string' || typeof origin !== 'string') throw invalid('challenge or origin is missing');
+  // A page inside somebody else's frame can be covered with what the other page likes.
+  if (fields.has('crossOrigin') && fields.get('crossOrigin') !== false)
+    throw invalid('it was made in a frame of another page');
+  if (fields.has('topOrigin')) throw invalid('it was made in a frame of another page');
+  return { challenge: bytesToHex(base64url(challenge)), origin };
+}
+
+/** Base64url without padding (RFC 4648, section 5), with the unused bits zero: one text for the same bytes. */
+function base64url(text: string): Uint8Array {
+  const bytes: number[] = [];
+  let bits = 0;
+  let held = 0;
+  for (const character of text) {
+    const digit = alphabet.indexOf(character);
+    if (digit === -1) throw invalid('its challenge is no base64url');
+    held = ((held << 6) | digit) & 0xfff;
+    bits += 6;
+    if (bits < 8) continue;
+    bits -= 8;
+    bytes.push((held >> bits) & 0xff);
+  }
+  if (bits >= 6 || (held & ((1 << bits) - 1)) !== 0) throw invalid('its challenge is no base64url');
+  return Uint8Array.from(bytes);
+}
+
+/**
+ * Walks over JSON that is known to be well-formed and looks at every name. Strings are taken whole, so that braces in them do not
+ * count; a string before a colon is a name.
+ */
+function assertNamesOnce(text: string): void {
+  const open: Set<string>[] = [];
+  for (const [token, literal, colon] of text.matchAll(/("(?:[^"\\]|\\.)*")(\s*:)?|[{}]/gu)) {
+    if (token === '{') open.push(new Set());
+    else if (token === '}') open.pop();
+    else if (literal !== undefined && colon !== undefined) {
+      const name = String(JSON.parse(literal));
+      const names = open.at(-1);
+      if (names?.has(name) === true) throw invalid(`the name "${name.slice(0, 60)}" stands twice`);
+      names?.add(name);
+    }
+  }
+}
+
+function invalid(fact: string): CustodyError {
+  return new CustodyError(
+    'signer/approval-invalid',
+    `The client data of an assertion cannot be used: ${fact}. Approve again on the approval page.`,
+  );
+}

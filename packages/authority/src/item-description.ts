@@ -1,0 +1,92 @@
+import { amountMax, checksumAddress, contractOf } from '@bulkhead/domain';
+import { describeAmount, describeCompartment, type KnownAssets } from './description.ts';
+import type { ApproverKey, ChainEntry, PolicyDocument, RegistryItem, Rule } from './registry.ts';
+
+/** One item of a registry list as lines for people: what it does first, its parts below it. */
+export function describeItem(item: RegistryItem, assets: KnownAssets): readonly string[] {
+  switch (item.item) {
+    case 'client':
+      return [`Enrol client ${item.client} in compartment ${describeCompartment(item.compartment)}`];
+    case 'destination':
+      return [
+        `Enrol destination ${checksumAddress(item.address)} on ${item.chain}, called "${item.label}", for ${item.client} in compartment ${describeCompartment(item.compartment)}`,
+      ];
+    case 'destination-removed':
+      return [
+        `Remove destination ${checksumAddress(item.address)} on ${item.chain} of ${item.client} in compartment ${describeCompartment(item.compartment)}`,
+      ];
+    case 'person-suspended':
+      return [`Suspend person "${item.person}": neither requests nor approvals count any more`];
+    case 'person-removed':
+      return [`Remove person "${item.person}"`];
+    case 'chain':
+      return [chainLine(item)];
+    case 'asset':
+      return [
+        `List asset ${item.asset} as ${item.symbol} with ${item.decimals} decimals` +
+          (contractOf(item.asset) === undefined ? '' : `, contract code ${item.codeHash}`),
+      ];
+    case 'asset-removed':
+      return [`Remove asset ${item.asset}: nothing in it is signed any more`];
+    case 'wallet':
+      return [
+        `List wallet ${item.key} of compartment ${describeCompartment(item.compartment)}: ${item.tier}, for ${item.purpose}`,
+      ];
+    case 'person':
+      return [
+        `Register person "${item.id}", called "${item.name}", as ${item.roles.join(', ') || 'nothing'}; what was registered under this id ends`,
+        ...item.keys.map((key) => `  key ${keyLine(key)}`),
+      ];
+    case 'policy':
+      return policyLines(item, assets);
+  }
+}
+
+function chainLine({ chain, development, feeMax, feeWindowSeconds, feeWindowMax }: ChainEntry): string {
+  const worth = development ? 'DEVELOPMENT: software keys may sign, its coins must be worth nothing' : 'coins of value';
+  return `List chain ${chain} (${worth}): network fee at most ${feeMax} wei for one intent, ${feeWindowMax} wei for a compartment in ${describeSpan(feeWindowSeconds)}`;
+}
+
+function keyLine(key: ApproverKey): string {
+  switch (key.kind) {
+    case 'webauthn':
+      return `${key.id}: passkey ${key.credential} for ${key.origin}, public key ${key.publicKey}`;
+    case 'eip712':
+      return `${key.id}: wallet ${checksumAddress(key.address)}`;
+    case 'ed25519':
+      return `${key.id}: Ed25519 public key ${key.publicKey}`;
+  }
+}
+
+function policyLines(policy: PolicyDocument, assets: KnownAssets): readonly string[] {
+  return [
+    `Replace the policy: ${policy.operationalQuorum} people for enrolments, ${policy.rootQuorum} for people and policy, destinations cool for ${describeSpan(policy.coolingSeconds)}, ${policy.rules.length} rules`,
+    ...policy.rules.map((rule) => `  ${ruleLine(rule, assets)}`),
+  ];
+}
+
+function ruleLine(rule: Rule, assets: KnownAssets): string {
+  const { kind, compartments, tier, asset, approvals, destination } = rule;
+  const people = approvals === 0 ? 'nobody approves' : `${approvals} approve besides the requester`;
+  const window =
+    rule.windowMax >= amountMax ? 'without limit' : `at most ${describeAmount(rule.windowMax, asset, assets)}`;
+  return `${kind} from ${tier} wallets of ${compartments} compartments: up to ${describeAmount(rule.amountMax, asset, assets)} each, ${window} in ${describeSpan(rule.windowSeconds)} for a compartment, to ${destination} destinations, ${people}`;
+}
+
+/** Seconds in the largest unit that divides them. */
+export function describeSpan(seconds: bigint): string {
+  for (const [name, length] of spans) {
+    if (seconds >= length && seconds % length === 0n) return plural(seconds / length, name);
+  }
+  return plural(seconds, 'second');
+}
+
+const spans: readonly (readonly [string, bigint])[] = [
+  ['day', 86_400n],
+  ['hour', 3_600n],
+  ['minute', 60n],
+];
+
+function plural(count: bigint, name: string): string {
+  return `${count} ${name}${count === 1n ? '' : 's'}`;
+}

@@ -1,0 +1,76 @@
+import type { AssetId, ChainId, Compartment } from '@bulkhead/domain';
+import { draftOf, type MapDraft, PersistentMap } from './persistent-map.ts';
+import type {
+  AssetEntry,
+  ChainEntry,
+  ClientEntry,
+  DestinationEntry,
+  Person,
+  PolicyDocument,
+  Registry,
+  WalletEntry,
+} from './registry.ts';
+
+/** A list in the middle of being applied. It is thrown away whole when one of its lines is refused. */
+export type RegistryDraft = {
+  /** Unix seconds. */
+  readonly now: bigint;
+  /** Cooling period of destinations that this list brings. */
+  readonly coolingSeconds: bigint;
+  readonly chains: MapDraft<ChainId, ChainEntry>;
+  readonly assets: MapDraft<AssetId, AssetEntry>;
+  readonly wallets: MapDraft<string, WalletEntry>;
+  readonly clients: MapDraft<string, ClientEntry>;
+  readonly destinations: MapDraft<string, DestinationEntry>;
+  readonly people: MapDraft<string, Person>;
+  readonly holders: MapDraft<Compartment, string>;
+  readonly likenesses: MapDraft<string, readonly string[]>;
+  readonly policy: () => PolicyDocument;
+  /** False where this list has set one already. */
+  readonly setPolicy: (policy: PolicyDocument) => boolean;
+  readonly peopleNow: () => readonly Person[];
+  readonly finish: (next: Pick<Registry, 'version' | 'hash'>) => Registry;
+};
+
+export function registryDraft(before: Registry, at: Pick<RegistryDraft, 'now' | 'coolingSeconds'>): RegistryDraft {
+  const maps = {
+    chains: draftOf(mapOf(before.chains)),
+    assets: draftOf(mapOf(before.assets)),
+    wallets: draftOf(mapOf(before.wallets)),
+    clients: draftOf(mapOf(before.clients)),
+    destinations: draftOf(mapOf(before.destinations)),
+    people: draftOf(mapOf(before.people)),
+    holders: draftOf(mapOf(before.holders)),
+    likenesses: draftOf(mapOf(before.likenesses)),
+  };
+  let policy: PolicyDocument | undefined;
+  return {
+    ...at,
+    ...maps,
+    policy: () => policy ?? before.policy,
+    setPolicy: (next) => {
+      const first = policy === undefined;
+      policy = next;
+      return first;
+    },
+    peopleNow: () => [...maps.people.finish().values()],
+    finish: (next) => ({
+      ...next,
+      deployment: before.deployment,
+      chains: maps.chains.finish(),
+      assets: maps.assets.finish(),
+      wallets: maps.wallets.finish(),
+      clients: maps.clients.finish(),
+      destinations: maps.destinations.finish(),
+      people: maps.people.finish(),
+      policy: policy ?? before.policy,
+      holders: maps.holders.finish(),
+      likenesses: maps.likenesses.finish(),
+    }),
+  };
+}
+
+/** A registry that was put together by other means still works; its first change then copies it whole. */
+function mapOf<K extends string | number, V>(map: ReadonlyMap<K, V>): PersistentMap<K, V> {
+  return map instanceof PersistentMap ? map : PersistentMap.empty<K, V>().with(map);
+}
