@@ -8,7 +8,7 @@ export const exitCodes = {
   found: 1,
   /** The command line or the configuration cannot be used. */
   usage: 2,
-  /** Database, chain, port, folder, key file or program: what is around us does not work. */
+  /** Database, chain, port, folder, key, signer or program: what is around us does not work. */
   environment: 3,
 } as const;
 
@@ -22,7 +22,15 @@ export class UsageError extends Error {
   }
 }
 
-const environmental: ReadonlySet<string> = new Set(['chain', 'database', 'key', 'migration', 'platform', 'signer']);
+const environmental: ReadonlySet<string> = new Set([
+  'chain',
+  'database',
+  'hsm',
+  'key',
+  'migration',
+  'platform',
+  'signer',
+]);
 /** Faults about chains that whoever typed the command can mend. */
 const typed: ReadonlySet<FaultCode> = new Set(['chain/malformed', 'chain/unknown', 'config/invalid']);
 

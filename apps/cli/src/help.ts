@@ -5,7 +5,7 @@ export const commandHelp = {
   bulkhead start [--port <number>] [--fresh] [--exit]
 
   --port <number>  port of the API instead of the configured one; 0 takes a free one
-  --fresh          begins anew: throws away the embedded database, chain, keys and tokens first
+  --fresh          begins anew: throws away the embedded database, chain, signer, people and tokens first
   --exit           ends after the start instead of serving: checks every invariant, exits 0 or 1
 
   Ctrl-C stops in order; a second one ends at once. Started again, it continues on the same data.`,
@@ -33,13 +33,17 @@ export const commandHelp = {
 
   Prints every line that differs and exits 1; exits 0 when nothing differs. Breaks are opened and compartments frozen, as by the
   reconciliation of the server.`,
-  keys: `Makes a key file
+  signer: `Shows what the signer is and what it decided, or builds the program that it runs
 
-  bulkhead keys init
+  bulkhead signer status
+  bulkhead signer records [--after <number>] [--limit <number>]
+  bulkhead signer build [--out <folder>]
 
-  Makes the key file that the configuration names, with the passphrase of BULKHEAD_KEY_PASSPHRASE or BULKHEAD_KEY_PASSPHRASE_FILE.
-  Without a passphrase of yours one is made and kept beside the file: for development only. A key file that is there is never
-  replaced.`,
+  status   deployment, identities, residency of the keys, registry, and each slot; exits 1 when the signer does not answer
+  records  its decisions as it recorded and signed them, each verified against the pinned identities; exits 1 when one is not right
+  build    emits the signer as the one file of JavaScript that it runs, and prints its SHA-256; the same source gives the same file
+
+  status and records ask the signer that the configuration names, or the one that runs beside the server.`,
   help: `Explains a command
 
   bulkhead help [command]`,
@@ -63,7 +67,7 @@ ${lines.join('\n')}
   --help     after a command: explains it
 
 Exit codes: 0 done and nothing wrong · 1 something wrong was found, or the business refused · 2 the command line or the
-configuration cannot be used · 3 database, chain, port, folder or key file do not work.
+configuration cannot be used · 3 database, chain, port, folder, key or signer do not work.
 
 Configuration: bulkhead.config.json in this folder, or where BULKHEAD_CONFIG points; see bulkhead.config.example.json and
 docs/configuration.md. DATABASE_URL and CHAIN_EIP155_<id>_RPC replace what is embedded. BULKHEAD_DEBUG=1 shows stack traces.`;

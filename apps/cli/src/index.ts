@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import { CustodyError } from '@bulkhead/domain';
 import { address } from './command/address.ts';
 import { check } from './command/check.ts';
-import { keys } from './command/keys.ts';
 import { migrate } from './command/migrate.ts';
 import { reconcile } from './command/reconcile.ts';
+import { signer } from './command/signer.ts';
 import { start } from './command/start.ts';
 import { type ExitCode, exitCodeOf, exitCodes, UsageError } from './exit-code.ts';
 import { commandHelp, type CommandName, isCommand, overview } from './help.ts';
@@ -21,7 +21,7 @@ const commands: Readonly<Record<Exclude<CommandName, 'help'>, Command>> = {
   check,
   address,
   reconcile,
-  keys,
+  signer,
 };
 
 /** Runs one command and answers what the shell is to be told. Faults become one clear sentence. */

@@ -118,6 +118,27 @@ const policy = z.strictObject({
   breakDeadlineHours: whole(1, 24 * 365).default(24),
 });
 
+const hexDigits = (count: number, what: string): z.ZodString =>
+  z.string({ error: `Give ${what} in quotes.` }).regex(new RegExp(`^[0-9a-f]{${count}}$`, 'u'), {
+    error: `Give ${what}: ${count} lower-case hex digits.`,
+  });
+
+/** Identities that one deployment may have: one for each slot, and those of the year before. */
+const identitiesMax = 8;
+
+/** The signer that somebody else runs. Which identities are believed is decided here and nowhere else. */
+const signer = z.strictObject({
+  address: words.regex(/^(?:unix:\/.+|tls:\/\/[^/\s]+:[0-9]{1,5})$/u, {
+    error: 'Give unix:/path/to/its/socket or tls://host:port.',
+  }),
+  deployment: hexDigits(32, 'the id of the deployment'),
+  identities: z
+    .array(hexDigits(64, 'a public identity key of the signer'), { error: 'Give a list of identity keys.' })
+    .min(1, { error: 'Name at least one identity: without one nothing that the signer says could be believed.' })
+    .max(identitiesMax),
+  tls: z.strictObject({ authorityFile: words, certificateFile: words, keyFile: words }).exactOptional(),
+});
+
 /** Sections of the file by name. Each is checked on its own, so that a mistake in one hides none in another. */
 export const sections = {
   dataDirectory: words.default('.bulkhead'),
@@ -134,7 +155,14 @@ export const sections = {
     })
     .prefault({}),
   database: z.strictObject({ connections: whole(2, 500).default(20) }).prefault({}),
-  keys: z.strictObject({ file: words.exactOptional(), passphraseFile: words.exactOptional() }).prefault({}),
+  signer: signer.optional(),
+  approvalPage: z
+    .url({
+      protocol: /^https?$/u,
+      error: 'Give the address of the approval page, such as https://approve.example.com.',
+    })
+    .max(textCharsMax)
+    .optional(),
   chains: z.array(chain, { error: 'Give a list of chains.' }).max(50).default([]),
   assets: z.array(asset, { error: 'Give a list of assets.' }).max(1_000).optional(),
   policy: policy.prefault({}),
@@ -151,7 +179,8 @@ export const sectionNames: readonly SectionName[] = [
   'logLevel',
   'http',
   'database',
-  'keys',
+  'signer',
+  'approvalPage',
   'chains',
   'assets',
   'policy',

@@ -18,6 +18,8 @@ function valid(content: unknown, environment: Environment = {}): Configuration {
 }
 
 const secret = 'hunter2-hunter2-hunter2';
+const identity = '0e'.repeat(32);
+const signer = { address: 'unix:/run/bulkhead/signer.sock', deployment: '0d'.repeat(16), identities: [identity] };
 
 test('without file and environment everything is embedded and for development', () => {
   const configuration = valid({});
@@ -32,7 +34,12 @@ test('without file and environment everything is embedded and for development', 
     configuration.assets.map(({ id }) => String(id)),
     ['eip155:31337/slip44:60'],
   );
-  assert.equal(configuration.keys.kind, 'development');
+  assert.deepEqual(configuration.signer, {
+    kind: 'development',
+    directory: '/srv/.bulkhead/signer',
+    peopleDirectory: '/srv/.bulkhead/people',
+  });
+  assert.equal(configuration.approvalPage, undefined);
   assert.equal(configuration.tokens, undefined);
   assert.equal(configuration.policy.releaseUnscreenedDeposits, false);
 });
@@ -46,6 +53,8 @@ test('everything that is wrong is named at once, with its place, what to do, and
     assets: [{ asset: 'eip155:5/slip44:60', symbol: 'ETH', decimals: 18, behaviour: 'native', dustMax: 1 }],
     policy: { quorum: 0, omnibusCompartment: 5 },
     tokens: [{ name: 'alice', role: 'king', environment: 'TOKEN_ALICE' }],
+    signer: { address: 'http://signer', deployment: 'x', identities: [], keys: [secret] },
+    approvalPage: 'approve.example',
     databse: {},
   };
   const environment = {
@@ -54,11 +63,11 @@ test('everything that is wrong is named at once, with its place, what to do, and
     CHAIN_EIP155_one_RPC: `https://${secret}.example`,
     BULKHEAD_PROT: '1',
     BULKHEAD_PORT: 'many',
-    BULKHEAD_KEY_PASSPHRASE: 'short',
   };
   const checked = checkConfiguration({ folder: '/srv', environment, content });
   assert.equal(checked.configuration, undefined);
   assert.deepEqual(checked.problems.map(({ place }) => place).toSorted(), [
+    '/approvalPage',
     '/assets/0/dustMax',
     '/chains/1/id',
     '/dataDirectory',
@@ -68,8 +77,11 @@ test('everything that is wrong is named at once, with its place, what to do, and
     '/logLevel',
     '/policy/omnibusCompartment',
     '/policy/quorum',
+    '/signer/address',
+    '/signer/deployment',
+    '/signer/identities',
+    '/signer/keys',
     '/tokens/0/role',
-    'BULKHEAD_KEY_PASSPHRASE',
     'BULKHEAD_PORT',
     'BULKHEAD_PROT',
     'CHAIN_EIP155_1_RPC',
@@ -88,9 +100,9 @@ test('everything that is wrong is named at once, with its place, what to do, and
 });
 
 test('what contradicts something else is found where both can be read', () => {
-  assert.deepEqual(problems({ chains: [{ id: 'eip155:1' }] }), ['CHAIN_EIP155_1_RPC']);
+  assert.deepEqual(problems({ chains: [{ id: 'eip155:1' }], signer }), ['CHAIN_EIP155_1_RPC']);
   assert.deepEqual(
-    problems({ chains: [{ id: 'eip155:1', agreement: 2 }] }, { CHAIN_EIP155_1_RPC: 'https://one.example' }),
+    problems({ chains: [{ id: 'eip155:1', agreement: 2 }], signer }, { CHAIN_EIP155_1_RPC: 'https://one.example' }),
     ['/chains/0/agreement'],
   );
   assert.deepEqual(
@@ -113,7 +125,7 @@ test('what contradicts something else is found where both can be read', () => {
 
 test('sources of the environment replace the embedded chain; of several, most must agree', () => {
   const { chains } = valid(
-    {},
+    { signer },
     { CHAIN_EIP155_1_RPC: 'https://one.example/k, https://two.example/k,https://three.example/k' },
   );
   assert.deepEqual(
@@ -121,10 +133,34 @@ test('sources of the environment replace the embedded chain; of several, most mu
     [[parseChainId('eip155:1'), false, 2, 'rpc']],
   );
   assert.deepEqual(
-    valid({}, { CHAIN_EIP155_1_RPC: 'https://one.example' }).assets,
+    valid({ signer }, { CHAIN_EIP155_1_RPC: 'https://one.example' }).assets,
     [],
     'Nothing is allowed on a real chain unless somebody lists it.',
   );
+});
+
+test('a real chain needs a signer of its own, which is a socket here or one behind certificates', () => {
+  const real = { CHAIN_EIP155_1_RPC: 'https://one.example' };
+  assert.deepEqual(problems({}, real), ['/signer']);
+  assert.deepEqual(valid({ signer }, real).signer, {
+    kind: 'external',
+    endpoint: signer.address,
+    tls: undefined,
+    deployment: signer.deployment,
+    identities: [identity],
+  });
+  const tls = { authorityFile: 'authority.pem', certificateFile: '/etc/server.pem', keyFile: '/etc/server.key' };
+  const far = { ...signer, address: 'tls://signer.internal:4410' };
+  const { signer: known } = valid({ signer: { ...far, tls } }, real);
+  assert.deepEqual(known.kind === 'external' && [known.endpoint, known.tls], [
+    far.address,
+    { ...tls, authorityFile: '/srv/authority.pem' },
+  ]);
+  assert.deepEqual(problems({ signer: far }), ['/signer/tls']);
+  assert.deepEqual(problems({ signer: { ...signer, tls } }), ['/signer/tls']);
+  for (const address of ['tcp://signer:1', 'tls://signer', 'unix:signer.sock', '/run/signer.sock', 'tls://a/b:1']) {
+    assert.deepEqual(problems({ signer: { ...signer, address } }), ['/signer/address'], address);
+  }
 });
 
 test('a token in the environment reaches the configuration as its digest alone', () => {

@@ -18,7 +18,6 @@ import {
   databaseUrls,
   type Environment,
   type EnvironmentReader,
-  keyPassphrase,
   logLevelFrom,
   portFrom,
   tokenDigest,
@@ -35,7 +34,7 @@ export type ConfigurationProblem = { readonly place: string; readonly sentence: 
 
 export type ChainConfiguration = {
   readonly id: ChainId;
-  /** Software keys may sign for it: its coins are worth nothing. */
+  /** Its coins are worth nothing: the signer that starts by itself may sign for it. */
   readonly development: boolean;
   /** RPC addresses with their access keys, or the node that we start ourselves. */
   readonly source:
@@ -48,10 +47,29 @@ export type ChainConfiguration = {
   readonly fees: FeeCaps;
 };
 
-/** Where an administrator keeps the keys. `development` means that we may make both ourselves. */
-export type KeyConfiguration =
-  | { readonly kind: 'development'; readonly path: string; readonly passphrasePath: string }
-  | { readonly kind: 'given'; readonly path: string; readonly passphrase: string };
+/** Files in PEM form: who may vouch for the signer, and what this server shows of itself. */
+export type SignerTls = {
+  readonly authorityFile: string;
+  readonly certificateFile: string;
+  readonly keyFile: string;
+};
+
+/**
+ * Who holds the keys. `development`: a process that the server starts on a folder of its own; `external`: one that somebody else
+ * runs. Nothing that the signer says counts unless one of the identities has signed it.
+ */
+export type SignerConfiguration =
+  | { readonly kind: 'development'; readonly directory: string; readonly peopleDirectory: string }
+  | {
+      readonly kind: 'external';
+      /** `unix:/path` or `tls://host:port`. */
+      readonly endpoint: string;
+      readonly tls: SignerTls | undefined;
+      /** 32 hex digits. */
+      readonly deployment: string;
+      /** Public Ed25519 keys, hex. */
+      readonly identities: readonly string[];
+    };
 
 /** Everything the server is told, checked. Holds secrets: it is never printed or logged. */
 export type Configuration = {
@@ -67,7 +85,9 @@ export type Configuration = {
   readonly policy: Omit<Policy, 'feeCaps' | 'agreement'>;
   /** Undefined: made at the first start. */
   readonly tokens: readonly Token[] | undefined;
-  readonly keys: KeyConfiguration;
+  readonly signer: SignerConfiguration;
+  /** Where people see and sign intents; undefined where links are not wanted. */
+  readonly approvalPage: string | undefined;
   readonly schedule: { readonly reconcileMinutes: number; readonly jobsConcurrently: number };
 };
 
@@ -141,13 +161,13 @@ export function checkConfiguration(input: ConfigurationInput): {
   const chains = chainsOf(file.chains, chainSources(reader), problems);
   const assets = assetsOf(file.assets, chains, problems);
   const tokens = tokensOf(file.tokens, reader);
-  const passphrase = keyPassphrase(reader, file.keys?.passphraseFile, (path) => absolute(input.folder, path));
-  const keys = keysOf({ folder: input.folder, dataDirectory, section: file.keys, passphrase });
+  const signer = signerOf({ folder: input.folder, dataDirectory, section: file.signer, chains }, problems);
   const port = portFrom(reader);
   const logLevel = logLevelFrom(reader) ?? file.logLevel;
   const { http, policy, schedule } = file;
   const whole = http !== undefined && policy !== undefined && schedule !== undefined && database !== undefined;
-  if (problems.length > 0 || !whole || logLevel === undefined) return { configuration: undefined, problems };
+  if (problems.length > 0 || !whole || logLevel === undefined || signer === undefined)
+    return { configuration: undefined, problems };
   const configuration: Configuration = {
     dataDirectory,
     logLevel,
@@ -157,7 +177,8 @@ export function checkConfiguration(input: ConfigurationInput): {
     assets,
     policy: policyOf(policy),
     tokens,
-    keys,
+    signer,
+    approvalPage: file.approvalPage,
     schedule: { reconcileMinutes: schedule.reconcileMinutes, jobsConcurrently: schedule.jobs },
   };
   return { configuration, problems };
@@ -189,7 +210,8 @@ function readSections(content: unknown, problems: ConfigurationProblem[]): FileS
     logLevel: read('logLevel', sections.logLevel),
     http: read('http', sections.http),
     database: read('database', sections.database),
-    keys: read('keys', sections.keys),
+    signer: read('signer', sections.signer),
+    approvalPage: read('approvalPage', sections.approvalPage),
     chains: read('chains', sections.chains),
     assets: read('assets', sections.assets),
     policy: read('policy', sections.policy),
@@ -344,14 +366,36 @@ function tokensOf(listed: Section<'tokens'> | undefined, reader: EnvironmentRead
   });
 }
 
-function keysOf(order: {
+type SignerOrder = {
   readonly folder: string;
   readonly dataDirectory: string;
-  readonly section: Section<'keys'> | undefined;
-  readonly passphrase: string | undefined;
-}): KeyConfiguration {
-  const { section, passphrase, folder, dataDirectory } = order;
-  const path = section?.file === undefined ? join(dataDirectory, 'keys', 'keys.json') : absolute(folder, section.file);
-  if (passphrase !== undefined) return { kind: 'given', path, passphrase };
-  return { kind: 'development', path, passphrasePath: join(dataDirectory, 'keys', 'development-passphrase') };
+  readonly section: Section<'signer'> | undefined;
+  readonly chains: readonly ChainConfiguration[];
+};
+
+function signerOf(order: SignerOrder, problems: ConfigurationProblem[]): SignerConfiguration {
+  const { section, folder, dataDirectory, chains } = order;
+  if (section === undefined) {
+    const real = chains.find((chain) => !chain.development);
+    if (real !== undefined) {
+      const sentence = `${real.id} is no development chain, and the signer that starts by itself is for development alone. Name the signer of this deployment, or mark the chain as development if its coins are worth nothing.`;
+      problems.push({ place: '/signer', sentence });
+    }
+    const directory = join(dataDirectory, 'signer');
+    return { kind: 'development', directory, peopleDirectory: join(dataDirectory, 'people') };
+  }
+  const { address, deployment, identities, tls } = section;
+  if (address.startsWith('tls:') === (tls === undefined)) {
+    const sentence =
+      tls === undefined
+        ? 'A signer behind tls:// needs /signer/tls: the authority that vouches for it, and the certificate and key of this server.'
+        : 'A socket of this machine has no certificates. Remove /signer/tls, or give tls://host:port.';
+    problems.push({ place: '/signer/tls', sentence });
+  }
+  const files = tls && {
+    authorityFile: absolute(folder, tls.authorityFile),
+    certificateFile: absolute(folder, tls.certificateFile),
+    keyFile: absolute(folder, tls.keyFile),
+  };
+  return { kind: 'external', endpoint: address, tls: files, deployment, identities };
 }

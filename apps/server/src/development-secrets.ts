@@ -1,55 +1,16 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { type Role, roles, type Token, tokenCharsMin } from '@bulkhead/api';
-import { type ChainId, type Clock, CustodyError } from '@bulkhead/domain';
-import { createKeyFile, openSoftwareSigner, type SoftwareSigner } from '@bulkhead/keys';
+import { CustodyError } from '@bulkhead/domain';
 import { z } from 'zod';
-import type { Configuration, KeyConfiguration } from './config.ts';
+import type { Configuration } from './config.ts';
 import { privateText } from './private-file.ts';
 
-/** Bytes of randomness in a passphrase or token that we make. */
+/** Bytes of randomness in a token that we make. */
 const secretBytes = 32;
 
 function secret(): string {
   return randomBytes(secretBytes).toString('base64url');
-}
-
-export type OpenedKeys = { readonly signer: SoftwareSigner; readonly path: string; readonly created: boolean };
-
-/**
- * Opens the key file. Where nobody configured a passphrase, one is made at the first start and kept beside it, readable by its
- * owner alone: enough for development, where the coins are worth nothing, and for nothing else.
- *
- * The passphrase is stored before the key file is made: a crash in between leaves a passphrase without a file, which the next
- * start uses, and never a file without its passphrase.
- *
- * @throws CustodyError what creating and opening key files throws
- */
-export async function openKeys(keys: KeyConfiguration, chains: readonly ChainId[], clock: Clock): Promise<OpenedKeys> {
-  const { path } = keys;
-  const passphrase = keys.kind === 'given' ? keys.passphrase : developmentPassphrase(keys);
-  const created = keys.kind === 'development' && (await createdWhereMissing(path, passphrase));
-  const signer = await openSoftwareSigner({ path, passphrase, developmentChains: chains, clock });
-  return { signer, path, created };
-}
-
-/** The passphrase that was made for development, made now where there is none. */
-export function developmentPassphrase(keys: Extract<KeyConfiguration, { kind: 'development' }>): string {
-  return privateText(keys.passphrasePath, secret);
-}
-
-async function createdWhereMissing(path: string, passphrase: string): Promise<boolean> {
-  if (existsSync(path)) return false;
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  try {
-    await createKeyFile({ path, passphrase });
-    return true;
-  } catch (error) {
-    // Another process was faster with the same passphrase.
-    if (error instanceof CustodyError && error.code === 'key/file-exists') return false;
-    throw error;
-  }
 }
 
 /** People of a start without configured tokens: the requester may not approve, so there are two who can. */

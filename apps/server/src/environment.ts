@@ -1,8 +1,6 @@
 import { createHash } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
 import { tokenCharsMin } from '@bulkhead/api';
 import { type ChainId, parseChainId } from '@bulkhead/domain';
-import { passphraseLengthMin } from '@bulkhead/keys';
 import { type Section, sections } from './config-schema.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -18,8 +16,6 @@ const known: ReadonlySet<string> = new Set([
   'BULKHEAD_CONFIG',
   'BULKHEAD_DATA',
   'BULKHEAD_DEBUG',
-  'BULKHEAD_KEY_PASSPHRASE',
-  'BULKHEAD_KEY_PASSPHRASE_FILE',
   'BULKHEAD_LOG_LEVEL',
   'BULKHEAD_PORT',
 ]);
@@ -127,38 +123,4 @@ export function tokenDigest(reader: EnvironmentReader, name: string): string | u
     return undefined;
   }
   return createHash('sha256').update(token, 'utf8').digest('hex');
-}
-
-/** The passphrase of the key file from a variable or from a file that only its owner may read; undefined where neither is named. */
-export function keyPassphrase(
-  reader: EnvironmentReader,
-  section: string | undefined,
-  absolute: (path: string) => string,
-): string | undefined {
-  const direct = variable(reader, 'BULKHEAD_KEY_PASSPHRASE');
-  const named = variable(reader, 'BULKHEAD_KEY_PASSPHRASE_FILE');
-  const place = named === undefined ? '/keys/passphraseFile' : 'BULKHEAD_KEY_PASSPHRASE_FILE';
-  const path = named ?? section;
-  if (direct !== undefined && path !== undefined) {
-    reader.problems.push({ place, sentence: 'BULKHEAD_KEY_PASSPHRASE is set too. Give the passphrase in one way.' });
-  }
-  const text = direct ?? (path === undefined ? undefined : passphraseIn(reader, place, absolute(path)));
-  if (text !== undefined && text.length < passphraseLengthMin) {
-    const sentence = `The passphrase is shorter than ${passphraseLengthMin} characters. Choose a longer one.`;
-    reader.problems.push({ place: direct === undefined ? place : 'BULKHEAD_KEY_PASSPHRASE', sentence });
-  }
-  return text;
-}
-
-function passphraseIn(reader: EnvironmentReader, place: string, path: string): string | undefined {
-  try {
-    const { mode } = statSync(path);
-    if ((mode & 0o077) !== 0) {
-      reader.problems.push({ place, sentence: `${path} can be used by others than its owner. Run chmod 600 on it.` });
-    }
-    return readFileSync(path, 'utf8').replace(/\r?\n$/u, '');
-  } catch {
-    reader.problems.push({ place, sentence: `${path} cannot be read. Check the path and its mode.` });
-    return undefined;
-  }
 }

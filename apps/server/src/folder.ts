@@ -5,8 +5,9 @@ import { type Guard, takeGuard } from '@bulkhead/postgres';
 import type { Configuration } from './config.ts';
 
 /** Whether something in the data folder may be used by one process only. */
-function holdsEmbedded({ database, chains }: Configuration): boolean {
-  return database.kind === 'embedded' || chains.some((chain) => chain.source.kind === 'embedded');
+function holdsEmbedded({ database, chains, signer }: Configuration): boolean {
+  const embedded = database.kind === 'embedded' || chains.some((chain) => chain.source.kind === 'embedded');
+  return embedded || signer.kind === 'development';
 }
 
 async function guardOf({ dataDirectory }: Configuration): Promise<Guard | undefined> {
@@ -53,17 +54,17 @@ export async function lockFolder(configuration: Configuration, parts: AsyncDispo
 }
 
 /**
- * Throws away everything embedded: database, chain, and the keys and tokens that were made for development. Refused where
+ * Throws away everything embedded: database, chain, signer with its keys, and the people and tokens that were made for development. Refused where
  * anything is not embedded, because then the rest would not belong to what stays. Files of others in the folder stay.
  *
  * @throws CustodyError `config/invalid`, `platform/folder-busy`
  */
 export async function beginAnew(configuration: Configuration): Promise<void> {
-  const { database, chains, keys, dataDirectory } = configuration;
+  const { database, chains, signer, dataDirectory } = configuration;
   const outside = [
     ...(database.kind === 'embedded' ? [] : ['the database of DATABASE_URL']),
     ...chains.filter((chain) => chain.source.kind === 'rpc').map((chain) => `the chain ${chain.id}`),
-    ...(keys.kind === 'development' ? [] : ['the key file with a passphrase of yours']),
+    ...(signer.kind === 'development' ? [] : ['a signer of yours']),
   ];
   if (outside.length > 0) {
     throw new CustodyError(
@@ -75,7 +76,7 @@ export async function beginAnew(configuration: Configuration): Promise<void> {
   if (guard === undefined) throw folderFault(configuration);
   try {
     const ours = readdirSync(dataDirectory).filter((name) =>
-      /^(?:postgres|keys|tokens\.json|running\.json|chain-eip155-[0-9]+)$/u.test(name),
+      /^(?:postgres|signer|people|tokens\.json|running\.json|chain-eip155-[0-9]+)$/u.test(name),
     );
     for (const name of ours) rmSync(join(dataDirectory, name), { recursive: true, force: true });
   } finally {

@@ -6,7 +6,7 @@ export {
   loadConfiguration,
 } from './config.ts';
 export { type Demonstration, demonstrate } from './demonstration/index.ts';
-export { developmentPassphrase, type DevelopmentToken, developmentTokens } from './development-secrets.ts';
+export { type DevelopmentToken, developmentTokens } from './development-secrets.ts';
 export type { Environment } from './environment.ts';
 export { examine, type Finding } from './examination.ts';
 export { beginAnew } from './folder.ts';

@@ -5,14 +5,17 @@ import type { DatabaseAccess } from '@bulkhead/postgres';
 import { z } from 'zod';
 import type { Configuration } from './config.ts';
 import { folderBusy, folderFault } from './folder.ts';
+import type { ReachedSigner } from './signer.ts';
 
 const form = z.strictObject({
   api: z.url(),
   database: z.strictObject({ url: z.string(), ownerUrl: z.string() }),
   chains: z.record(z.string(), z.url()),
+  signer: z.strictObject({ endpoint: z.string(), deployment: z.string(), identities: z.array(z.string()) }),
 });
 
 type Running = {
+  readonly reached: ReachedSigner;
   readonly url: string;
   readonly access: DatabaseAccess;
   readonly chains: ReadonlyMap<ChainId, { readonly embeddedUrl: string | undefined }>;
@@ -26,7 +29,7 @@ function pathOf(configuration: Pick<Configuration, 'dataDirectory'>): string {
  * Writes down where the embedded parts of a running server are, readable by the owner alone, so that a command beside it can
  * reach them. It vouches for nothing: after a crash it lies, and only the lock of the folder says whether somebody lives.
  */
-export function noteRunning(configuration: Configuration, { url, access, chains }: Running): Disposable {
+export function noteRunning(configuration: Configuration, { url, access, chains, reached }: Running): Disposable {
   const path = pathOf(configuration);
   const embedded = [...chains].flatMap(([id, { embeddedUrl }]) =>
     embeddedUrl === undefined ? [] : [[id, embeddedUrl] as const],
@@ -35,6 +38,11 @@ export function noteRunning(configuration: Configuration, { url, access, chains 
     api: url,
     database: { url: access.app.url, ownerUrl: access.owner.url },
     chains: Object.fromEntries(embedded),
+    signer: {
+      endpoint: reached.endpoint,
+      deployment: reached.pinned.deployment,
+      identities: [...reached.pinned.identities],
+    },
   };
   rmSync(path, { force: true });
   writeFileSync(path, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600, flag: 'wx' });
@@ -51,11 +59,12 @@ export async function besideRunning(configuration: Configuration): Promise<Confi
   if (!(await folderBusy(configuration))) return configuration;
   const running = read(configuration);
   if (running === undefined) throw folderFault(configuration);
-  const { database, chains } = configuration;
+  const { database, chains, signer } = configuration;
   const sources = new Map(Object.entries(running.chains).map(([id, url]) => [parseChainId(id), url]));
   return {
     ...configuration,
     database: database.kind === 'embedded' ? { kind: 'server', ...running.database, connections: 5 } : database,
+    signer: signer.kind === 'development' ? { kind: 'external', tls: undefined, ...running.signer } : signer,
     chains: chains.map((chain) => {
       const url = sources.get(chain.id);
       return chain.source.kind === 'rpc' || url === undefined

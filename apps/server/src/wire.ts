@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import { createApi, type Operations } from '@bulkhead/api';
 import { type Custody, migrateAll, runJobs, startChain } from '@bulkhead/custody';
 import { type ChainId, type Clock, CustodyError } from '@bulkhead/domain';
-import { deriveAddress } from '@bulkhead/keys';
+import { deriveAddress } from '@bulkhead/keys/derivation';
 import { type Database, databaseAccess, type DatabaseAccess, openDatabase, startEmbedded } from '@bulkhead/postgres';
 import { chainBoard, type ChainBoard } from './chain-board.ts';
 import { openChains, type OpenedChain } from './chains.ts';
 import type { Configuration } from './config.ts';
-import { openKeys, tokensOf } from './development-secrets.ts';
+import { tokensOf } from './development-secrets.ts';
 import { type Events, eventsOf } from './events.ts';
 import { allowConfigured, holdKeysAgainstBooks } from './first-start.ts';
 import { startFollowers } from './followers.ts';
@@ -21,6 +21,7 @@ import type { StartedPart, Tell } from './part.ts';
 import { readinessOf } from './readiness.ts';
 import { startReconciling } from './reconciling.ts';
 import { noteRunning } from './running.ts';
+import { type ReachedSigner, reachSigner } from './signer.ts';
 
 export type StartOptions = {
   /** Told of every part as it comes up. */
@@ -36,6 +37,8 @@ export type OpenedCustody = AsyncDisposable & {
   readonly chains: ReadonlyMap<ChainId, OpenedChain>;
   /** How owner and application reach the database. */
   readonly access: DatabaseAccess;
+  /** The process that signs, and who of it is believed. */
+  readonly reached: ReachedSigner;
 };
 
 /** A server that answers. */
@@ -52,7 +55,7 @@ export type RunningServer = OpenedCustody & {
 const clock: Clock = { now: () => new Date() };
 
 /**
- * Opens database, keys and chains and puts custody together over them. Nothing runs by itself yet.
+ * Opens database and chains, reaches the signer, and puts custody together over them. Nothing runs by itself yet.
  *
  * @throws CustodyError one sentence on what is missing and what to do
  */
@@ -62,18 +65,18 @@ export async function openCustody(configuration: Configuration, tell: Tell = () 
   const access = await startDatabase(configuration, parts, tell);
   await migrateAll(access.owner);
   const db = parts.use(openDatabase({ ...access.app, connections: configuration.database.connections }));
-  const signer = await startKeys(configuration, parts, tell);
+  const reached = await reachSigner(configuration, { parts, tell });
   const chains = await openChains(configuration, { db, parts, tell });
-  const custody = custodyOf(configuration, { db, signer, chains });
+  const custody = custodyOf(configuration, { db, reached, chains });
   const board = chainBoard(custody, chains);
   await holdKeysAgainstBooks(custody);
   await allowConfigured(custody, board, configuration.assets);
   const owned = parts.move();
-  return { custody, board, chains, access, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return { custody, board, chains, access, reached, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
 /**
- * Puts the product together and starts it, from the ground up: database, migrations, keys, chains, custody, jobs, followers,
+ * Puts the product together and starts it, from the ground up: database, migrations, signer, chains, custody, jobs, followers,
  * API. What fails ends what was started before it, in reverse, and is thrown.
  *
  * @throws CustodyError one sentence on what is missing and what to do
@@ -99,7 +102,7 @@ export async function startServer(configuration: Configuration, options: StartOp
   const operations = operationsOver(custody, board);
   const vitals = { custody, board, jobsRunning: jobs.running };
   const { url, tokensMadeAt } = await listen(configuration, { operations, metrics, events, log, vitals, parts, tell });
-  parts.use(noteRunning(configuration, { url, access: opened.access, chains: opened.chains }));
+  parts.use(noteRunning(configuration, { url, ...opened }));
 
   const owned = parts.move();
   let stopping: Promise<void> | undefined;
@@ -157,24 +160,6 @@ async function startDatabase(
   return access;
 }
 
-async function startKeys(
-  configuration: Configuration,
-  parts: AsyncDisposableStack,
-  tell: Tell,
-): Promise<Custody['signer']> {
-  const development = configuration.chains.filter((chain) => chain.development).map((chain) => chain.id);
-  const { signer, path, created } = await openKeys(configuration.keys, development, clock);
-  parts.defer(() => signer.close());
-  const chains = development.length === 0 ? 'no chain, because none is marked as development' : development.join(', ');
-  const what = `Software keys, DEVELOPMENT ONLY: they sign for ${chains}`;
-  tell({
-    part: 'keys',
-    what: created ? `${what}; made now` : what,
-    where: `${path}, fingerprint ${signer.fingerprint}`,
-  });
-  return signer;
-}
-
 /** Reaches the database alone, starting it where it is embedded; for commands that need no chain. Migrates nothing. */
 export async function reachDatabase(
   configuration: Configuration,
@@ -188,15 +173,15 @@ export async function reachDatabase(
 
 type CustodyParts = {
   readonly db: Database;
-  readonly signer: Custody['signer'];
+  readonly reached: ReachedSigner;
   readonly chains: ReadonlyMap<ChainId, OpenedChain>;
 };
 
-function custodyOf(configuration: Configuration, { db, signer, chains }: CustodyParts): Custody {
+function custodyOf(configuration: Configuration, { db, reached, chains }: CustodyParts): Custody {
   return {
     db,
     chains: new Map([...chains].map(([id, { port }]) => [id, port])),
-    signer,
+    signer: reached.signer,
     deriveAddress,
     screening: notScreened,
     clock,

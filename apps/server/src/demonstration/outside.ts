@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Artifact, demoToken, door, payer } from '@bulkhead/contracts';
 import { type Address, CustodyError, invariant, parseAddress } from '@bulkhead/domain';
-import { encodeFunctionData, getContractAddress } from 'viem';
+import { encodeFunctionData, getContractAddress, isHex, keccak256 } from 'viem';
 
 /** Development accounts that anvil unlocks: their keys are public, their coins worthless. */
 const deployer: Address = parseAddress('0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266');
@@ -158,6 +158,13 @@ export class Outside {
 
   async coinOf(address: Address): Promise<bigint> {
     return BigInt(await this.#text('eth_getBalance', address, 'latest'));
+  }
+
+  /** Keccak-256 of the token's code, as somebody who reviewed it would know it. Hex without prefix. */
+  async tokenCodeHash(): Promise<string> {
+    const code = await this.#text('eth_getCode', stage.token, 'latest');
+    invariant(isHex(code), 'The development chain answered code that is no hex.');
+    return keccak256(code).slice(2);
   }
 
   async tokenOf(address: Address): Promise<bigint> {

@@ -1,9 +1,12 @@
-import { type ChainId, checksumAddress, nativeAsset, tokenAsset } from '@bulkhead/domain';
+import type { RegistryItem } from '@bulkhead/authority';
+import { type ChainId, checksumAddress, invariant, nativeAsset, tokenAsset } from '@bulkhead/domain';
 import type { Configuration } from '../config.ts';
+import { policyOf, rulesFor } from '../development/first-list.ts';
 import { developmentTokens } from '../development-secrets.ts';
 import type { RunningServer } from '../wire.ts';
 import { ApiUser, type Cast } from './client.ts';
 import { Outside, stage } from './outside.ts';
+import { Signatories } from './people.ts';
 import { playStory, reconcile, type Scene, wasPlayed } from './story.ts';
 import { resultTable } from './table.ts';
 
@@ -26,11 +29,16 @@ export async function demonstrate(
 ): Promise<Demonstration | undefined> {
   const embedded = [...server.chains].find(([, chain]) => chain.embeddedUrl !== undefined);
   const url = embedded?.[1].embeddedUrl;
+  const { signer } = configuration;
   if (embedded === undefined || url === undefined || server.tokensMadeAt === undefined) return undefined;
+  if (signer.kind !== 'development') return undefined;
   const [chain] = embedded;
+  const api = new ApiUser(server.url);
   const scene: Scene = {
-    api: new ApiUser(server.url),
+    api,
     cast: castOf(configuration),
+    signatories: new Signatories(api, signer.peopleDirectory, castOf(configuration)),
+    approvals: configuration.policy.quorum,
     outside: new Outside(url),
     chain,
     say,
@@ -38,6 +46,7 @@ export async function demonstrate(
   await scene.outside.buildStage();
   say(`A token stands on it: bUSD, an ERC-20 by OpenZeppelin, at ${checksumAddress(stage.token)}.`);
   await allowAssets(scene, chain);
+  await allowTokenInRegistry(scene);
   if (await wasPlayed(scene)) {
     say('The story was played on this data before. A new reconciliation, and how things stand now:');
     await reconcile(scene, `reconcile-${new Date().toISOString()}`);
@@ -66,4 +75,35 @@ async function allowAssets({ api, cast }: Scene, chain: ChainId): Promise<void> 
   };
   await api.write(cast.admin, '/v1/assets', { step: 'asset-coin', body: coin });
   await api.write(cast.admin, '/v1/assets', { step: 'asset-token', body: token });
+}
+
+/** The signer pays no token that the root quorum has not put on its list; a row in the database changes nothing about that. */
+async function allowTokenInRegistry({ signatories, outside, chain, approvals, say }: Scene): Promise<void> {
+  const token = { id: tokenAsset(chain, stage.token), decimals: 6 };
+  const rules = [...rulesFor({ id: nativeAsset(chain), decimals: 18 }, approvals), ...rulesFor(token, approvals)];
+  const version = await signatories.changeRegistry('admin', {
+    step: 'registry-token',
+    kind: 'policy-change',
+    items: [
+      {
+        item: 'asset',
+        asset: token.id,
+        symbol: 'bUSD',
+        decimals: token.decimals,
+        codeHash: await outside.tokenCodeHash(),
+      },
+      wired({ item: 'policy', ...policyOf(rules) }),
+    ],
+  });
+  say(
+    `The signer pays no token that it does not know: two people of the root quorum sign bUSD and its limits, registry version ${version}.`,
+  );
+}
+
+/** As the API takes it: amounts are decimal text. */
+function wired(item: RegistryItem): object {
+  const text = JSON.stringify(item, (_name, value: unknown) => (typeof value === 'bigint' ? value.toString() : value));
+  const parsed: unknown = JSON.parse(text);
+  invariant(typeof parsed === 'object' && parsed !== null, 'An item of a registry is an object.');
+  return parsed;
 }

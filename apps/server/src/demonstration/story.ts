@@ -10,6 +10,7 @@ import {
 } from '@bulkhead/domain';
 import { type ApiUser, type Cast, field, itemsIn, numberIn, until, words } from './client.ts';
 import { type Outside, clientsOwn, stage } from './outside.ts';
+import type { Signatories } from './people.ts';
 
 const ether = 10n ** 18n;
 const dollar = 10n ** 6n;
@@ -18,6 +19,9 @@ const dollar = 10n ** 6n;
 export type Scene = {
   readonly api: ApiUser;
   readonly cast: Cast;
+  readonly signatories: Signatories;
+  /** People who must approve a withdrawal, as the rules of the signer have it. */
+  readonly approvals: number;
   readonly outside: Outside;
   readonly chain: ChainId;
   readonly say: (line: string) => void;
@@ -50,6 +54,7 @@ const clients = [
 /** Plays the main job of a custodian through the public API, from the first client to a theft that is found. */
 export async function playStory(scene: Scene): Promise<Players> {
   const players = await settleIn(scene);
+  await enrol(scene, players);
   await payIn(scene, players);
   await creditAll(scene, players);
   await sweepPool(scene);
@@ -127,6 +132,31 @@ async function admit(scene: Scene, client: (typeof clients)[number]): Promise<Pl
     compartment: numberIn(wallet, 'compartment'),
     address: parseAddress(words(wallet, 'address')),
   };
+}
+
+/** One list for all of them, one signature of each person under the digest of the list: so it works for ten thousand as well. */
+async function enrol({ signatories, chain, say }: Scene, { aurora, boreas, celsus, delphi }: Players): Promise<void> {
+  const destination = (player: Player, address: Address, label: string): object => ({
+    item: 'destination',
+    client: player.id,
+    compartment: player.compartment,
+    chain,
+    address,
+    label,
+  });
+  const all = [aurora, boreas, celsus, delphi];
+  const version = await signatories.changeRegistry('operator', {
+    step: 'registry-clients',
+    kind: 'enrolment',
+    items: [
+      ...all.map(({ id, compartment }) => ({ item: 'client', client: id, compartment })),
+      ...all.map((player) => destination(player, clientsOwn, `Own wallet of ${player.name}`)),
+      destination(boreas, stage.door, 'Contract with a door'),
+    ],
+  });
+  say(
+    `Clients and destinations are enrolled with the signer in one list, one signature of each of two people: registry version ${version}.`,
+  );
 }
 
 async function payIn({ outside, say }: Scene, players: Players): Promise<void> {
@@ -232,11 +262,28 @@ async function stateOf({ api, cast }: Pick<Scene, 'api' | 'cast'>, id: string): 
   return words(await api.read(cast.operator, `/v1/withdrawals/${id}`), 'state');
 }
 
-async function approve({ api, cast }: Scene, id: string): Promise<void> {
+async function release({ api, cast }: Scene, id: string): Promise<void> {
   await api.ask(cast.approvers[0], `/v1/withdrawals/${id}/release`, { step: `release-${id}` });
-  for (const [index, approver] of cast.approvers.entries()) {
-    await api.ask(approver, `/v1/withdrawals/${id}/approvals`, { step: `approve-${index}-${id}` });
-  }
+}
+
+/** The requester signs what the server made of the wish, then two others do. Each of them reads the same text. */
+async function approve(scene: Scene, id: string): Promise<void> {
+  const { signatories } = scene;
+  await release(scene, id);
+  await signatories.signRequest('operator', id);
+  await signatories.approveWithdrawal('approver-1', id);
+  await signatories.approveWithdrawal('approver-2', id);
+}
+
+/** Somebody with a stolen token takes an approval that was given for one payment and hands it in for another. */
+async function forge(scene: Scene, { id, approvedFor }: { id: string; approvedFor: string }): Promise<void> {
+  await release(scene, id);
+  await scene.signatories.signRequest('operator', id);
+  const answer = await scene.signatories.presentForeign('approver-1', { withdrawal: id, approvedFor });
+  const code = field(answer.body, 'code');
+  scene.say(
+    `Somebody who took over an approver's access hands in the approval of one payment for another: the signer refuses (${typeof code === 'string' ? code : answer.status}).`,
+  );
 }
 
 async function ended(scene: Scene, id: string): Promise<string> {
@@ -276,6 +323,7 @@ async function withdrawals(scene: Scene, { aurora, celsus, delphi }: Players): P
   });
   await approve(scene, first);
   await approve(scene, second);
+  await forge(scene, { id: third, approvedFor: first });
   await api.ask(cast.approvers[1], `/v1/withdrawals/${third}/rejection`, {
     step: `reject-${third}`,
     body: { reason: 'The client did not confirm the destination by phone.' },

@@ -62,7 +62,7 @@ const rule = z.strictObject({
 export const registryItem = z
   .discriminatedUnion('item', [
     z.strictObject({ item: z.literal('client'), client: clientInput, compartment: compartmentInput }),
-    z.strictObject({ item: z.literal('destination'), ...bound, label: text(120) }),
+    z.strictObject({ item: z.literal('destination'), ...bound, label: text(64) }),
     z.strictObject({ item: z.literal('destination-removed'), ...bound }),
     z.strictObject({ item: z.literal('person-suspended'), person: personInput }),
     z.strictObject({
@@ -76,8 +76,8 @@ export const registryItem = z
     z.strictObject({
       item: z.literal('asset'),
       asset: assetInput,
-      symbol: text(20),
-      decimals: z.int().min(0).max(36),
+      symbol: text(16),
+      decimals: z.int().min(0).max(77),
       codeHash: z.union([hexBytes(32), z.literal('')]).meta({ description: 'Keccak-256 of the reviewed code' }),
     }),
     z.strictObject({ item: z.literal('asset-removed'), asset: assetInput }),
@@ -91,7 +91,7 @@ export const registryItem = z
     z.strictObject({
       item: z.literal('person'),
       id: personInput,
-      name: text(personCharsMax),
+      name: text(64),
       roles: z.array(personRole).max(4),
       keys: z.array(approverKey).max(16),
     }),

@@ -1,0 +1,118 @@
+import type { PolicyDocument, RegistryItem, Rule } from '@bulkhead/authority';
+import {
+  type Asset,
+  type AssetId,
+  chainOf,
+  type Compartment,
+  contractOf,
+  houseFees,
+  houseGas,
+  invariant,
+} from '@bulkhead/domain';
+import type { ChainConfiguration, Configuration } from '../config.ts';
+import { developmentPeople, personKeys } from './people.ts';
+
+const day = 86_400n;
+const ether = 10n ** 18n;
+
+/** A destination can be used this long after it was enrolled. In production it is a day or more; nobody waits that long here. */
+const coolingSeconds = 2n;
+
+/** Network fees of one compartment in a day: as many payments at the highest fee. */
+const feesPerDay = 1_000n;
+
+type Terms = Pick<Configuration, 'chains' | 'assets' | 'policy'> & { readonly peopleDirectory: string };
+
+/**
+ * The first list of an installation for development: its chains, their native coins, the wallets of house and pool, the people
+ * and a policy under which they can do everything that a custodian does. Tokens come later, by a change that the root quorum
+ * approves.
+ */
+export function firstList(terms: Terms): readonly RegistryItem[] {
+  const { chains, assets, policy } = terms;
+  const development = chains.filter((chain) => chain.development);
+  const coins = assets.filter(
+    ({ id }) => contractOf(id) === undefined && development.some((chain) => chain.id === chainOf(id)),
+  );
+  return [
+    ...development.map(chainItem),
+    ...coins.map(coinItem),
+    ...walletItems(policy.omnibusCompartment),
+    ...developmentPeople.map((person): RegistryItem => ({
+      item: 'person',
+      id: person.id,
+      name: person.name,
+      roles: person.roles,
+      keys: personKeys(terms.peopleDirectory, person),
+    })),
+    { item: 'policy', ...policyOf(coins.map((coin) => rulesFor(coin, policy.quorum)).flat()) },
+  ];
+}
+
+function chainItem({ id, fees }: ChainConfiguration): RegistryItem {
+  const gas = fees.nativeGas > fees.tokenGas ? fees.nativeGas : fees.tokenGas;
+  const feeMax = fees.maxFeePerGas * gas;
+  return {
+    item: 'chain',
+    chain: id,
+    development: true,
+    feeMax,
+    feeWindowSeconds: day,
+    feeWindowMax: feeMax * feesPerDay,
+  };
+}
+
+function coinItem({ id, symbol, decimals }: Asset): RegistryItem {
+  return { item: 'asset', asset: id, symbol, decimals, codeHash: '' };
+}
+
+function walletItems(pool: Compartment): readonly RegistryItem[] {
+  return [
+    { item: 'wallet', compartment: houseGas, key: '0', tier: 'hot', purpose: 'gas' },
+    { item: 'wallet', compartment: houseFees, key: '0', tier: 'hot', purpose: 'fees' },
+    { item: 'wallet', compartment: pool, key: '0', tier: 'hot', purpose: 'pool' },
+  ];
+}
+
+/** The policy with its rules; the quorums are those that the development people can form. */
+export function policyOf(rules: readonly Rule[]): PolicyDocument {
+  return { coolingSeconds, operationalQuorum: 2, rootQuorum: 2, rules };
+}
+
+/** What may be done in one asset. */
+export function rulesFor(asset: Pick<Asset, 'id' | 'decimals'>, approvals: number): readonly Rule[] {
+  const whole = 10n ** BigInt(asset.decimals);
+  const native = contractOf(asset.id) === undefined;
+  return [...clientRules(asset.id, { whole, approvals }), ...(native ? [grantRule(asset.id)] : [])];
+}
+
+function clientRules(
+  asset: AssetId,
+  { whole, approvals }: { readonly whole: bigint; readonly approvals: number },
+): readonly Rule[] {
+  const most = { amountMax: 1_000_000n * whole, windowSeconds: day, windowMax: 10_000_000n * whole };
+  return (['individual', 'omnibus'] as const).flatMap((compartments): readonly Rule[] => {
+    const rule = { compartments, tier: 'hot', asset, ...most } as const;
+    return [
+      { ...rule, kind: 'withdrawal', approvals, destination: 'enrolled' },
+      { ...rule, kind: 'deposit-return', approvals, destination: 'any' },
+      { ...rule, kind: 'sweep', approvals: 0, destination: 'own' },
+      { ...rule, kind: 'fee-payment', approvals: 0, destination: 'own' },
+    ];
+  });
+}
+
+function grantRule(asset: AssetId): Rule {
+  invariant(contractOf(asset) === undefined, 'Gas is granted in the native coin.');
+  return {
+    kind: 'gas-grant',
+    compartments: 'house',
+    tier: 'hot',
+    asset,
+    amountMax: ether / 10n,
+    approvals: 0,
+    windowSeconds: day,
+    windowMax: 100n * ether,
+    destination: 'own',
+  };
+}
