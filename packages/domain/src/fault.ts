@@ -47,6 +47,7 @@ export const faultCodes = [
   'key/file-access',
   'key/file-exists',
   'key/malformed-mnemonic',
+  'key/memory-lock',
   'key/missing-file',
   'key/native-module-missing',
   'key/weak-passphrase',
@@ -105,6 +106,7 @@ export const faultCodes = [
   'signer/velocity-exceeded',
   'signer/wrong-deployment',
   'transaction/rejected',
+  'wallet/address-mismatch',
 ] as const;
 
 export type FaultCode = (typeof faultCodes)[number];

@@ -1,11 +1,27 @@
-export { accountNodeCountMax, addressIndexMax, deriveAddress } from './derivation.ts';
+export { accountNodeCountMax, addressOfPublicKey, deriveAddress, hasAddress } from './derivation.ts';
+export type { HeadStore, IdentityKey, KeyDriver, RememberedHead, SlotHealth } from './driver.ts';
+export { headFileBytesMax, openHeadFile } from './head-file.ts';
+export { identityLabel, openSoftwareIdentity } from './identity.ts';
 export {
   createKeyFile,
   type KeyFileOptions,
+  openKeyFile,
+  type Passphrase,
   passphraseLengthMin,
   type ScryptCost,
   scryptCostDefault,
   scryptMemoryBytesMax,
 } from './key-file.ts';
-export { entropyBytesAllowed, entropyBytesDefault, entropyOfMnemonic, mnemonicOfEntropy } from './mnemonic.ts';
-export { openSoftwareSigner, type SoftwareSigner, type SoftwareSignerOptions } from './software-signer.ts';
+export { createSecret, type Secret, secretBytesMax, secretOf } from './memory.ts';
+export {
+  entropyBytesAllowed,
+  entropyBytesDefault,
+  entropyOfMnemonic,
+  mnemonicOfEntropy,
+  seedBytes,
+  seedOfEntropy,
+} from './mnemonic.ts';
+export { type NativeModules, nativeModules } from './native.ts';
+export { assertDigest, checkedSignature, digestBytes } from './signature.ts';
+export { openSoftwareKeys, type SoftwareKeys } from './software-driver.ts';
+export { addressIndexMax, type KeyTree, masterFingerprint, openTree } from './tree.ts';

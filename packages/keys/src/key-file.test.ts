@@ -58,7 +58,10 @@ test('a key file gives back the entropy it was made of, and names it by its fing
   const path = fresh();
   const { fingerprint } = await createKeyFile({ path, passphrase, entropy, cost });
   const opened = await openKeyFile(path, passphrase);
-  assert.deepEqual(Buffer.from(opened.entropy), Buffer.from(entropy));
+  assert.deepEqual(
+    opened.entropy.read((bytes) => Buffer.from(bytes)),
+    Buffer.from(entropy),
+  );
   assert.equal(opened.fingerprint, fingerprint);
   assert.equal(fingerprint, '16a93ed0');
 });
@@ -77,7 +80,10 @@ test('the key file that the specification shows is opened', async () => {
   assert.ok(text !== undefined);
   const path = fresh();
   await writeFile(path, text, { mode: 0o600 });
-  assert.deepEqual(Buffer.from((await openKeyFile(path, passphrase)).entropy), Buffer.from(entropy));
+  assert.deepEqual(
+    (await openKeyFile(path, passphrase)).entropy.read((bytes) => Buffer.from(bytes)),
+    Buffer.from(entropy),
+  );
 });
 
 test('the default cost of scrypt is the one the format promises', async () => {
@@ -86,7 +92,7 @@ test('the default cost of scrypt is the one the format promises', async () => {
   await createKeyFile({ path, passphrase });
   const draft: Draft = JSON.parse(await readFile(path, 'utf8'));
   assert.equal(draft.header.kdf.log2N, 17);
-  assert.equal((await openKeyFile(path, passphrase)).entropy.length, 32);
+  assert.equal((await openKeyFile(path, passphrase)).entropy.byteLength, 32);
 });
 
 test('two files of the same key share neither salt nor nonce nor ciphertext, and fresh keys differ', async () => {
@@ -106,7 +112,7 @@ test('a wrong passphrase is told apart from damage, and another spelling of the 
   const path = fresh();
   await createKeyFile({ path, passphrase: 'Zu\u0308rich am See', entropy, cost });
   for (const same of ['Z\u00fcrich am See', 'Zu\u0308rich am See']) {
-    assert.equal((await openKeyFile(path, same)).entropy.length, 16);
+    assert.equal((await openKeyFile(path, same)).entropy.byteLength, 16);
   }
   for (const wrong of ['', 'zürich am see', 'Zürich am See ', passphrase]) {
     await assert.rejects(openKeyFile(path, wrong), { code: 'key/wrong-passphrase' });
@@ -180,7 +186,7 @@ test('a file that its group or the world may use is not opened', async () => {
   }
   for (const mode of [0o600, 0o400]) {
     await chmod(path, mode);
-    assert.equal((await openKeyFile(path, passphrase)).entropy.length, 16);
+    assert.equal((await openKeyFile(path, passphrase)).entropy.byteLength, 16);
   }
 });
 
@@ -248,4 +254,21 @@ test('a file of a later version, and one that is far too large, are said to be j
   const large = await created();
   await writeFile(large, `${await readFile(large, 'utf8')}${' '.repeat(keyFileBytesMax)}`);
   await assert.rejects(openKeyFile(large, passphrase), { code: 'key/damaged-file', message: /at most 16384/u });
+});
+
+test('a passphrase given as bytes opens the same file, and is zeros afterwards', async () => {
+  const path = await created();
+  const bytes = Buffer.from(passphrase, 'utf8');
+  assert.equal((await openKeyFile(path, bytes)).fingerprint, '16a93ed0');
+  assert.deepEqual(bytes, Buffer.alloc(bytes.length));
+  const accented = fresh();
+  await createKeyFile({ path: accented, passphrase: Buffer.from('Zu\u0308rich am See', 'utf8'), entropy, cost });
+  const given = Buffer.from('Z\u00fcrich am See', 'utf8');
+  assert.equal((await openKeyFile(accented, given)).fingerprint, '16a93ed0');
+  assert.deepEqual(given, Buffer.alloc(given.length));
+  await assert.rejects(openKeyFile(path, Buffer.alloc(0)), { code: 'key/wrong-passphrase' });
+  await assert.rejects(openKeyFile(path, Buffer.alloc(10_000, 0x61)), { code: 'key/wrong-passphrase' });
+  await assert.rejects(createKeyFile({ path: fresh(), passphrase: Buffer.from('short'), cost }), {
+    code: 'key/weak-passphrase',
+  });
 });

@@ -1,9 +1,5 @@
-import { createCipheriv, createDecipheriv, randomBytes, scrypt } from 'node:crypto';
-import { constants } from 'node:fs';
-import { type FileHandle, link, open, unlink } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { createCipheriv, createDecipheriv, randomBytes, scryptSync } from 'node:crypto';
 import { CustodyError } from '@bulkhead/domain';
-import { HDKey } from '@scure/bip32';
 import {
   cipherName,
   formatName,
@@ -14,7 +10,10 @@ import {
   parseKeyFile,
   writeKeyFile,
 } from './key-file-format.ts';
-import { entropyBytesDefault, seedOfEntropy } from './mnemonic.ts';
+import { type Secret, secretOf } from './memory.ts';
+import { entropyBytesDefault } from './mnemonic.ts';
+import { masterFingerprint } from './tree.ts';
+import { createWhole, readPrivate } from './whole-file.ts';
 
 /** Cost of scrypt (RFC 7914): `2^log2N` iterations over `128 * 2^log2N * r` bytes of memory. */
 export type ScryptCost = { readonly log2N: number; readonly r: number; readonly p: number };
@@ -28,9 +27,15 @@ export const scryptMemoryBytesMax: number = 2 ** 30;
 /** UTF-16 units of a passphrase after Unicode normalisation. The file's strength is the passphrase's. */
 export const passphraseLengthMin: number = 8;
 
+/**
+ * Bytes (UTF-8) where the passphrase comes from a file or a terminal that gives bytes: they are moved into locked memory, and what
+ * was given is zeros afterwards. A string works too, and stays in memory until the garbage collector writes over it.
+ */
+export type Passphrase = string | Uint8Array;
+
 export type KeyFileOptions = {
   readonly path: string;
-  readonly passphrase: string;
+  readonly passphrase: Passphrase;
   /** BIP-39 entropy of 16 to 32 bytes. Fresh from the operating system if absent. The caller wipes its copy. */
   readonly entropy?: Uint8Array;
   /** Lower only where the secret is worth nothing, as in tests. */
@@ -51,84 +56,111 @@ const saltBytes = 32;
  */
 export async function createKeyFile(options: KeyFileOptions): Promise<{ readonly fingerprint: string }> {
   const { path, cost = scryptCostDefault } = options;
-  const passphrase = options.passphrase.normalize('NFKC');
-  if (passphrase.length < passphraseLengthMin) {
+  using passphrase = normalizedPassphrase(options.passphrase);
+  if (passphrase.characters < passphraseLengthMin) {
     throw new CustodyError(
       'key/weak-passphrase',
       `The passphrase is shorter than ${passphraseLengthMin} characters. Whoever copies the key file can try passphrases at leisure: choose a long one.`,
     );
   }
   assertCost(cost, path);
-  const entropy = options.entropy === undefined ? randomBytes(entropyBytesDefault) : Uint8Array.from(options.entropy);
-  try {
-    const header: KeyFileHeader = {
-      format: formatName,
-      version: 1,
-      fingerprint: await fingerprintOf(entropy),
-      kdf: { name: kdfName, log2N: cost.log2N, r: cost.r, p: cost.p, salt: randomBytes(saltBytes).toString('hex') },
-      cipher: { name: cipherName, nonce: randomBytes(nonceBytes).toString('hex') },
-    };
-    await createWhole(path, writeKeyFile(await seal(header, entropy, passphrase)));
-    return { fingerprint: header.fingerprint };
-  } finally {
-    entropy.fill(0);
-  }
+  using entropy = secretOf(options.entropy === undefined ? randomBytes(entropyBytesDefault) : options.entropy.slice());
+  const header: KeyFileHeader = {
+    format: formatName,
+    version: 1,
+    fingerprint: masterFingerprint(entropy),
+    kdf: { name: kdfName, log2N: cost.log2N, r: cost.r, p: cost.p, salt: randomBytes(saltBytes).toString('hex') },
+    cipher: { name: cipherName, nonce: randomBytes(nonceBytes).toString('hex') },
+  };
+  await createWhole(path, writeKeyFile(seal(header, entropy, passphrase)));
+  return { fingerprint: header.fingerprint };
 }
 
 /**
- * Opens a key file and returns its entropy. The caller wipes it.
+ * Opens a key file and returns its entropy in locked memory. The caller wipes it.
  *
  * @throws CustodyError `key/missing-file`, `key/file-access`, `key/damaged-file`, `key/wrong-passphrase`
  */
 export async function openKeyFile(
   path: string,
-  passphrase: string,
-): Promise<{ readonly entropy: Uint8Array; readonly fingerprint: string }> {
-  const file = parseKeyFile(await readPrivate(path), path);
+  given: Passphrase,
+): Promise<{ readonly entropy: Secret; readonly fingerprint: string }> {
+  using passphrase = normalizedPassphrase(given);
+  const file = parseKeyFile(await readPrivate(path, keyFileBytesMax), path);
   assertCost(file.header.kdf, path);
-  const entropy = await unseal(file, passphrase.normalize('NFKC'), path);
-  if ((await fingerprintOf(entropy)) !== file.header.fingerprint) {
-    entropy.fill(0);
-    throw new CustodyError(
-      'key/damaged-file',
-      `The key in ${path} is not the one whose fingerprint the file states. Restore the file from its copy.`,
-    );
+  const entropy = unseal(file, passphrase, path);
+  try {
+    if (masterFingerprint(entropy) === file.header.fingerprint) {
+      return { entropy, fingerprint: file.header.fingerprint };
+    }
+  } catch (error) {
+    entropy.wipe();
+    throw error;
   }
-  return { entropy, fingerprint: file.header.fingerprint };
+  entropy.wipe();
+  throw new CustodyError(
+    'key/damaged-file',
+    `The key in ${path} is not the one whose fingerprint the file states. Restore the file from its copy.`,
+  );
 }
 
-async function seal(header: KeyFileHeader, entropy: Uint8Array, passphrase: string): Promise<KeyFile> {
-  const key = await stretch(passphrase, header.kdf);
-  try {
-    const cipher = createCipheriv(cipherName, key, Buffer.from(header.cipher.nonce, 'hex'));
-    cipher.setAAD(headerBytes(header));
-    const ciphertext = Buffer.concat([cipher.update(entropy), cipher.final()]);
-    return { header, ciphertext: ciphertext.toString('hex'), tag: cipher.getAuthTag().toString('hex') };
-  } finally {
-    key.fill(0);
-  }
-}
+type Normalized = Disposable & { readonly bytes: Secret | undefined; readonly characters: number };
 
-async function unseal(file: KeyFile, passphrase: string, path: string): Promise<Uint8Array> {
-  const key = await stretch(passphrase, file.header.kdf);
-  const decipher = createDecipheriv(cipherName, key, Buffer.from(file.header.cipher.nonce, 'hex'));
-  decipher.setAAD(headerBytes(file.header));
-  decipher.setAuthTag(Buffer.from(file.tag, 'hex'));
-  const opened = decipher.update(Buffer.from(file.ciphertext, 'hex'));
-  const entropy = Uint8Array.from(opened);
-  opened.fill(0);
-  try {
-    decipher.final();
-    return entropy;
-  } catch {
-    entropy.fill(0);
+/** Longest passphrase in bytes of UTF-8. */
+const passphraseBytesMax = 2_048;
+
+/**
+ * The passphrase in the form of the format, NFKC. ASCII is its own normal form and never becomes a string; other letters do,
+ * because the tables of Unicode are not to be had otherwise.
+ */
+function normalizedPassphrase(given: Passphrase): Normalized {
+  const ascii = typeof given !== 'string' && given.every((byte) => byte < 0x80);
+  const text = ascii ? undefined : textOf(given).normalize('NFKC');
+  const source = text === undefined ? bytesOf(given) : Buffer.from(text, 'utf8');
+  if (typeof given !== 'string' && text !== undefined) given.fill(0);
+  if (source.length > passphraseBytesMax) {
+    source.fill(0);
     throw new CustodyError(
       'key/wrong-passphrase',
-      `The passphrase does not open ${path}. Try again with care for case and layout; if it is surely right, the file was changed by somebody: restore it from its copy.`,
+      `The passphrase is longer than ${passphraseBytesMax} bytes. Give the passphrase, not a file of something else.`,
     );
-  } finally {
-    key.fill(0);
   }
+  const characters = text?.length ?? source.length;
+  const bytes = source.length === 0 ? undefined : secretOf(source);
+  return { bytes, characters, [Symbol.dispose]: () => bytes?.wipe() };
+}
+
+const textOf = (given: Passphrase): string => (typeof given === 'string' ? given : Buffer.from(given).toString('utf8'));
+const bytesOf = (given: Passphrase): Uint8Array => (typeof given === 'string' ? Buffer.from(given, 'utf8') : given);
+
+function seal(header: KeyFileHeader, entropy: Secret, passphrase: Normalized): KeyFile {
+  using key = stretch(passphrase, header.kdf);
+  return key.read((keyRead) => {
+    const cipher = createCipheriv(cipherName, keyRead, Buffer.from(header.cipher.nonce, 'hex'));
+    cipher.setAAD(headerBytes(header));
+    const ciphertext = Buffer.concat([entropy.read((bytes) => cipher.update(bytes)), cipher.final()]);
+    return { header, ciphertext: ciphertext.toString('hex'), tag: cipher.getAuthTag().toString('hex') };
+  });
+}
+
+function unseal(file: KeyFile, passphrase: Normalized, path: string): Secret {
+  using key = stretch(passphrase, file.header.kdf);
+  return key.read((keyRead) => {
+    const decipher = createDecipheriv(cipherName, keyRead, Buffer.from(file.header.cipher.nonce, 'hex'));
+    decipher.setAAD(headerBytes(file.header));
+    decipher.setAuthTag(Buffer.from(file.tag, 'hex'));
+    const entropy = secretOf(decipher.update(Buffer.from(file.ciphertext, 'hex')));
+    try {
+      decipher.final();
+      return entropy;
+    } catch {
+      entropy.wipe();
+      throw new CustodyError(
+        'key/wrong-passphrase',
+        `The passphrase does not open ${path}. Try again with care for case and layout; if it is surely right, the file was changed by somebody: restore it from its copy.`,
+      );
+    }
+  });
 }
 
 /** The whole header is authenticated with the ciphertext, so that no field of it can be exchanged. */
@@ -136,20 +168,12 @@ function headerBytes(header: KeyFileHeader): Buffer {
   return Buffer.from(JSON.stringify(header), 'utf8');
 }
 
-async function stretch(passphrase: string, kdf: KeyFileHeader['kdf']): Promise<Buffer> {
-  const secret = Buffer.from(passphrase, 'utf8');
+/** Half a second of the whole process: this happens at the start, and what runs aside would leave its stack behind unwiped. */
+function stretch(passphrase: Normalized, kdf: KeyFileHeader['kdf']): Secret {
   const salt = Buffer.from(kdf.salt, 'hex');
   const options = { N: 2 ** kdf.log2N, r: kdf.r, p: kdf.p, maxmem: 2 * scryptMemoryBytesMax };
-  try {
-    return await new Promise((resolve, reject) => {
-      scrypt(secret, salt, keyBytes, options, (error, key) => {
-        if (error === null) resolve(key);
-        else reject(error);
-      });
-    });
-  } finally {
-    secret.fill(0);
-  }
+  const derive = (bytes: Uint8Array): Secret => secretOf(scryptSync(bytes, salt, keyBytes, options));
+  return passphrase.bytes === undefined ? derive(new Uint8Array(0)) : passphrase.bytes.read(derive);
 }
 
 function assertCost(cost: ScryptCost, path: string): void {
@@ -160,103 +184,5 @@ function assertCost(cost: ScryptCost, path: string): void {
       'key/damaged-file',
       `The scrypt cost of ${path} is out of range: log2N ${cost.log2N}, r ${cost.r}, p ${cost.p}; at most ${scryptMemoryBytesMax} bytes of memory and p 16.`,
     );
-  }
-}
-
-async function fingerprintOf(entropy: Uint8Array): Promise<string> {
-  const seed = await seedOfEntropy(entropy);
-  const master = HDKey.fromMasterSeed(seed);
-  seed.fill(0);
-  master.wipePrivateData();
-  return master.fingerprint.toString(16).padStart(8, '0');
-}
-
-/**
- * A temporary file is written and synced, then linked under its name. `link` fails if the name is taken, so two processes
- * that start together make one key file, and the loser learns of it. A crash before the link leaves only the temporary
- * file; after it the file is complete, because its bytes were synced first.
- */
-async function createWhole(path: string, text: string): Promise<void> {
-  const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
-  try {
-    const handle = await open(temporary, 'wx', 0o600);
-    try {
-      await handle.writeFile(text, 'utf8');
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    try {
-      await link(temporary, path);
-    } finally {
-      await unlink(temporary);
-    }
-    // The name itself is durable only when its folder is.
-    const folder = await open(dirname(path), 'r');
-    try {
-      await folder.sync();
-    } finally {
-      await folder.close();
-    }
-  } catch (error) {
-    throw fileFault(path, error);
-  }
-}
-
-async function readPrivate(path: string): Promise<string> {
-  let handle: FileHandle;
-  try {
-    // Without O_NONBLOCK the opening of a named pipe would wait for ever.
-    handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  } catch (error) {
-    throw fileFault(path, error);
-  }
-  try {
-    // Asked of the open file, not of the name, which could be given to another file in between.
-    const stat = await handle.stat();
-    if (!stat.isFile()) {
-      throw new CustodyError('key/file-access', `${path} is not a regular file. Give the path of the key file.`);
-    }
-    const mode = stat.mode & 0o777;
-    if ((mode & 0o077) !== 0) {
-      throw new CustodyError(
-        'key/file-access',
-        `${path} has mode ${mode.toString(8)}: others than its owner may use it. Run chmod 600 on it, and think about who may have copied it.`,
-      );
-    }
-    if (stat.size > keyFileBytesMax) {
-      throw new CustodyError(
-        'key/damaged-file',
-        `${path} has ${stat.size} bytes, a key file has at most ${keyFileBytesMax}.`,
-      );
-    }
-    return await handle.readFile('utf8');
-  } finally {
-    await handle.close();
-  }
-}
-
-function fileFault(path: string, error: unknown): CustodyError {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
-  switch (code) {
-    case 'ENOENT':
-    case 'ENOTDIR':
-      return new CustodyError(
-        'key/missing-file',
-        `There is no ${path}, or no folder for it. Check the path, or create a key file.`,
-        { cause: error },
-      );
-    case 'EEXIST':
-      return new CustodyError(
-        'key/file-exists',
-        `${path} exists already and is not replaced. Choose another path, or move the old file to a safe place first.`,
-        { cause: error },
-      );
-    default:
-      return new CustodyError(
-        'key/file-access',
-        `${path} cannot be used (${code}). Check owner, mode and file system.`,
-        { cause: error },
-      );
   }
 }

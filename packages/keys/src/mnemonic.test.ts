@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { CustodyError } from '@bulkhead/domain';
 import { HDKey } from '@scure/bip32';
+import { mnemonicToSeedSync } from '@scure/bip39';
+import { createSecret, secretOf } from './memory.ts';
 import { entropyBytesAllowed, entropyOfMnemonic, mnemonicOfEntropy, seedOfEntropy } from './mnemonic.ts';
 
 type Bip39 = {
@@ -20,15 +22,19 @@ const { passphrase, vectors }: Bip39 = JSON.parse(
 );
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 
-test('the English vectors of BIP-39 of 12, 18 and 24 words, up to the master key', async () => {
+test('the English vectors of BIP-39 of 12, 18 and 24 words, up to the master key', () => {
   assert.deepEqual(new Set(vectors.map(({ mnemonic }) => mnemonic.split(' ').length)), new Set([12, 18, 24]));
   for (const { entropy, mnemonic, seed, xprv } of vectors) {
     const bytes = Buffer.from(entropy, 'hex');
     assert.equal(mnemonicOfEntropy(bytes), mnemonic);
     assert.equal(hex(entropyOfMnemonic(mnemonic)), entropy);
-    const derived = await seedOfEntropy(bytes, passphrase);
-    assert.equal(hex(derived), seed);
-    assert.equal(HDKey.fromMasterSeed(derived).privateExtendedKey, xprv);
+    using secret = secretOf(bytes);
+    using derived = seedOfEntropy(secret, passphrase);
+    assert.equal(derived.read(hex), seed);
+    assert.equal(
+      derived.read((read) => HDKey.fromMasterSeed(read).privateExtendedKey),
+      xprv,
+    );
   }
 });
 
@@ -72,4 +78,16 @@ test('entropy of a length that BIP-39 does not know is refused', () => {
     }
     assert.throws(() => mnemonicOfEntropy(entropy), { code: 'key/malformed-mnemonic' }, String(length));
   }
+});
+
+test('the seed of every length of entropy is that of another implementation', () => {
+  for (const length of entropyBytesAllowed) {
+    const entropy = Uint8Array.from({ length }, (_, at) => (at * 37 + length) & 0xff);
+    const expected = hex(mnemonicToSeedSync(mnemonicOfEntropy(entropy)));
+    using secret = secretOf(entropy);
+    using seed = seedOfEntropy(secret);
+    assert.equal(seed.read(hex), expected);
+  }
+  using odd = createSecret(17);
+  assert.throws(() => seedOfEntropy(odd), { code: 'key/malformed-mnemonic' });
 });
