@@ -52,8 +52,9 @@ export function readAssertion(hashes: Hashes, approval: WebauthnApproval): Asser
   const data = bytesOf(approval.authenticatorData, authenticatorDataBytesMax, 'authenticator data');
   const client = bytesOf(approval.clientDataJson, clientDataBytesMax, 'client data');
   bytesOf(approval.signature, assertionSignatureBytesMax, 'signature');
-  if (data.length < fixedBytes)
+  if (data.length < fixedBytes) {
     throw invalid(`its authenticator data has ${data.length} bytes, not at least ${fixedBytes}`);
+  }
   const flags = data[32] ?? 0;
   if ((flags & flag.attested) !== 0) throw invalid('it carries a new credential, which only a registration does');
   if ((flags & flag.backedUp) !== 0 && (flags & flag.backupEligible) === 0) {

@@ -145,8 +145,9 @@ function truthOf(fields: CanonicalObject, name: string): boolean {
 
 function hexOf(fields: CanonicalObject, name: string, bytes: number): string {
   const text = fieldOf(fields, name);
-  if (!isHex(text, bytes))
+  if (!isHex(text, bytes)) {
     throw new CustodyError('signer/certificate-invalid', `"${name}" is no hex of ${bytes} bytes.`);
+  }
   return text;
 }
 

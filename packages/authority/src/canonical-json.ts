@@ -61,8 +61,9 @@ function quoted(text: string): string {
 
 function valueOf(parsed: unknown, depth: number): CanonicalValue {
   if (typeof parsed === 'string') return parsed;
-  if (typeof parsed !== 'object' || parsed === null)
+  if (typeof parsed !== 'object' || parsed === null) {
     throw notCanonical('it has a value that is no text, list or object');
+  }
   if (depth >= canonicalDepthMax) throw notCanonical(`it is nested deeper than ${canonicalDepthMax}`);
   if (Array.isArray(parsed)) {
     const list: readonly unknown[] = parsed;

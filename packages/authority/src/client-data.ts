@@ -35,8 +35,9 @@ export function parseClientData(bytes: Uint8Array): ClientData {
   if (type !== typeWanted) throw invalid(`its type is not ${typeWanted}`);
   if (typeof challenge !== 'string' || typeof origin !== 'string') throw invalid('challenge or origin is missing');
   // A page inside somebody else's frame can be covered with what the other page likes.
-  if (fields.has('crossOrigin') && fields.get('crossOrigin') !== false)
+  if (fields.has('crossOrigin') && fields.get('crossOrigin') !== false) {
     throw invalid('it was made in a frame of another page');
+  }
   if (fields.has('topOrigin')) throw invalid('it was made in a frame of another page');
   return { challenge: bytesToHex(base64url(challenge)), origin };
 }

@@ -19,6 +19,11 @@ export class PersistentMap<K extends string | number, V> implements ReadonlyMap<
     return new PersistentMap<K, V>([], 0);
   }
 
+  /** The map itself where it is one already; a copy of any other. */
+  static of<K extends string | number, V>(map: ReadonlyMap<K, V>): PersistentMap<K, V> {
+    return isPersistent(map) ? map : PersistentMap.empty<K, V>().with(map);
+  }
+
   get(key: K): V | undefined {
     return this.#shelves[shelfOf(key)]?.get(key);
   }
@@ -67,6 +72,10 @@ export class PersistentMap<K extends string | number, V> implements ReadonlyMap<
   forEach(each: (value: V, key: K, map: ReadonlyMap<K, V>) => void): void {
     for (const [key, value] of this.entries()) each(value, key, this);
   }
+}
+
+function isPersistent<K extends string | number, V>(map: ReadonlyMap<K, V>): map is PersistentMap<K, V> {
+  return map instanceof PersistentMap;
 }
 
 /** What a list changes in one map: read through to the map before, written out at the end. */

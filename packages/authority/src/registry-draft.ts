@@ -34,14 +34,14 @@ export type RegistryDraft = {
 
 export function registryDraft(before: Registry, at: Pick<RegistryDraft, 'now' | 'coolingSeconds'>): RegistryDraft {
   const maps = {
-    chains: draftOf(mapOf(before.chains)),
-    assets: draftOf(mapOf(before.assets)),
-    wallets: draftOf(mapOf(before.wallets)),
-    clients: draftOf(mapOf(before.clients)),
-    destinations: draftOf(mapOf(before.destinations)),
-    people: draftOf(mapOf(before.people)),
-    holders: draftOf(mapOf(before.holders)),
-    likenesses: draftOf(mapOf(before.likenesses)),
+    chains: draftOf(PersistentMap.of(before.chains)),
+    assets: draftOf(PersistentMap.of(before.assets)),
+    wallets: draftOf(PersistentMap.of(before.wallets)),
+    clients: draftOf(PersistentMap.of(before.clients)),
+    destinations: draftOf(PersistentMap.of(before.destinations)),
+    people: draftOf(PersistentMap.of(before.people)),
+    holders: draftOf(PersistentMap.of(before.holders)),
+    likenesses: draftOf(PersistentMap.of(before.likenesses)),
   };
   let policy: PolicyDocument | undefined;
   return {
@@ -68,9 +68,4 @@ export function registryDraft(before: Registry, at: Pick<RegistryDraft, 'now' | 
       likenesses: maps.likenesses.finish(),
     }),
   };
-}
-
-/** A registry that was put together by other means still works; its first change then copies it whole. */
-function mapOf<K extends string | number, V>(map: ReadonlyMap<K, V>): PersistentMap<K, V> {
-  return map instanceof PersistentMap ? map : PersistentMap.empty<K, V>().with(map);
 }

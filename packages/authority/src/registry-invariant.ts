@@ -16,8 +16,9 @@ export function assertPolicy(draft: RegistryDraft): void {
   for (const [at, rule] of draft.policy().rules.entries()) {
     const fact = objectionTo(rule);
     if (fact !== undefined) throw wrong(`rule ${at + 1} (${rule.kind}, ${rule.compartments}, ${rule.tier}) ${fact}`);
-    if (draft.assets.get(rule.asset) === undefined)
+    if (draft.assets.get(rule.asset) === undefined) {
       throw wrong(`rule ${at + 1} is about ${rule.asset}, which is not listed`);
+    }
     const scope = [rule.kind, rule.compartments, rule.tier, rule.asset, rule.amountMax].join(' ');
     if (seen.has(scope)) throw wrong(`rule ${at + 1} says something else for the same: ${scope}`);
     seen.add(scope);
@@ -31,8 +32,9 @@ function objectionTo(rule: Rule): string | undefined {
   }
   if (rule.destination !== 'own') return 'goes to own addresses and to no others';
   if (rule.kind !== 'sweep' && rule.windowMax >= amountMax) return 'needs a limit per window: coins change hands by it';
-  if (rule.kind === 'gas-grant' && rule.compartments !== 'house')
+  if (rule.kind === 'gas-grant' && rule.compartments !== 'house') {
     return 'is for compartments of the house: no other grants gas';
+  }
   return undefined;
 }
 

@@ -39,8 +39,9 @@ export function parseList(text: string): readonly RegistryItem[] {
   if (first !== header) throw listFault(1, `the first line is not "${header}"`);
   if (lines.pop() !== '') throw listFault(lines.length + firstItemLine, 'the last line has no line feed');
   if (lines.length === 0) throw listFault(1, 'the list has no items');
-  if (lines.length > listItemsMax)
+  if (lines.length > listItemsMax) {
     throw listFault(1, `the list has ${lines.length} items, at most ${listItemsMax} are read`);
+  }
   return lines.map((line, at) => atLine(at, () => itemOf(objectOf(line))));
 }
 

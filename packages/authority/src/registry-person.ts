@@ -90,8 +90,9 @@ function credentialOf(fields: CanonicalObject): string {
 
 function pointOf(fields: CanonicalObject): string {
   const point = fieldOf(fields, 'publicKey');
-  if (!isHex(point, 65) || !point.startsWith('04'))
+  if (!isHex(point, 65) || !point.startsWith('04')) {
     throw wrong('a passkey has an uncompressed P-256 point: 65 bytes, hex, 04 first');
+  }
   return point;
 }
 
@@ -136,8 +137,9 @@ function edwardsOf(fields: CanonicalObject): string {
   const point = fieldOf(fields, 'publicKey');
   if (!isHex(point, 32)) throw wrong('an Ed25519 public key is hex of 32 bytes');
   const last = (Number.parseInt(point.slice(-2), 16) & 0x7f).toString(16).padStart(2, '0');
-  if (smallOrder.has(point.slice(0, -2) + last))
+  if (smallOrder.has(point.slice(0, -2) + last)) {
     throw wrong('the Ed25519 public key is a point of small order: anybody could sign');
+  }
   return point;
 }
 

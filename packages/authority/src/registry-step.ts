@@ -49,8 +49,9 @@ export function applyItem(draft: RegistryDraft, item: RegistryItem): void {
     }
     case 'asset': {
       const { item: _, ...entry } = item;
-      if (draft.chains.get(chainOf(entry.asset)) === undefined)
+      if (draft.chains.get(chainOf(entry.asset)) === undefined) {
         throw wrong(`the chain of ${entry.asset} is not listed`);
+      }
       draft.assets.set(entry.asset, entry);
       return bounded('assets', draft.assets.size(), assetsMax);
     }
@@ -74,8 +75,9 @@ type ItemOf<K extends RegistryItem['item']> = Extract<RegistryItem, { readonly i
 /** To enrol somebody again changes nothing, so that two lists may overlap. */
 function enrolClient(draft: RegistryDraft, { client, compartment }: ItemOf<'client'>): void {
   const kind = kindOf(compartment);
-  if (kind === 'house' || kind === 'group')
+  if (kind === 'house' || kind === 'group') {
     throw wrong(`compartment ${compartment} is of the ${kind} and has no clients`);
+  }
   if (kind === 'individual') {
     const holder = draft.holders.get(compartment);
     if (holder !== undefined && holder !== client) throw wrong(`compartment ${compartment} belongs to ${holder} alone`);
@@ -106,8 +108,9 @@ function enrolDestination(draft: RegistryDraft, item: ItemOf<'destination'>): vo
 
 function removeDestination(draft: RegistryDraft, name: DestinationName): void {
   const key = destinationKey(name);
-  if (draft.destinations.get(key) === undefined)
+  if (draft.destinations.get(key) === undefined) {
     throw wrong(`${name.address} is no destination of ${name.client} there`);
+  }
   draft.destinations.set(key, undefined);
   const looks = likeness(name.address);
   const left = (draft.likenesses.get(looks) ?? []).filter((other) => other !== key);

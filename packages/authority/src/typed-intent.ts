@@ -85,7 +85,7 @@ export function typedIntent(intent: Intent): TypedIntent {
   intentBytes(intent);
   const { name, fields } = forms[intent.kind];
   const values = new Map(Object.entries(intent).map(([key, value]) => [key, String(value)]));
-  const message = fields.map((field) => {
+  const message = fields.map((field): readonly [string, string] => {
     const value = values.get(field.name) ?? '';
     return [field.name, field.type === 'bytes32' ? `0x${value}` : value];
   });

@@ -27,6 +27,9 @@ test('there is a vector for every kind of intent', () => {
     'gas-grant': true,
     'fee-payment': true,
     cancel: true,
+    enrolment: true,
+    'policy-change': true,
+    'state-recovery': true,
   };
   assert.deepEqual(new Set(vectors.map(({ intent }) => intent['kind'])), new Set(Object.keys(kinds)));
 });
@@ -41,7 +44,7 @@ test('intents are read, written and digested as the specification says', () => {
 });
 
 test('bytes that are not the canonical form of an intent are refused', () => {
-  assert.ok(refused.length >= 25);
+  assert.ok(refused.length >= 40);
   for (const { why, text } of refused) {
     const codes =
       /^(?:intent\/malformed|amount\/(?:malformed|out-of-range)|compartment\/out-of-range|asset\/malformed)$/u;
@@ -75,8 +78,11 @@ test('no single changed, missing or added byte gives the same intent', () => {
   );
 });
 
+const long = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
+const hex = (digits: number): fc.Arbitrary<string> => fc.stringMatching(new RegExp(`^[0-9a-f]{${digits}}$`, 'u'));
+const asked = { deployment: hex(32), id: fc.stringMatching(/^[a-z]{1,16}_[0-9a-z-]{1,64}$/u) };
 const effect = {
-  id: fc.stringMatching(/^[a-z]{1,16}_[0-9a-z-]{1,64}$/u),
+  ...asked,
   compartment: fc.integer({ min: 0, max: compartmentMax }).map(parseCompartment),
   asset: fc.integer({ min: 1, max: 2 ** 31 }).map((chain) => nativeAsset(parseChainId(`eip155:${chain}`))),
   to: fc.stringMatching(/^0x[0-9a-f]{40}$/u).map(parseAddress),
@@ -89,17 +95,32 @@ test('every intent survives the way to its bytes and back', () => {
     fc.record({
       ...effect,
       kind: fc.constantFrom('withdrawal' as const, 'deposit-return' as const),
-      client: effect.id,
+      client: asked.id,
       feePayer: fc.constantFrom('client' as const, 'house' as const),
-      expiresAt: fc.bigInt({ min: 0n, max: 2n ** 40n }),
+      expiresAt: long,
     }),
     fc.record({ ...effect, kind: fc.constant('sweep' as const) }),
     fc.record({
       ...effect,
       kind: fc.constant('cancel' as const),
       amount: fc.constant(0n),
-      cancels: effect.id,
-      nonce: effect.feeMax,
+      cancels: asked.id,
+      nonce: long,
+    }),
+    fc.record({
+      ...asked,
+      kind: fc.constantFrom('enrolment' as const, 'policy-change' as const),
+      before: long,
+      items: fc.bigInt({ min: 1n, max: 2n ** 64n - 1n }),
+      digest: hex(64),
+      expiresAt: long,
+    }),
+    fc.record({
+      ...asked,
+      kind: fc.constant('state-recovery' as const),
+      sequence: long,
+      head: hex(64),
+      expiresAt: long,
     }),
   );
   fc.assert(
@@ -118,12 +139,15 @@ test('an object that is no intent at run time gets no bytes', () => {
   const broken: [string, Record<string, unknown>][] = [
     ['negative amount', { amount: -1n }],
     ['amount above 2^256 - 1', { amount: 2n ** 256n }],
-    ['address in upper case', { to: `0x${intent.to.slice(2).toUpperCase()}` }],
+    ['address in upper case', { to: `0x${'AB'.repeat(20)}` }],
     ['fraction of a compartment', { compartment: 1.5 }],
     ['id with a quote', { id: 'wd_"' }],
     ['id that is not ASCII', { id: 'wd_ä' }],
     ['unknown kind', { kind: 'gift' }],
     ['missing client', { client: undefined }],
+    ['no deployment', { deployment: undefined }],
+    ['deployment of another length', { deployment: 'ab' }],
+    ['expiry of 65 bits', { expiresAt: 2n ** 64n }],
   ];
   for (const [why, change] of broken) {
     assert.throws(() => intentBytes({ ...intent, ...change }), { name: 'CustodyError' }, why);

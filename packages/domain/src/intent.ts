@@ -201,18 +201,18 @@ function intentOf(fields: Fields): Intent {
       return {
         ...asked,
         kind,
-        before: parseAmount(field(fields, 'before')),
-        items: someItems(asked, parseAmount(field(fields, 'items'))),
+        before: longField(fields, 'before'),
+        items: someItems(asked, longField(fields, 'items')),
         digest: hexField(fields, 'digest', digestDigits),
-        expiresAt: parseAmount(field(fields, 'expiresAt')),
+        expiresAt: longField(fields, 'expiresAt'),
       };
     case 'state-recovery':
       return {
         ...asked,
         kind,
-        sequence: parseAmount(field(fields, 'sequence')),
+        sequence: longField(fields, 'sequence'),
         head: hexField(fields, 'head', digestDigits),
-        expiresAt: parseAmount(field(fields, 'expiresAt')),
+        expiresAt: longField(fields, 'expiresAt'),
       };
     default:
       return movementOf(fields, { asked, kind });
@@ -235,7 +235,7 @@ function movementOf(fields: Fields, { asked, kind }: { asked: Asked; kind: strin
       if (feePayer !== 'client' && feePayer !== 'house') {
         throw new CustodyError('intent/malformed', `"${feePayer.slice(0, 60)}" pays no fee: client or house.`);
       }
-      const expiresAt = parseAmount(field(fields, 'expiresAt'));
+      const expiresAt = longField(fields, 'expiresAt');
       return { ...moving(effect), kind, client: idField(fields, 'client'), feePayer, expiresAt };
     }
     case 'sweep':
@@ -251,7 +251,7 @@ function movementOf(fields: Fields, { asked, kind }: { asked: Asked; kind: strin
         ...still(effect),
         kind,
         cancels: idField(fields, 'cancels'),
-        nonce: parseAmount(field(fields, 'nonce')),
+        nonce: longField(fields, 'nonce'),
       };
     default:
       throw unknownKind(kind);
@@ -312,6 +312,15 @@ function hexField(fields: Fields, name: string, digits: number): string {
     );
   }
   return text;
+}
+
+/** Times, versions, positions and nonces fit 64 bits, as they do wherever else they stand: typed data, chains, logs. */
+function longField(fields: Fields, name: string): bigint {
+  const value = parseAmount(field(fields, name));
+  if (value >= 2n ** 64n) {
+    throw new CustodyError('intent/malformed', `"${name}" is ${value}, above the 64 bits it has.`);
+  }
+  return value;
 }
 
 function field(fields: Fields, name: string): string {

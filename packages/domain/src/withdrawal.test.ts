@@ -352,6 +352,7 @@ test('holds are taken from the accounts that bear them, and move with the wallet
 
 test('the intent is what was asked for, and its expiry is a whole second that is not after it', () => {
   assert.deepEqual(withdrawalIntent(terms), {
+    deployment: terms.deployment,
     kind: 'withdrawal',
     id: 'wd_1',
     compartment: 100_000,

@@ -10,6 +10,7 @@ export const block: BlockRef = { number: 9n, hash: parseHash(`0x${'9'.repeat(64)
 /** A withdrawal of a token; principal and fee are held in different amounts, so that a hold says which one it is. */
 export function exampleTerms(expiresAt: Date): WithdrawalTerms {
   return {
+    deployment: '0'.repeat(32),
     id: 'wd_1',
     kind: 'withdrawal',
     client: 'cl_1',
