@@ -1,6 +1,15 @@
 import { createHash } from 'node:crypto';
 import { type Actor, allowAsset, type Custody, findAsset, walletViews } from '@bulkhead/custody';
-import { type Asset, chainOf, CustodyError, parseAddress, parseCompartment } from '@bulkhead/domain';
+import {
+  type Asset,
+  type CertifiedAccount,
+  chainOf,
+  type Compartment,
+  CustodyError,
+  parseAddress,
+  parseCompartment,
+} from '@bulkhead/domain';
+import { type Pinned, verifyAccount } from '@bulkhead/signer-client';
 import type { ChainBoard } from './chain-board.ts';
 
 /** Who allowed what the configuration lists. */
@@ -42,20 +51,32 @@ function terms({ symbol, decimals, behaviour, dustMax, dti }: Asset): string {
 }
 
 /**
- * Derives the oldest address of the books from the keys that were opened. Another key file beside the same database would issue
- * addresses of one seed and try to sign with another.
+ * Derives the oldest address of the books from the account that the signer certifies. Another seed beside the same database would
+ * issue addresses of one seed and sign with another. A signer that does not answer now is asked again before each use of a key.
  *
- * @throws CustodyError `key/derivation`
+ * @throws CustodyError `key/derivation`, `signer/certificate-invalid`
  */
-export async function holdKeysAgainstBooks(custody: Custody): Promise<void> {
-  const [wallet] = await walletViews(custody.db, { after: null, limit: 1 });
-  if (wallet === undefined) return;
+export async function holdKeysAgainstBooks(custody: Custody, pinned: Pinned): Promise<void> {
+  const wallets = await walletViews(custody.db, { after: null, limit: 50 });
+  const wallet = wallets.find(({ derivationPath }) => derivationPath !== null);
+  if (wallet === undefined || wallet.derivationPath === null) return;
   const index = Number(wallet.derivationPath.split('/').at(-1));
-  const xpub = await custody.signer.accountXpub(parseCompartment(wallet.compartment));
-  if (custody.deriveAddress(xpub, index) === parseAddress(wallet.address)) return;
+  const account = await accountOrSilence(custody, parseCompartment(wallet.compartment));
+  if (account === undefined) return;
+  verifyAccount(account, pinned);
+  if (custody.deriveAddress(account, index) === parseAddress(wallet.address)) return;
   throw new CustodyError(
     'key/derivation',
-    `The books issued ${wallet.address} at ${wallet.derivationPath}, and the opened keys derive another address there: this is not the key file of this database. Put the right key file back, or begin with a new database.`,
+    `The books issued ${wallet.address} at ${wallet.derivationPath}, and the keys of the signer derive another address there: this is not the signer of this database, or somebody changed the row. Put the right signer back, or begin with a new database.`,
     { details: { wallet: wallet.id } },
   );
+}
+
+async function accountOrSilence(custody: Custody, compartment: Compartment): Promise<CertifiedAccount | undefined> {
+  try {
+    return await custody.signer.account(compartment);
+  } catch (error) {
+    if (error instanceof CustodyError && error.code === 'signer/unavailable') return undefined;
+    throw error;
+  }
 }

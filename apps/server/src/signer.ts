@@ -3,6 +3,7 @@ import { CustodyError, type Signer, type SignerStatus } from '@bulkhead/domain';
 import { type Pinned, SignerClient } from '@bulkhead/signer-client';
 import type { Configuration, SignerConfiguration } from './config.ts';
 import { startDevelopmentSigner } from './development/signer.ts';
+import { lockFolder } from './folder.ts';
 import type { Tell } from './part.ts';
 
 /** A signer that can be asked, and whom of it this server believes. */
@@ -17,6 +18,15 @@ export type SignerOrder = {
   readonly parts: AsyncDisposableStack;
   readonly tell: Tell;
 };
+
+/** The signer alone, for commands that need nothing else. Where it is the one for development, it runs until this is disposed. */
+export async function openSigner(configuration: Configuration): Promise<AsyncDisposable & ReachedSigner> {
+  await using parts = new AsyncDisposableStack();
+  await lockFolder(configuration, parts);
+  const reached = await reachSigner(configuration, { parts, tell: () => undefined });
+  const owned = parts.move();
+  return { ...reached, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
 
 type External = Extract<SignerConfiguration, { kind: 'external' }>;
 

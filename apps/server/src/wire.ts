@@ -69,7 +69,7 @@ export async function openCustody(configuration: Configuration, tell: Tell = () 
   const chains = await openChains(configuration, { db, parts, tell });
   const custody = custodyOf(configuration, { db, reached, chains });
   const board = chainBoard(custody, chains);
-  await holdKeysAgainstBooks(custody);
+  await holdKeysAgainstBooks(custody, reached.pinned);
   await allowConfigured(custody, board, configuration.assets);
   const owned = parts.move();
   return { custody, board, chains, access, reached, [Symbol.asyncDispose]: () => owned.disposeAsync() };

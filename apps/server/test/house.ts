@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type DevelopmentNode, openDevelopmentNode } from '@bulkhead/chain-evm/testing';
-import { type Address, type ChainId, nativeAsset, parseAddress } from '@bulkhead/domain';
+import { type Address, type Approval, type ChainId, nativeAsset, parseAddress } from '@bulkhead/domain';
 import { type TestDatabase, testDatabase } from '@bulkhead/postgres/testing';
 import { checkConfiguration, type Configuration, embeddedChainId } from '../src/config.ts';
+import { approvalBy } from '../src/development/people.ts';
 import { developmentTokens } from '../src/development-secrets.ts';
 import { openLog } from '../src/log.ts';
 import { type RunningServer, startServer } from '../src/wire.ts';
@@ -48,19 +49,30 @@ export type Seen = {
   readonly sources: readonly { readonly healthy: boolean }[];
   readonly items: readonly Seen[];
   readonly nextCursor: string | null;
+  readonly reason: string | null;
+  readonly version: string | null;
+  readonly intent: { readonly canonical: string; readonly digest: string };
 };
 
 export type Reply = { readonly status: number; readonly body: Seen; readonly headers: Headers };
-export type Person = 'admin' | 'operator' | 'approver-1' | 'approver-2' | 'auditor';
+export type Signatory = 'admin' | 'operator' | 'approver-1' | 'approver-2';
+export type Person = Signatory | 'auditor';
 
 /** The API as people with tokens use it. */
 export class Desk {
   readonly #url: string;
-  readonly #tokens: ReadonlyMap<string, string>;
+  readonly tokens: ReadonlyMap<string, string>;
+  readonly #peopleDirectory: string;
 
-  constructor(url: string, tokens: ReadonlyMap<string, string>) {
+  constructor(url: string, tokens: ReadonlyMap<string, string>, peopleDirectory: string) {
     this.#url = url;
-    this.#tokens = tokens;
+    this.tokens = tokens;
+    this.#peopleDirectory = peopleDirectory;
+  }
+
+  /** What a person signs who reads the text of an intent. */
+  async signature(person: Signatory, canonical: string): Promise<Approval> {
+    return approvalBy(this.#peopleDirectory, { person }, canonical);
   }
 
   async get(path: string, person: Person = 'auditor'): Promise<Seen> {
@@ -81,7 +93,7 @@ export class Desk {
     path: string,
     ask: { person: Person; body?: object | undefined; key?: string },
   ): Promise<Reply> {
-    const headers: Record<string, string> = { authorization: `Bearer ${this.#tokens.get(ask.person) ?? ''}` };
+    const headers: Record<string, string> = { authorization: `Bearer ${this.tokens.get(ask.person) ?? ''}` };
     if (ask.key !== undefined) headers['idempotency-key'] = ask.key;
     if (ask.body !== undefined) headers['content-type'] = 'application/json';
     const response = await fetch(this.#url + path, {
@@ -144,7 +156,7 @@ export async function openHouse(content: object = {}): Promise<House> {
     database,
     configuration,
     server,
-    desk: new Desk(server.url, tokens),
+    desk: new Desk(server.url, tokens, peopleDirectory(configuration.dataDirectory)),
     node,
     stranger,
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
@@ -188,15 +200,68 @@ export async function deposit(house: House, client: Admitted, wei: bigint): Prom
   return desk.post(`/v1/deposits/${found.id}/release`, undefined, 'approver-2');
 }
 
-/** Releases a withdrawal from screening and approves it by two people. */
+/** Where the development people keep their approver keys. */
+export function peopleDirectory(dataDirectory: string): string {
+  return join(dataDirectory, 'people');
+}
+
+/** Clients that the signer knows of, for each API. A client is listed once. */
+const enrolled = new WeakMap<ReadonlyMap<string, string>, Set<string>>();
+
+/** Enrols a client with the signer, and destinations of it: one list, and the signature of two people. */
+export async function enrol(desk: Desk, client: Admitted, ...destinations: readonly Address[]): Promise<void> {
+  const known = enrolled.get(desk.tokens) ?? new Set();
+  enrolled.set(desk.tokens, known);
+  const { id, compartment } = client;
+  const items = [
+    ...(known.has(id) ? [] : [{ item: 'client', client: id, compartment }]),
+    ...destinations.map((address) => {
+      const label = `Own wallet ${address.slice(0, 10)}`;
+      return { item: 'destination', client: id, compartment, chain, address, label };
+    }),
+  ];
+  known.add(id);
+  await changeRegistry(desk, 'enrolment', items);
+}
+
+/** Proposes a list of changes and has two people agree to it. */
+export async function changeRegistry(desk: Desk, kind: string, items: readonly object[]): Promise<Seen> {
+  const change = await desk.post('/v1/registry-changes', { kind, items }, 'admin');
+  for (const person of ['approver-1', 'approver-2'] as const) {
+    const approval = await desk.signature(person, change.intent.canonical);
+    await desk.post(`/v1/registry-changes/${change.id}/approvals`, { approval }, person);
+  }
+  const made = await desk.get(`/v1/registry-changes/${change.id}`);
+  assert.equal(made.state, 'applied', JSON.stringify(made));
+  return made;
+}
+
+/** The canonical text that people sign for a withdrawal. */
+export async function textOf(desk: Desk, id: string): Promise<string> {
+  return (await desk.get(`/v1/withdrawals/${id}/intent`)).intent.canonical;
+}
+
+/** The requester's own signature. */
+export async function signRequest(desk: Desk, id: string): Promise<void> {
+  const approval = await desk.signature('operator', await textOf(desk, id));
+  await desk.post(`/v1/withdrawals/${id}/signature`, { approval }, 'operator');
+}
+
+export async function approveBy(desk: Desk, person: Signatory, id: string): Promise<Seen> {
+  const approval = await desk.signature(person, await textOf(desk, id));
+  return desk.post(`/v1/withdrawals/${id}/approvals`, { approval }, person);
+}
+
+/** Releases a withdrawal from screening, has its requester sign it and two others approve it. */
 export async function approve(desk: Desk, id: string): Promise<void> {
   await until(
     'the withdrawal to be screened',
     async () => (await desk.get(`/v1/withdrawals/${id}`)).state === 'screened',
   );
   await desk.post(`/v1/withdrawals/${id}/release`, undefined, 'approver-1');
-  await desk.post(`/v1/withdrawals/${id}/approvals`, undefined, 'approver-1');
-  await desk.post(`/v1/withdrawals/${id}/approvals`, undefined, 'approver-2');
+  await signRequest(desk, id);
+  await approveBy(desk, 'approver-1', id);
+  await approveBy(desk, 'approver-2', id);
 }
 
 export async function settled(desk: Desk, id: string): Promise<Seen> {

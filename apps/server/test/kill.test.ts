@@ -10,7 +10,21 @@ import { chainNumber, parseAddress } from '@bulkhead/domain';
 import { databaseAccess } from '@bulkhead/postgres';
 import { testDatabase } from '@bulkhead/postgres/testing';
 import { examine } from '../src/examination.ts';
-import { agreement, chain, coin, Desk, ether, onChain, type Person, type Reply, until, firstOf } from './house.ts';
+import {
+  agreement,
+  chain,
+  coin,
+  Desk,
+  enrol,
+  ether,
+  firstOf,
+  onChain,
+  type Person,
+  type Reply,
+  type Signatory,
+  textOf,
+  until,
+} from './house.ts';
 import { spawnServer, type ServerProcess } from './process.ts';
 
 /** Milliseconds from the last approval until the process is killed: before it is stored, between the steps, and after them. */
@@ -49,13 +63,14 @@ test('kill -9 at any moment: after the restarts every withdrawal is settled once
   const insist = async (path: string, body: object | undefined, by: { person: Person; key: string }): Promise<Reply> =>
     until(`an answer from ${path}`, async () => {
       try {
-        return await new Desk(server.url, tokens).ask('POST', path, { ...by, body });
+        return await desk().ask('POST', path, { ...by, body });
       } catch (error) {
         assert.ok(error instanceof TypeError, 'Only the connection may fail.');
         return undefined;
       }
     });
-  const desk = (): Desk => new Desk(server.url, tokens);
+  const people = join(folder, '.bulkhead', 'people');
+  const desk = (): Desk => new Desk(server.url, tokens, people);
 
   const client = await desk().post(
     '/v1/clients',
@@ -78,6 +93,7 @@ test('kill -9 at any moment: after the restarts every withdrawal is settled once
   );
 
   const destinations = killAfterMs.map((_, n) => parseAddress(`0x${(0xd0 + n).toString(16).repeat(20)}`));
+  await enrol(desk(), { id: client.id, address, compartment: wallet.compartment }, ...destinations);
   const ids: string[] = [];
   for (const [n, delayMs] of killAfterMs.entries()) {
     const body = { clientId: client.id, asset: ether, amount: String(coin / 10n), destination: destinations[n] };
@@ -86,8 +102,13 @@ test('kill -9 at any moment: after the restarts every withdrawal is settled once
     const { id } = made.body;
     ids.push(id);
     await until('screening', async () => (await desk().get(`/v1/withdrawals/${id}`)).state === 'awaiting-approval');
-    await insist(`/v1/withdrawals/${id}/approvals`, undefined, { person: 'approver-1', key: `first-${n}` });
-    const second = insist(`/v1/withdrawals/${id}/approvals`, undefined, { person: 'approver-2', key: `second-${n}` });
+    const text = await textOf(desk(), id);
+    const signed = async (person: Signatory): Promise<object> => ({ approval: await desk().signature(person, text) });
+    const at = `/v1/withdrawals/${id}`;
+    await insist(`${at}/signature`, await signed('operator'), { person: 'operator', key: `sign-${n}` });
+    await insist(`${at}/approvals`, await signed('approver-1'), { person: 'approver-1', key: `first-${n}` });
+    const last = { person: 'approver-2', key: `second-${n}` } as const;
+    const second = insist(`${at}/approvals`, await signed('approver-2'), last);
     await sleep(delayMs);
     await restart();
     assert.equal((await second).status, 201);

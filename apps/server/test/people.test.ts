@@ -9,6 +9,7 @@ import {
   chain,
   coin,
   deposit,
+  enrol,
   ether,
   firstOf,
   type House,
@@ -78,6 +79,7 @@ test('what nobody was known to own is assigned by two people, inside its ring-fe
 test('a deposit that must not stay is frozen and goes back to where it came from', async () => {
   const { desk, node, stranger } = house;
   const client = await admit(desk, 'C-return');
+  await enrol(desk, client);
   const { id } = await arrived(client.address, coin);
   assert.equal((await desk.post(`/v1/deposits/${id}/freeze`, undefined, 'operator')).state, 'frozen');
   const before = await onChain(node, stranger);
@@ -115,6 +117,7 @@ test('a client changes its model before there is an address, and not behind one'
 test('a charge is paid to the house on the chain and arrives as its income', async () => {
   const { desk, node } = house;
   const client = await admit(desk, 'C-charged');
+  await enrol(desk, client);
   await deposit(house, client, coin);
   const charge = { clientId: client.id, asset: ether, amount: String(coin / 10n), description: 'Custody' };
   await desk.post('/v1/fees', charge, 'operator');

@@ -60,7 +60,7 @@ async function openSourced(count: number, database: Readonly<Record<string, stri
   const file: unknown = JSON.parse(readFileSync(join(folder, '.bulkhead', 'tokens.json'), 'utf8'));
   assert.ok(Array.isArray(file));
   const tokens = new Map(file.map((one) => [String(one.name), String(one.token)]));
-  const desk = new Desk(server.url, tokens);
+  const desk = new Desk(server.url, tokens, join(folder, '.bulkhead', 'people'));
   const auditor = tokens.get('auditor') ?? '';
   const node = openDevelopmentNode(anvil.url);
   const [stranger] = await node.accounts();

@@ -9,6 +9,7 @@ import {
   chain,
   coin,
   deposit,
+  enrol,
   ether,
   type House,
   onChain,
@@ -31,6 +32,7 @@ test('the way of a client through the API alone: from the agreement to a settled
   const { desk, node, server } = house;
   const client = await admit(desk, 'C-1');
   assert.equal(client.compartment, 100_000);
+  await enrol(desk, client, outside);
   const released = await deposit(house, client, 3n * coin);
   assert.equal(released.state, 'released');
   assert.equal(released.verdict, 'not-screened');

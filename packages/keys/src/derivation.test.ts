@@ -11,7 +11,8 @@ import { secretOf } from './memory.ts';
 import { entropyOfMnemonic } from './mnemonic.ts';
 import { nativeModules } from './native.ts';
 import { nativeArithmetic, pointArithmetic, portableArithmetic } from './point.ts';
-import { addressIndexMax, type KeyTree, openTree } from './tree.ts';
+import { addressIndexMax } from './address-index.ts';
+import { type KeyTree, openTree } from './tree.ts';
 
 type Bip32 = {
   readonly invalid: { readonly key: string; readonly why: string }[];

@@ -6,9 +6,9 @@ import {
   type DeriveAddress,
   parseAddress,
 } from '@bulkhead/domain';
+import { assertAddressIndex } from './address-index.ts';
 import { type ExtendedPublicKey, hardenedOffset, parseXpub } from './extended-key.ts';
 import { pointArithmetic } from './point.ts';
-import { assertAddressIndex } from './tree.ts';
 
 /** Account nodes kept parsed. One is about half a kilobyte; the least recently used one goes first. */
 export const accountNodeCountMax: number = 4_096;

@@ -1,3 +1,4 @@
+export { addressIndexMax } from './address-index.ts';
 export { accountNodeCountMax, addressOfPublicKey, deriveAddress, hasAddress } from './derivation.ts';
 export type { HeadStore, IdentityKey, KeyDriver, RememberedHead, SlotHealth } from './driver.ts';
 export { headFileBytesMax, openHeadFile } from './head-file.ts';
@@ -24,4 +25,4 @@ export {
 export { type NativeModules, nativeModules } from './native.ts';
 export { assertDigest, checkedSignature, digestBytes } from './signature.ts';
 export { openSoftwareKeys, type SoftwareKeys } from './software-driver.ts';
-export { addressIndexMax, type KeyTree, masterFingerprint, openTree } from './tree.ts';
+export { type KeyTree, masterFingerprint, openTree } from './tree.ts';

@@ -1,13 +1,11 @@
 import { type Compartment, CustodyError, type KeyPath, parseCompartment, type Signature } from '@bulkhead/domain';
+import { assertAddressIndex } from './address-index.ts';
 import { fingerprintOf, hardenedOffset, writeXpub } from './extended-key.ts';
 import { hmac, hmacWorkBytes, sha512 } from './hmac.ts';
 import { createSecret, type Secret } from './memory.ts';
 import { seedOfEntropy } from './mnemonic.ts';
 import { nativeModules } from './native.ts';
 import { assertDigest, checkedSignature } from './signature.ts';
-
-/** Largest address index: 31 bits, because the level is not hardened. */
-export const addressIndexMax: number = 2 ** 31 - 1;
 
 const purpose = 44;
 const coinTypeEther = 60;
@@ -101,15 +99,6 @@ function treeOf(memory: Secret, of: { readonly fingerprint: string; readonly coi
   };
 }
 
-/** @throws CustodyError `key/derivation` */
-export function assertAddressIndex(index: number): void {
-  if (!Number.isInteger(index) || index < 0 || index > addressIndexMax) {
-    throw new CustodyError(
-      'key/derivation',
-      `${index} is no address index: a whole number from 0 to ${addressIndexMax}.`,
-    );
-  }
-}
 
 /** A private node: key and chain code. */
 const nodeBytes = 64;
