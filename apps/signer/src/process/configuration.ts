@@ -52,7 +52,7 @@ const identity = z.discriminatedUnion('driver', [
   z.strictObject({ driver: z.literal('pkcs11'), token: name, label }),
 ]);
 
-const limit = (most: number): z.ZodType<number> => z.number().int().min(1).max(most);
+const limit = (most: number): z.ZodExactOptional<z.ZodNumber> => z.number().int().min(1).max(most).exactOptional();
 
 const schema = z.strictObject({
   format: z.literal('bulkhead-signer-configuration-v1'),
@@ -92,7 +92,6 @@ const schema = z.strictObject({
       requestMsMax: limit(listenLimits.requestMsMax),
       headsRequired: limit(8),
     })
-    .partial()
     .default({}),
 });
 

@@ -1,14 +1,6 @@
 import { CustodyError } from '@bulkhead/domain';
+import { hardeningFlags } from './hardening-flags.ts';
 import { openLibc } from './libc.ts';
-
-/** Options that Node must run with, each of them and word for word. `launch.ts` and the unit file pass them. */
-export const hardeningFlags: readonly string[] = [
-  '--permission',
-  '--jitless',
-  '--disallow-code-generation-from-strings',
-  '--disable-proto=delete',
-  '--disable-sigusr1',
-];
 
 /** What the process holds itself to. `writableCode` is `not-offered` by kernels before 6.3; everything else is certain. */
 export type Hardening = {

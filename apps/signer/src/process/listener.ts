@@ -34,6 +34,8 @@ export type Listening = {
 };
 
 export type Listener = {
+  /** The port of mutual TLS, also where the configuration left it to the system with 0. */
+  readonly tlsPort: number | undefined;
   /** No new requests; waits for those at hand, at most so long. Then all connections end. */
   stop(waitMs: number): Promise<void>;
 };
@@ -61,9 +63,12 @@ export async function listen({ unix, tls, signer, limits, log }: Listening): Pro
     serveConnection(socket, serving);
   };
   if (unix !== undefined) servers.push(await listenUnix(unix, { serve, limits, log }));
-  if (tls !== undefined) servers.push(await listenTls(tls, { serve, limits, log }));
+  const tlsServer = tls === undefined ? undefined : await listenTls(tls, { serve, limits, log });
+  if (tlsServer !== undefined) servers.push(tlsServer);
   for (const server of servers) countDrops(server, log);
+  const bound = tlsServer?.address();
   return {
+    tlsPort: typeof bound === 'object' ? bound?.port : undefined,
     async stop(waitMs) {
       ending = true;
       const closed = servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
