@@ -1,3 +1,4 @@
+import { benchAddresses } from './addresses.ts';
 import { benchLedger } from './ledger.ts';
 import { benchReconcile } from './reconcile.ts';
 import { benchScan } from './scan.ts';
@@ -10,6 +11,10 @@ const benches: Readonly<Record<string, Bench>> = {
     summary:
       'posting against a textbook ledger and a bare insert; --seconds n, --rounds n, --grow entries, --skip-grow',
     run: benchLedger,
+  },
+  addresses: {
+    summary: 'deposit addresses from account xpubs against the C libraries alone',
+    run: benchAddresses,
   },
   scan: {
     summary: 'calls for each block and memory for a million watched addresses',

@@ -26,3 +26,30 @@ export { type NativeModules, nativeModules } from './native.ts';
 export { assertDigest, checkedSignature, digestBytes } from './signature.ts';
 export { openSoftwareKeys, type SoftwareKeys } from './software-driver.ts';
 export { type KeyTree, masterFingerprint, openTree } from './tree.ts';
+export {
+  openSealedSeed,
+  type SealedSeedDriver,
+  type SealedSeedOptions,
+  seedIdleMsDefault,
+} from './sealed-seed-driver.ts';
+export {
+  type Envelope,
+  envelopeAad,
+  parseSealedSeed,
+  type SealedSeedFile,
+  sealedSeedFileBytesMax,
+  sealTagBytes,
+  type SlotName,
+  slotNames,
+} from './sealed-seed-file.ts';
+export {
+  type DrillResult,
+  drillSlot,
+  readSealedSeed,
+  rotateSlot,
+  type SealingToken,
+  type SealingTokens,
+  sealSeed,
+  unsealEntropy,
+} from './sealed-seed.ts';
+export { assertReadBack, combineShares, shareCountMax, type ShareFacts, shareFacts, splitEntropy } from './shares.ts';

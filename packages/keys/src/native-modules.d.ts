@@ -69,3 +69,8 @@ declare module 'slip39' {
   }
   export default Slip39;
 }
+
+declare module 'slip39/src/slip39_helper.js' {
+  const parts: { readonly WORD_LIST: readonly string[] };
+  export default parts;
+}

@@ -99,7 +99,6 @@ function treeOf(memory: Secret, of: { readonly fingerprint: string; readonly coi
   };
 }
 
-
 /** A private node: key and chain code. */
 const nodeBytes = 64;
 const coinBytes = nodeBytes;
