@@ -95,6 +95,7 @@ export const faultCodes = [
   'signer/request-missing',
   'signer/sign-count',
   'signer/state-damaged',
+  'signer/state-exists',
   'signer/state-rewound',
   'signer/too-many-refusals',
   'signer/unavailable',

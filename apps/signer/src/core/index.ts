@@ -1,3 +1,4 @@
+export { createState } from './genesis.ts';
 export {
   type CoreDrivers,
   coreLimitDefaults,
@@ -10,3 +11,5 @@ export {
   type SignerCore,
   type SignerCoreOptions,
 } from './options.ts';
+export { openSignerCore } from './signer-core.ts';
+export { openStateFile, type StateFile } from './state-file.ts';

@@ -1,6 +1,7 @@
 import type { Hashes } from '@bulkhead/authority';
 import type { Clock, Signer } from '@bulkhead/domain';
 import type { HeadStore, IdentityKey, KeyDriver } from '@bulkhead/keys';
+import type { StateFile } from './state-file.ts';
 
 /** Records that are made durable together at most. A log may be ahead of the heads by one such group and no more. */
 export const groupRecordsMax: number = 64;
@@ -43,6 +44,8 @@ export type SignerCoreOptions = {
   readonly hashes: Hashes;
   readonly clock: Clock;
   readonly limits?: Partial<CoreLimits>;
+  /** How the state file is opened; {@link openStateFile} by default. */
+  readonly openFile?: (directory: string) => Promise<StateFile>;
 };
 
 export type ReplayReport = { readonly records: number; readonly durationMs: number };

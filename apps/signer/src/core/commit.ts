@@ -1,0 +1,229 @@
+import { type CanonicalObject, type RecordLine, type RecordType, statementText } from '@bulkhead/authority';
+import { CustodyError, type DecisionRecord, invariant, type SignedStatement } from '@bulkhead/domain';
+import type { IdentityKey } from '@bulkhead/keys';
+import type { PreparedGroup, StateLog } from './log.ts';
+import { groupRecordsMax } from './options.ts';
+import type { Slots } from './slots.ts';
+
+/** What a record says besides its position. `at` is the time the decision was made at, Unix seconds. */
+export type Entry = { readonly type: RecordType; readonly at: bigint; readonly fields: CanonicalObject };
+
+/**
+ * Makes decisions durable before anything leaves. All of it happens in groups: what arrives while one group is written makes up
+ * the next.
+ */
+export type Committer = {
+  /**
+   * Returned: the record is on disk, its head is in the slots, and a signed head covers it.
+   *
+   * @throws CustodyError `hsm/unavailable`, `signer/other-signer-active`, `signer/state-damaged`
+   */
+  commit(entry: Entry): Promise<DecisionRecord>;
+  /** Writes that an older state goes on, and its head over whatever the slots hold. */
+  recover(entry: Entry): Promise<DecisionRecord>;
+  /** Returned: every record that is in the log now counts. A slot that was away is caught up. */
+  settle(): Promise<void>;
+  /** Newest record that counts; what lies after it may not be shown to anybody. */
+  settled(): bigint;
+  /** Waits for what is under way. */
+  idle(): Promise<void>;
+};
+
+export type CommitParts = {
+  readonly log: StateLog;
+  readonly slots: Slots;
+  readonly identities: readonly IdentityKey[];
+  readonly deployment: string;
+  /** Takes each record once it is in the log, before its commitment is known: from then on it binds. */
+  readonly onRecord: (record: RecordLine) => void;
+};
+
+type Waiting = {
+  readonly entry: Entry;
+  readonly resolve: (record: DecisionRecord) => void;
+  readonly reject: (reason: unknown) => void;
+};
+
+type Held = {
+  /** Newest record that the slots are known to hold. */
+  settledAt: bigint;
+  /** Why nothing is written any more, until the next start. */
+  stopped: CustodyError | undefined;
+  /** Set from the moment a recovery is in the log until every slot has taken its head. */
+  overwriting: boolean;
+};
+
+/** `settled` is the newest record that the slots are known to hold. */
+export function openCommitter(parts: CommitParts, settled: bigint): Committer {
+  const queue: Waiting[] = [];
+  const held: Held = { settledAt: settled, stopped: undefined, overwriting: false };
+  /** End of the work that was begun last: log and slots are touched by one piece of work at a time. */
+  let last: Promise<unknown> = Promise.resolve();
+  let scheduled = false;
+
+  const inTurn = async <T>(work: () => Promise<T>): Promise<T> => {
+    const mine = last.then(work);
+    last = mine.catch(() => undefined);
+    return mine;
+  };
+
+  const writeQueue = async (): Promise<void> => {
+    scheduled = false;
+    const group = queue.splice(0, groupRecordsMax);
+    try {
+      if (group.length > 0) await writeGroup(parts, held, group);
+    } catch (error) {
+      for (const waiting of group) waiting.reject(error);
+    }
+    if (queue.length > 0) schedule();
+  };
+
+  const schedule = (): void => {
+    if (scheduled) return;
+    scheduled = true;
+    last = last.then(writeQueue);
+  };
+
+  return {
+    commit: async (entry) =>
+      new Promise((resolve, reject) => {
+        queue.push({ entry, resolve, reject });
+        schedule();
+      }),
+    recover: async (entry) => inTurn(async () => writeRecovery(parts, held, entry)),
+    settle: async () => inTurn(async () => settleHeads(parts, held)),
+    settled: () => held.settledAt,
+    async idle() {
+      while (scheduled || queue.length > 0) await last;
+      await last;
+    },
+  };
+}
+
+async function settleHeads({ log, slots }: CommitParts, held: Held): Promise<void> {
+  if (held.stopped !== undefined) throw held.stopped;
+  const end = log.end();
+  if (held.settledAt >= end.sequence) return;
+  try {
+    await (held.overwriting ? slots.overwrite(end) : slots.write(end));
+  } catch (error) {
+    // A slot that does not answer may come back. A slot that somebody else writes to ends this process's right to sign.
+    if (error instanceof CustodyError && error.code === 'signer/other-signer-active') held.stopped = error;
+    throw error;
+  }
+  held.overwriting = false;
+  held.settledAt = end.sequence;
+}
+
+async function append(parts: CommitParts, held: Held, entries: readonly Entry[]): Promise<Prepared> {
+  const prepared = await prepare(parts, entries);
+  try {
+    // A crash before the sync has returned: the group is torn or whole, no slot knows of it, no answer left. Torn, the start
+    // cuts it off; whole, the start writes its head to the slots and the decisions count, as a repetition finds out.
+    await parts.log.write(prepared.group);
+  } catch (cause) {
+    held.stopped = unwritable(cause);
+    throw held.stopped;
+  }
+  for (const record of prepared.records) parts.onRecord(record);
+  return prepared;
+}
+
+async function writeGroup(parts: CommitParts, held: Held, group: readonly Waiting[]): Promise<void> {
+  // What an earlier group left behind comes first, so that the log is never ahead of the slots by more than one group.
+  await settleHeads(parts, held);
+  const prepared = await append(
+    parts,
+    held,
+    group.map(({ entry }) => entry),
+  );
+  // A crash here, or between two slots: the log has it all, some slots are one group behind. The start catches them up.
+  await settleHeads(parts, held);
+  // A crash here: everything counts and nobody was told. A repetition of the request is answered from the log.
+  const answers = recordsOf(prepared.group, prepared.previous);
+  for (const [index, waiting] of group.entries()) {
+    const answer = answers[index];
+    if (answer !== undefined) waiting.resolve(answer);
+  }
+}
+
+async function writeRecovery(parts: CommitParts, held: Held, entry: Entry): Promise<DecisionRecord> {
+  if (held.stopped !== undefined) throw held.stopped;
+  // What could not be read goes first: it is no part of the state that the root quorum lets go on. A crash before the record is
+  // whole leaves the state as it was, to be recovered by the same intent.
+  await parts.log.cutTorn();
+  const prepared = await append(parts, held, [entry]);
+  // A crash from here on: the record names the heads that the slots still hold, so the start knows them as forgiven.
+  held.overwriting = true;
+  await settleHeads(parts, held);
+  const [record] = recordsOf(prepared.group, prepared.previous);
+  invariant(record !== undefined, 'A recovery was written without its record.');
+  return record;
+}
+
+type Prepared = {
+  readonly group: PreparedGroup;
+  readonly records: readonly RecordLine[];
+  readonly previous: string;
+};
+
+async function prepare(parts: CommitParts, entries: readonly Entry[]): Promise<Prepared> {
+  const { log, deployment } = parts;
+  const { sequence, hash: previous } = log.end();
+  let at = log.at();
+  const records = entries.map((entry, index): RecordLine => {
+    // Time never goes back in the log, whatever the clock does: windows and expiry rest on it.
+    if (entry.at > at) at = entry.at;
+    return { sequence: sequence + BigInt(index) + 1n, at, type: entry.type, fields: entry.fields };
+  });
+  const lines = log.prepare(records);
+  const end = { sequence: sequence + BigInt(records.length), hash: lines.at(-1)?.hash ?? previous };
+  const fields = { deployment, sequence: String(end.sequence), hash: end.hash, at: String(at) };
+  // Signed before it is written, so that the log holds its own proof: at the start, only a group that this signer's identity
+  // vouches for is taken over. The statement leaves with the answers, after the slots.
+  const head = await signStatement(parts.identities, statementText('head', fields));
+  return { group: { lines, end, at, head }, records, previous };
+}
+
+function recordsOf({ lines, end, head }: PreparedGroup, previous: string): readonly DecisionRecord[] {
+  const first = end.sequence - BigInt(lines.length) + 1n;
+  return lines.map(({ line }, index) => ({
+    sequence: first + BigInt(index),
+    line,
+    previous: index === 0 ? previous : (lines[index - 1]?.hash ?? previous),
+    following: lines.slice(index + 1).map(({ digest }) => digest),
+    head,
+  }));
+}
+
+/**
+ * Signs a statement with the first identity key that answers.
+ *
+ * @throws what the last key threw
+ */
+export async function signStatement(identities: readonly IdentityKey[], statement: string): Promise<SignedStatement> {
+  const message = Buffer.from(statement, 'utf8');
+  let failure: unknown;
+  for (const identity of identities) {
+    try {
+      const signature = Buffer.from(await identity.sign(message)).toString('hex');
+      return { statement, identity: identity.publicKey, signature };
+    } catch (error) {
+      failure = error;
+    }
+  }
+  throw failure instanceof CustodyError
+    ? failure
+    : new CustodyError('hsm/unavailable', 'No identity key of the signer answers. Nothing leaves until one does.', {
+        cause: failure,
+      });
+}
+
+function unwritable(cause: unknown): CustodyError {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown';
+  return new CustodyError(
+    'signer/not-ready',
+    `The signer's log could not be written (${code}): disk full or failing. No signature left, and none will until the disk is in order and the signer was started again; the start takes over what was written whole and cuts off what was not.`,
+    { cause, details: { reason: code } },
+  );
+}

@@ -1,0 +1,151 @@
+import { assertConforms, parseUnsignedTransaction, type UnsignedTransaction } from '@bulkhead/authority';
+import {
+  type Address,
+  CustodyError,
+  type DecisionRecord,
+  type Granted,
+  intentBytes,
+  type MovementIntent,
+  parseIntent,
+  type SignRequest,
+} from '@bulkhead/domain';
+import { keyText, tierOfKey } from './addresses.ts';
+import type { VerifiedEvidence } from './approvals.ts';
+import type { CoreParts } from './core-parts.ts';
+import { attemptName, claimOf, reserve } from './knowledge.ts';
+import { compartmentsOf, judge, ownAddresses } from './question.ts';
+import { counterFields, evidenceFields, isMovement, signatureFields, signatureOf } from './record-fields.ts';
+import { recordOf } from './record-lookup.ts';
+import { refusalError } from './refusals.ts';
+
+/** Bytes of an unsigned transaction. A token transfer has about 130. */
+export const unsignedBytesMax: number = 1_024;
+
+/** A request as it was read back from its canonical bytes: what is judged below is what the digest stands for. */
+type Asked = {
+  readonly request: SignRequest;
+  readonly intent: MovementIntent;
+  readonly text: string;
+  readonly digest: string;
+  readonly key: string;
+  readonly unsigned: string;
+  readonly bytes: Uint8Array;
+};
+
+/** Decides about one request to sign at a time for each attempt: two callers with the same request get the same signature. */
+export function openSigning(parts: CoreParts): (request: SignRequest) => Promise<Granted> {
+  const underWay = new Map<string, Promise<Granted>>();
+  return async (request) => {
+    const asked = readRequest(parts, request);
+    const attempt = attemptName(asked);
+    const running = underWay.get(attempt);
+    if (running !== undefined) return running;
+    const answer = answerOnce(parts, asked).finally(() => underWay.delete(attempt));
+    underWay.set(attempt, answer);
+    return answer;
+  };
+}
+
+function readRequest({ hashes }: CoreParts, request: SignRequest): Asked {
+  if (request.unsigned.length > unsignedBytesMax) {
+    throw new CustodyError(
+      'signer/protocol',
+      `The unsigned transaction has ${request.unsigned.length} bytes, at most ${unsignedBytesMax} are read.`,
+    );
+  }
+  const bytes = Uint8Array.from(request.unsigned);
+  const canonical = intentBytes(request.intent);
+  const intent = parseIntent(canonical);
+  if (!isMovement(intent)) {
+    throw new CustodyError('signer/protocol', `A ${intent.kind} moves nothing and has no transaction: use "change".`);
+  }
+  return {
+    request,
+    intent,
+    text: Buffer.from(canonical).toString('latin1'),
+    digest: Buffer.from(hashes.sha256(canonical)).toString('hex'),
+    key: `${request.key.compartment}/${keyText(request.key)}`,
+    unsigned: Buffer.from(bytes).toString('hex'),
+    bytes,
+  };
+}
+
+async function answerOnce(parts: CoreParts, asked: Asked): Promise<Granted> {
+  const earlier = parts.knowledge.granted(attemptName(asked));
+  // Expiry and policy of today do not matter: the signature exists, and whoever asks may have lost it in a crash.
+  if (earlier !== undefined) return repeated(parts, earlier);
+  const { intent, digest } = asked;
+  const about = { intent: asked.text, digest, key: asked.key, unsigned: asked.unsigned };
+  return parts.gate.shared(async () => {
+    const own = await parts.addresses.of(asked.request.key);
+    await parts.addresses.prepare(parts.knowledge.registry(), compartmentsOf(intent));
+    return parts.refusals.recorded({ request: 'sign', about }, async () => grant(parts, { asked, own }));
+  });
+}
+
+/** A grant that is in the log. It leaves once its record counts, which a slot that was away may have held up. */
+async function repeated(parts: CoreParts, sequence: bigint): Promise<Granted> {
+  await parts.committer.settle();
+  const { record, fields } = await recordOf(parts, sequence);
+  return { signature: signatureOf(fields), record };
+}
+
+async function grant(parts: CoreParts, { asked, own }: { asked: Asked; own: Address }): Promise<Granted> {
+  const { knowledge, committer, addresses, hashes } = parts;
+  const now = parts.time.now();
+  const transaction = parseUnsignedTransaction(asked.bytes);
+  const fee = transaction.gasLimit * transaction.maxFeePerGas;
+  const evidence = assertAllowed(parts, { asked, own, transaction, fee, now });
+  // From here to the record there may be other decisions: what this one takes is taken now. If the hardware then fails, it stays
+  // taken until the next start, which only makes the signer stricter: the same intent may try again.
+  const { intent, digest, key, unsigned, text } = asked;
+  reserve(knowledge, { intent, digest, from: own, nonce: transaction.nonce, fee, at: now });
+  knowledge.signCounts.accept(evidence.counters);
+  const signature = await addresses.driverOf(asked.request.key).sign(asked.request.key, hashes.keccak256(asked.bytes));
+  // A crash here: the signature never left, and no record of it exists. The request sent again is decided again.
+  const record: DecisionRecord = await committer.commit({
+    type: 'granted',
+    at: now,
+    fields: {
+      intent: text,
+      digest,
+      key,
+      unsigned,
+      from: own,
+      nonce: String(transaction.nonce),
+      fee: String(fee),
+      registryVersion: String(knowledge.registry().version),
+      approvedBy: [...new Set(evidence.approvers)].sort(),
+      evidence: evidenceFields(asked.request.evidence),
+      counters: counterFields(evidence.counters),
+      ...signatureFields(signature),
+    },
+  });
+  return { signature, record };
+}
+
+type Proposed = {
+  readonly asked: Asked;
+  readonly own: Address;
+  readonly transaction: UnsignedTransaction;
+  readonly fee: bigint;
+  readonly now: bigint;
+};
+
+/** Everything that must hold, without waiting for anything: no other decision comes in between. */
+function assertAllowed(parts: CoreParts, { asked, own, transaction, fee, now }: Proposed): VerifiedEvidence {
+  const { knowledge, verifier, addresses } = parts;
+  const { intent, digest, request } = asked;
+  const registry = knowledge.registry();
+  const tier = tierOfKey(registry, request.key);
+  const evidence = verifier.evidence(registry, { intent, digest }, request.evidence);
+  knowledge.signCounts.assertRising(evidence.counters);
+  const isOwn = ownAddresses(parts);
+  const { requester, approvers } = evidence;
+  const residency = addresses.residencyOf(request.key);
+  const { refusal } = judge(parts, { intent, tier, residency, requester, approvers, now, fee, isOwn });
+  if (refusal !== undefined) throw refusalError(refusal);
+  assertConforms({ intent, compartment: request.key.compartment, own, transaction, isOwn });
+  knowledge.nonces.assertFree(claimOf({ intent, digest, from: own, nonce: transaction.nonce }));
+  return evidence;
+}

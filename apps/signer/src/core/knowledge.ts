@@ -1,0 +1,254 @@
+import {
+  applyList,
+  emptyRegistry,
+  type Hashes,
+  type RecordLine,
+  type Registry,
+  windowSecondsMax,
+} from '@bulkhead/authority';
+import {
+  type Address,
+  chainOf,
+  type Compartment,
+  type MovementIntent,
+  parseAddress,
+  parseCompartment,
+} from '@bulkhead/domain';
+import type { RememberedHead } from '@bulkhead/keys';
+import { type Nonces, openNonces } from './nonces.ts';
+import { countersOf, headsOf, intentOfText, isMovement, numberOf, textOf, textsOf } from './record-fields.ts';
+import { openSignCounts, type SignCounts } from './sign-counts.ts';
+import { openUsage, type Usage } from './usage.ts';
+
+/** Everything the signer knows. It follows from the records of its log alone. */
+export type Knowledge = {
+  readonly registry: () => Registry;
+  readonly identities: () => readonly string[];
+  readonly nonces: Nonces;
+  readonly usage: Usage;
+  readonly signCounts: SignCounts;
+  /** Sequence of the record that granted an attempt, by {@link attemptName}. */
+  readonly granted: (attempt: string) => bigint | undefined;
+  readonly lodged: (digest: string) => readonly Lodged[];
+  /** Record that an authority intent led to, by digest. */
+  readonly changed: (digest: string) => bigint | undefined;
+  readonly certified: Certified;
+  /** How many intents have paid an address from a compartment, and when the first one did. */
+  readonly paid: (compartment: Compartment, to: Address) => Paid | undefined;
+  /** Heads that the newest record has forgiven, if it is a recovery. */
+  readonly forgiven: () => readonly RememberedHead[];
+  apply(record: RecordLine): void;
+  /** The registry that a change will lead to, so that a long list is read once. */
+  expect(next: ExpectedRegistry): void;
+};
+
+/** `first` in Unix seconds. */
+export type Paid = { readonly times: bigint; readonly first: bigint };
+
+export type Lodged = { readonly sequence: bigint; readonly person: string; readonly key: string };
+
+export type ExpectedRegistry = { readonly digest: string; readonly at: bigint; readonly registry: Registry };
+
+export type Certified = {
+  /** To whom a key of a compartment was certified. */
+  client(compartment: Compartment, key: string): string | undefined;
+  /** The record with the certificate for one chain. */
+  record(compartment: Compartment, key: string, chain: string): bigint | undefined;
+  has(compartment: Compartment, address: Address): boolean;
+  addresses(compartment: Compartment): Iterable<Address>;
+  /** Takes a key for a client while its record is being written. */
+  reserve(compartment: Compartment, key: string, client: string): void;
+};
+
+/** What makes a request the same as one before: intent, key and bytes. */
+export function attemptName(attempt: {
+  readonly digest: string;
+  readonly key: string;
+  readonly unsigned: string;
+}): string {
+  return `${attempt.digest}/${attempt.key}/${attempt.unsigned}`;
+}
+
+type Held = {
+  registry: Registry;
+  identities: readonly string[];
+  forgiven: readonly RememberedHead[];
+  expected: ExpectedRegistry | undefined;
+  readonly granted: Map<string, bigint>;
+  readonly lodged: Map<string, Lodged[]>;
+  readonly changed: Map<string, bigint>;
+  readonly clients: Map<string, string>;
+  readonly certificates: Map<string, bigint>;
+  readonly addresses: Map<Compartment, Set<Address>>;
+  readonly paid: Map<string, Paid>;
+  /** Intents that were granted at least once. */
+  readonly effective: Set<string>;
+};
+
+export function openKnowledge(hashes: Hashes): Knowledge {
+  const held: Held = {
+    registry: emptyRegistry('0'.repeat(32)),
+    identities: [],
+    forgiven: [],
+    expected: undefined,
+    granted: new Map(),
+    lodged: new Map(),
+    changed: new Map(),
+    clients: new Map(),
+    certificates: new Map(),
+    addresses: new Map(),
+    paid: new Map(),
+    effective: new Set(),
+  };
+  const ledgers: Ledgers = { nonces: openNonces(), usage: openUsage(windowSecondsMax), signCounts: openSignCounts() };
+  return {
+    ...ledgers,
+    registry: () => held.registry,
+    identities: () => held.identities,
+    granted: (attempt) => held.granted.get(digestText(hashes, attempt)),
+    lodged: (digest) => held.lodged.get(digest) ?? [],
+    changed: (digest) => held.changed.get(digest),
+    certified: {
+      client: (compartment, key) => held.clients.get(`${compartment}/${key}`),
+      record: (compartment, key, chain) => held.certificates.get(`${compartment}/${key}/${chain}`),
+      has: (compartment, address) => held.addresses.get(compartment)?.has(address) === true,
+      addresses: (compartment) => held.addresses.get(compartment) ?? [],
+      reserve: (compartment, key, client) => held.clients.set(`${compartment}/${key}`, client),
+    },
+    paid: (compartment, to) => held.paid.get(`${compartment}/${to}`),
+    forgiven: () => held.forgiven,
+    expect: (next) => {
+      held.expected = next;
+    },
+    apply: (record) => {
+      held.forgiven = [];
+      applyRecord({ hashes, held, ledgers }, record);
+    },
+  };
+}
+
+type Ledgers = { readonly nonces: Nonces; readonly usage: Usage; readonly signCounts: SignCounts };
+type Parts = { readonly hashes: Hashes; readonly held: Held; readonly ledgers: Ledgers };
+
+function applyRecord(parts: Parts, record: RecordLine): void {
+  const { hashes, held, ledgers } = parts;
+  const { fields, sequence, at } = record;
+  switch (record.type) {
+    case 'opened':
+      held.identities = textsOf(fields, 'identities');
+      held.registry = applyList(hashes, emptyRegistry(textOf(fields, 'deployment')), {
+        list: textOf(fields, 'list'),
+        now: at,
+        authority: 'opening',
+      });
+      return;
+    case 'granted':
+      applyGrant(parts, record);
+      return;
+    case 'lodged': {
+      const digest = textOf(fields, 'digest');
+      const lodged = held.lodged.get(digest) ?? [];
+      lodged.push({ sequence, person: textOf(fields, 'person'), key: textOf(fields, 'key') });
+      held.lodged.set(digest, lodged);
+      ledgers.signCounts.accept(countersOf(fields));
+      return;
+    }
+    case 'changed':
+      held.registry = nextRegistry(parts, record);
+      held.changed.set(textOf(fields, 'digest'), sequence);
+      ledgers.signCounts.accept(countersOf(fields));
+      return;
+    case 'certified':
+      applyCertificate(held, record);
+      return;
+    case 'recovered':
+      held.forgiven = headsOf(fields, 'forgiven');
+      held.changed.set(textOf(fields, 'digest'), sequence);
+      ledgers.signCounts.accept(countersOf(fields));
+      return;
+    // Written for people and auditors; nothing follows from them.
+    case 'started':
+    case 'refused':
+      return;
+  }
+}
+
+function nextRegistry({ hashes, held }: Parts, { fields, at }: RecordLine): Registry {
+  const { expected } = held;
+  held.expected = undefined;
+  // The cooling of destinations begins with the time of the record, so a registry for another time is another registry.
+  if (expected !== undefined && expected.digest === textOf(fields, 'digest') && expected.at === at)
+    return expected.registry;
+  const authority = textOf(fields, 'kind') === 'enrolment' ? 'operational' : 'root';
+  return applyList(hashes, held.registry, { list: textOf(fields, 'list'), now: at, authority });
+}
+
+function applyGrant({ hashes, held, ledgers }: Parts, { fields, sequence, at }: RecordLine): void {
+  const intent = intentOfText(textOf(fields, 'intent'));
+  if (!isMovement(intent)) return;
+  const digest = textOf(fields, 'digest');
+  const nonce = numberOf(fields, 'nonce');
+  reserve(ledgers, {
+    intent,
+    digest,
+    from: parseAddress(textOf(fields, 'from')),
+    nonce,
+    fee: numberOf(fields, 'fee'),
+    at,
+  });
+  ledgers.signCounts.accept(countersOf(fields));
+  const attempt = attemptName({ digest, key: textOf(fields, 'key'), unsigned: textOf(fields, 'unsigned') });
+  held.granted.set(digestText(hashes, attempt), sequence);
+  if (held.effective.has(intent.id) || intent.kind === 'cancel') return;
+  held.effective.add(intent.id);
+  const name = `${intent.compartment}/${intent.to}`;
+  const earlier = held.paid.get(name);
+  held.paid.set(name, { times: (earlier?.times ?? 0n) + 1n, first: earlier?.first ?? at });
+}
+
+/** What a grant takes: its nonce, its amount and its fee. */
+export type Reservation = {
+  readonly intent: MovementIntent;
+  readonly digest: string;
+  readonly from: Address;
+  readonly nonce: bigint;
+  readonly fee: bigint;
+  readonly at: bigint;
+};
+
+/** Binds at once, so that a decision made while another one waits for the hardware sees it. Twice is the same as once. */
+export function reserve({ nonces, usage }: Omit<Ledgers, 'signCounts'>, taken: Reservation): void {
+  const { intent, digest, from, nonce, fee, at } = taken;
+  nonces.bind(claimOf({ intent, digest, from, nonce }));
+  usage.record({ series: feeSeries(intent), intent: intent.id, at, amount: fee });
+  usage.record({ series: amountSeries(intent), intent: intent.id, at, amount: intent.amount });
+}
+
+export function claimOf(at: Pick<Reservation, 'intent' | 'digest' | 'from' | 'nonce'>): Parameters<Nonces['bind']>[0] {
+  const { intent, digest, from, nonce } = at;
+  const claim = { intent: intent.id, digest, place: { chain: chainOf(intent.asset), from, nonce } };
+  return intent.kind === 'cancel' ? { ...claim, cancels: intent.cancels } : claim;
+}
+
+export function amountSeries({ kind, compartment, asset }: MovementIntent): string {
+  return `${kind}/${compartment}/${asset}`;
+}
+
+export function feeSeries({ compartment, asset }: MovementIntent): string {
+  return `fee/${compartment}/${chainOf(asset)}`;
+}
+
+function applyCertificate(held: Held, { fields, sequence }: RecordLine): void {
+  const compartment = parseCompartment(Number(textOf(fields, 'compartment')));
+  const key = textOf(fields, 'key');
+  held.clients.set(`${compartment}/${key}`, textOf(fields, 'client'));
+  held.certificates.set(`${compartment}/${key}/${textOf(fields, 'chain')}`, sequence);
+  const addresses = held.addresses.get(compartment) ?? new Set();
+  addresses.add(parseAddress(textOf(fields, 'address')));
+  held.addresses.set(compartment, addresses);
+}
+
+/** Attempts are remembered by a digest of fixed length: unsigned transactions are longer, and there are millions. */
+function digestText({ sha256 }: Hashes, text: string): string {
+  return Buffer.from(sha256(Buffer.from(text, 'latin1'))).toString('base64');
+}

@@ -1,0 +1,142 @@
+import {
+  briefFields,
+  briefOf,
+  isCanonicalObject,
+  type Judgement,
+  judgeAuthority,
+  type KnownAddress,
+  parseRecordLine,
+  statementText,
+  type Tier,
+} from '@bulkhead/authority';
+import {
+  type AuthorityIntent,
+  type Evidence,
+  type Intent,
+  intentBytes,
+  invariant,
+  type KeyResidency,
+  type MovementIntent,
+  type Outlook,
+  parseIntent,
+} from '@bulkhead/domain';
+import { walletsOf } from './addresses.ts';
+import type { VerifiedApproval } from './approvals.ts';
+import { signStatement } from './commit.ts';
+import type { CoreParts } from './core-parts.ts';
+import { approvalOf, isMovement } from './record-fields.ts';
+import { compartmentsOf, judge, ownAddresses, spending } from './question.ts';
+
+/**
+ * What the signer would say now. It costs nothing and binds nothing; signatures that were lodged count as if they had been sent
+ * along.
+ */
+export async function outlookOf(parts: CoreParts, given: Intent, evidence: Evidence): Promise<Outlook> {
+  const canonical = intentBytes(given);
+  const intent = parseIntent(canonical);
+  const digest = Buffer.from(parts.hashes.sha256(canonical)).toString('hex');
+  if (isMovement(intent)) await parts.addresses.prepare(parts.knowledge.registry(), compartmentsOf(intent));
+  const lodged = await lodgedApprovals(parts, { intent, digest });
+  const at = parts.time.now();
+  const registry = parts.knowledge.registry();
+  const sent = parts.verifier.evidence(registry, { intent, digest }, evidence);
+  const people = [...sent.approvers, ...lodged.map(({ person }) => person)];
+  const judgement = isMovement(intent)
+    ? judgeByTier(parts, { intent, requester: sent.requester, approvers: people, now: at })
+    : judgeChange(parts, { intent, approvers: people, now: at });
+  const brief = briefOf(registry, {
+    intent,
+    digest,
+    at,
+    judgement,
+    ...(isMovement(intent)
+      ? { ...spending(parts, { intent, now: at }), used: usedBy(parts, intent), own: ownOf(parts, intent) }
+      : { spent: () => 0n, feesSpent: () => 0n, used: { times: 0n }, own: [] }),
+  });
+  const { refusal, approvalsNeeded, requestNeeded, approvedBy } = judgement;
+  return {
+    ...(refusal === undefined ? {} : { refusal: { code: refusal.code, message: refusal.message } }),
+    approvalsNeeded,
+    requestNeeded,
+    approvedBy,
+    brief: await signStatement(parts.identities, statementText('brief', briefFields(brief))),
+  };
+}
+
+/** Approvals that were lodged for an intent, held against the registry of today. */
+async function lodgedApprovals(
+  { knowledge, log, verifier }: CoreParts,
+  subject: { intent: Intent; digest: string },
+): Promise<readonly VerifiedApproval[]> {
+  const counted: VerifiedApproval[] = [];
+  for (const { sequence } of knowledge.lodged(subject.digest)) {
+    const { fields } = parseRecordLine(await log.line(sequence));
+    const written = fields['approval'];
+    if (written === undefined || !isCanonicalObject(written)) continue;
+    const approval = approvalOf(written);
+    try {
+      counted.push(verifier.approval(knowledge.registry(), subject, approval));
+    } catch {
+      // The key or the person went away since: what was lodged counts no more, and the outlook says who is missing.
+    }
+  }
+  return counted;
+}
+
+const tiers: readonly Tier[] = ['hot', 'warm', 'cold'];
+
+type MovementAsked = {
+  readonly intent: MovementIntent;
+  readonly requester: string | undefined;
+  readonly approvers: readonly string[];
+  readonly now: bigint;
+};
+
+/**
+ * Which wallet will sign is decided later. The readiest tier that has a rule for the amount stands for it, as the server chooses; a
+ * request to sign is judged by the tier of its own key in any case.
+ */
+function judgeByTier(parts: CoreParts, asked: MovementAsked): Judgement {
+  const { addresses, knowledge } = parts;
+  const { intent } = asked;
+  const isOwn = ownAddresses(parts);
+  const wallets = walletsOf(knowledge.registry(), intent.compartment);
+  const present = tiers.filter((tier) => tier === 'hot' || wallets.some((wallet) => wallet.tier === tier));
+  const judgements = present.map((tier) => {
+    const residency = residencyOfTier(addresses, { intent, tier, wallets });
+    return judge(parts, { ...asked, tier, residency, fee: intent.feeMax, isOwn });
+  });
+  const [first] = judgements;
+  const chosen = judgements.find(({ refusal }) => refusal?.code !== 'signer/amount-above-limit') ?? first;
+  invariant(chosen !== undefined, 'There is always a hot tier to judge by.');
+  return chosen;
+}
+
+function residencyOfTier(
+  addresses: CoreParts['addresses'],
+  at: { intent: MovementIntent; tier: Tier; wallets: ReturnType<typeof walletsOf> },
+): KeyResidency {
+  const { compartment } = at.intent;
+  const listed = at.wallets.find((wallet) => wallet.tier === at.tier && !/^[0-9]/u.test(wallet.key));
+  const indexed = at.wallets.find((wallet) => wallet.tier === at.tier && /^[0-9]/u.test(wallet.key));
+  // Only a tier whose every wallet has a key of its own is judged by those.
+  if (listed !== undefined && indexed === undefined) return addresses.residencyOf({ compartment, label: listed.key });
+  return addresses.residencyOf({ compartment, index: 0 });
+}
+
+function judgeChange(
+  { knowledge }: CoreParts,
+  question: { intent: AuthorityIntent; approvers: readonly string[]; now: bigint },
+): Judgement {
+  return judgeAuthority(knowledge.registry(), question);
+}
+
+function usedBy({ knowledge }: CoreParts, intent: MovementIntent): { times: bigint; first?: bigint } {
+  return knowledge.paid(intent.compartment, intent.to) ?? { times: 0n };
+}
+
+/** Own addresses of the compartment that the log knows: somebody may have made one that looks alike. */
+function ownOf({ knowledge }: CoreParts, { compartment }: MovementIntent): readonly KnownAddress[] {
+  const label = `own address of compartment ${compartment}`;
+  return [...knowledge.certified.addresses(compartment)].map((address) => ({ address, label }));
+}

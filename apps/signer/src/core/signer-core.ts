@@ -1,0 +1,188 @@
+import { parseStatement, type RecordLine } from '@bulkhead/authority';
+import { CustodyError, type SignedStatement, type SignerStatus } from '@bulkhead/domain';
+import { createPublicKey, verify } from 'node:crypto';
+import { openAddresses } from './addresses.ts';
+import { approvalVerifier } from './approvals.ts';
+import { certifiedAccount, certifiedWallet, certifyAddress } from './certify.ts';
+import { changeRegistry, recoverState } from './change.ts';
+import { openCommitter } from './commit.ts';
+import type { CoreParts } from './core-parts.ts';
+import { openSigning } from './decision.ts';
+import { openGate } from './gate.ts';
+import { type Knowledge, openKnowledge } from './knowledge.ts';
+import { lodge } from './lodging.ts';
+import { openStateLog, type StateLog } from './log.ts';
+import { coreLimitDefaults, type SignerCore, type SignerCoreOptions } from './options.ts';
+import { outlookOf } from './outlook.ts';
+import { openRefusals } from './refusals.ts';
+import { type Slots, slotsOf } from './slots.ts';
+import { openStateFile, type StateFile } from './state-file.ts';
+import { statusOf } from './status.ts';
+import { steadyTime } from './time.ts';
+
+/** Records that one call answers at most. */
+export const recordsPerCallMax: number = 1_000;
+
+/**
+ * Opens the state, verifies all of it, holds it against the head stores, and is then ready to decide. A state that is older than
+ * what a head store remembers opens, too, but only to be recovered.
+ *
+ * @throws CustodyError `signer/not-ready` where no ceremony was held, `signer/state-damaged`, `signer/other-signer-active`,
+ *   `hsm/unavailable`
+ */
+export async function openSignerCore(options: SignerCoreOptions): Promise<SignerCore> {
+  const file = await (options.openFile ?? openStateFile)(options.stateDirectory);
+  try {
+    return await openOn(options, file);
+  } catch (error) {
+    await file[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+async function openOn(options: SignerCoreOptions, file: StateFile): Promise<SignerCore> {
+  const { hashes, heads } = options;
+  const limits = { ...coreLimitDefaults, ...options.limits };
+  const knowledge = openKnowledge(hashes);
+  const began = performance.now();
+  const onRecord = (record: RecordLine): void => knowledge.apply(record);
+  const { log, head } = await openStateLog({ file, hashes, onRecord });
+  assertOwn({ log, head, knowledge, options });
+  const replay = { records: Number(log.end().sequence), durationMs: performance.now() - began };
+  const slots = slotsOf(log, { stores: heads, required: requiredOf(options) });
+  let standstill = await slots.judge(knowledge.forgiven());
+  const { deployment } = knowledge.registry();
+  const committer = openCommitter({ log, slots, identities: options.identities, deployment, onRecord }, 0n);
+  const time = steadyTime(options.clock, log.at);
+  const parts: CoreParts = {
+    hashes,
+    limits,
+    log,
+    knowledge,
+    committer,
+    addresses: openAddresses(options.drivers, limits),
+    verifier: approvalVerifier(hashes),
+    identities: options.identities,
+    gate: openGate(limits.decisionsAtOnceMax),
+    time,
+    refusals: openRefusals({ committer, time, perMinuteMax: limits.refusalRecordsPerMinuteMax }),
+  };
+  if (standstill === undefined) await begin(parts);
+  const status = async (): Promise<SignerStatus> => statusOf(parts, options, standstill);
+  return coreOf({
+    parts,
+    slots,
+    file,
+    status,
+    replay,
+    standstill: () => standstill,
+    goOn: () => (standstill = undefined),
+  });
+}
+
+/** The first record of a run shows that disk, slots and identity key work, before anybody asks for a signature. */
+async function begin({ committer, knowledge, log, time }: CoreParts): Promise<void> {
+  // Nothing of an unfinished group ever left: no slot remembers it, or the start would have been refused.
+  await log.cutTorn();
+  const { version, hash } = knowledge.registry();
+  await committer.commit({
+    type: 'started',
+    at: time.now(),
+    fields: { registryVersion: String(version), registryHash: hash },
+  });
+}
+
+type Opened = {
+  readonly parts: CoreParts;
+  readonly slots: Slots;
+  readonly file: StateFile;
+  readonly replay: SignerCore['replay'];
+  readonly status: () => Promise<SignerStatus>;
+  readonly standstill: () => CustodyError | undefined;
+  readonly goOn: () => void;
+};
+
+function coreOf({ parts, slots, file, replay, status, standstill, goOn }: Opened): SignerCore {
+  const sign = openSigning(parts);
+  let closed = false;
+  const ready = async <T>(work: () => Promise<T>): Promise<T> => {
+    if (closed) throw new CustodyError('signer/not-ready', 'The signer is stopping. Ask again once it is back.');
+    const reason = standstill();
+    if (reason !== undefined) throw reason;
+    return work();
+  };
+  return {
+    mode: () => (standstill() === undefined ? 'ready' : 'recovery'),
+    replay,
+    status,
+    account: async (compartment) => ready(async () => certifiedAccount(parts, compartment)),
+    wallet: async (key) => ready(async () => certifiedWallet(parts, key)),
+    certifyAddress: async (claim) => ready(async () => certifyAddress(parts, claim)),
+    outlook: async (intent, evidence) => ready(async () => outlookOf(parts, intent, evidence)),
+    lodge: async (intent, approval) => ready(async () => lodge(parts, intent, approval)),
+    sign: async (request) => ready(async () => sign(request)),
+    async change(change) {
+      if (closed || standstill() === undefined) return ready(async () => changeRegistry(parts, change));
+      const changed = await recoverState(parts, change, async () => slots.remembered());
+      goOn();
+      return changed;
+    },
+    async records(after, limit) {
+      const upTo = standstill() === undefined ? parts.committer.settled() : parts.log.end().sequence;
+      return parts.log.records({ after, limit: Math.min(limit, recordsPerCallMax), upTo });
+    },
+    async [Symbol.asyncDispose]() {
+      closed = true;
+      await parts.committer.idle();
+      await file[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function requiredOf({ heads, limits }: SignerCoreOptions): number {
+  const required = limits?.headsRequired ?? heads.length;
+  if (heads.length > 0 && Number.isInteger(required) && required >= 1 && required <= heads.length) return required;
+  throw new CustodyError(
+    'signer/not-ready',
+    `${required} of ${heads.length} head stores are required: at least one, and no more than there are. Without one, a restored older state would not be noticed.`,
+  );
+}
+
+/** The log is this signer's own: its first record names the identity keys, and one of them has signed its newest head. */
+function assertOwn(at: {
+  log: StateLog;
+  head: SignedStatement | undefined;
+  knowledge: Knowledge;
+  options: SignerCoreOptions;
+}): void {
+  const { log, head, knowledge, options } = at;
+  if (head === undefined) {
+    throw new CustodyError(
+      'signer/not-ready',
+      log.tornBytes === 0
+        ? `${options.stateDirectory} has no state of a signer: hold the ceremony first.`
+        : `The ceremony in ${options.stateDirectory} was interrupted: its first record is not whole. Empty the folder and hold it again.`,
+    );
+  }
+  const known = knowledge.identities();
+  const foreign = options.identities.find(({ publicKey }) => !known.includes(publicKey));
+  if (foreign !== undefined || options.identities.length === 0) {
+    throw new CustodyError(
+      'signer/not-ready',
+      `This state belongs to the identity keys ${known.join(', ')}, and ${foreign?.publicKey ?? 'none'} was opened. Open the keys that belong to this folder.`,
+    );
+  }
+  const { fields } = parseStatement(head.statement);
+  if (fields['deployment'] === knowledge.registry().deployment && known.includes(head.identity) && isSigned(head))
+    return;
+  throw new CustodyError(
+    'signer/state-damaged',
+    'The newest head in the log is not signed by an identity key of this signer: the log was changed. Put a sound copy of the folder back.',
+  );
+}
+
+function isSigned({ statement, identity, signature }: SignedStatement): boolean {
+  const x = Buffer.from(identity, 'hex').toString('base64url');
+  const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' });
+  return verify(null, Buffer.from(statement, 'utf8'), key, Buffer.from(signature, 'hex'));
+}

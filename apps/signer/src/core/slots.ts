@@ -1,0 +1,178 @@
+import { CustodyError } from '@bulkhead/domain';
+import type { HeadStore, RememberedHead } from '@bulkhead/keys';
+import type { StateLog } from './log.ts';
+
+/** The places that remember the head of the log, and what each of them is expected to hold. */
+export type Slots = {
+  /**
+   * Compares what the slots hold with the log, at the start.
+   *
+   * @returns undefined where the log may go on, else why not
+   * @throws CustodyError `hsm/unavailable` where too few slots answer
+   */
+  judge(forgiven: readonly RememberedHead[]): Promise<CustodyError | undefined>;
+  /** Everything that the slots hold now; every slot must answer. */
+  remembered(): Promise<readonly RememberedHead[]>;
+  /**
+   * Reads, compares and writes the head in every slot.
+   *
+   * @throws CustodyError `signer/other-signer-active`, `hsm/unavailable`
+   */
+  write(head: RememberedHead): Promise<void>;
+  /** Writes without comparing: only after the root quorum has said that an older state goes on. */
+  overwrite(head: RememberedHead): Promise<void>;
+};
+
+type Slot = { readonly store: HeadStore; expected: RememberedHead | undefined; lost: boolean };
+
+/** `required` of the stores must take part in everything. */
+export function slotsOf(
+  log: StateLog,
+  { stores, required }: { stores: readonly HeadStore[]; required: number },
+): Slots {
+  const slots = stores.map((store): Slot => ({ store, expected: undefined, lost: true }));
+  const gather = async (work: (slot: Slot) => Promise<void>): Promise<void> => {
+    const failures = await failuresOf(slots, work);
+    const foreign = failures.find((failure) => failure.code === 'signer/other-signer-active');
+    if (foreign !== undefined) throw foreign;
+    const [first] = failures;
+    if (first !== undefined && slots.length - failures.length < required) throw unavailable(first, { slots, required });
+  };
+  return {
+    judge: async (forgiven) => judge(log, { slots, required, forgiven }),
+    async remembered() {
+      const heads = await Promise.all(slots.map(async ({ store }) => store.read()));
+      return heads.filter((head) => head !== undefined);
+    },
+    write: async (head) =>
+      gather(async (slot) => {
+        const found = await slot.store.read();
+        if (!(await fits(log, { slot, found }))) throw otherSigner(slot, found);
+        await writeTo(slot, head);
+      }),
+    overwrite: async (head) => gather(async (slot) => writeTo(slot, head)),
+  };
+}
+
+/**
+ * A slot that always answered must hold what was written last. One that failed in between may hold any older head of this very
+ * log, because a write that failed may or may not have happened, and it missed those that came after.
+ */
+async function fits(
+  log: StateLog,
+  { slot, found }: { slot: Slot; found: RememberedHead | undefined },
+): Promise<boolean> {
+  if (!slot.lost) return found?.sequence === slot.expected?.sequence && found?.hash === slot.expected?.hash;
+  return isAncestor(log, found);
+}
+
+async function writeTo(slot: Slot, head: RememberedHead): Promise<void> {
+  slot.lost = true;
+  await slot.store.write(head);
+  slot.expected = head;
+  slot.lost = false;
+}
+
+async function isAncestor(log: StateLog, head: RememberedHead | undefined): Promise<boolean> {
+  return head === undefined || (await log.hashAt(head.sequence)) === head.hash;
+}
+
+/**
+ * The log goes on when no slot remembers anything that is not in it, and enough slots remember its end or, after a crash between
+ * the log and the slots, the end before its newest group. A slot that is further behind is caught up: it was away, and the
+ * others prove that the log is the newest.
+ */
+async function judge(
+  log: StateLog,
+  at: { slots: readonly Slot[]; required: number; forgiven: readonly RememberedHead[] },
+): Promise<CustodyError | undefined> {
+  const { slots, required, forgiven } = at;
+  let current = 0;
+  let foreign: CustodyError | undefined;
+  let behind: CustodyError | undefined;
+  const failures = await failuresOf(slots, async (slot) => {
+    const found = await slot.store.read();
+    const pardoned = found !== undefined && forgiven.some((head) => same(head, found));
+    if (!pardoned && !(await isAncestor(log, found))) {
+      foreign ??= log.tornBytes > 0 ? damaged(log, { slot, found }) : rewound(log, { slot, found });
+      return;
+    }
+    slot.expected = found;
+    slot.lost = false;
+    if (pardoned || (found?.sequence ?? 0n) >= log.newestGroup() - 1n) current += 1;
+    else behind = tokenRewound(log, { slot, found });
+  });
+  if (foreign !== undefined) return foreign;
+  const [first] = failures;
+  if (first !== undefined && slots.length - failures.length < required) throw unavailable(first, { slots, required });
+  return current < required ? behind : undefined;
+}
+
+function same(a: RememberedHead, b: RememberedHead): boolean {
+  return a.sequence === b.sequence && a.hash === b.hash;
+}
+
+async function failuresOf(
+  slots: readonly Slot[],
+  work: (slot: Slot) => Promise<void>,
+): Promise<readonly CustodyError[]> {
+  const results = await Promise.allSettled(slots.map(work));
+  return results.flatMap((result, index) => {
+    if (result.status === 'fulfilled') return [];
+    const slot = slots[index];
+    if (slot !== undefined) slot.lost = true;
+    const reason: unknown = result.reason;
+    if (reason instanceof CustodyError) return [reason];
+    return [new CustodyError('hsm/unavailable', `Slot ${slot?.store.name ?? ''} failed.`, { cause: reason })];
+  });
+}
+
+function unavailable(
+  cause: CustodyError,
+  { slots, required }: { slots: readonly Slot[]; required: number },
+): CustodyError {
+  const lost = slots.filter((slot) => slot.lost).map((slot) => slot.store.name);
+  return new CustodyError(
+    'hsm/unavailable',
+    `The head of the signer's log cannot be kept: ${lost.join(', ')} did not answer, and ${required} of ${slots.length} slots are required. Nothing leaves until they do; the first reason given was: ${cause.message}`,
+    { cause, details: { slots: lost.join(', '), required } },
+  );
+}
+
+type Found = { readonly slot: Slot; readonly found: RememberedHead | undefined };
+
+function otherSigner({ store, expected }: Slot, found: RememberedHead | undefined): CustodyError {
+  return new CustodyError(
+    'signer/other-signer-active',
+    `Slot ${store.name} holds ${named(found)}, and this process wrote ${named(expected)} last. Another signer uses these keys: this one has stopped. Find it, and start one of them only.`,
+    { details: { slot: store.name } },
+  );
+}
+
+function rewound(log: StateLog, { slot, found }: Found): CustodyError {
+  return new CustodyError(
+    'signer/state-rewound',
+    `Slot ${slot.store.name} remembers ${named(found)}, which is not in this log: its end is ${named(log.end())}. An older copy was restored, or the folder belongs to another signer. Put the newest copy back; if there is none, docs/signer.md has the recovery by the root quorum.`,
+    { details: { slot: slot.store.name } },
+  );
+}
+
+function damaged(log: StateLog, { slot, found }: Found): CustodyError {
+  return new CustodyError(
+    'signer/state-damaged',
+    `${log.tornBytes} bytes after ${named(log.end())} of the signer's log cannot be read, and slot ${slot.store.name} remembers ${named(found)}: records that counted are lost. Put a sound copy of the folder back; if there is none, docs/signer.md has the recovery by the root quorum.`,
+    { details: { slot: slot.store.name } },
+  );
+}
+
+function tokenRewound(log: StateLog, { slot, found }: Found): CustodyError {
+  return new CustodyError(
+    'signer/state-rewound',
+    `Slot ${slot.store.name} remembers ${named(found)}, and the log goes on to ${named(log.end())}, further than a crash explains. The token was replaced or restored from an older copy. If another slot proves the log, start once with fewer heads required; else docs/signer.md has the recovery by the root quorum.`,
+    { details: { slot: slot.store.name } },
+  );
+}
+
+function named(head: RememberedHead | undefined): string {
+  return head === undefined ? 'no record' : `record ${head.sequence} (${head.hash.slice(0, 16)}…)`;
+}
