@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { CustodyError } from '@bulkhead/domain';
 import { type HeadStore, type IdentityKey, openHeadFile, openSoftwareKeys } from '@bulkhead/keys';
@@ -28,7 +27,6 @@ export async function openKeys(configuration: SignerConfiguration): Promise<Open
     throw new CustodyError('config/invalid', 'not there yet');
   }
   const software = opened.use(await openSoftwareKeys({ path: tree.file, passphrase: readSecret(tree.passphraseFile) }));
-  mkdirSync(state, { recursive: true, mode: 0o700 });
   const rest = opened.move();
   return {
     drivers: { tree: software.driver },

@@ -87,6 +87,7 @@ export function nodeOptions({ configuration, program, configurationFile, modules
     ...folders.flatMap((folder) => [folder, `${folder}/`]),
   ];
   const write = folders.flatMap((folder) => [folder, `${folder}/`]);
+  assertApart(read);
   return [
     ...hardeningFlags,
     '--allow-addons',
@@ -97,6 +98,23 @@ export function nodeOptions({ configuration, program, configurationFile, modules
     ...new Set(read.map((path) => `--allow-fs-read=${path}`)),
     ...new Set(write.map((path) => `--allow-fs-write=${path}`)),
   ];
+}
+
+/**
+ * Node keeps the allowed paths in a tree of letters and loses one whose name goes on in another: beside `/a/state`, `/a/s` itself
+ * would be denied. It errs on the safe side, and nobody would understand why.
+ */
+function assertApart(paths: readonly string[]): void {
+  for (const path of paths) {
+    const longer = paths.find(
+      (other) => other.startsWith(path) && other !== path && !other.startsWith(path.replace(/\/?$/u, '/')),
+    );
+    if (longer === undefined) continue;
+    throw new CustodyError(
+      'config/invalid',
+      `The names ${path} and ${longer} begin alike to their end, which Node's permission model cannot tell apart. Rename one.`,
+    );
+  }
 }
 
 function foldersOf({ state, socket }: SignerConfiguration): readonly string[] {

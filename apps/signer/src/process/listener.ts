@@ -116,7 +116,7 @@ async function listenUnix({ path, mode, users }: UnixListening, { serve, limits,
 
 /** Whoever may write the folder can put another socket in the place of ours. */
 function prepareFolder(folder: string): void {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  if (lstatSync(folder, { throwIfNoEntry: false }) === undefined) mkdirSync(folder, { mode: 0o700 });
   const { mode, uid } = lstatSync(folder);
   const own = process.getuid?.();
   if ((mode & 0o022) === 0 && (uid === own || uid === 0)) return;

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import type { Signer } from '@bulkhead/domain';
 import { openSignerCore } from '../core/index.ts';
 import type { SignerConfiguration } from './configuration.ts';
@@ -24,7 +24,6 @@ export type Service = {
  */
 export async function openService(configuration: SignerConfiguration, hardening: Hardening): Promise<Service> {
   await using opened = new AsyncDisposableStack();
-  mkdirSync(configuration.state, { recursive: true, mode: 0o700 });
   const keys = opened.use(await openKeys(configuration));
   const core = opened.use(
     await openSignerCore({
