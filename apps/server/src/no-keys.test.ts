@@ -39,7 +39,9 @@ test('the server loads no driver, no key file and nothing else that computes wit
   const ofKeys = loaded.flatMap((url) => /\/packages\/keys\/src\/(.+)$/u.exec(url)?.[1] ?? []);
   assert.deepEqual(ofKeys.toSorted(), publicDerivation);
   assert.deepEqual(
-    loaded.filter((url) => /\/(?:koffi|slip39|client-kms)\/|\/apps\/signer\/src\/(?:core|process\/(?:main|service|keys))/u.test(url)),
+    loaded.filter((url) =>
+      /\/(?:koffi|slip39|client-kms)\/|\/apps\/signer\/src\/(?:core|process\/(?:main|service|keys))/u.test(url),
+    ),
     [],
   );
 });

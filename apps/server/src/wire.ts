@@ -4,6 +4,7 @@ import { createApi, type Operations } from '@bulkhead/api';
 import { type Custody, migrateAll, runJobs, startChain } from '@bulkhead/custody';
 import { type ChainId, type Clock, CustodyError } from '@bulkhead/domain';
 import { deriveAddress } from '@bulkhead/keys/derivation';
+import { verifyAccount } from '@bulkhead/signer-client';
 import { type Database, databaseAccess, type DatabaseAccess, openDatabase, startEmbedded } from '@bulkhead/postgres';
 import { chainBoard, type ChainBoard } from './chain-board.ts';
 import { openChains, type OpenedChain } from './chains.ts';
@@ -21,7 +22,7 @@ import type { StartedPart, Tell } from './part.ts';
 import { readinessOf } from './readiness.ts';
 import { startReconciling } from './reconciling.ts';
 import { noteRunning } from './running.ts';
-import { type ReachedSigner, reachSigner } from './signer.ts';
+import { type ReachedSigner, reachSigner, verifyWallet } from './signer.ts';
 
 export type StartOptions = {
   /** Told of every part as it comes up. */
@@ -181,7 +182,10 @@ function custodyOf(configuration: Configuration, { db, reached, chains }: Custod
   return {
     db,
     chains: new Map([...chains].map(([id, { port }]) => [id, port])),
+    deployment: reached.pinned.deployment,
     signer: reached.signer,
+    verifyAccount: (account) => verifyAccount(account, reached.pinned),
+    verifyWallet: (wallet) => verifyWallet(wallet, reached.pinned),
     deriveAddress,
     screening: notScreened,
     clock,

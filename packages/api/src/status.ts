@@ -70,6 +70,7 @@ export const statusOf: Readonly<Record<ProblemCode, number>> = {
   'key/file-access': 500,
   'key/file-exists': 500,
   'key/malformed-mnemonic': 500,
+  'key/memory-lock': 500,
   'key/missing-file': 500,
   'key/native-module-missing': 500,
   'key/weak-passphrase': 500,
