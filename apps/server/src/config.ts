@@ -178,7 +178,7 @@ export function checkConfiguration(input: ConfigurationInput): {
     policy: policyOf(policy),
     tokens,
     signer,
-    approvalPage: file.approvalPage,
+    approvalPage: file.approvalPage?.replace(/\/+$/u, ''),
     schedule: { reconcileMinutes: schedule.reconcileMinutes, jobsConcurrently: schedule.jobs },
   };
   return { configuration, problems };

@@ -57,7 +57,7 @@ function terms({ symbol, decimals, behaviour, dustMax, dti }: Asset): string {
  * @throws CustodyError `key/derivation`, `signer/certificate-invalid`
  */
 export async function holdKeysAgainstBooks(custody: Custody, pinned: Pinned): Promise<void> {
-  const wallets = await walletViews(custody.db, { after: null, limit: 50 });
+  const wallets = await walletViews(custody, { after: null, limit: 50 });
   const wallet = wallets.find(({ derivationPath }) => derivationPath !== null);
   if (wallet === undefined || wallet.derivationPath === null) return;
   const index = Number(wallet.derivationPath.split('/').at(-1));

@@ -1,7 +1,9 @@
-import type { Custody } from '@bulkhead/custody';
-import { bigint, text } from '@bulkhead/postgres';
+import { type Custody, signerLogView } from '@bulkhead/custody';
+import type { Signer } from '@bulkhead/domain';
+import { bigint, text, textOrNull } from '@bulkhead/postgres';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { ChainBoard } from './chain-board.ts';
+import { silenceOf } from './readiness.ts';
 
 /** The longest that one answer to a scrape may take to collect, for sources that are slow. */
 const buckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
@@ -123,6 +125,50 @@ function gaugeChains(registers: Registry[], board: ChainBoard): void {
         set(lag, view.lagBlocks);
         stalled.set({ chain }, view.state === 'stalled' ? 1 : 0);
       }
+    },
+  });
+}
+
+/** Adds what concerns the signer: whether it answers, what waits for people, and what it refused. */
+export function gaugeSigner(registry: Registry, custody: Pick<Custody, 'db'>, signer: Signer): void {
+  const { db } = custody;
+  const registers = [registry];
+  const reachable: Gauge = new Gauge({
+    name: 'bulkhead_signer_reachable',
+    help: '1 while the signer answers; without it withdrawals wait',
+    registers,
+    async collect() {
+      reachable.set((await silenceOf(signer)) === undefined ? 1 : 0);
+    },
+  });
+  const waiting: Gauge = new Gauge({
+    name: 'bulkhead_approvals_pending',
+    help: 'Withdrawals that wait for signatures of people',
+    registers,
+    async collect() {
+      const [row] = await db.query(`select count(*) from custody.withdrawal where step = 'awaiting-approval'`);
+      if (row !== undefined) waiting.set(Number(bigint(row, 'count')));
+    },
+  });
+  const refused: Gauge<'code'> = new Gauge({
+    name: 'bulkhead_signer_refusals',
+    help: 'Refusals in the stored records of the signer, by code',
+    labelNames: ['code'],
+    registers,
+    async collect() {
+      const rows = await db.query(
+        `select line::jsonb ->> 'code' as code, count(*) from custody.signer_record where line::jsonb ->> 'type' = 'refused' group by 1`,
+      );
+      refused.reset();
+      for (const row of rows) refused.set({ code: textOrNull(row, 'code') ?? 'unknown' }, Number(bigint(row, 'count')));
+    },
+  });
+  const trouble: Gauge = new Gauge({
+    name: 'bulkhead_signer_log_trouble',
+    help: '1 when the log of the signer contradicts what was stored of it: find out why before anything else',
+    registers,
+    async collect() {
+      trouble.set((await signerLogView(db)).trouble === null ? 0 : 1);
     },
   });
 }

@@ -6,19 +6,29 @@ import { compartmentOperations } from './operation/compartment.ts';
 import { ledgerOperations } from './operation/ledger.ts';
 import { movementOperations } from './operation/movement.ts';
 import { reconciliationOperations } from './operation/reconciliation.ts';
+import { signerOperations } from './operation/signer.ts';
 import { sweepOperations } from './operation/sweep.ts';
+import type { ReachedSigner } from './signer.ts';
+
+/** What operations need beside the workflows. */
+export type Beside = {
+  readonly board: ChainBoard;
+  readonly reached: ReachedSigner;
+  readonly approvalPage: string | undefined;
+};
 
 /**
  * Everything the product can be asked to do, over the workflows of custody. Lists become pages and missing rows become
  * refusals here; everything else is decided further in.
  */
-export function operationsOver(custody: Custody, board: ChainBoard): Operations {
+export function operationsOver(custody: Custody, { board, reached, approvalPage }: Beside): Operations {
   return {
     ...clientOperations(custody),
     ...compartmentOperations(custody, board),
-    ...movementOperations(custody),
+    ...movementOperations(custody, approvalPage),
     ...sweepOperations(custody),
     ...reconciliationOperations(custody),
     ...ledgerOperations(custody, board),
+    ...signerOperations(custody, { reached, approvalPage }),
   };
 }

@@ -1,6 +1,6 @@
 import type { Readiness } from '@bulkhead/api';
 import type { Custody } from '@bulkhead/custody';
-import { CustodyError } from '@bulkhead/domain';
+import { CustodyError, type Signer } from '@bulkhead/domain';
 import { type ChainBoard, lagBlocksReadyMax } from './chain-board.ts';
 
 /** Parts that a process cannot do its work without, and whether they work now. */
@@ -8,10 +8,11 @@ export type Vitals = {
   readonly custody: Pick<Custody, 'db'>;
   readonly board: ChainBoard;
   readonly jobsRunning: () => boolean;
+  readonly signer: Signer;
 };
 
 /** Says whether the process can do its work, and every reason why not, in sentences for people. */
-export async function readinessOf({ custody, board, jobsRunning }: Vitals): Promise<Readiness> {
+export async function readinessOf({ custody, board, jobsRunning, signer }: Vitals): Promise<Readiness> {
   const reasons: string[] = [];
   if (!jobsRunning()) {
     reasons.push(
@@ -32,5 +33,19 @@ export async function readinessOf({ custody, board, jobsRunning }: Vitals): Prom
     if (!(error instanceof CustodyError)) throw error;
     reasons.push(error.message);
   }
-  return { ready: reasons.length === 0, reasons };
+  // Without the signer withdrawals wait and everything else goes on: no reason to take requests away from this process.
+  const ready = reasons.length === 0;
+  const silence = await silenceOf(signer);
+  return { ready, reasons: silence === undefined ? reasons : [...reasons, `Withdrawals wait: ${silence}`] };
+}
+
+/** Why the signer does not answer, or undefined while it does. */
+export async function silenceOf(signer: Signer): Promise<string | undefined> {
+  try {
+    await signer.status();
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof CustodyError)) throw error;
+    return error.message;
+  }
 }

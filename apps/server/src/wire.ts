@@ -14,7 +14,7 @@ import { type Events, eventsOf } from './events.ts';
 import { allowConfigured, holdKeysAgainstBooks } from './first-start.ts';
 import { startFollowers } from './followers.ts';
 import { type Log, openLog } from './log.ts';
-import { createMetrics, gaugeBooks, type Metrics } from './metrics.ts';
+import { createMetrics, gaugeBooks, gaugeSigner, type Metrics } from './metrics.ts';
 import { notScreened } from './not-screened.ts';
 import { folderBusy, folderFault, lockFolder } from './folder.ts';
 import { operationsOver } from './operations.ts';
@@ -100,8 +100,13 @@ export async function startServer(configuration: Configuration, options: StartOp
   parts.defer(() => followers.stop());
   parts.use(startReconciling(custody, configuration.schedule.reconcileMinutes, log));
   gaugeBooks(metrics.registry, custody, board);
-  const operations = operationsOver(custody, board);
-  const vitals = { custody, board, jobsRunning: jobs.running };
+  gaugeSigner(metrics.registry, custody, opened.reached.signer);
+  const operations = operationsOver(custody, {
+    board,
+    reached: opened.reached,
+    approvalPage: configuration.approvalPage,
+  });
+  const vitals = { custody, board, jobsRunning: jobs.running, signer: opened.reached.signer };
   const { url, tokensMadeAt } = await listen(configuration, { operations, metrics, events, log, vitals, parts, tell });
   parts.use(noteRunning(configuration, { url, ...opened }));
 

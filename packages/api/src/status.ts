@@ -122,6 +122,7 @@ export const statusOf: Readonly<Record<ProblemCode, number>> = {
   'signer/request-missing': 422,
   'signer/sign-count': 422,
   'signer/state-damaged': 500,
+  'signer/state-exists': 500,
   'signer/state-rewound': 500,
   'signer/too-many-refusals': 503,
   'signer/unavailable': 503,

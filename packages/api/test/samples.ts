@@ -393,6 +393,7 @@ export const signer = {
   sequence: '120',
   identities: [digest],
   slots: [{ name: 'hsm_slot_1', healthy: true, detail: 'SoftHSM' }],
+  stored: { sequence: '119', hash: digest, trouble: null },
 } as const;
 
 export const signerRecord = {

@@ -57,7 +57,7 @@ export function clientOperations(custody: Custody): ClientOperations {
     listClientWallets: async (_call, { clientId, ...query }) =>
       (await unknown(clientId)) ??
       pageOf(query, {
-        read: (after, limit) => walletViews(db, { ...query, client: clientId, after, limit }),
+        read: (after, limit) => walletViews(custody, { ...query, client: clientId, after, limit }),
         place: ({ id }) => id,
         view: (wallet) => wallet,
       }),

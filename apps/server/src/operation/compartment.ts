@@ -53,7 +53,7 @@ export function compartmentOperations(custody: Custody, board: ChainBoard): Comp
     },
     listCompartmentWallets: async (_call, { compartment, ...query }) =>
       pageOf(query, {
-        read: (after, limit) => walletViews(db, { ...query, compartment, after, limit }),
+        read: (after, limit) => walletViews(custody, { ...query, compartment, after, limit }),
         place: ({ id }) => id,
         view: (wallet) => wallet,
       }),

@@ -13,9 +13,12 @@ import {
   releaseWithdrawal,
   requestWithdrawal,
   returnDeposit,
+  signWithdrawalRequest,
+  withdrawalIntentText,
   type WithdrawalView,
   withdrawalViews,
 } from '@bulkhead/custody';
+import { intentView } from './intent-view.ts';
 import { pageOf, pageOfAll } from './paging.ts';
 
 export type MovementOperations = Pick<
@@ -31,13 +34,15 @@ export type MovementOperations = Pick<
   | 'requestWithdrawal'
   | 'releaseWithdrawal'
   | 'listApprovals'
+  | 'getWithdrawalIntent'
+  | 'signWithdrawal'
   | 'approveWithdrawal'
   | 'rejectWithdrawal'
   | 'cancelWithdrawal'
 >;
 
 /** What arrives from outside and what leaves. */
-export function movementOperations(custody: Custody): MovementOperations {
+export function movementOperations(custody: Custody, approvalPage: string | undefined): MovementOperations {
   const { db } = custody;
   const withdrawalOf = async (id: string): Promise<WithdrawalView | undefined> =>
     (await withdrawalViews(db, { id, after: null, limit: 1 }))[0];
@@ -68,7 +73,17 @@ export function movementOperations(custody: Custody): MovementOperations {
       const withdrawal = await withdrawalOf(withdrawalId);
       return withdrawal === undefined ? notFound('withdrawal', withdrawalId) : pageOfAll(query, withdrawal.approvals);
     },
-    approveWithdrawal: (call, { withdrawalId }) => approveWithdrawal(custody, call, withdrawalId),
+    getWithdrawalIntent: async (_call, { withdrawalId }) => {
+      const found = await withdrawalIntentText(custody, withdrawalId);
+      if (found === undefined) return notFound('withdrawal', withdrawalId);
+      const { intent, withdrawalId: id, requestedBy, requestSigned, brief, createdAt } = found;
+      const view = intentView(intent, approvalPage, brief === null ? {} : { brief });
+      return { withdrawalId: id, intent: view, requestedBy, requestSigned, brief, createdAt };
+    },
+    signWithdrawal: (call, { withdrawalId, approval }) =>
+      signWithdrawalRequest(custody, call, { id: withdrawalId, approval }),
+    approveWithdrawal: (call, { withdrawalId, approval }) =>
+      approveWithdrawal(custody, call, { id: withdrawalId, approval }),
     rejectWithdrawal: (call, { withdrawalId, reason }) => rejectWithdrawal(custody, call, { id: withdrawalId, reason }),
     cancelWithdrawal: (call, { withdrawalId }) => cancelWithdrawal(custody, call, withdrawalId),
   };

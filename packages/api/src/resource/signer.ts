@@ -37,6 +37,16 @@ export const signerView = z
     sequence: count.nullable().meta({ description: "Newest record of the signer's log" }),
     identities: z.array(digest).meta({ description: 'Identities that the signer has' }),
     slots: z.array(slot),
+    stored: z
+      .strictObject({
+        sequence: count.meta({ description: 'Newest record that is stored here, none missing before it' }),
+        hash: digest,
+        trouble: z
+          .string()
+          .nullable()
+          .meta({ description: 'Why its log cannot be what it was: a fork, a gap, an older state' }),
+      })
+      .meta({ description: "How far the signer's log is stored here" }),
   })
   .meta({ id: 'Signer', description: 'The process that holds keys and decides on its own what they sign' });
 

@@ -1,0 +1,109 @@
+import type { Operations, RegistryChangeDetail, SignerView } from '@bulkhead/api';
+import { listDigest, listText, nobleHashes } from '@bulkhead/authority';
+import {
+  addressCertificate,
+  approveRegistryChange,
+  type Custody,
+  notFound,
+  proposeRegistryChange,
+  type RegistryChangeView,
+  registryChangeText,
+  registryChangeViews,
+  signerLogView,
+  signerRecordViews,
+} from '@bulkhead/custody';
+import { CustodyError, invariant, type SignerStatus } from '@bulkhead/domain';
+import type { ReachedSigner } from '../signer.ts';
+import { intentView } from './intent-view.ts';
+import { pageOf, position } from './paging.ts';
+
+export type SignerOperations = Pick<
+  Operations,
+  | 'getSigner'
+  | 'listSignerRecords'
+  | 'listRegistryChanges'
+  | 'getRegistryChange'
+  | 'requestRegistryChange'
+  | 'approveRegistryChange'
+  | 'certifyWallet'
+>;
+
+type Beside = { readonly reached: ReachedSigner; readonly approvalPage: string | undefined };
+
+/** The process that signs: what it is, what it decided, and who may do what by its registry. */
+export function signerOperations(custody: Custody, { reached, approvalPage }: Beside): SignerOperations {
+  const { db } = custody;
+  const detail = async (change: RegistryChangeView): Promise<RegistryChangeDetail> => {
+    const texts = await registryChangeText(db, change.id);
+    invariant(texts !== undefined, 'A registry change that is stored has no text.', { id: change.id });
+    const { list, intent } = texts;
+    const view = intentView(intent, approvalPage, { list });
+    return { ...change, list, intent: view };
+  };
+  return {
+    getSigner: async () => ({ ...(await statusView(reached)), stored: await signerLogView(db) }),
+    listSignerRecords: async (_call, query) =>
+      pageOf(query, {
+        read: (after, limit) =>
+          signerRecordViews(db, { after: after === null ? null : position(after).toString(), limit }),
+        place: ({ sequence }) => sequence,
+        view: (record) => record,
+      }),
+    listRegistryChanges: async (_call, query) =>
+      pageOf(query, {
+        read: (after, limit) => registryChangeViews(db, { ...query, after, limit }),
+        place: ({ id }) => id,
+        view: (change) => change,
+      }),
+    getRegistryChange: async (_call, { registryChangeId: id }) => {
+      const [change] = await registryChangeViews(db, { id, after: null, limit: 1 });
+      return change === undefined ? notFound('registry change', id) : detail(change);
+    },
+    requestRegistryChange: async (call, { kind, items }) => {
+      const list = listText(items);
+      const listed = { list, listDigest: listDigest(nobleHashes, list), items: items.length };
+      const { hit, outcome } = await proposeRegistryChange(custody, call, { kind, ...listed });
+      if (outcome.status !== 'done') return { hit, outcome };
+      return { hit, outcome: { status: 'done', view: await detail(outcome.view) } };
+    },
+    approveRegistryChange: (call, { registryChangeId: id, approval }) =>
+      approveRegistryChange(custody, call, { id, approval }),
+    certifyWallet: (call, { walletId }) => addressCertificate(custody, call, walletId),
+  };
+}
+
+type StatusView = Omit<SignerView, 'stored'>;
+
+/** Asked of the signer now. One that does not answer is told as that, and is no fault of the request. */
+async function statusView({ signer, pinned }: ReachedSigner): Promise<StatusView> {
+  try {
+    return { ...told(await signer.status()), reachable: true, reason: null, pinned: pinned.identities };
+  } catch (error) {
+    if (!(error instanceof CustodyError)) throw error;
+    return {
+      reachable: false,
+      reason: error.message,
+      deployment: pinned.deployment,
+      pinned: pinned.identities,
+      residency: null,
+      registryVersion: null,
+      registryHash: null,
+      sequence: null,
+      identities: [],
+      slots: [],
+    };
+  }
+}
+
+function told(status: SignerStatus): Omit<StatusView, 'reachable' | 'reason' | 'pinned'> {
+  const { deployment, residency, registryHash, identities, slots } = status;
+  return {
+    deployment,
+    residency,
+    registryVersion: status.registryVersion.toString(),
+    registryHash,
+    sequence: status.sequence.toString(),
+    identities,
+    slots,
+  };
+}
