@@ -177,8 +177,8 @@ function nextRegistry({ hashes, held }: Parts, { fields, at }: RecordLine): Regi
   const { expected } = held;
   held.expected = undefined;
   // The cooling of destinations begins with the time of the record, so a registry for another time is another registry.
-  if (expected !== undefined && expected.digest === textOf(fields, 'digest') && expected.at === at)
-    return expected.registry;
+  const fits = expected?.digest === textOf(fields, 'digest') && expected.at === at;
+  if (expected !== undefined && fits) return expected.registry;
   const authority = textOf(fields, 'kind') === 'enrolment' ? 'operational' : 'root';
   return applyList(hashes, held.registry, { list: textOf(fields, 'list'), now: at, authority });
 }

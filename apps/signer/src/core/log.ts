@@ -146,8 +146,8 @@ function parseSigned(text: string): SignedStatement | undefined {
     const value = parseCanonicalJson(text);
     if (!isCanonicalObject(value)) return undefined;
     const { statement, identity, signature } = value;
-    if (typeof statement !== 'string' || typeof identity !== 'string' || typeof signature !== 'string')
-      return undefined;
+    if (typeof statement !== 'string' || typeof identity !== 'string') return undefined;
+    if (typeof signature !== 'string') return undefined;
     return { statement, identity, signature };
   } catch {
     return undefined;

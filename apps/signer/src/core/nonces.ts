@@ -28,8 +28,8 @@ export function openNonces(): Nonces {
 
   const assertSame = (intent: string, digest: string): void => {
     const known = digests.get(intent);
-    if (known !== undefined && known !== digest)
-      throw spent(intent, `with the digest ${known}, and this one is ${digest}`);
+    if (known === undefined || known === digest) return;
+    throw spent(intent, `with the digest ${known}, and this one is ${digest}`);
   };
 
   return {

@@ -1,10 +1,10 @@
-import { type CanonicalObject, type SignerRefusal } from '@bulkhead/authority';
+import type { SignerRefusal } from '@bulkhead/authority';
 import { CustodyError } from '@bulkhead/domain';
 import type { Committer } from './commit.ts';
 import type { SteadyTime } from './time.ts';
 
 /** What was refused, for the record. */
-export type Refused = { readonly request: 'sign' | 'lodge' | 'change' | 'certify'; readonly about: CanonicalObject };
+export type Refused = { readonly request: 'sign' | 'lodge' | 'change' | 'certify'; readonly about: Readonly<Record<string, string>> };
 
 export type Refusals = {
   /**
@@ -43,7 +43,9 @@ export function openRefusals(parts: {
       );
     }
     const message = error.message.slice(0, refusalCharactersMax).toWellFormed();
-    await committer.commit({ type: 'refused', at, fields: { ...about, request, code: error.code, message } });
+    // What was asked can hold half a character, which has no form in the log and would take the whole group down with it.
+    const asked = Object.fromEntries(Object.entries(about).map(([name, text]) => [name, text.toWellFormed()]));
+    await committer.commit({ type: 'refused', at, fields: { ...asked, request, code: error.code, message } });
   };
 
   return {

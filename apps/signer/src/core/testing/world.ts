@@ -1,0 +1,159 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { listText } from '@bulkhead/authority';
+import {
+  type Address,
+  type Compartment,
+  type Evidence,
+  type Intent,
+  type KeyRef,
+  type MovementIntent,
+  type RegistryChange,
+  type SignRequest,
+} from '@bulkhead/domain';
+import { deriveAddress } from '@bulkhead/keys';
+import { nativeHashes } from '../../process/native-hashes.ts';
+import { createState } from '../genesis.ts';
+import type { SignerCore, SignerCoreOptions } from '../options.ts';
+import { openSignerCore } from '../signer-core.ts';
+import { type TestDriver, testDriver, type TestHeads, testHeads, testIdentity } from './keys.ts';
+import * as registry from './registry.ts';
+import { encode, partsOf, type TransactionParts } from './transaction.ts';
+
+/** A clock that people set. Seconds since 1970. */
+export type TestClock = { readonly now: () => Date; seconds: bigint };
+
+export const beginning = 1_800_000_000n;
+
+export type World = AsyncDisposable & {
+  readonly directory: string;
+  readonly clock: TestClock;
+  readonly driver: TestDriver;
+  readonly heads: readonly [TestHeads, TestHeads];
+  readonly options: SignerCoreOptions;
+  readonly core: () => SignerCore;
+  /** Ends the process, in so far as a test has one, and starts it on what it left. */
+  restart(options?: Partial<SignerCoreOptions>): Promise<SignerCore>;
+  stop(): Promise<void>;
+  address(compartment: Compartment, index: number): Address;
+  /** Evidence that a movement or a change needs, by honest people. */
+  approved(intent: Intent): Evidence;
+  /** Next count of a passkey. */
+  count(): number;
+};
+
+/** A signer after its ceremony, with two clients enrolled and the cooling of their destinations over. */
+export async function openWorld(given: Partial<SignerCoreOptions> = {}): Promise<World> {
+  const directory = mkdtempSync(join(tmpdir(), 'bulkhead-signer-'));
+  const clock: TestClock = { seconds: beginning, now: () => new Date(Number(clock.seconds) * 1_000) };
+  const driver = testDriver();
+  const heads = [testHeads('slot-1'), testHeads('slot-2')] as const;
+  const identities = [testIdentity()];
+  const base = { stateDirectory: directory, identities, heads, hashes: nativeHashes(), clock };
+  const options: SignerCoreOptions = { ...base, drivers: { tree: driver }, ...given };
+  const list = listText(registry.genesisItems);
+  await createState({ ...base, genesis: { deployment: registry.deployment, list } });
+  let core: SignerCore | undefined = await openSignerCore(options);
+  let counted = 0;
+  const count = (): number => (counted += 1);
+  const xpubs = new Map<Compartment, string>();
+  for (const compartment of Object.values(registry.compartments)) {
+    xpubs.set(compartment, (await driver.accountXpub?.(compartment)) ?? '');
+  }
+  const world: World = {
+    directory,
+    clock,
+    driver,
+    heads,
+    options,
+    count,
+    core() {
+      if (core === undefined) throw new Error('The signer of this test is stopped.');
+      return core;
+    },
+    async stop() {
+      await core?.[Symbol.asyncDispose]();
+      core = undefined;
+    },
+    async restart(changed = {}) {
+      await world.stop();
+      core = await openSignerCore({ ...options, ...changed });
+      return core;
+    },
+    address: (compartment, index) => deriveAddress({ compartment, xpub: xpubs.get(compartment) ?? '' }, index),
+    approved: (intent) => approvedBy(intent, count),
+    async [Symbol.asyncDispose]() {
+      await world.stop();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+  await enrol(world);
+  return world;
+}
+
+function approvedBy(intent: Intent, count: () => number): Evidence {
+  const { anna, ben, olga } = registry.people;
+  const approvals = [anna.approve(intent, { count: count() }), ben.approve(intent, { count: count() })];
+  return 'compartment' in intent ? { request: olga.approve(intent), approvals } : { approvals };
+}
+
+async function enrol(world: World): Promise<void> {
+  const id = 'en_first';
+  await world.core().change(change(world, { kind: 'enrolment', items: registry.enrolmentItems, id }));
+  world.clock.seconds += registry.coolingSeconds;
+}
+
+export type ChangeOptions = {
+  readonly kind: 'enrolment' | 'policy-change';
+  readonly items: Parameters<typeof registry.listed>[1];
+  readonly id: string;
+  readonly before?: bigint;
+};
+
+/** A change of the registry with the evidence that it needs. */
+export function change(world: World, { kind, items, id, before = 1n }: ChangeOptions): RegistryChange {
+  const expiresAt = world.clock.seconds + 3_600n;
+  const { intent, list } = registry.listed(kind, items, { id, before, expiresAt });
+  return { intent, list, evidence: world.approved(intent) };
+}
+
+type Withdrawal = Extract<MovementIntent, { readonly kind: 'withdrawal' | 'deposit-return' }>;
+
+export function withdrawal(world: World, own: Partial<Withdrawal> = {}): Withdrawal {
+  return {
+    deployment: registry.deployment,
+    kind: 'withdrawal',
+    id: 'wd_one',
+    compartment: registry.compartments.first,
+    client: registry.clientOne,
+    asset: registry.ether,
+    to: registry.exchange,
+    amount: registry.oneEther,
+    feeMax: 1_000_000n,
+    feePayer: 'client',
+    expiresAt: world.clock.seconds + 600n,
+    ...own,
+  };
+}
+
+export type RequestOptions = {
+  readonly nonce?: bigint;
+  readonly key?: KeyRef;
+  readonly evidence?: Evidence;
+  readonly parts?: Partial<TransactionParts>;
+  readonly unsigned?: Uint8Array;
+};
+
+/** The honest request to sign for an intent, but for what is said otherwise. */
+export function request(world: World, intent: MovementIntent, own: RequestOptions = {}): SignRequest {
+  const { nonce = intent.kind === 'cancel' ? intent.nonce : 0n } = own;
+  const parts = { ...partsOf({ ...intent, nonce }), ...own.parts };
+  const needed = intent.kind === 'withdrawal' || intent.kind === 'deposit-return';
+  return {
+    intent,
+    evidence: own.evidence ?? (needed ? world.approved(intent) : { approvals: [] }),
+    key: own.key ?? { compartment: intent.compartment, index: 0 },
+    unsigned: own.unsigned ?? encode(parts),
+  };
+}
