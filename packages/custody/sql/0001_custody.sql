@@ -76,11 +76,33 @@ create table custody.address_counter (
   primary key (chain, compartment)
 );
 
+-- Public keys of compartments, and the addresses of keys of their own, with the signer's certificates. What is stored here is
+-- verified whenever a process loads it: who writes to this table can stop addresses from being issued, and no more.
+create table custody.account_key (
+  compartment bigint primary key references custody.compartment,
+  xpub text not null,
+  residency text not null check (residency in ('software', 'hsm', 'hsm-derived', 'hsm-sealed')),
+  certificate jsonb not null,
+  created_at timestamptz not null
+);
+create table custody.wallet_key (
+  compartment bigint not null references custody.compartment,
+  label text not null,
+  address text not null check (address ~ '^0x[0-9a-f]{40}$'),
+  residency text not null check (residency in ('software', 'hsm', 'hsm-derived', 'hsm-sealed')),
+  certificate jsonb not null,
+  created_at timestamptz not null,
+  primary key (compartment, label)
+);
+
 create table custody.wallet (
   id text primary key,
   chain text not null,
   compartment bigint not null references custody.compartment,
-  key_index bigint not null check (key_index between 0 and 2147483647),
+  -- The place of its key in the tree of the seed, or the label of a key of its own.
+  key_index bigint check (key_index between 0 and 2147483647),
+  key_label text,
+  check ((key_index is null) <> (key_label is null)),
   address text not null check (address ~ '^0x[0-9a-f]{40}$'),
   client text references custody.client,
   purpose text not null check (purpose in ('deposit', 'unassigned', 'pool', 'gas', 'fees')),
@@ -106,6 +128,8 @@ create table custody.wallet (
   belongs_to text generated always as (case when compartment >= 100000 then client end) stored,
   unique (chain, address),
   unique (chain, compartment, key_index),
+  unique (chain, compartment, key_label),
+  foreign key (compartment, key_label) references custody.wallet_key (compartment, label),
   unique (id, compartment, chain),
   foreign key (compartment, belongs_to) references custody.compartment (number, owner)
 );
@@ -215,6 +239,7 @@ create index on custody.deposit (step, created_at);
 
 create table custody.withdrawal (
   id text primary key,
+  deployment text not null check (deployment ~ '^[0-9a-f]{32}$'),
   kind text not null check (kind in ('withdrawal', 'deposit-return')),
   client text not null references custody.client,
   chain text not null,
@@ -226,7 +251,7 @@ create table custody.withdrawal (
   fee_max numeric(78, 0) not null check (fee_max > 0),
   fee_paid numeric(78, 0),
   requested_by text not null,
-  quorum integer not null check (quorum > 0),
+  quorum integer not null check (quorum >= 0),
   expires_at timestamptz not null,
   intent_digest text not null unique,
   deposit text references custody.deposit,
@@ -276,7 +301,7 @@ create table custody.dispatch (
   outcome text check (outcome in ('succeeded', 'reverted', 'cancelled', 'superseded', 'abandoned', 'impossible')),
   nonce numeric(78, 0),
   state jsonb not null,
-  -- Why a queued dispatch does not move.
+  -- Why a dispatch does not move: what it waits for before it has a nonce, or why its newest attempt is not signed.
   waiting_reason text,
   created_at timestamptz not null,
   updated_at timestamptz not null,
@@ -309,6 +334,73 @@ create table custody.attempt (
   last_broadcast text,
   primary key (dispatch, ordinal),
   check ((raw is null) = (hash is null))
+);
+
+-- Signatures of people over the digest of an intent: of the requester, and of those who agree. The signer verified each when it
+-- was made, and verifies all of them again before it signs.
+create table custody.approval (
+  -- A withdrawal or a change of the registry.
+  subject text not null,
+  role text not null check (role in ('request', 'approval')),
+  person text not null,
+  key text not null,
+  kind text not null check (kind in ('webauthn', 'eip712', 'ed25519')),
+  signature jsonb not null,
+  intent_digest text not null,
+  at timestamptz not null,
+  primary key (subject, role, person)
+);
+
+-- What the signer decided, as it recorded it. Grants come with their signatures, everything else is fetched.
+create table custody.signer_record (
+  sequence bigint primary key check (sequence > 0),
+  line text not null,
+  -- Hash of the log before this line, digests of the lines up to the signed head, and that head.
+  previous text not null check (previous ~ '^[0-9a-f]{64}$'),
+  following jsonb not null,
+  head jsonb not null,
+  stored_at timestamptz not null
+);
+
+-- How far the records are here without a hole, and the hash of the log up to there. One row.
+create table custody.signer_log (
+  name text primary key check (name = 'signer'),
+  sequence bigint not null check (sequence >= 0),
+  hash text not null check (hash ~ '^[0-9a-f]{64}$'),
+  -- Set when the signer says something else than it said before, or lacks what it had: the state it runs on is not the one it
+  -- ran on. Never cleared by the application.
+  trouble text,
+  updated_at timestamptz not null
+);
+
+create table custody.registry_change (
+  id text primary key,
+  kind text not null check (kind in ('enrolment', 'policy-change')),
+  before_version bigint not null check (before_version >= 0),
+  -- The canonical text of the list and of the intent, as people approve them.
+  list text not null,
+  list_digest text not null check (list_digest ~ '^[0-9a-f]{64}$'),
+  items integer not null check (items > 0),
+  intent text not null,
+  intent_digest text not null unique,
+  state text not null check (state in ('open', 'applied', 'refused', 'expired')),
+  -- What the signer said against it, last.
+  reason text,
+  version bigint,
+  requested_by text not null,
+  expires_at timestamptz not null,
+  created_at timestamptz not null,
+  updated_at timestamptz not null,
+  check ((state = 'applied') = (version is not null))
+);
+create index on custody.registry_change (state, id);
+
+-- Deposit-address certificates: the signer says that this address is where this client pays in.
+create table custody.address_certificate (
+  wallet text primary key references custody.wallet,
+  certificate jsonb not null,
+  issued_by text not null,
+  created_at timestamptz not null
 );
 
 create table custody.fee (

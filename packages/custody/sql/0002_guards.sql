@@ -27,6 +27,9 @@ begin
     select * from (values
       ('asset', ''), ('client', ''), ('agreement', ''), ('compartment', ''), ('segregation', ''), ('fee', ''),
       ('reconciliation', ''), ('journal', ''), ('command', ''),
+      ('account_key', ''), ('wallet_key', ''), ('approval', ''), ('signer_record', ''), ('address_certificate', ''),
+      ('signer_log', 'sequence,hash,trouble,updated_at'),
+      ('registry_change', 'state,reason,version,updated_at'),
       ('address_counter', 'next_index'),
       ('wallet', 'next_nonce'),
       ('chain_cursor', 'tip_number,tip_hash,final_number,final_hash,swept_number,stopped_reason,updated_at'),
@@ -83,6 +86,8 @@ create trigger keep_written before update on custody.deposit for each row execut
 create trigger keep_written before update on custody.movement for each row execute function custody.keep_written('out_explained', 'in_explained');
 create trigger keep_written before update on custody.sent for each row execute function custody.keep_written('explained');
 create trigger keep_written before update on custody.break for each row execute function custody.keep_written('resolved_at', 'resolution');
+create trigger keep_written before update on custody.signer_log for each row execute function custody.keep_written('trouble');
+create trigger keep_written before update on custody.registry_change for each row execute function custody.keep_written('version');
 create trigger keep_written before update on custody.freeze for each row execute function custody.keep_written('lifted_at');
 
 -- The arguments name numbers that never fall: one given out again would be an address or a nonce of two owners.
@@ -98,21 +103,26 @@ begin
   return new;
 end $$;
 create trigger keep_growing before update on custody.address_counter for each row execute function custody.keep_growing('next_index');
+create trigger keep_growing before update on custody.signer_log for each row execute function custody.keep_growing('sequence');
 create trigger keep_growing before update on custody.wallet for each row execute function custody.keep_growing('next_nonce');
 create trigger keep_growing before update on custody.chain_cursor for each row execute function custody.keep_growing('final_number', 'swept_number');
 
--- The arguments name the steps that a workflow never leaves.
+-- The first argument names the column of the state, the others the states that a workflow never leaves.
 create function custody.keep_ended() returns trigger language plpgsql as $$
+declare
+  was text := to_jsonb(old) ->> tg_argv[0];
 begin
-  if old.step = any (tg_argv) and new.step <> old.step then
-    raise exception '% % is %, which is for ever', tg_table_name, old.id, old.step using errcode = 'BH001';
+  if was = any (tg_argv[1:]) and to_jsonb(new) ->> tg_argv[0] <> was then
+    raise exception '% % is %, which is for ever', tg_table_name, old.id, was using errcode = 'BH001';
   end if;
   return new;
 end $$;
+create trigger keep_ended before update on custody.registry_change for each row
+  execute function custody.keep_ended('state', 'applied', 'refused', 'expired');
 create trigger keep_ended before update on custody.withdrawal for each row
-  execute function custody.keep_ended('settled', 'failed', 'rejected', 'cancelled', 'expired');
-create trigger keep_ended before update on custody.deposit for each row execute function custody.keep_ended('released', 'returned');
-create trigger keep_ended before update on custody.dispatch for each row execute function custody.keep_ended('done');
+  execute function custody.keep_ended('step', 'settled', 'failed', 'rejected', 'cancelled', 'expired');
+create trigger keep_ended before update on custody.deposit for each row execute function custody.keep_ended('step', 'released', 'returned');
+create trigger keep_ended before update on custody.dispatch for each row execute function custody.keep_ended('step', 'done');
 
 grant usage on schema custody to bulkhead_app, bulkhead_auditor;
 grant usage on sequence custody.individual_number to bulkhead_app;

@@ -33,6 +33,36 @@ export async function command<View>(
   });
 }
 
+export type Asking<Told, View> = {
+  /**
+   * Runs first and outside of any transaction: questions to the signer, which may take their time, and what they need. It may
+   * run again for the same key, after a crash. A refusal becomes the answer.
+   */
+  readonly ask: () => Promise<Told | Refused>;
+  readonly work: (tx: Transaction, now: Date, told: Told) => Promise<View | Refused>;
+};
+
+/** A {@link command} that has to ask somebody before it works. What is answered already is not asked again. */
+export async function commandAfterAsking<Told, View>(
+  custody: Custody,
+  call: WriteCall,
+  { ask, work }: Asking<Told, View>,
+): Promise<Answer<View>> {
+  const name = `${call.actor.name}\n${call.idempotency.key}`;
+  return inTurn(custody, name, async () => {
+    const known = await storedAnswer<View>(custody.db, call);
+    if (known !== undefined) return known;
+    const told = await ask();
+    return custody.db.transaction(async (tx) =>
+      answerOnce<View>(custody, tx, {
+        call,
+        name,
+        work: async (inner, now) => (isRefused(told) ? told : work(inner, now, told)),
+      }),
+    );
+  });
+}
+
 type Once<View> = {
   readonly call: WriteCall;
   readonly name: string;

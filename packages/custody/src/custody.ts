@@ -1,4 +1,14 @@
-import type { Chain, ChainId, Clock, Compartment, DeriveAddress, Screening, Signer } from '@bulkhead/domain';
+import type {
+  CertifiedAccount,
+  CertifiedWallet,
+  Chain,
+  ChainId,
+  Clock,
+  Compartment,
+  DeriveAddress,
+  Screening,
+  Signer,
+} from '@bulkhead/domain';
 import type { Database } from '@bulkhead/postgres';
 
 /** Most a transaction of a chain may ever cost, in wei per gas and in gas. The product is what a client's fee hold covers. */
@@ -18,7 +28,7 @@ export type SourceAgreement = {
 
 /** What the custodian decides; the configuration fills it. */
 export type Policy = {
-  /** Approvals by different people, none the requester. */
+  /** Approvals by different people, none the requester, that are asked for while the signer does not say how many it wants. */
   readonly quorum: number;
   readonly withdrawalTtlMs: number;
   /** Declared rules that stand in for a screening that does not exist. */
@@ -40,10 +50,21 @@ export type Policy = {
 
 /** Everything the workflows need, put together once by the server, the simulator or a test. */
 export type Custody = {
+  /** The installation that every intent names: 32 lower-case hex digits. */
+  readonly deployment: string;
   readonly db: Database;
   readonly chains: ReadonlyMap<ChainId, Chain>;
   readonly signer: Signer;
   readonly deriveAddress: DeriveAddress;
+  /**
+   * Holds a certificate against the pinned identities of the signer, and what it says against what it came with. An xpub that
+   * does not pass issues no address.
+   *
+   * @throws CustodyError `signer/certificate-invalid`
+   */
+  readonly verifyAccount: (account: CertifiedAccount) => void;
+  /** The same for the address of a wallet with a key of its own. */
+  readonly verifyWallet: (wallet: CertifiedWallet) => void;
   readonly screening: Screening;
   readonly clock: Clock;
   readonly policy: Policy;

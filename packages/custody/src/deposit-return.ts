@@ -1,12 +1,20 @@
-import { type Address, type FeePayer, type WithdrawalTerms, invariant, parseAddress, refuse } from '@bulkhead/domain';
+import {
+  type Address,
+  type FeePayer,
+  type Refused,
+  type WithdrawalTerms,
+  invariant,
+  parseAddress,
+  refuse,
+} from '@bulkhead/domain';
 import { type Queries, textOrNull } from '@bulkhead/postgres';
-import { type Answer, type WriteCall, command, notFound } from './command.ts';
+import { type Answer, type WriteCall, commandAfterAsking, isRefused, notFound } from './command.ts';
 import type { Custody } from './custody.ts';
-import { type DepositRow, lockDeposit, stepDeposit } from './deposit-row.ts';
+import { type DepositRow, findDeposit, lockDeposit, stepDeposit } from './deposit-row.ts';
 import { type DepositView, depositView } from './deposit-view.ts';
 import { feeCap } from './fee-cap.ts';
 import { newId } from './id.ts';
-import { destinationRefused, openStored } from './withdrawal.ts';
+import { destinationRefused, openStored, quorumOf } from './withdrawal.ts';
 
 export type ReturnRequest = {
   readonly id: string;
@@ -25,50 +33,77 @@ export async function returnDeposit(
   call: WriteCall,
   request: ReturnRequest,
 ): Promise<Answer<DepositView>> {
-  return command(custody, call, async (tx, now) => {
-    const deposit = await lockDeposit(tx, request.id);
-    if (deposit === undefined) return notFound('deposit', request.id);
-    const destination = request.destination ?? (await senderOf(tx, deposit));
-    const id = newId('wd', now);
-    const asked = await stepDeposit(tx, {
-      deposit,
-      event: { type: 'return-asked', withdrawal: id },
-      actor: call.actor,
-      now,
-    });
-    if (asked.status === 'refused') return asked;
-    const { client, credited } = deposit.state;
-    invariant(client !== undefined && credited !== undefined, 'A deposit in quarantine has a client and an amount.', {
+  const actor = call.actor.name;
+  return commandAfterAsking<{ quorum: number }, DepositView>(custody, call, {
+    ask: async () => {
+      const { quorum } = custody.policy;
+      const deposit = await findDeposit(custody.db, request.id);
+      if (deposit === undefined) return notFound('deposit', request.id);
+      const terms = await termsOf(custody, custody.db, {
+        request,
+        deposit,
+        actor,
+        quorum,
+        id: newId('wd', custody.clock.now()),
+      });
+      return { quorum: isRefused(terms) ? quorum : await quorumOf(custody, terms) };
+    },
+    work: async (tx, now, { quorum }) => {
+      const deposit = await lockDeposit(tx, request.id);
+      if (deposit === undefined) return notFound('deposit', request.id);
+      const id = newId('wd', now);
+      const event = { type: 'return-asked', withdrawal: id } as const;
+      const asked = await stepDeposit(tx, { deposit, event, actor: call.actor, now });
+      if (asked.status === 'refused') return asked;
+      const terms = await termsOf(custody, tx, { request, deposit, actor, quorum, id });
+      if (isRefused(terms)) return terms;
+      const opened = await openStored(tx, { terms, actor: call.actor, now, deposit: request.id });
+      if (isRefused(opened)) return opened;
+      const view = await depositView(tx, request.id);
+      invariant(view !== undefined, 'A deposit that was just changed is not there.', { id: request.id });
+      return view;
+    },
+  });
+}
+
+type Draft = {
+  readonly request: ReturnRequest;
+  readonly deposit: DepositRow;
+  readonly actor: string;
+  readonly quorum: number;
+  readonly id: string;
+};
+
+/** The terms of the return, or why there are none: nothing in quarantine, or nobody to send it to. */
+async function termsOf(
+  custody: Custody,
+  db: Queries,
+  { request, deposit, actor, quorum, id }: Draft,
+): Promise<WithdrawalTerms | Refused> {
+  const destination = request.destination ?? (await senderOf(db, deposit));
+  const { client, credited } = deposit.state;
+  if (client === undefined || credited === undefined || destination === undefined) {
+    return refuse('deposit/wrong-state', `Nobody knows who sent ${request.id}: name a destination to return it to.`, {
       id: request.id,
     });
-    if (destination === undefined) {
-      return refuse('deposit/wrong-state', `Nobody knows who sent ${request.id}: name a destination to return it to.`, {
-        id: request.id,
-      });
-    }
-    const { compartment, asset } = deposit.terms;
-    const terms: WithdrawalTerms = {
-      id,
-      kind: 'deposit-return',
-      client,
-      compartment,
-      asset,
-      amount: credited,
-      destination,
-      feePayer: request.feePayer ?? 'house',
-      feeMax: feeCap(custody, asset),
-      requestedBy: call.actor.name,
-      quorum: custody.policy.quorum,
-      expiresAt: new Date(now.getTime() + custody.policy.withdrawalTtlMs),
-    };
-    const refused = await destinationRefused(tx, terms);
-    if (refused !== undefined) return refused;
-    const opened = await openStored(tx, { terms, actor: call.actor, now, deposit: request.id });
-    if ('status' in opened) return opened;
-    const view = await depositView(tx, request.id);
-    invariant(view !== undefined, 'A deposit that was just changed is not there.', { id: request.id });
-    return view;
-  });
+  }
+  const { compartment, asset } = deposit.terms;
+  const terms: WithdrawalTerms = {
+    deployment: custody.deployment,
+    id,
+    kind: 'deposit-return',
+    client,
+    compartment,
+    asset,
+    amount: credited,
+    destination,
+    feePayer: request.feePayer ?? 'house',
+    feeMax: feeCap(custody, asset),
+    requestedBy: actor,
+    quorum,
+    expiresAt: new Date(custody.clock.now().getTime() + custody.policy.withdrawalTtlMs),
+  };
+  return (await destinationRefused(db, terms)) ?? terms;
 }
 
 async function senderOf(tx: Queries, deposit: DepositRow): Promise<Address | undefined> {

@@ -9,7 +9,7 @@ import {
   type DispatchOutcome,
   type DispatchState,
   type Hash,
-  type Intent,
+  type MovementIntent,
   type TransactionSight,
   CustodyError,
   chainOf,
@@ -45,7 +45,7 @@ export type Dispatch = {
   readonly to: Address;
   readonly amount: bigint;
   readonly feeMax: bigint;
-  readonly intent: Intent;
+  readonly intent: MovementIntent;
   readonly requestedBy: string;
   readonly toWallet: string | undefined;
   readonly client: string | undefined;
@@ -61,6 +61,12 @@ function kindOf(value: string): DispatchKind {
   return kind;
 }
 
+function movementIntent(canonical: string): MovementIntent {
+  const intent = parseIntent(Buffer.from(canonical, 'utf8'));
+  if ('compartment' in intent) return intent;
+  throw new CustodyError('invariant/broken', `Intent ${intent.id} moves no coins and has a dispatch.`);
+}
+
 export function dispatchOf(row: Row): Dispatch {
   return {
     id: text(row, 'id'),
@@ -73,7 +79,7 @@ export function dispatchOf(row: Row): Dispatch {
     to: parseAddress(text(row, 'to_address')),
     amount: bigint(row, 'amount'),
     feeMax: bigint(row, 'fee_max'),
-    intent: parseIntent(Buffer.from(text(row, 'intent'), 'utf8')),
+    intent: movementIntent(text(row, 'intent')),
     requestedBy: text(row, 'requested_by'),
     toWallet: textOrNull(row, 'to_wallet') ?? undefined,
     client: textOrNull(row, 'client') ?? undefined,
@@ -109,7 +115,7 @@ export type NewDispatch = {
   readonly kind: DispatchKind;
   readonly subject?: string;
   readonly wallet: Wallet;
-  readonly intent: Intent;
+  readonly intent: MovementIntent;
   readonly requestedBy: string;
   readonly toWallet?: string;
   readonly client?: string;
@@ -165,13 +171,13 @@ export async function stepDispatch(
   return { dispatch: { ...dispatch, state, waitingReason: undefined }, effects };
 }
 
-/** Says why a queued dispatch does not move; it is tried again when something changed. */
+/** Says why a dispatch does not move; it is tried again when something changed. */
 export async function dispatchWaits(tx: Queries, id: string, wait: { reason: string; now: Date }): Promise<void> {
-  await tx.query(`update custody.dispatch set waiting_reason = $2, updated_at = $3 where id = $1 and step = 'queued'`, [
-    id,
-    wait.reason,
-    wait.now,
-  ]);
+  await tx.query(
+    `update custody.dispatch set waiting_reason = $2, updated_at = $3
+     where id = $1 and step <> 'done' and waiting_reason is distinct from $2`,
+    [id, wait.reason, wait.now],
+  );
 }
 
 /** Records where an attempt was seen; unknown hashes are other people's transactions. */

@@ -1,7 +1,7 @@
 import {
   type AssetId,
   type Compartment,
-  type Intent,
+  type MovementIntent,
   type Refused,
   type TransferRequest,
   chainOf,
@@ -22,7 +22,7 @@ import { frozenBy } from './freeze.ts';
 import { newId } from './id.ts';
 import { record } from './journal.ts';
 import { type MovementFilter, type MovementView, movementRows, movementView } from './movement-view.ts';
-import { type Wallet, compartmentWallets, houseWallet, lockWallet } from './wallet.ts';
+import { type Wallet, compartmentWallets, houseWallet, lockWallet, proven } from './wallet.ts';
 
 export type FeeView = {
   readonly id: string;
@@ -170,10 +170,13 @@ type Payment = {
 };
 
 async function start(custody: Custody, tx: Transaction, payment: Payment): Promise<FeePaymentView> {
-  const { clientId, asset, source, target, amount, now } = payment;
+  const { clientId, asset, amount, now } = payment;
+  const source = await proven(custody, tx, payment.source);
+  const target = await proven(custody, tx, payment.target);
   const id = newId('fp', now);
   const feeMax = feeCap(custody, asset);
-  const intent: Intent = {
+  const intent: MovementIntent = {
+    deployment: custody.deployment,
     kind: 'fee-payment',
     id,
     compartment: source.compartment,

@@ -1,4 +1,4 @@
-import { type Intent, gasAccount, houseGas, nativeAsset } from '@bulkhead/domain';
+import { type MovementIntent, gasAccount, houseGas, nativeAsset } from '@bulkhead/domain';
 import type { Transaction } from '@bulkhead/postgres';
 import { disposable, posted } from './books.ts';
 import type { Custody } from './custody.ts';
@@ -7,7 +7,7 @@ import { createDispatch, reservedAt } from './dispatch.ts';
 import { feeCap } from './fee-cap.ts';
 import { newId } from './id.ts';
 import { record } from './journal.ts';
-import { type Wallet, houseWallet, lockWallet } from './wallet.ts';
+import { type Wallet, houseWallet, lockWallet, proven } from './wallet.ts';
 
 export type GasNeed = {
   readonly wallet: Wallet;
@@ -55,7 +55,7 @@ export async function ensureGas(custody: Custody, tx: Transaction, order: GasNee
   const usual = need * custody.policy.gasGrantTransactions;
   // Where others wait for gas at the same address too, one grant covers them all.
   const amount = need - free > usual ? need - free : usual;
-  return grant(custody, tx, { order, source: await lockWallet(tx, source.id), amount });
+  return grant(custody, tx, { order, source: await proven(custody, tx, await lockWallet(tx, source.id)), amount });
 }
 
 async function grant(
@@ -63,7 +63,8 @@ async function grant(
   tx: Transaction,
   { order, source, amount }: { order: GasNeed; source: Wallet; amount: bigint },
 ): Promise<GasAnswer> {
-  const { wallet, client, now } = order;
+  const { client, now } = order;
+  const wallet = await proven(custody, tx, order.wallet);
   const native = nativeAsset(wallet.chain);
   const feeMax = feeCap(custody, native);
   const held = await posted(tx, {
@@ -79,7 +80,8 @@ async function grant(
     };
   }
   const id = newId('dsp', now);
-  const intent: Intent = {
+  const intent: MovementIntent = {
+    deployment: custody.deployment,
     kind: 'gas-grant',
     id,
     compartment: source.compartment,

@@ -1,7 +1,20 @@
 import { randomBytes } from 'node:crypto';
 
 /** Prefixes say in a log line what an id names. */
-export type IdPrefix = 'cl' | 'agr' | 'wal' | 'mov' | 'dep' | 'wd' | 'dsp' | 'swp' | 'fee' | 'fp' | 'rec' | 'brk';
+export type IdPrefix =
+  | 'cl'
+  | 'agr'
+  | 'wal'
+  | 'mov'
+  | 'dep'
+  | 'wd'
+  | 'dsp'
+  | 'swp'
+  | 'fee'
+  | 'fp'
+  | 'rec'
+  | 'brk'
+  | 'chg';
 
 /** A prefixed UUID version 7 (RFC 9562): sorts by time of creation to the millisecond, 74 random bits behind it. */
 export function newId(prefix: IdPrefix, now: Date): string {

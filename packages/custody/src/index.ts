@@ -52,24 +52,47 @@ export {
   type ReconciliationView,
   reconciliationViews,
 } from './reconciliation-view.ts';
+export {
+  approveRegistryChange,
+  applyRegistryChange,
+  proposeRegistryChange,
+  type RegistryChangeRequest,
+  registryChangeTtlMs,
+  tendRegistryChanges,
+} from './registry-change.ts';
+export {
+  type RegistryChangeKind,
+  type RegistryChangeState,
+  type RegistryChangeText,
+  registryChangeText,
+  type RegistryChangeView,
+  registryChangeViews,
+} from './registry-change-view.ts';
+export { addressCertificate, type AddressCertificateView } from './address-certificate.ts';
+export {
+  pullSignerRecords,
+  type SignerLogView,
+  signerLogView,
+  type SignerRecordView,
+  signerRecordViews,
+} from './signer-record.ts';
 export { sendDispatch, watchDispatch } from './send.ts';
 export { requestSweep, sweepsMax, type SweepView } from './sweep.ts';
+export { type WalletPurpose, type WalletView, walletViews } from './wallet.ts';
+export { type CompartmentWalletRequest, issueClientWallet, issueCompartmentWallet } from './wallet-issue.ts';
+export { type SignedApproval } from './approval.ts';
 export {
-  issueClientWallet,
-  issueCompartmentWallet,
-  type WalletPurpose,
-  type WalletView,
-  walletViews,
-} from './wallet.ts';
-export {
-  type ApprovalView,
   approveWithdrawal,
+  signWithdrawalRequest,
+  type WithdrawalIntentText,
+  withdrawalIntentText,
+} from './withdrawal-approval.ts';
+export { type ApprovalView, type WithdrawalView, withdrawalViews } from './withdrawal-view.ts';
+export {
   cancelWithdrawal,
   expireWithdrawals,
   rejectWithdrawal,
   releaseWithdrawal,
   requestWithdrawal,
   screenWithdrawal,
-  type WithdrawalView,
-  withdrawalViews,
 } from './withdrawal.ts';

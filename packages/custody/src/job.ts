@@ -7,6 +7,7 @@ export type Job =
   | { readonly task: 'find-liquidity'; readonly id: string }
   | { readonly task: 'send-dispatch'; readonly id: string }
   | { readonly task: 'watch-dispatch'; readonly id: string }
+  | { readonly task: 'apply-registry-change'; readonly id: string }
   /** The id is that of the chain. */
   | { readonly task: 'reconcile'; readonly id: string };
 

@@ -17,7 +17,10 @@ import { screenDeposit } from './deposit.ts';
 import { enqueue, type Job } from './job.ts';
 import { findLiquidity } from './liquidity.ts';
 import { reconcile } from './reconciliation.ts';
+import { applyRegistryChange, tendRegistryChanges } from './registry-change.ts';
 import { sendDispatch, watchDispatch } from './send.ts';
+import { signerWaits } from './signing.ts';
+import { pullSignerRecords } from './signer-record.ts';
 import { wakeWaiting } from './waking.ts';
 import { expireWithdrawals, screenWithdrawal } from './withdrawal.ts';
 
@@ -37,6 +40,7 @@ const bodies: Readonly<Record<Job['task'], (custody: Custody, id: string) => Pro
   'find-liquidity': findLiquidity,
   'send-dispatch': sendDispatch,
   'watch-dispatch': watchDispatch,
+  'apply-registry-change': applyRegistryChange,
   // A chain of which nothing is booked yet has nothing to reconcile: a refusal, and not a reason to try again.
   reconcile: async (custody, id) => {
     const chain = parseChainId(id);
@@ -55,6 +59,8 @@ const scheduled: Readonly<
   'expire-withdrawals': { cron: '* * * * *', options: '', run: expireWithdrawals },
   'expire-holds': { cron: '* * * * *', options: '', run: expireDueHolds },
   'watch-dispatches': { cron: '* * * * *', options: '', run: watchDispatches },
+  'pull-signer-records': { cron: '* * * * *', options: '', run: pullSignerRecords },
+  'tend-registry-changes': { cron: '* * * * *', options: '', run: tendRegistryChanges },
   'resume-work': { cron: '*/10 * * * *', options: '', run: resumeWork },
   'reconcile-chains': { cron: '0 2 * * *', options: 'fill=1d', run: reconcileChains },
 };
@@ -99,10 +105,14 @@ async function expireDueHolds(custody: Custody): Promise<void> {
   while ((await expireHolds(custody.db, { now: custody.clock.now() })) > 0);
 }
 
-/** Asks for a look at every transaction that was signed and is not final: each look is a job, so that one cannot stop the others. */
+/**
+ * Asks for a look at every transaction that was signed and is not final, and at what waits for the signer: each look is a job, so
+ * that one cannot stop the others.
+ */
 async function watchDispatches(custody: Custody): Promise<void> {
   const rows = await custody.db.query(
-    `select id from custody.dispatch where step in ('signing', 'broadcast') order by id`,
+    `select id from custody.dispatch where step in ('signing', 'broadcast') or (step = 'queued' and waiting_reason like $1) order by id`,
+    [`${signerWaits}%`],
   );
   for (const row of rows) await enqueue(custody.db, { task: 'watch-dispatch', id: text(row, 'id') });
 }

@@ -2,9 +2,6 @@ import {
   type Attempt,
   type Chain,
   type FeeTerms,
-  type Intent,
-  type SignRequest,
-  type Signature,
   type TransactionPlan,
   CustodyError,
   bumpFeeTerms,
@@ -14,7 +11,7 @@ import {
   nativeAsset,
   nonceHolds,
 } from '@bulkhead/domain';
-import { type Queries, type Transaction, bytes, bytesOrNull, text } from '@bulkhead/postgres';
+import { type Queries, type Transaction, bytes, bytesOrNull } from '@bulkhead/postgres';
 import { postAll } from './books.ts';
 import type { Custody } from './custody.ts';
 import { type Dispatch, dispatchWaits, findDispatch, lockDispatch, stepDispatch } from './dispatch.ts';
@@ -23,15 +20,16 @@ import { ensureGas } from './gas.ts';
 import { enqueue } from './job.ts';
 import { ownMovement } from './own-movement.ts';
 import { type FinishedDispatch, finishDispatch } from './finish.ts';
-import { findWallet, lockWallet } from './wallet.ts';
-import { withdrawalSigned } from './withdrawal-step.ts';
+import { orWaits, payingWallet, signerWouldSign, signMissing } from './signing.ts';
+import { lockWallet } from './wallet.ts';
 
 /**
  * The job `send-dispatch`: brings a dispatch one or more steps forward. Safe to run twice, at once, or after a crash at any
  * line: every step looks at what is stored and does only what is missing.
  *
+ * 0. The signer is asked whether it would sign. Where it would not, or does not answer, nothing is spent and the reason is shown.
  * 1. A nonce and the unsigned transaction are committed. Crash before: nothing exists. Crash after: the same bytes are signed.
- * 2. It is signed; signing is deterministic, so a crash before the signature is stored leads to the same signature.
+ * 2. It is signed; the signer answers a repetition with the same signature, so a crash before it is stored costs nothing.
  * 3. The signed bytes are committed. Only then are they handed to anybody.
  * 4. They are broadcast. Whether that worked is looked up by hash and nonce, never guessed; sending again is harmless.
  */
@@ -64,8 +62,7 @@ function chainFor(custody: Custody, dispatch: Dispatch): Chain {
 }
 
 async function planOf(custody: Custody, dispatch: Dispatch): Promise<TransactionPlan> {
-  const wallet = await findWallet(custody.db, dispatch.wallet);
-  invariant(wallet !== undefined, 'A dispatch names a wallet that does not exist.', { dispatch: dispatch.id });
+  const wallet = await payingWallet(custody, dispatch);
   return { from: wallet.address, asset: dispatch.asset, to: dispatch.to, amount: dispatch.amount };
 }
 
@@ -74,7 +71,9 @@ async function prepare(custody: Custody, dispatch: Dispatch): Promise<boolean> {
   const chain = chainFor(custody, dispatch);
   const gate = await custody.db.transaction((tx) => passGates(custody, tx, dispatch.id));
   if (!gate) return false;
-  const plan = await planOf(custody, dispatch);
+  if (!(await signerWouldSign(custody, dispatch))) return false;
+  const plan = await orWaits(custody, dispatch.id, () => planOf(custody, dispatch));
+  if (plan === undefined) return false;
   const terms = await termsFor(custody, chain, { dispatch, plan });
   if (terms === undefined) return false;
   const { final } = await chain.heads();
@@ -220,7 +219,8 @@ async function storeAttempt(tx: Transaction, attempt: NewAttempt): Promise<void>
 /** A zero self-transfer with the same nonce and a higher fee. Whichever of the two is mined, the other never can be. */
 async function prepareCancel(custody: Custody, dispatch: Dispatch): Promise<void> {
   const chain = chainFor(custody, dispatch);
-  const plan = await planOf(custody, dispatch);
+  const plan = await orWaits(custody, dispatch.id, () => planOf(custody, dispatch));
+  if (plan === undefined) return;
   const self: TransactionPlan = {
     from: plan.from,
     to: plan.from,
@@ -235,8 +235,11 @@ export async function bumpDispatch(custody: Custody, dispatch: Dispatch): Promis
   if (dispatch.state.step !== 'broadcast') return false;
   const youngest = dispatch.state.attempts.at(-1);
   invariant(youngest !== undefined, 'A broadcast dispatch has an attempt.', { id: dispatch.id });
+  // One that the signer does not sign is no reason for another with a higher fee.
+  if (youngest.hash === undefined) return false;
   const chain = chainFor(custody, dispatch);
-  const plan = await planOf(custody, dispatch);
+  const plan = await orWaits(custody, dispatch.id, () => planOf(custody, dispatch));
+  if (plan === undefined) return false;
   const role = youngest.role;
   // What expired is not signed again; the signed attempts stay valid, and cancelling them is still possible.
   const nowSeconds = BigInt(Math.floor(custody.clock.now().getTime() / 1000));
@@ -310,83 +313,6 @@ function cancelTerms(attempts: readonly Attempt[], current: FeeTerms, cap: bigin
   const maxPriorityFeePerGas =
     current.maxPriorityFeePerGas < maxFeePerGas ? current.maxPriorityFeePerGas : maxFeePerGas;
   return { gasLimit: current.gasLimit, maxFeePerGas, maxPriorityFeePerGas };
-}
-
-function intentFor(dispatch: Dispatch, attempt: { role: string; nonce: bigint; self: Intent['to'] }): Intent {
-  if (attempt.role === 'effect') return dispatch.intent;
-  return {
-    kind: 'cancel',
-    id: dispatch.id,
-    cancels: dispatch.intent.id,
-    compartment: dispatch.compartment,
-    asset: nativeAsset(chainOf(dispatch.asset)),
-    to: attempt.self,
-    amount: 0n,
-    feeMax: dispatch.feeMax,
-    nonce: attempt.nonce,
-  };
-}
-
-async function signMissing(custody: Custody, id: string): Promise<void> {
-  const rows = await custody.db.query(
-    'select ordinal, role, unsigned from custody.attempt where dispatch = $1 and raw is null order by ordinal',
-    [id],
-  );
-  for (const row of rows) {
-    const dispatch = await findDispatch(custody.db, id);
-    if (dispatch === undefined || dispatch.state.step === 'done' || dispatch.state.step === 'queued') return;
-    // Cancelled before it was signed: what was never signed need not be raced on chain. The nonce is used up all the same.
-    if (dispatch.state.cancelAsked && text(row, 'role') === 'effect') continue;
-    // Frozen between its nonce and its signature: it waits here as it would have waited for the nonce. What is signed may settle.
-    const isFirst = !dispatch.state.attempts.some(({ hash }) => hash !== undefined);
-    if (isFirst && text(row, 'role') === 'effect' && (await stoppedBy(custody.db, dispatch)) !== undefined) continue;
-    const wallet = await findWallet(custody.db, dispatch.wallet);
-    invariant(wallet !== undefined, 'A dispatch names a wallet that does not exist.', { dispatch: id });
-    const unsigned = bytes(row, 'unsigned');
-    const intent = intentFor(dispatch, { role: text(row, 'role'), nonce: dispatch.state.nonce, self: wallet.address });
-    const signature = await signatureOf(custody, { intent, path: wallet.path, unsigned });
-    if (signature === 'expired') return giveUp(custody, id);
-    const signed = chainFor(custody, dispatch).assemble(unsigned, signature);
-    invariant(signed.from === wallet.address, 'The signature is not that of the wallet.', {
-      dispatch: id,
-      wallet: wallet.id,
-    });
-    await custody.db.transaction((tx) => storeSignature(custody, tx, { id, ordinal: Number(row['ordinal']), signed }));
-  }
-}
-
-/** A signer does not sign an effect after its expiry. The nonce is taken already, so it is used up by a cancellation. */
-async function signatureOf(custody: Custody, request: SignRequest): Promise<Signature | 'expired'> {
-  try {
-    return await custody.signer.sign(request);
-  } catch (error) {
-    if (error instanceof CustodyError && error.code === 'signer/intent-expired') return 'expired';
-    throw error;
-  }
-}
-
-async function giveUp(custody: Custody, id: string): Promise<void> {
-  await custody.db.transaction(async (tx) => {
-    const dispatch = await lockDispatch(tx, id);
-    if (dispatch === undefined || dispatch.state.step === 'done') return;
-    const { effects } = await stepDispatch(tx, dispatch, { event: { type: 'cancel-asked' }, now: custody.clock.now() });
-    if (effects.length > 0) await enqueue(tx, { task: 'send-dispatch', id });
-  });
-}
-
-type Signed = { readonly id: string; readonly ordinal: number; readonly signed: ReturnType<Chain['assemble']> };
-
-async function storeSignature(custody: Custody, tx: Transaction, { id, ordinal, signed }: Signed): Promise<void> {
-  const dispatch = await lockDispatch(tx, id);
-  if (dispatch === undefined || dispatch.state.step === 'done' || dispatch.state.step === 'queued') return;
-  const now = custody.clock.now();
-  const stored = await tx.query(
-    'update custody.attempt set raw = $3, hash = $4, signed_at = $5 where dispatch = $1 and ordinal = $2 and raw is null returning ordinal',
-    [id, ordinal, signed.raw, signed.hash, now],
-  );
-  if (stored.length === 0) return;
-  await stepDispatch(tx, dispatch, { event: { type: 'signed', ordinal, hash: signed.hash }, now });
-  await withdrawalSigned(custody, tx, { dispatch, now });
 }
 
 async function broadcastMissing(custody: Custody, id: string): Promise<void> {

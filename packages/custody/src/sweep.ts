@@ -2,7 +2,7 @@ import {
   type AssetId,
   type ChainId,
   type Compartment,
-  type Intent,
+  type MovementIntent,
   type Refused,
   chainOf,
   gasAccount,
@@ -20,7 +20,7 @@ import { feeCap } from './fee-cap.ts';
 import { newId } from './id.ts';
 import { record } from './journal.ts';
 import { type MovementView, movementViews } from './movement-view.ts';
-import { type Wallet, compartmentWallets, findWallet, lockWallet } from './wallet.ts';
+import { type Wallet, compartmentWallets, findWallet, lockWallet, proven } from './wallet.ts';
 
 /** Most sweeps one request starts; ask again for the rest. */
 export const sweepsMax = 200;
@@ -122,7 +122,7 @@ type SweepOrder = {
 };
 
 async function startSweep(custody: Custody, tx: Transaction, order: SweepOrder): Promise<string | undefined> {
-  const { target, asset, now } = order;
+  const { asset, now } = order;
   const source = await lockWallet(tx, order.source.id);
   const native = nativeAsset(source.chain);
   const held = await posted(tx, {
@@ -141,8 +141,11 @@ async function startSweep(custody: Custody, tx: Transaction, order: SweepOrder):
       : 0n;
   const amount = held - reserved - gas;
   if (amount <= 0n) return undefined;
+  await proven(custody, tx, source);
+  const target = await proven(custody, tx, order.target);
   const id = newId('swp', now);
-  const intent: Intent = {
+  const intent: MovementIntent = {
+    deployment: custody.deployment,
     kind: 'sweep',
     id,
     compartment: source.compartment,

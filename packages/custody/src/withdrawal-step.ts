@@ -32,7 +32,7 @@ export type WithdrawalRow = {
   readonly deposit: string | undefined;
 };
 
-export const withdrawalColumns = `id, kind, client, chain, compartment, asset, amount, destination, fee_payer, fee_max, fee_paid,
+export const withdrawalColumns = `id, deployment, kind, client, chain, compartment, asset, amount, destination, fee_payer, fee_max, fee_paid,
   requested_by, quorum, expires_at, intent_digest, deposit, step, wallet, reserved, state::text as state, created_at, updated_at`;
 
 export function withdrawalOf(row: Row): WithdrawalRow {
@@ -42,6 +42,7 @@ export function withdrawalOf(row: Row): WithdrawalRow {
   invariant(feePayer === 'client' || feePayer === 'house', `"${feePayer}" pays no fee.`);
   const asset: AssetId = parseAssetId(text(row, 'asset'));
   const terms: WithdrawalTerms = {
+    deployment: text(row, 'deployment'),
     id: text(row, 'id'),
     kind,
     client: text(row, 'client'),
@@ -145,6 +146,9 @@ async function followUp(
         break;
       case 'dispatch':
         await openDispatch(tx, order);
+        break;
+      case 'retry-dispatch':
+        if (order.dispatch !== undefined) await enqueue(tx, { task: 'send-dispatch', id: order.dispatch.id });
         break;
       case 'cancel-dispatch': {
         const cancelled = await cancelDispatch(custody, tx, order);

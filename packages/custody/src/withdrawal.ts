@@ -6,7 +6,6 @@ import {
   type WithdrawalEvent,
   type WithdrawalTerms,
   chainOf,
-  chainStateOf,
   checksumAddress,
   intentDigest,
   invariant,
@@ -15,13 +14,22 @@ import {
   withdrawalEnded,
   withdrawalIntent,
 } from '@bulkhead/domain';
-import { type Queries, type Row, type Transaction, bigintOrNull, date, text, textOrNull } from '@bulkhead/postgres';
+import { type Queries, text, type Transaction } from '@bulkhead/postgres';
+import { peopleNeeded } from './approval.ts';
 import { assetNotAllowed, findAsset } from './asset.ts';
 import { type RefusedTransfer, firstRefusal, lacksFunds, postAll } from './books.ts';
 import { compartmentOf, findClient } from './client.ts';
-import { type Answer, type WriteCall, command, notFound, refuseCommand } from './command.ts';
+import {
+  type Answer,
+  command,
+  commandAfterAsking,
+  isRefused,
+  notFound,
+  refuseCommand,
+  type WriteCall,
+} from './command.ts';
 import { type Actor, type Custody, machine } from './custody.ts';
-import { dispatchColumns, dispatchOf, lockLiveDispatch } from './dispatch.ts';
+import { lockLiveDispatch } from './dispatch.ts';
 import { feeCap } from './fee-cap.ts';
 import { frozenBy } from './freeze.ts';
 import { newId } from './id.ts';
@@ -31,14 +39,8 @@ import { payingWallets, walletThatCanPay } from './liquidity.ts';
 import { askScreening } from './screening.ts';
 import { writeState } from './state.ts';
 import { findWalletByAddress } from './wallet.ts';
-import {
-  type WithdrawalRow,
-  findWithdrawal,
-  lockWithdrawal,
-  stepWithdrawal,
-  withdrawalColumns,
-  withdrawalOf,
-} from './withdrawal-step.ts';
+import { findWithdrawal, lockWithdrawal, stepWithdrawal } from './withdrawal-step.ts';
+import { type WithdrawalView, withdrawalView } from './withdrawal-view.ts';
 
 export type WithdrawalRequest = {
   readonly clientId: string;
@@ -48,37 +50,67 @@ export type WithdrawalRequest = {
   readonly feePayer: FeePayer;
 };
 
-/** Asks for a withdrawal: checks, and in the same transaction holds the amount and, where the client pays it, the highest fee. */
+/**
+ * Asks for a withdrawal: checks, and in the same transaction holds the amount and, where the client pays it, the highest fee. How
+ * many people must approve is asked of the signer before; where it does not answer, the policy says it for the time being.
+ */
 export async function requestWithdrawal(
   custody: Custody,
   call: WriteCall,
   request: WithdrawalRequest,
 ): Promise<Answer<WithdrawalView>> {
-  return command(custody, call, async (tx, now) => {
-    const client = await findClient(tx, request.clientId);
-    if (client === undefined) return notFound('client', request.clientId);
-    if ((await findAsset(tx, request.asset)) === undefined) return assetNotAllowed(request.asset);
-    const chain = chainOf(request.asset);
-    const compartment = await compartmentOf(tx, client.id, chain);
-    if (compartment === undefined) return noFunds(request);
-    const terms: WithdrawalTerms = {
-      id: newId('wd', now),
-      kind: 'withdrawal',
-      client: client.id,
-      compartment,
-      asset: request.asset,
-      amount: request.amount,
-      destination: request.destination,
-      feePayer: request.feePayer,
-      feeMax: feeCap(custody, request.asset),
-      requestedBy: call.actor.name,
-      quorum: custody.policy.quorum,
-      expiresAt: new Date(now.getTime() + custody.policy.withdrawalTtlMs),
-    };
-    const refused = await destinationRefused(tx, terms);
-    if (refused !== undefined) return refused;
-    return openStored(tx, { terms, actor: call.actor, now });
+  const draft = (db: Queries, order: { now: Date; quorum: number }): Promise<WithdrawalTerms | Refused> =>
+    termsOf(custody, db, { ...order, request, actor: call.actor });
+  return commandAfterAsking<{ quorum: number }, WithdrawalView>(custody, call, {
+    ask: async () => {
+      const terms = await draft(custody.db, { now: custody.clock.now(), quorum: custody.policy.quorum });
+      return isRefused(terms) ? terms : { quorum: await quorumOf(custody, terms) };
+    },
+    work: async (tx, now, { quorum }) => {
+      const terms = await draft(tx, { now, quorum });
+      return isRefused(terms) ? terms : openStored(tx, { terms, actor: call.actor, now });
+    },
   });
+}
+
+/** People who must approve, by the signer, or by the policy of the server while the signer does not say. */
+export async function quorumOf(custody: Custody, terms: WithdrawalTerms): Promise<number> {
+  return (await peopleNeeded(custody, withdrawalIntent(terms), { approvals: [] })) ?? custody.policy.quorum;
+}
+
+type Draft = {
+  readonly request: WithdrawalRequest;
+  readonly actor: Actor;
+  readonly quorum: number;
+  readonly now: Date;
+};
+
+async function termsOf(
+  custody: Custody,
+  db: Queries,
+  { request, actor, quorum, now }: Draft,
+): Promise<WithdrawalTerms | Refused> {
+  const client = await findClient(db, request.clientId);
+  if (client === undefined) return notFound('client', request.clientId);
+  if ((await findAsset(db, request.asset)) === undefined) return assetNotAllowed(request.asset);
+  const compartment = await compartmentOf(db, client.id, chainOf(request.asset));
+  if (compartment === undefined) return noFunds(request);
+  const terms: WithdrawalTerms = {
+    deployment: custody.deployment,
+    id: newId('wd', now),
+    kind: 'withdrawal',
+    client: client.id,
+    compartment,
+    asset: request.asset,
+    amount: request.amount,
+    destination: request.destination,
+    feePayer: request.feePayer,
+    feeMax: feeCap(custody, request.asset),
+    requestedBy: actor.name,
+    quorum,
+    expiresAt: new Date(now.getTime() + custody.policy.withdrawalTtlMs),
+  };
+  return (await destinationRefused(db, terms)) ?? terms;
 }
 
 function noFunds(request: { asset: AssetId; amount: bigint }): Refused {
@@ -143,10 +175,11 @@ export async function openStored(tx: Transaction, opening: Opening): Promise<Wit
     { id: terms.id },
   );
   await tx.query(
-    `insert into custody.withdrawal (id, kind, client, chain, compartment, asset, amount, destination, fee_payer, fee_max, requested_by,
+    `insert into custody.withdrawal (deployment, id, kind, client, chain, compartment, asset, amount, destination, fee_payer, fee_max, requested_by,
        quorum, expires_at, intent_digest, deposit, step, wallet, state, created_at, updated_at)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $19)`,
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $20)`,
     [
+      terms.deployment,
       terms.id,
       terms.kind,
       terms.client,
@@ -178,7 +211,7 @@ export async function openStored(tx: Transaction, opening: Opening): Promise<Wit
   const refusedTransfer = await firstRefusal(tx, transfers, now);
   if (refusedTransfer !== undefined) return refusedHold(terms, refusedTransfer);
   // Commit point: the request, its holds, its screening job and the answer to the caller are stored together or not at all.
-  return viewById(tx, terms.id);
+  return withdrawalView(tx, terms.id);
 }
 
 function refusedHold(terms: WithdrawalTerms, refused: RefusedTransfer): Refused {
@@ -193,7 +226,7 @@ function refusedHold(terms: WithdrawalTerms, refused: RefusedTransfer): Refused 
   return noFunds(terms);
 }
 
-type PersonEvent = Extract<WithdrawalEvent, { type: 'released' | 'approved' | 'rejected' | 'cancel-asked' }>;
+type PersonEvent = Extract<WithdrawalEvent, { type: 'released' | 'rejected' | 'cancel-asked' }>;
 
 async function decideAs(
   custody: Custody,
@@ -213,7 +246,7 @@ async function decideAs(
     });
     if (stepped.status === 'refused') return refuseCommand(stepped);
     await postAll(tx, stepped.transfers, now);
-    return viewById(tx, step.id);
+    return withdrawalView(tx, step.id);
   });
 }
 
@@ -224,14 +257,6 @@ export async function releaseWithdrawal(
   id: string,
 ): Promise<Answer<WithdrawalView>> {
   return decideAs(custody, call, { id, event: { type: 'released', by: call.actor.name } });
-}
-
-export async function approveWithdrawal(
-  custody: Custody,
-  call: WriteCall,
-  id: string,
-): Promise<Answer<WithdrawalView>> {
-  return decideAs(custody, call, { id, event: { type: 'approved', by: call.actor.name } });
 }
 
 export async function rejectWithdrawal(
@@ -298,125 +323,4 @@ async function machineStep(custody: Custody, id: string, event: WithdrawalEvent)
     invariant(stepped.status === 'stepped', 'A machine step of a withdrawal cannot be refused.', { id });
     await postAll(tx, stepped.transfers, now);
   });
-}
-
-export type ApprovalView = { readonly by: string; readonly at: string };
-
-export type WithdrawalView = {
-  readonly id: string;
-  readonly kind: 'withdrawal' | 'deposit-return';
-  readonly clientId: string;
-  readonly compartment: number;
-  readonly walletId: string;
-  readonly asset: string;
-  readonly amount: string;
-  readonly destination: string;
-  readonly feePayer: FeePayer;
-  readonly feeMax: string;
-  readonly feePaid: string | null;
-  readonly state: WithdrawalRow['state']['step'];
-  readonly chainState: ReturnType<typeof chainStateOf>;
-  readonly verdict: NonNullable<WithdrawalRow['state']['verdict']> | null;
-  readonly releasedBy: string | null;
-  readonly reason: string | null;
-  readonly requestedBy: string;
-  readonly approvals: readonly ApprovalView[];
-  readonly quorum: number;
-  readonly intentDigest: string;
-  readonly cancelAskedBy: string | null;
-  readonly expiresAt: string;
-  readonly transactionHash: string | null;
-  readonly block: { readonly number: string; readonly hash: string } | null;
-  readonly createdAt: string;
-  readonly updatedAt: string;
-};
-
-async function viewById(tx: Queries, id: string): Promise<WithdrawalView> {
-  const [view] = await withdrawalViews(tx, { id, after: null, limit: 1 });
-  invariant(view !== undefined, 'A withdrawal that was just stored is not there.', { id });
-  return view;
-}
-
-export type WithdrawalFilter = {
-  readonly id?: string;
-  readonly clientId?: string;
-  readonly compartment?: number;
-  readonly state?: string;
-  readonly chain?: string;
-  readonly asset?: string;
-  readonly after: string | null;
-  readonly limit: number;
-};
-
-export async function withdrawalViews(tx: Queries, filter: WithdrawalFilter): Promise<readonly WithdrawalView[]> {
-  const rows = await tx.query(
-    `select ${withdrawalColumns} from custody.withdrawal
-     where ($1::text is null or id = $1) and ($2::text is null or client = $2) and ($3::bigint is null or compartment = $3)
-       and ($4::text is null or step = $4) and ($5::text is null or chain = $5) and ($6::text is null or asset = $6)
-       and ($7::text is null or id > $7)
-     order by id limit $8`,
-    [
-      filter.id ?? null,
-      filter.clientId ?? null,
-      filter.compartment ?? null,
-      filter.state ?? null,
-      filter.chain ?? null,
-      filter.asset ?? null,
-      filter.after,
-      filter.limit,
-    ],
-  );
-  const ids = rows.map((row) => text(row, 'id'));
-  const approvals = await tx.query(
-    `select subject, actor, at from custody.journal where subject = any($1::text[]) and event = 'approved' order by position`,
-    [ids],
-  );
-  const dispatches = await tx.query(
-    `select distinct on (subject) ${dispatchColumns} from custody.dispatch where subject = any($1::text[]) order by subject, id desc`,
-    [ids],
-  );
-  return rows.map((row) => {
-    const id = text(row, 'id');
-    return viewOf(row, {
-      approvals: approvals.filter((one) => one['subject'] === id),
-      dispatch: dispatches.find((one) => one['subject'] === id),
-    });
-  });
-}
-
-function viewOf(row: Row, beside: { approvals: readonly Row[]; dispatch: Row | undefined }): WithdrawalView {
-  const { terms, state } = withdrawalOf(row);
-  const dispatch = beside.dispatch === undefined ? undefined : dispatchOf(beside.dispatch).state;
-  const attempts = dispatch === undefined || dispatch.step === 'queued' ? [] : dispatch.attempts;
-  const shown =
-    attempts.find((attempt) => ['final', 'in-block', 'reverted'].includes(attempt.chainState)) ?? attempts.at(-1);
-  const block = dispatch?.step === 'done' ? dispatch.block : undefined;
-  return {
-    id: terms.id,
-    kind: terms.kind,
-    clientId: terms.client,
-    compartment: terms.compartment,
-    walletId: state.wallet,
-    asset: terms.asset,
-    amount: terms.amount.toString(),
-    destination: checksumAddress(terms.destination),
-    feePayer: terms.feePayer,
-    feeMax: terms.feeMax.toString(),
-    feePaid: bigintOrNull(row, 'fee_paid')?.toString() ?? null,
-    state: state.step,
-    chainState: dispatch === undefined ? 'none' : chainStateOf(dispatch),
-    verdict: state.verdict ?? null,
-    releasedBy: state.releasedBy ?? null,
-    reason: state.reason ?? null,
-    requestedBy: terms.requestedBy,
-    approvals: beside.approvals.map((one) => ({ by: text(one, 'actor'), at: date(one, 'at').toISOString() })),
-    quorum: terms.quorum,
-    intentDigest: textOrNull(row, 'intent_digest') ?? '',
-    cancelAskedBy: state.cancelAskedBy ?? null,
-    expiresAt: terms.expiresAt.toISOString(),
-    transactionHash: shown?.hash ?? null,
-    block: block === undefined ? null : { number: block.number.toString(), hash: block.hash },
-    createdAt: date(row, 'created_at').toISOString(),
-    updatedAt: date(row, 'updated_at').toISOString(),
-  };
 }

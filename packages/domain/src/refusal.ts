@@ -7,6 +7,7 @@ import type { TransferRequest } from './transfer.ts';
  */
 export const refusalCodes = [
   'agreement/missing',
+  'approval/of-another-person',
   'asset/fee-on-transfer',
   'asset/not-allowed',
   'break/already-resolved',
@@ -23,12 +24,17 @@ export const refusalCodes = [
   'fee/insufficient-funds',
   'four-eyes/second-person-needed',
   'reconciliation/nothing-booked',
+  'registry-change/already-approved',
+  'registry-change/wrong-state',
   'resource/not-found',
   'sweep/nothing-to-move',
   'sweep/wrong-wallet',
+  'wallet/duty-taken',
+  'wallet/of-no-client',
   'withdrawal/already-approved',
   'withdrawal/insufficient-fee-funds',
   'withdrawal/insufficient-funds',
+  'withdrawal/not-the-requester',
   'withdrawal/requester-may-not-approve',
   'withdrawal/wrong-state',
 ] as const;

@@ -25,7 +25,7 @@ export type WithdrawalTerms = {
   readonly feePayer: FeePayer;
   readonly feeMax: bigint;
   readonly requestedBy: string;
-  /** Approvals of different people needed, none of them the requester. */
+  /** Approvals of different people needed, none of them the requester. Where it is 0, the requester need not sign either. */
   readonly quorum: number;
   readonly expiresAt: Date;
 };
@@ -49,6 +49,10 @@ export type WithdrawalState = {
   readonly verdict?: ScreeningVerdict;
   readonly releasedBy?: string;
   readonly approvedBy: readonly string[];
+  /** The requester's own signature over the intent is there. */
+  readonly requestSigned: boolean;
+  /** People the signer asked for when it was asked again; counts where it is more than the quorum of the request. */
+  readonly approvalsNeeded?: number;
   /** The wallet the hold names; where it cannot pay yet the withdrawal waits for liquidity. */
   readonly wallet: string;
   readonly reserved: boolean;
@@ -64,7 +68,11 @@ export type WithdrawalState = {
 export type WithdrawalEvent =
   | { readonly type: 'screened'; readonly verdict: ScreeningVerdict; readonly ruleReleases: boolean }
   | { readonly type: 'released'; readonly by: string }
-  | { readonly type: 'approved'; readonly by: string }
+  | { readonly type: 'request-signed'; readonly by: string; readonly needed?: number }
+  /** `needed`: how many people the signer wants now, where it answered. */
+  | { readonly type: 'approved'; readonly by: string; readonly needed?: number }
+  /** The signer would not sign for want of signatures: its policy asks for more people than were asked before. */
+  | { readonly type: 'approvals-missing'; readonly needed: number }
   | { readonly type: 'rejected'; readonly by: string; readonly reason: string }
   | { readonly type: 'cancel-asked'; readonly by: string }
   | { readonly type: 'expiry-due' }
@@ -83,6 +91,8 @@ export type WithdrawalEffect =
   | { readonly type: 'screen' }
   | { readonly type: 'find-liquidity' }
   | { readonly type: 'dispatch' }
+  /** The dispatch waited for a signature of a person, and has one more. */
+  | { readonly type: 'retry-dispatch' }
   | { readonly type: 'cancel-dispatch' }
   | { readonly type: 'finished' };
 
@@ -98,6 +108,9 @@ const beforeSigning: ReadonlySet<WithdrawalStep> = new Set([
   'awaiting-liquidity',
 ]);
 const ended: ReadonlySet<WithdrawalStep> = new Set(['settled', 'failed', 'rejected', 'cancelled', 'expired']);
+
+/** Steps in which a signature of a person may still be missing although a wallet was reserved already. */
+const beforeBroadcast: ReadonlySet<WithdrawalStep> = new Set([...beforeSigning, 'signing']);
 
 export function withdrawalEnded(step: WithdrawalStep): boolean {
   return ended.has(step);
@@ -127,6 +140,7 @@ export function openWithdrawal(terms: WithdrawalTerms, wallet: string): Decided<
   const state: WithdrawalState = {
     step: 'requested',
     approvedBy: [],
+    requestSigned: false,
     wallet,
     reserved: false,
     holdRound: 1,
@@ -141,11 +155,17 @@ export function decideWithdrawal(withdrawal: Withdrawal, event: WithdrawalEvent,
   const { terms, state } = withdrawal;
   switch (event.type) {
     case 'screened':
-      return screened(state, event);
+      return screened(terms, state, event);
+    case 'request-signed':
+      return requestSigned(withdrawal, event, now);
     case 'released':
     case 'approved':
     case 'rejected':
       return personDecides(withdrawal, event, now);
+    case 'approvals-missing':
+      return withdrawalEnded(state.step) || state.approvalsNeeded === event.needed
+        ? stay(state)
+        : decided({ ...state, approvalsNeeded: event.needed });
     case 'cancel-asked':
       return cancelAsked(terms, state, event.by);
     case 'expiry-due':
@@ -186,12 +206,60 @@ function wrongState(terms: WithdrawalTerms, state: WithdrawalState, wanted: stri
   );
 }
 
-function screened(state: WithdrawalState, event: Extract<WithdrawalEvent, { type: 'screened' }>): WithdrawalResult {
+/** People who must approve: as many as at the request, or more where the signer asked for more since. */
+export function approvalsNeededOf(terms: WithdrawalTerms, state: WithdrawalState): number {
+  return Math.max(terms.quorum, state.approvalsNeeded ?? 0);
+}
+
+/** Goes on to `approved` with the quorum and the requester's signature, and not with one of them alone. */
+function advance(terms: WithdrawalTerms, state: WithdrawalState): WithdrawalResult {
+  const needed = approvalsNeededOf(terms, state);
+  const complete = state.approvedBy.length >= needed && (state.requestSigned || needed === 0);
+  if (!complete) return decided(state);
+  return state.step === 'awaiting-approval'
+    ? decided({ ...state, step: 'approved' }, { type: 'find-liquidity' })
+    : decided(state, ...retry(state));
+}
+
+function retry(state: WithdrawalState): readonly WithdrawalEffect[] {
+  return state.step === 'signing' ? [{ type: 'retry-dispatch' }] : [];
+}
+
+function withNeeded(state: WithdrawalState, needed: number | undefined): WithdrawalState {
+  return needed === undefined ? state : { ...state, approvalsNeeded: needed };
+}
+
+/** The requester may sign from the request on; screening does not wait for it, and approvers need not either. */
+function requestSigned(
+  { terms, state }: Withdrawal,
+  event: Extract<WithdrawalEvent, { type: 'request-signed' }>,
+  now: Date,
+): WithdrawalResult {
+  if (event.by !== terms.requestedBy) {
+    return refuse(
+      'withdrawal/not-the-requester',
+      `${terms.requestedBy} asked for ${terms.id}; ${event.by} cannot sign that request.`,
+      { id: terms.id },
+    );
+  }
+  if (!beforeBroadcast.has(state.step)) return wrongState(terms, state, 'not signed yet');
+  if (now >= terms.expiresAt) return wrongState(terms, state, 'not past its expiry');
+  if (state.requestSigned) return wrongState(terms, state, 'without the signature of its requester');
+  const after = { ...withNeeded(state, event.needed), requestSigned: true };
+  return state.step === 'requested' || state.step === 'screened' ? decided(after) : advance(terms, after);
+}
+
+function screened(
+  terms: WithdrawalTerms,
+  state: WithdrawalState,
+  event: Extract<WithdrawalEvent, { type: 'screened' }>,
+): WithdrawalResult {
   if (state.step !== 'requested') return stay(state);
   const after: WithdrawalState = { ...state, step: 'screened', verdict: event.verdict };
   const passes = event.verdict === 'clear' || (event.ruleReleases && event.verdict === 'not-screened');
   if (!passes) return decided(after);
-  return decided({ ...after, step: 'awaiting-approval', releasedBy: event.verdict === 'clear' ? 'screening' : 'rule' });
+  const releasedBy = event.verdict === 'clear' ? 'screening' : 'rule';
+  return advance(terms, { ...after, step: 'awaiting-approval', releasedBy });
 }
 
 type PersonEvent = Extract<WithdrawalEvent, { type: 'released' | 'approved' | 'rejected' }>;
@@ -211,17 +279,27 @@ function personDecides({ terms, state }: Withdrawal, event: PersonEvent, now: Da
   if (now >= terms.expiresAt) return wrongState(terms, state, 'not past its expiry');
   if (event.type === 'released') {
     if (state.step !== 'screened') return wrongState(terms, state, 'screened and waits for a release');
-    return decided({ ...state, step: 'awaiting-approval', releasedBy: event.by });
+    return advance(terms, { ...state, step: 'awaiting-approval', releasedBy: event.by });
   }
-  if (state.step !== 'awaiting-approval') return wrongState(terms, state, 'awaiting-approval');
+  return approved({ terms, state }, event);
+}
+
+function approved(
+  { terms, state: before }: Withdrawal,
+  event: Extract<WithdrawalEvent, { type: 'approved' }>,
+): WithdrawalResult {
+  const state = withNeeded(before, event.needed);
+  // Where the signer wants more people than had been asked, they may still come while nothing is signed.
+  const late =
+    (state.step === 'approved' || state.step === 'awaiting-liquidity' || state.step === 'signing') &&
+    state.approvedBy.length < approvalsNeededOf(terms, state);
+  if (state.step !== 'awaiting-approval' && !late) return wrongState(terms, state, 'awaiting-approval');
   if (state.approvedBy.includes(event.by)) {
     return refuse('withdrawal/already-approved', `${event.by} has approved ${terms.id} already; another person must.`, {
       id: terms.id,
     });
   }
-  const approvedBy = [...state.approvedBy, event.by];
-  if (approvedBy.length < terms.quorum) return decided({ ...state, approvedBy });
-  return decided({ ...state, approvedBy, step: 'approved' }, { type: 'find-liquidity' });
+  return advance(terms, { ...state, approvedBy: [...state.approvedBy, event.by] });
 }
 
 function cancelAsked(terms: WithdrawalTerms, state: WithdrawalState, by: string): WithdrawalResult {

@@ -1,0 +1,196 @@
+import { createHash } from 'node:crypto';
+import type { DecisionRecord } from '@bulkhead/domain';
+import {
+  bigint,
+  bigintOrNull,
+  only,
+  type Queries,
+  type Row,
+  text,
+  textOrNull,
+  type Transaction,
+} from '@bulkhead/postgres';
+import { type Custody, machine } from './custody.ts';
+import { record as note } from './journal.ts';
+import { readState, writeState } from './state.ts';
+
+/** Records asked of the signer at a time. */
+export const signerRecordsAtOnce = 200;
+/** Rounds of one run of the job: what is left waits a minute for the next. */
+export const signerRoundsMax = 50;
+
+/** Hash of an empty log. */
+const zeroHash = '0'.repeat(64);
+
+/** How far the signer's log is known here, and what is wrong with it. */
+export type SignerLogView = {
+  /** Newest record up to which none is missing. */
+  readonly sequence: string;
+  /** Hash of the log there. */
+  readonly hash: string;
+  /** Why what the signer says cannot be true together with what it said before; null while all fits. */
+  readonly trouble: string | null;
+};
+
+export type SignerRecordView = {
+  readonly sequence: string;
+  /** Canonical JSON. */
+  readonly line: string;
+  readonly previous: string;
+  readonly following: readonly string[];
+  readonly head: DecisionRecord['head'];
+};
+
+type Log = { readonly sequence: bigint; readonly hash: string; readonly trouble: string | null };
+
+function logOf(row: Row | undefined): Log {
+  if (row === undefined) return { sequence: 0n, hash: zeroHash, trouble: null };
+  return { sequence: bigint(row, 'sequence'), hash: text(row, 'hash'), trouble: textOrNull(row, 'trouble') };
+}
+
+const logColumns = 'sequence, hash, trouble';
+
+async function findLog(db: Queries): Promise<Log> {
+  const [row] = await db.query(`select ${logColumns} from custody.signer_log where name = 'signer'`);
+  return logOf(row);
+}
+
+async function lockLog(tx: Transaction, now: Date): Promise<Log> {
+  await tx.query(
+    `insert into custody.signer_log (name, sequence, hash, updated_at) values ('signer', 0, $1, $2) on conflict do nothing`,
+    [zeroHash, now],
+  );
+  return logOf(only(await tx.query(`select ${logColumns} from custody.signer_log where name = 'signer' for update`)));
+}
+
+/** Hash of the log up to a line: SHA-256 over the hash before it and the SHA-256 of the line. */
+function hashAfter(record: DecisionRecord): string {
+  const line = createHash('sha256').update(record.line, 'utf8').digest();
+  return createHash('sha256').update(Buffer.from(record.previous, 'hex')).update(line).digest('hex');
+}
+
+/** Stores a record; one that is there already must be the same. Answers what is there instead. */
+async function insert(tx: Transaction, record: DecisionRecord, now: Date): Promise<string | undefined> {
+  const stored = await tx.query(
+    `insert into custody.signer_record (sequence, line, previous, following, head, stored_at)
+     values ($1, $2, $3, $4, $5, $6) on conflict (sequence) do nothing returning sequence`,
+    [record.sequence, record.line, record.previous, writeState(record.following), writeState(record.head), now],
+  );
+  if (stored.length > 0) return undefined;
+  const row = only(
+    await tx.query('select line, previous from custody.signer_record where sequence = $1', [record.sequence]),
+  );
+  const same = text(row, 'line') === record.line && text(row, 'previous') === record.previous;
+  return same
+    ? undefined
+    : `Record ${record.sequence} of the signer is another one than was stored before: its log forked.`;
+}
+
+/**
+ * Stores the record of a grant in the transaction that stores what was granted. It may come before the records ahead of it, which
+ * are fetched later. A record that contradicts what is stored stops nothing here, because the signature exists: it is made known.
+ */
+export async function storeRecord(tx: Transaction, record: DecisionRecord, now: Date): Promise<void> {
+  const fork = await insert(tx, record, now);
+  if (fork !== undefined) await trouble(tx, fork, now);
+}
+
+/** Written once and shown for ever: what the signer runs on is not what it ran on, and people must find out why. */
+async function trouble(tx: Transaction, reason: string, now: Date): Promise<void> {
+  const log = await lockLog(tx, now);
+  if (log.trouble !== null) return;
+  await tx.query(`update custody.signer_log set trouble = $1, updated_at = $2 where name = 'signer'`, [reason, now]);
+  await note(tx, now, { actor: machine, subject: 'signer', event: 'signer-log-trouble', data: { reason } });
+}
+
+/**
+ * The job `pull-signer-records`: fetches what the signer decided since, record by record and without a hole, and holds each
+ * against the one before it. What the signer had once recorded and no longer has, or has differently, is said in
+ * {@link SignerLogView.trouble}; nothing more is fetched then.
+ *
+ * Each round commits its records with the position up to which they go; a crash repeats a round, which finds its records there.
+ *
+ * @throws CustodyError `signer/unavailable`
+ */
+export async function pullSignerRecords(custody: Custody): Promise<void> {
+  for (let round = 0; round < signerRoundsMax; round += 1) {
+    const log = await findLog(custody.db);
+    if (log.trouble !== null) return;
+    const records = await custody.signer.records(log.sequence, signerRecordsAtOnce);
+    if (records.length === 0) return checkNotRewound(custody);
+    const isWhole = await custody.db.transaction((tx) => takeRecords(custody, tx, { log, records }));
+    if (!isWhole) return;
+  }
+}
+
+async function takeRecords(
+  custody: Custody,
+  tx: Transaction,
+  { log, records }: { log: Log; records: readonly DecisionRecord[] },
+): Promise<boolean> {
+  const now = custody.clock.now();
+  const locked = await lockLog(tx, now);
+  // Another process took them meanwhile.
+  if (locked.sequence !== log.sequence || locked.trouble !== null) return locked.trouble === null;
+  let { sequence, hash } = log;
+  for (const record of records) {
+    const wrong =
+      record.sequence !== sequence + 1n
+        ? `After record ${sequence} the signer gives ${record.sequence}: records are missing.`
+        : record.previous !== hash
+          ? `Record ${record.sequence} of the signer does not follow record ${sequence} as it is stored: its log forked.`
+          : await insert(tx, record, now);
+    if (wrong !== undefined) {
+      await advance(tx, { sequence, hash, now });
+      await trouble(tx, wrong, now);
+      return false;
+    }
+    sequence = record.sequence;
+    hash = hashAfter(record);
+  }
+  await advance(tx, { sequence, hash, now });
+  return true;
+}
+
+async function advance(tx: Transaction, to: { sequence: bigint; hash: string; now: Date }): Promise<void> {
+  await tx.query(`update custody.signer_log set sequence = $1, hash = $2, updated_at = $3 where name = 'signer'`, [
+    to.sequence,
+    to.hash,
+    to.now,
+  ]);
+}
+
+/** A signer that was put back to an older copy, tokens and all, cannot see it. Who kept its records can. */
+async function checkNotRewound(custody: Custody): Promise<void> {
+  // Asked before the signer is: what is stored here by then was durable there before it was given out.
+  const [row] = await custody.db.query('select max(sequence) as newest from custody.signer_record');
+  const newest = row === undefined ? null : bigintOrNull(row, 'newest');
+  const { sequence } = await custody.signer.status();
+  if (newest === null || newest <= sequence) return;
+  const reason = `The signer has ${sequence} records, and ${newest} were stored here before: it runs on an older state.`;
+  await custody.db.transaction((tx) => trouble(tx, reason, custody.clock.now()));
+}
+
+export async function signerLogView(db: Queries): Promise<SignerLogView> {
+  const { sequence, hash, trouble: reason } = await findLog(db);
+  return { sequence: sequence.toString(), hash, trouble: reason };
+}
+
+/** Records after a position, oldest first. */
+export async function signerRecordViews(
+  db: Queries,
+  { after, limit }: { readonly after: string | null; readonly limit: number },
+): Promise<readonly SignerRecordView[]> {
+  const rows = await db.query(
+    `select sequence, line, previous, following::text as following, head::text as head from custody.signer_record
+     where sequence > $1 order by sequence limit $2`,
+    [after ?? '0', limit],
+  );
+  return rows.map((row) => ({
+    sequence: bigint(row, 'sequence').toString(),
+    line: text(row, 'line'),
+    previous: text(row, 'previous'),
+    following: readState<readonly string[]>(text(row, 'following')),
+    head: readState<DecisionRecord['head']>(text(row, 'head')),
+  }));
+}

@@ -1,0 +1,245 @@
+import {
+  type ChainId,
+  type Compartment,
+  CustodyError,
+  houseFees,
+  houseGas,
+  kindOf,
+  parseAddress,
+  parseCompartment,
+  type KeyRef,
+  type Refused,
+  refuse,
+} from '@bulkhead/domain';
+import { bigint, only, type Queries, type Row, type Transaction } from '@bulkhead/postgres';
+import { certifiedAddress, ensureAccountKey, ensureWalletKey, proveAddress } from './certified-key.ts';
+import { type ClientView, ensureCompartment, ensurePool, findClient } from './client.ts';
+import { type Answer, commandAfterAsking, isRefused, notFound, refuseCommand, type WriteCall } from './command.ts';
+import type { Actor, Custody } from './custody.ts';
+import { newId } from './id.ts';
+import { record } from './journal.ts';
+import { provenView, type WalletPurpose, type WalletView } from './wallet.ts';
+
+type Issue = {
+  readonly chain: ChainId;
+  readonly compartment: Compartment;
+  readonly client?: string;
+  readonly purpose: WalletPurpose;
+  readonly actor: Actor;
+  readonly now: Date;
+  /** Of a key of its own; without it the next one in the tree of the seed. */
+  readonly keyLabel?: string;
+};
+
+/**
+ * Takes the next index of a compartment. The counter row is locked from reading it to the commit, so an index is given out once;
+ * a crash before the commit gives it out again, and nobody has seen the address yet.
+ */
+async function nextKey(tx: Transaction, { chain, compartment, keyLabel }: Issue): Promise<KeyRef> {
+  if (keyLabel !== undefined) return { compartment, label: keyLabel };
+  await tx.query('insert into custody.address_counter (chain, compartment) values ($1, $2) on conflict do nothing', [
+    chain,
+    compartment,
+  ]);
+  const counter = only(
+    await tx.query('select next_index from custody.address_counter where chain = $1 and compartment = $2 for update', [
+      chain,
+      compartment,
+    ]),
+  );
+  const index = Number(bigint(counter, 'next_index'));
+  await tx.query('update custody.address_counter set next_index = $3 where chain = $1 and compartment = $2', [
+    chain,
+    compartment,
+    index + 1,
+  ]);
+  return { compartment, index };
+}
+
+async function issue(custody: Custody, tx: Transaction, order: Issue): Promise<WalletView> {
+  const { chain, compartment, now } = order;
+  const key = await nextKey(tx, order);
+  const { address, residency } = await certifiedAddress(custody, tx, key);
+  const id = newId('wal', now);
+  const row = only(
+    await tx.query(
+      `insert into custody.wallet (id, chain, compartment, key_index, key_label, address, client, purpose, residency, created_at)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) returning *`,
+      [
+        id,
+        chain,
+        compartment,
+        'index' in key ? key.index : null,
+        'label' in key ? key.label : null,
+        address,
+        order.client ?? null,
+        order.purpose,
+        residency,
+        now,
+      ],
+    ),
+  );
+  await record(tx, now, {
+    actor: order.actor,
+    subject: id,
+    event: 'address-issued',
+    data: { chain, ...key, address },
+  });
+  return provenView(custody, tx, row);
+}
+
+function chainKnown(custody: Custody, chain: ChainId): void {
+  if (!custody.chains.has(chain)) {
+    const known = [...custody.chains.keys()].join(', ');
+    throw new CustodyError('chain/unknown', `${chain} is not configured; configured are: ${known}.`);
+  }
+}
+
+/**
+ * Issues a deposit address to a client, in the compartment that the client's segregation model gives on that chain.
+ *
+ * @throws CustodyError `signer/unavailable` for a compartment whose account key was never certified while nobody answers
+ */
+export async function issueClientWallet(
+  custody: Custody,
+  call: WriteCall,
+  input: { clientId: string; chain: ChainId },
+): Promise<Answer<WalletView>> {
+  const { chain } = input;
+  chainKnown(custody, chain);
+  const answer = await commandAfterAsking(custody, call, {
+    ask: async () => {
+      const client = await withAgreement(custody.db, input.clientId);
+      if (isRefused(client)) return client;
+      // The compartment comes first, in a transaction of its own: the signer certifies its key, and is not asked with rows locked.
+      // A crash after it leaves a compartment without an address, which the retry finds.
+      const now = custody.clock.now();
+      const compartment = await custody.db.transaction((tx) =>
+        ensureCompartment(custody, tx, { client, chain, actor: call.actor, now }),
+      );
+      await ensureAccountKey(custody, compartment);
+      return { compartment };
+    },
+    work: async (tx, now, told) => {
+      const client = await withAgreement(tx, input.clientId);
+      if (isRefused(client)) return client;
+      const order = { chain, actor: call.actor, now };
+      const compartment = await ensureCompartment(custody, tx, { ...order, client });
+      if (compartment !== told.compartment) {
+        throw new CustodyError(
+          'database/busy',
+          `The segregation model of client ${client.id} changed at this moment: ask again with the same key.`,
+        );
+      }
+      if (kindOf(compartment) === 'omnibus') {
+        await ensurePurpose(custody, tx, { ...order, compartment, purpose: 'pool' });
+      }
+      return issue(custody, tx, { ...order, compartment, client: client.id, purpose: 'deposit' });
+    },
+  });
+  return provenAnswer(custody, answer);
+}
+
+async function withAgreement(db: Queries, id: string): Promise<ClientView | Refused> {
+  const client = await findClient(db, id);
+  if (client === undefined) return notFound('client', id);
+  if (client.agreementId !== null) return client;
+  return refuse(
+    'agreement/missing',
+    `Client ${client.id} has no custody agreement on record; MiCA article 75(1) wants one before assets are held. Record it with POST /v1/clients/${client.id}/agreements.`,
+    { client: client.id },
+  );
+}
+
+export type CompartmentWalletRequest = {
+  readonly compartment: Compartment;
+  readonly chain: ChainId;
+  readonly purpose: Exclude<WalletPurpose, 'deposit'>;
+  /** Label of a key of its own in a hardware module; without it the key comes from the seed. */
+  readonly keyLabel?: string;
+};
+
+/** Issues an address that belongs to no client: a house wallet, a pool, or a deposit address to be assigned later. */
+export async function issueCompartmentWallet(
+  custody: Custody,
+  call: WriteCall,
+  input: CompartmentWalletRequest,
+): Promise<Answer<WalletView>> {
+  chainKnown(custody, input.chain);
+  const { compartment, keyLabel, purpose } = input;
+  const answer = await commandAfterAsking(custody, call, {
+    ask: async () => {
+      const refused = unfit(input);
+      if (refused !== undefined) return refused;
+      await custody.db.transaction((tx) => ensurePool(tx, compartment, custody.clock.now()));
+      if (keyLabel === undefined) await ensureAccountKey(custody, compartment);
+      else await ensureWalletKey(custody, { compartment, label: keyLabel });
+      return {};
+    },
+    work: async (tx, now) => {
+      const order = { ...input, actor: call.actor, now };
+      return purpose === 'unassigned' ? issue(custody, tx, order) : ensurePurpose(custody, tx, order);
+    },
+  });
+  return provenAnswer(custody, answer);
+}
+
+function unfit({ compartment, purpose }: CompartmentWalletRequest): Refused | undefined {
+  const kind = kindOf(compartment);
+  const fits =
+    (purpose === 'gas' && compartment === houseGas) ||
+    (purpose === 'fees' && compartment === houseFees) ||
+    (purpose === 'pool' && kind === 'omnibus') ||
+    (purpose === 'unassigned' && (kind === 'omnibus' || kind === 'group'));
+  if (fits) return undefined;
+  return refuse(
+    'compartment/wrong-kind',
+    `Compartment ${compartment} (${kind}) takes no ${purpose} wallet: gas belongs in ${houseGas}, fees in ${houseFees}, a pool in an omnibus compartment; individual addresses are issued to their client.`,
+    { compartment, purpose },
+  );
+}
+
+/** The one wallet of a compartment with a purpose, issued on first use. */
+async function ensurePurpose(custody: Custody, tx: Transaction, order: Issue): Promise<WalletView> {
+  await tx.query('select pg_advisory_xact_lock(hashtextextended($1, 7403))', [
+    `${order.chain} ${order.compartment} ${order.purpose}`,
+  ]);
+  const [known] = await tx.query(
+    'select * from custody.wallet where chain = $1 and compartment = $2 and purpose = $3 order by key_index, key_label limit 1',
+    [order.chain, order.compartment, order.purpose],
+  );
+  return known === undefined ? issue(custody, tx, order) : sameDuty(custody, tx, { known, order });
+}
+
+async function sameDuty(
+  custody: Custody,
+  tx: Transaction,
+  { known, order }: { known: Row; order: Issue },
+): Promise<WalletView> {
+  const view = await provenView(custody, tx, known);
+  if (order.keyLabel === undefined || order.keyLabel === view.keyLabel) return view;
+  return refuseCommand(
+    refuse(
+      'wallet/duty-taken',
+      `Compartment ${order.compartment} has its ${order.purpose} wallet on ${order.chain}: ${view.id}, with the key ${view.keyLabel ?? view.derivationPath ?? ''}.`,
+      { wallet: view.id },
+    ),
+  );
+}
+
+/** An answer that was stored is held against the keys as well: it says where people will pay. */
+async function provenAnswer(custody: Custody, answer: Answer<WalletView>): Promise<Answer<WalletView>> {
+  if (answer.hit && answer.outcome.status === 'done') {
+    const { view } = answer.outcome;
+    const address = parseAddress(view.address);
+    await proveAddress(custody, custody.db, { id: view.id, key: keyOf(view), address });
+  }
+  return answer;
+}
+
+function keyOf({ compartment: number, keyLabel, derivationPath }: WalletView): KeyRef {
+  const compartment = parseCompartment(number);
+  return keyLabel === null
+    ? { compartment, index: Number(derivationPath?.split('/').at(-1)) }
+    : { compartment, label: keyLabel };
+}

@@ -1,0 +1,141 @@
+import {
+  approvalsNeededOf,
+  chainStateOf,
+  checksumAddress,
+  type FeePayer,
+  invariant,
+  type WithdrawalState,
+  type WithdrawalTerms,
+} from '@bulkhead/domain';
+import { bigintOrNull, date, type Queries, type Row, text, textOrNull } from '@bulkhead/postgres';
+import { approvalRows } from './approval.ts';
+import { dispatchColumns, dispatchOf } from './dispatch.ts';
+import { type WithdrawalRow, withdrawalColumns, withdrawalOf } from './withdrawal-step.ts';
+
+export type ApprovalView = { readonly by: string; readonly at: string };
+
+export type WithdrawalView = {
+  readonly id: string;
+  readonly kind: 'withdrawal' | 'deposit-return';
+  readonly clientId: string;
+  readonly compartment: number;
+  readonly walletId: string;
+  readonly asset: string;
+  readonly amount: string;
+  readonly destination: string;
+  readonly feePayer: FeePayer;
+  readonly feeMax: string;
+  readonly feePaid: string | null;
+  readonly state: WithdrawalRow['state']['step'];
+  readonly chainState: ReturnType<typeof chainStateOf>;
+  readonly verdict: NonNullable<WithdrawalRow['state']['verdict']> | null;
+  readonly releasedBy: string | null;
+  readonly reason: string | null;
+  readonly requestedBy: string;
+  readonly approvals: readonly ApprovalView[];
+  readonly quorum: number;
+  readonly intentDigest: string;
+  readonly cancelAskedBy: string | null;
+  readonly expiresAt: string;
+  readonly transactionHash: string | null;
+  readonly block: { readonly number: string; readonly hash: string } | null;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+};
+
+export async function withdrawalView(tx: Queries, id: string): Promise<WithdrawalView> {
+  const [view] = await withdrawalViews(tx, { id, after: null, limit: 1 });
+  invariant(view !== undefined, 'A withdrawal that was just stored is not there.', { id });
+  return view;
+}
+
+export type WithdrawalFilter = {
+  readonly id?: string;
+  readonly clientId?: string;
+  readonly compartment?: number;
+  readonly state?: string;
+  readonly chain?: string;
+  readonly asset?: string;
+  readonly after: string | null;
+  readonly limit: number;
+};
+
+export async function withdrawalViews(tx: Queries, filter: WithdrawalFilter): Promise<readonly WithdrawalView[]> {
+  const rows = await tx.query(
+    `select ${withdrawalColumns} from custody.withdrawal
+     where ($1::text is null or id = $1) and ($2::text is null or client = $2) and ($3::bigint is null or compartment = $3)
+       and ($4::text is null or step = $4) and ($5::text is null or chain = $5) and ($6::text is null or asset = $6)
+       and ($7::text is null or id > $7)
+     order by id limit $8`,
+    [
+      filter.id ?? null,
+      filter.clientId ?? null,
+      filter.compartment ?? null,
+      filter.state ?? null,
+      filter.chain ?? null,
+      filter.asset ?? null,
+      filter.after,
+      filter.limit,
+    ],
+  );
+  const ids = rows.map((row) => text(row, 'id'));
+  const approvals = await approvalRows(tx, ids);
+  const dispatches = await tx.query(
+    `select distinct on (subject) ${dispatchColumns} from custody.dispatch where subject = any($1::text[]) order by subject, id desc`,
+    [ids],
+  );
+  return rows.map((row) => {
+    const id = text(row, 'id');
+    return viewOf(row, {
+      approvals: approvals.filter((one) => one['subject'] === id),
+      dispatch: dispatches.find((one) => one['subject'] === id),
+    });
+  });
+}
+
+/** Said while nothing else is missing: otherwise nobody would know whom it waits for. */
+function waitsForRequester(terms: WithdrawalTerms, state: WithdrawalState): string | undefined {
+  const needed = approvalsNeededOf(terms, state);
+  const isComplete = state.approvedBy.length >= needed && needed > 0;
+  if (state.step !== 'awaiting-approval' || state.requestSigned || !isComplete) return undefined;
+  return `The signature of ${terms.requestedBy}, who asked for it, is missing.`;
+}
+
+function viewOf(row: Row, beside: { approvals: readonly Row[]; dispatch: Row | undefined }): WithdrawalView {
+  const { terms, state } = withdrawalOf(row);
+  const dispatched = beside.dispatch === undefined ? undefined : dispatchOf(beside.dispatch);
+  const dispatch = dispatched?.state;
+  const waiting = dispatched?.waitingReason ?? waitsForRequester(terms, state);
+  const attempts = dispatch === undefined || dispatch.step === 'queued' ? [] : dispatch.attempts;
+  const shown =
+    attempts.find((attempt) => ['final', 'in-block', 'reverted'].includes(attempt.chainState)) ?? attempts.at(-1);
+  const block = dispatch?.step === 'done' ? dispatch.block : undefined;
+  return {
+    id: terms.id,
+    kind: terms.kind,
+    clientId: terms.client,
+    compartment: terms.compartment,
+    walletId: state.wallet,
+    asset: terms.asset,
+    amount: terms.amount.toString(),
+    destination: checksumAddress(terms.destination),
+    feePayer: terms.feePayer,
+    feeMax: terms.feeMax.toString(),
+    feePaid: bigintOrNull(row, 'fee_paid')?.toString() ?? null,
+    state: state.step,
+    chainState: dispatch === undefined ? 'none' : chainStateOf(dispatch),
+    verdict: state.verdict ?? null,
+    releasedBy: state.releasedBy ?? null,
+    reason: state.reason ?? waiting ?? null,
+    requestedBy: terms.requestedBy,
+    approvals: beside.approvals.map((one) => ({ by: text(one, 'person'), at: date(one, 'at').toISOString() })),
+    quorum: approvalsNeededOf(terms, state),
+    intentDigest: textOrNull(row, 'intent_digest') ?? '',
+    cancelAskedBy: state.cancelAskedBy ?? null,
+    expiresAt: terms.expiresAt.toISOString(),
+    transactionHash: shown?.hash ?? null,
+    block: block === undefined ? null : { number: block.number.toString(), hash: block.hash },
+    createdAt: date(row, 'created_at').toISOString(),
+    updatedAt: date(row, 'updated_at').toISOString(),
+  };
+}
