@@ -1,5 +1,11 @@
 import { CustodyError } from '@bulkhead/domain';
-import { type CanonicalObject, canonicalJson, isCanonicalObject, parseCanonicalJson } from './canonical-json.ts';
+import {
+  type CanonicalObject,
+  canonicalJson,
+  type CanonicalValue,
+  isCanonicalObject,
+  parseCanonicalJson,
+} from './canonical-json.ts';
 import { chainHash, type Hashes, textDigest } from './hashes.ts';
 
 /** What can stand in the signer's log. */
@@ -41,9 +47,14 @@ export function recordLine({ sequence, at, type, fields }: RecordLine): string {
   return canonicalJson({ ...fields, sequence: String(sequence), at: String(at), type });
 }
 
-/** @throws CustodyError `signer/state-damaged`, `signer/protocol` for a line that is not canonical */
+/** @throws CustodyError `signer/state-damaged` */
 export function parseRecordLine(line: string): RecordLine {
-  const value = parseCanonicalJson(line);
+  let value: CanonicalValue;
+  try {
+    value = parseCanonicalJson(line);
+  } catch (error) {
+    throw damaged('it is not in its canonical form', error);
+  }
   if (!isCanonicalObject(value)) throw damaged('it is no object');
   const { sequence, at, type: word, ...fields } = value;
   const type = recordTypes.find((known) => known === word);
@@ -63,6 +74,6 @@ export function recordHash(hashes: Hashes, previous: string, line: string): stri
   return chainHash(hashes, previous, lineDigest(hashes, line));
 }
 
-function damaged(fact: string): CustodyError {
-  return new CustodyError('signer/state-damaged', `A line of the signer's log cannot be read: ${fact}.`);
+function damaged(fact: string, cause?: unknown): CustodyError {
+  return new CustodyError('signer/state-damaged', `A line of the signer's log cannot be read: ${fact}.`, { cause });
 }
