@@ -20,7 +20,8 @@ async function setUp(order: SetUpOrder): Promise<readonly string[]> {
   const configuration = checkConfiguration(order.configuration);
   mkdirSync(join(directory, 'keys'), { recursive: true, mode: 0o700 });
   mkdirSync(configuration.state, { recursive: true, mode: 0o700 });
-  await makeKeyFile(directory);
+  if (order.softhsm === null) await makeKeyFile(directory);
+  else await (await import('./sealed-seed.ts')).sealIntoTokens(directory, order.softhsm);
   await using keys = await openKeys(configuration);
   await createState({
     stateDirectory: configuration.state,

@@ -15,7 +15,7 @@ import type { Tell } from '../part.ts';
 import { privateText } from '../private-file.ts';
 import type { ReachedSigner } from '../signer.ts';
 import { firstList } from './first-list.ts';
-import type { SetUpOrder } from './set-up-order.ts';
+import { identityLabel, type SetUpOrder, slots } from './set-up-order.ts';
 
 /** Library of SoftHSM where Debian puts it: a hardware module in software, for development and tests. */
 const softhsmLibrary = '/usr/lib/softhsm/libsofthsm2.so-';
@@ -160,18 +160,17 @@ export function signerFile(
       identities: [{ driver: 'software' }],
     };
   }
-  const slots = ['hsm_slot_1', 'hsm_slot_2'];
   return {
     ...common,
     tokens: slots.map((name) => ({
       name,
-      library: join(directory, 'hsm', `${name}.so`),
+      library: join(directory, 'hsm', name, 'libsofthsm2.so'),
       label: name,
-      pinFile: join(directory, 'hsm', `${name}.pin`),
-      environment: { SOFTHSM2_CONF: join(directory, 'hsm', 'softhsm2.conf') },
+      pinFile: join(directory, 'hsm', name, 'pin'),
+      environment: { SOFTHSM2_CONF: join(directory, 'hsm', name, 'softhsm2.conf') },
     })),
-    tree: { driver: 'pkcs11-sealed-seed', envelope: join(directory, 'keys', 'seed.json'), tokens: slots },
-    identities: slots.map((token) => ({ driver: 'pkcs11', token, label: 'identity' })),
+    tree: { driver: 'pkcs11-sealed-seed', envelope: join(directory, 'keys', 'seed.json'), tokens: [...slots] },
+    identities: slots.map((token) => ({ driver: 'pkcs11', token, label: identityLabel })),
   };
 }
 
