@@ -50,7 +50,7 @@ function chainLine({ chain, development, feeMax, feeWindowSeconds, feeWindowMax 
 function keyLine(key: ApproverKey): string {
   switch (key.kind) {
     case 'webauthn':
-      return `${key.id}: passkey ${key.credential} for ${key.origin}, public key ${key.publicKey}`;
+      return `${key.id}: passkey ${key.credential} for ${key.origin} (relying party ${key.relyingParty}), public key ${key.publicKey}`;
     case 'eip712':
       return `${key.id}: wallet ${checksumAddress(key.address)}`;
     case 'ed25519':
