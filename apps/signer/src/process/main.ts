@@ -41,8 +41,8 @@ async function main(): Promise<void> {
   const configuration = readConfiguration(file);
   const hardening = harden(configuration);
   // Only now what touches keys is loaded.
-  const { openService } = await import('./service.ts');
-  const service = await openService(configuration, hardening);
+  const { openSignerProcess } = await import('./signer-process.ts');
+  const signer = await openSignerProcess(configuration, hardening);
 
   let ending = false;
   const end = (reason: string): void => {
@@ -50,7 +50,7 @@ async function main(): Promise<void> {
     ending = true;
     logLine('info', 'ending', { reason });
     const last = setTimeout(() => abandon('not-ended', new Error('too slow')), 2 * stopMsMax);
-    service.stop().then(
+    signer.stop().then(
       () => {
         clearTimeout(last);
         process.stdin.destroy();
@@ -72,7 +72,7 @@ async function main(): Promise<void> {
     process.stdin.resume();
   }
   logLine('info', 'ready', { hardening: hardening.detail });
-  announce({ ready: service.places });
+  announce({ ready: signer.places });
 }
 
 process.on('uncaughtException', (error) => abandon('defect', error));

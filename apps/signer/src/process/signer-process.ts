@@ -10,7 +10,7 @@ import { logLine } from './log.ts';
 import { nativeHashes } from './native-hashes.ts';
 import { readSecret } from './secret-file.ts';
 
-export type Service = {
+export type SignerProcess = {
   /** Where it listens, as clients write it. */
   readonly places: readonly string[];
   /** Ends the work at hand, then the state, then the keys. */
@@ -22,7 +22,7 @@ export type Service = {
  *
  * @throws CustodyError of whatever could not be opened; what was opened before is closed again
  */
-export async function openService(configuration: SignerConfiguration, hardening: Hardening): Promise<Service> {
+export async function openSignerProcess(configuration: SignerConfiguration, hardening: Hardening): Promise<SignerProcess> {
   await using opened = new AsyncDisposableStack();
   const keys = opened.use(await openKeys(configuration));
   const core = opened.use(
