@@ -46,14 +46,17 @@ test('the server loads no driver, no key file and nothing else that computes wit
   );
 });
 
-test('no source of the server names the whole of the keys, but the set-up that is a process of its own', () => {
+test('no source of the server names the whole of the keys, but the set-up, which is a process of its own', () => {
   const folder = fileURLToPath(new URL('.', import.meta.url));
   const sources = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(
     (name) => name.endsWith('.ts') && !name.endsWith('.test.ts'),
   );
   assert.ok(sources.length > 40);
-  const naming = sources.filter((name) => /['"]@bulkhead\/keys['"]/u.test(readFileSync(`${folder}/${name}`, 'utf8')));
-  assert.deepEqual(naming, ['development/set-up.ts']);
-  const loading = sources.filter((name) => /set-up\.ts['"]\)?;?$/mu.test(readFileSync(`${folder}/${name}`, 'utf8')));
-  assert.deepEqual(loading, [], 'nobody imports the set-up');
+  const text = (name: string): string => readFileSync(`${folder}/${name}`, 'utf8');
+  const naming = sources.filter((name) => /['"]@bulkhead\/(?:keys|signer)['"]/u.test(text(name)));
+  assert.deepEqual(naming.toSorted(), ['development/sealed-seed.ts', 'development/set-up.ts']);
+  const importing = sources.filter((name) =>
+    /(?:from|import\() *['"]\.[^'"]*(?:sealed-seed|set-up)\.ts['"]/u.test(text(name)),
+  );
+  assert.deepEqual(importing, ['development/set-up.ts'], 'nobody but the set-up imports them');
 });

@@ -231,9 +231,11 @@ export async function changeRegistry(desk: Desk, kind: string, items: readonly o
     const approval = await desk.signature(person, change.intent.canonical);
     await desk.post(`/v1/registry-changes/${change.id}/approvals`, { approval }, person);
   }
-  const made = await desk.get(`/v1/registry-changes/${change.id}`);
-  assert.equal(made.state, 'applied', JSON.stringify(made));
-  return made;
+  return until('the registry to be changed', async () => {
+    const made = await desk.get(`/v1/registry-changes/${change.id}`);
+    assert.ok(made.state === 'open' || made.state === 'applied', made.reason ?? made.state);
+    return made.state === 'applied' && made;
+  });
 }
 
 /** The canonical text that people sign for a withdrawal. */
