@@ -4,7 +4,10 @@ import type { Committer } from './commit.ts';
 import type { SteadyTime } from './time.ts';
 
 /** What was refused, for the record. */
-export type Refused = { readonly request: 'sign' | 'lodge' | 'change' | 'certify'; readonly about: Readonly<Record<string, string>> };
+export type Refused = {
+  readonly request: 'sign' | 'lodge' | 'change' | 'certify';
+  readonly about: Readonly<Record<string, string>>;
+};
 
 export type Refusals = {
   /**

@@ -17,11 +17,13 @@ export function openSignCounts(): SignCounts {
   return {
     assertRising(counters) {
       const within = new Map<string, number>();
+      const seen = new Set<string>();
       for (const { credential, count, fingerprint } of counters.toSorted((a, b) => a.count - b.count)) {
         const last = Math.max(newest.get(credential) ?? 0, within.get(credential) ?? 0);
-        if (accepted.has(fingerprint) || (count === 0 && last === 0)) continue;
+        if (accepted.has(fingerprint) || seen.has(fingerprint) || (count === 0 && last === 0)) continue;
         if (count <= last) throw fallen(count, last);
         within.set(credential, count);
+        seen.add(fingerprint);
       }
     },
     accept(counters) {

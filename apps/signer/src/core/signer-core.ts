@@ -173,8 +173,8 @@ function assertOwn(at: {
     );
   }
   const { fields } = parseStatement(head.statement);
-  if (fields['deployment'] === knowledge.registry().deployment && known.includes(head.identity) && isSigned(head))
-    return;
+  const ours = fields['deployment'] === knowledge.registry().deployment && known.includes(head.identity);
+  if (ours && isSigned(head)) return;
   throw new CustodyError(
     'signer/state-damaged',
     'The newest head in the log is not signed by an identity key of this signer: the log was changed. Put a sound copy of the folder back.',

@@ -19,6 +19,14 @@ export type AssertionOptions = {
   readonly clientData?: (honest: string) => string;
 };
 
+let counted = 0;
+
+/** Counts of all passkeys of this process, rising. */
+export function nextCount(): number {
+  counted += 1;
+  return counted;
+}
+
 export type Passkey = {
   readonly key: ApproverKey;
   approve(intent: Intent, options?: AssertionOptions): Extract<Approval, { readonly kind: 'webauthn' }>;
@@ -65,7 +73,7 @@ export function passkey(person: string, id = 'passkey'): Passkey {
   };
 }
 
-function authenticatorData({ relyingParty = page.relyingParty, flags, count = 0 }: AssertionOptions): Buffer {
+function authenticatorData({ relyingParty = page.relyingParty, flags, count = nextCount() }: AssertionOptions): Buffer {
   const data = Buffer.alloc(37);
   createHash('sha256').update(relyingParty).digest().copy(data);
   data[32] = flags ?? userPresentAndVerified;

@@ -60,16 +60,14 @@ export const coolingSeconds: bigint = 3_600n;
 
 /** What the ceremony decides. */
 export const genesisItems: readonly RegistryItem[] = [
-  ...[mainChain, sideChain].map(
-    (chain): RegistryItem => ({
-      item: 'chain',
-      chain,
-      development: false,
-      feeMax: oneEther / 100n,
-      feeWindowSeconds: 86_400n,
-      feeWindowMax: oneEther / 20n,
-    }),
-  ),
+  ...[mainChain, sideChain].map((chain): RegistryItem => ({
+    item: 'chain',
+    chain,
+    development: false,
+    feeMax: oneEther / 100n,
+    feeWindowSeconds: 86_400n,
+    feeWindowMax: oneEther / 20n,
+  })),
   { item: 'asset', asset: ether, symbol: 'ETH', decimals: 18, codeHash: '' },
   { item: 'asset', asset: nativeAsset(sideChain), symbol: 'ETH', decimals: 18, codeHash: '' },
   { item: 'asset', asset: token, symbol: 'TKN', decimals: 18, codeHash },

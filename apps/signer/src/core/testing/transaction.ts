@@ -15,7 +15,12 @@ export type TransactionParts = {
   readonly accessList: readonly Item[];
 };
 
-export type Payment = { readonly asset: AssetId; readonly to: Address; readonly amount: bigint; readonly nonce: bigint };
+export type Payment = {
+  readonly asset: AssetId;
+  readonly to: Address;
+  readonly amount: bigint;
+  readonly nonce: bigint;
+};
 
 /** The honest transaction of a payment. Its worst fee is 21,000 or 60,000 gas times 10 wei. */
 export function partsOf({ asset, to, amount, nonce }: Payment): TransactionParts {

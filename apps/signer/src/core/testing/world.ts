@@ -39,8 +39,6 @@ export type World = AsyncDisposable & {
   address(compartment: Compartment, index: number): Address;
   /** Evidence that a movement or a change needs, by honest people. */
   approved(intent: Intent): Evidence;
-  /** Next count of a passkey. */
-  count(): number;
 };
 
 /** A signer after its ceremony, with two clients enrolled and the cooling of their destinations over. */
@@ -55,8 +53,6 @@ export async function openWorld(given: Partial<SignerCoreOptions> = {}): Promise
   const list = listText(registry.genesisItems);
   await createState({ ...base, genesis: { deployment: registry.deployment, list } });
   let core: SignerCore | undefined = await openSignerCore(options);
-  let counted = 0;
-  const count = (): number => (counted += 1);
   const xpubs = new Map<Compartment, string>();
   for (const compartment of Object.values(registry.compartments)) {
     xpubs.set(compartment, (await driver.accountXpub?.(compartment)) ?? '');
@@ -67,7 +63,6 @@ export async function openWorld(given: Partial<SignerCoreOptions> = {}): Promise
     driver,
     heads,
     options,
-    count,
     core() {
       if (core === undefined) throw new Error('The signer of this test is stopped.');
       return core;
@@ -82,7 +77,7 @@ export async function openWorld(given: Partial<SignerCoreOptions> = {}): Promise
       return core;
     },
     address: (compartment, index) => deriveAddress({ compartment, xpub: xpubs.get(compartment) ?? '' }, index),
-    approved: (intent) => approvedBy(intent, count),
+    approved: approvedBy,
     async [Symbol.asyncDispose]() {
       await world.stop();
       rmSync(directory, { recursive: true, force: true });
@@ -92,9 +87,9 @@ export async function openWorld(given: Partial<SignerCoreOptions> = {}): Promise
   return world;
 }
 
-function approvedBy(intent: Intent, count: () => number): Evidence {
+function approvedBy(intent: Intent): Evidence {
   const { anna, ben, olga } = registry.people;
-  const approvals = [anna.approve(intent, { count: count() }), ben.approve(intent, { count: count() })];
+  const approvals = [anna.approve(intent), ben.approve(intent)];
   return 'compartment' in intent ? { request: olga.approve(intent), approvals } : { approvals };
 }
 
