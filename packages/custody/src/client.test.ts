@@ -13,7 +13,7 @@ import {
   recordAgreement,
 } from './client.ts';
 import { type Bench, openBench, pool, refusalOf, viewOf } from './testing/bench.ts';
-import { issueClientWallet } from './wallet.ts';
+import { issueClientWallet } from './wallet-issue.ts';
 
 const agreement: AgreementTerms = {
   parties: 'a',

@@ -8,7 +8,7 @@ import { finalize } from './finality.ts';
 import { observe, startChain } from './follower.ts';
 import { type Bench, openBench, viewOf } from './testing/bench.ts';
 import { withPort } from './testing/port.ts';
-import { issueClientWallet } from './wallet.ts';
+import { issueClientWallet } from './wallet-issue.ts';
 import { AddressWatch } from './watch.ts';
 
 const byAmount = (a: { amount: string }, b: { amount: string }): number => Number(BigInt(a.amount) - BigInt(b.amount));

@@ -18,9 +18,9 @@ async function frozenUnsigned(bench: Bench): Promise<{ id: string; dispatch: str
   const { id } = await ask(bench, { client, amount: ether });
   const sign = bench.signer.sign.bind(bench.signer);
   bench.signer.sign = async () => {
-    throw new CustodyError('chain/unavailable', 'Nobody answers.');
+    throw new CustodyError('signer/unavailable', 'Nobody answers.');
   };
-  await assert.rejects(approve(bench, id), { code: 'chain/unavailable' });
+  await approve(bench, id);
   const [dispatch] = await dispatchViews(bench.custody.db, { reference: id, after: null, limit: 1 });
   assert.equal(dispatch?.state, 'signing');
   assert.equal(dispatch.from.toLowerCase(), wallet.address);

@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { FakeChain, fakeDerive, FakeScreening, FakeSigner, ManualClock } from '@bulkhead/fakes';
+import {
+  FakeChain,
+  fakeDeployment,
+  fakeDerive,
+  FakeScreening,
+  FakeSigner,
+  fakeVerifyAccount,
+  fakeVerifyWallet,
+  ManualClock,
+} from '@bulkhead/fakes';
 import { parseCompartment } from '@bulkhead/domain';
 import { appRole } from '@bulkhead/postgres';
 import { type TestDatabase, testDatabase } from '@bulkhead/postgres/testing';
@@ -24,10 +33,13 @@ function custodyOf(db: TestDatabase): Custody {
   const clock = new ManualClock();
   const chain = new FakeChain();
   return {
+    deployment: fakeDeployment,
     db: db.app,
     chains: new Map([[chain.id, chain]]),
     signer: new FakeSigner(clock),
     deriveAddress: fakeDerive,
+    verifyAccount: fakeVerifyAccount,
+    verifyWallet: fakeVerifyWallet,
     screening: new FakeScreening(),
     clock,
     policy: {

@@ -23,7 +23,7 @@ import {
   wallets,
   withdrawal,
 } from './testing/withdrawing.ts';
-import { withdrawalViews } from './withdrawal.ts';
+import { withdrawalViews } from './withdrawal-view.ts';
 
 type Pool = {
   readonly first: Account;

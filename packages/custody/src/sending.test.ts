@@ -10,6 +10,7 @@ import { Interrupter, interruptible } from './testing/faulty-database.ts';
 import {
   type Account,
   approve,
+  approves,
   ask,
   available,
   ether,
@@ -17,6 +18,7 @@ import {
   openWithdrawing,
   recipient,
   settle,
+  signs,
   wallets,
   withdrawal,
 } from './testing/withdrawing.ts';
@@ -301,11 +303,12 @@ for (const kind of interruptions) {
 
 async function recover(bench: Bench, id: string): Promise<void> {
   const { enqueue } = await import('./job.ts');
-  const { approveWithdrawal, releaseWithdrawal } = await import('./withdrawal.ts');
+  const { releaseWithdrawal } = await import('./withdrawal.ts');
   const { findLiquidity } = await import('./liquidity.ts');
   await releaseWithdrawal(bench.custody, bench.as('ruth', `release-again-${id}`), id);
-  await approveWithdrawal(bench.custody, bench.as('ruth', `ruth-again-${id}`), id);
-  await approveWithdrawal(bench.custody, bench.as('sam', `sam-again-${id}`), id);
+  await signs(bench, 'olga', id, `olga-again-${id}`);
+  await approves(bench, 'ruth', id, `ruth-again-${id}`);
+  await approves(bench, 'sam', id, `sam-again-${id}`);
   await findLiquidity(bench.custody, id);
   const [dispatch] = await dispatchViews(bench.custody.db, { reference: id, after: null, limit: 1 });
   if (dispatch !== undefined) await enqueue(bench.custody.db, { task: 'watch-dispatch', id: dispatch.id });

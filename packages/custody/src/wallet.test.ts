@@ -17,18 +17,17 @@ import {
   findWallet,
   findWalletByAddress,
   houseWallet,
-  issueClientWallet,
-  issueCompartmentWallet,
   type WalletPurpose,
   type WalletView,
   walletViews,
 } from './wallet.ts';
+import { issueClientWallet, issueCompartmentWallet } from './wallet-issue.ts';
 
 async function allWallets(bench: Bench): Promise<readonly WalletView[]> {
-  return walletViews(bench.custody.db, { after: null, limit: 1_000 });
+  return walletViews(bench.custody, { after: null, limit: 1_000 });
 }
 
-const indexOf = (view: WalletView): number => Number(view.derivationPath.split('/').at(-1));
+const indexOf = (view: WalletView): number => Number(view.derivationPath?.split('/').at(-1));
 
 /** What must hold of all wallets together, however they came about. */
 async function checkWallets(bench: Bench): Promise<readonly WalletView[]> {
@@ -225,7 +224,7 @@ test('a wallet is found by id and by address, on its chain only, and listed by w
   assert.deepEqual(await findWalletByAddress(bench.custody.db, bench.id, first.address), found);
   assert.equal(await findWalletByAddress(bench.custody.db, parseChainId('eip155:10'), first.address), undefined);
   const ids = async (filter: Partial<Parameters<typeof walletViews>[1]>): Promise<readonly string[]> =>
-    (await walletViews(bench.custody.db, { after: null, limit: 10, ...filter })).map(({ id }) => id);
+    (await walletViews(bench.custody, { after: null, limit: 10, ...filter })).map(({ id }) => id);
   assert.deepEqual(await ids({ client: one }), [first.id]);
   assert.deepEqual(await ids({ compartment: second.compartment }), [second.id]);
   assert.equal((await ids({ compartment: pool })).length, 2);
@@ -265,23 +264,11 @@ test('a signer that does not answer once is asked again, and no index is lost', 
   await using bench = await openBench();
   // In a compartment that stays the same when the first request is undone.
   const clientId = await bench.client('omnibus');
-  const { signer } = bench.custody;
-  let down = true;
-  const custody = {
-    ...bench.custody,
-    signer: {
-      residency: signer.residency,
-      sign: signer.sign.bind(signer),
-      accountXpub: async (...of: Parameters<typeof signer.accountXpub>) => {
-        if (down) throw new Error('no answer');
-        return signer.accountXpub(...of);
-      },
-    },
-  };
+  bench.signer.down = true;
   const issue = (): ReturnType<typeof issueClientWallet> =>
-    issueClientWallet(custody, bench.as('ann', 'key'), { clientId, chain: bench.id });
-  await assert.rejects(issue(), /no answer/u);
-  down = false;
+    issueClientWallet(bench.custody, bench.as('ann', 'key'), { clientId, chain: bench.id });
+  await assert.rejects(issue(), { code: 'signer/unavailable' });
+  bench.signer.down = false;
   const view = viewOf(await issue());
   assert.deepEqual([view.compartment, indexOf(view)], [pool, 1]);
   assert.equal((await checkWallets(bench)).length, 2, 'and the wallet of the pool');

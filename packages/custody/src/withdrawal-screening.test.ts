@@ -4,6 +4,7 @@ import type { ScreeningVerdict } from '@bulkhead/domain';
 import { refusalOf, viewOf } from './testing/bench.ts';
 import {
   approve,
+  approves,
   ask,
   available,
   ether,
@@ -14,7 +15,7 @@ import {
   settle,
   withdrawal,
 } from './testing/withdrawing.ts';
-import { approveWithdrawal, rejectWithdrawal } from './withdrawal.ts';
+import { rejectWithdrawal } from './withdrawal.ts';
 
 test('only a clear verdict lets a withdrawal go on by itself; every other one waits for a person', async () => {
   await using bench = await openWithdrawing();
@@ -34,10 +35,7 @@ test('only a clear verdict lets a withdrawal go on by itself; every other one wa
       [view.verdict, view.state, view.releasedBy],
       [verdict, state, verdict === 'clear' ? 'screening' : null],
     );
-    assert.equal(
-      refusalOf(await approveWithdrawal(bench.custody, bench.as('ruth'), id)),
-      verdict === 'clear' ? 'done' : 'withdrawal/wrong-state',
-    );
+    assert.equal(refusalOf(await approves(bench, 'ruth', id)), verdict === 'clear' ? 'done' : 'withdrawal/wrong-state');
   }
   assert.equal(
     await available(bench, account),

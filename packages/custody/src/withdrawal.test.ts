@@ -4,6 +4,7 @@ import { parseAddress } from '@bulkhead/domain';
 import { refusalOf, viewOf } from './testing/bench.ts';
 import {
   approve,
+  approves,
   ask,
   available,
   ether,
@@ -17,14 +18,13 @@ import {
   withdrawal,
 } from './testing/withdrawing.ts';
 import {
-  approveWithdrawal,
   cancelWithdrawal,
   expireWithdrawals,
   rejectWithdrawal,
   releaseWithdrawal,
   requestWithdrawal,
-  withdrawalViews,
 } from './withdrawal.ts';
+import { withdrawalViews } from './withdrawal-view.ts';
 
 test('a withdrawal is held, approved by two, signed, sent and settled; the client pays amount and real fee', async () => {
   await using bench = await openWithdrawing();
@@ -168,21 +168,17 @@ test('the requester may not decide, nobody decides twice, and a rejection gives 
   const account = await funded(bench, 3n * ether);
   const { id } = await ask(bench, { client: account.client, amount: ether });
   const { custody, as } = bench;
-  assert.equal(
-    refusalOf(await approveWithdrawal(custody, as('ruth'), id)),
-    'withdrawal/wrong-state',
-    'unscreened: released first',
-  );
+  assert.equal(refusalOf(await approves(bench, 'ruth', id)), 'withdrawal/wrong-state', 'unscreened: released first');
   assert.equal(refusalOf(await releaseWithdrawal(custody, as('olga'), id)), 'withdrawal/requester-may-not-approve');
   viewOf(await releaseWithdrawal(custody, as('ruth'), id));
-  assert.equal(refusalOf(await approveWithdrawal(custody, as('olga'), id)), 'withdrawal/requester-may-not-approve');
-  viewOf(await approveWithdrawal(custody, as('ruth'), id));
-  assert.equal(refusalOf(await approveWithdrawal(custody, as('ruth'), id)), 'withdrawal/already-approved');
+  assert.equal(refusalOf(await approves(bench, 'olga', id)), 'withdrawal/requester-may-not-approve');
+  viewOf(await approves(bench, 'ruth', id));
+  assert.equal(refusalOf(await approves(bench, 'ruth', id)), 'withdrawal/already-approved');
   assert.equal((await withdrawal(bench, id)).state, 'awaiting-approval');
   viewOf(await rejectWithdrawal(custody, as('sam'), { id, reason: 'not confirmed' }));
   assert.equal((await withdrawal(bench, id)).state, 'rejected');
   assert.equal(await available(bench, account), 3n * ether);
-  assert.equal(refusalOf(await approveWithdrawal(custody, as('sam'), id)), 'withdrawal/wrong-state');
+  assert.equal(refusalOf(await approves(bench, 'sam', id)), 'withdrawal/wrong-state');
   assert.equal(refusalOf(await cancelWithdrawal(custody, as('sam'), id)), 'withdrawal/wrong-state');
   await bench.prove();
 });
@@ -192,9 +188,7 @@ test('two approvals at once by the same person count once', async () => {
   const { client } = await funded(bench, 3n * ether);
   const { id } = await ask(bench, { client, amount: ether });
   viewOf(await releaseWithdrawal(bench.custody, bench.as('ruth'), id));
-  const answers = await Promise.all(
-    Array.from({ length: 8 }, () => approveWithdrawal(bench.custody, bench.as('ruth'), id)),
-  );
+  const answers = await Promise.all(Array.from({ length: 8 }, () => approves(bench, 'ruth', id)));
   assert.equal(answers.map(refusalOf).filter((code) => code === 'done').length, 1);
   assert.equal((await withdrawal(bench, id)).state, 'awaiting-approval');
 });

@@ -13,9 +13,17 @@ export {
   payer,
   type ReorgOptions,
 } from './ground.ts';
-export { addressOfPath, fakeDerive, fakeXpub, namedAddress, signAs } from './key.ts';
+export { addressOfKey, addressOfPath, fakeDerive, fakeXpub, namedAddress, signAs } from './key.ts';
 export { Outside, type OutsidePayment, type Theft } from './outside.ts';
 export { type Random, seededRandom } from './random.ts';
 export { FakeScreening } from './screening.ts';
-export { FakeSigner } from './signer.ts';
+export {
+  fakeApproval,
+  type FakeRefusal,
+  type FakeRules,
+  FakeSigner,
+  fakeVerifyAccount,
+  fakeVerifyWallet,
+} from './signer.ts';
+export { fakeDeployment, FakeSignerLog, fakeStatement } from './signer-log.ts';
 export { type Payout } from './transaction.ts';

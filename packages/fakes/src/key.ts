@@ -8,6 +8,7 @@ import {
   isHash,
   type Hash,
   type KeyPath,
+  type KeyRef,
   parseAddress,
   type Signature,
 } from '@bulkhead/domain';
@@ -31,6 +32,11 @@ export function namedAddress(name: string): Address {
 
 export function addressOfPath(path: KeyPath): Address {
   return namedAddress(`key ${path.compartment}/${path.index}`);
+}
+
+/** Also of a key of its own. */
+export function addressOfKey(key: KeyRef): Address {
+  return 'label' in key ? namedAddress(`own key ${key.compartment}/${key.label}`) : addressOfPath(key);
 }
 
 export function fakeXpub(compartment: Compartment): AccountXpub {

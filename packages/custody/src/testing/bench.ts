@@ -14,7 +14,17 @@ import {
   parseCompartment,
   type Segregation,
 } from '@bulkhead/domain';
-import { FakeChain, type FakeChainOptions, fakeDerive, FakeScreening, FakeSigner, ManualClock } from '@bulkhead/fakes';
+import {
+  FakeChain,
+  type FakeChainOptions,
+  fakeDeployment,
+  fakeDerive,
+  FakeScreening,
+  FakeSigner,
+  fakeVerifyAccount,
+  fakeVerifyWallet,
+  ManualClock,
+} from '@bulkhead/fakes';
 import { audit, lastMarker } from '@bulkhead/ledger';
 import { type Database, text } from '@bulkhead/postgres';
 import { type TestDatabase, testDatabase } from '@bulkhead/postgres/testing';
@@ -32,7 +42,8 @@ import { observe, startChain } from '../follower.ts';
 import { migrateWorker, migrationSources } from '../migrations.ts';
 import { blockMovements, blockSent } from '../movement.ts';
 import { checkEquation } from '../reconciliation-line.ts';
-import { issueClientWallet, issueCompartmentWallet, type WalletPurpose } from '../wallet.ts';
+import type { WalletPurpose } from '../wallet.ts';
+import { issueClientWallet, issueCompartmentWallet } from '../wallet-issue.ts';
 import { watchSet } from '../watch.ts';
 
 export const pool: Compartment = parseCompartment(10_000);
@@ -127,10 +138,13 @@ export async function openBench(options: BenchOptions = {}): Promise<Bench> {
   const db = options.database?.(database.app) ?? database.app;
   const { id, native } = chain;
   const custody: Custody = {
+    deployment: fakeDeployment,
     db,
     chains: new Map([[id, options.port?.(chain) ?? chain]]),
     signer,
     deriveAddress: fakeDerive,
+    verifyAccount: fakeVerifyAccount,
+    verifyWallet: fakeVerifyWallet,
     screening,
     clock,
     policy: {

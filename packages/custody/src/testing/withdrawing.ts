@@ -1,16 +1,15 @@
-import { type Address, type AssetId, type FeePayer, invariant } from '@bulkhead/domain';
-import { namedAddress } from '@bulkhead/fakes';
+import { type Address, type AssetId, type FeePayer, invariant, withdrawalIntent } from '@bulkhead/domain';
+import { fakeApproval, namedAddress } from '@bulkhead/fakes';
+import type { SignedApproval } from '../approval.ts';
 import { releaseDeposit, screenDeposit } from '../deposit.ts';
 import { findLiquidity } from '../liquidity.ts';
+import { applyRegistryChange } from '../registry-change.ts';
 import { sendDispatch, watchDispatch } from '../send.ts';
-import {
-  approveWithdrawal,
-  releaseWithdrawal,
-  requestWithdrawal,
-  screenWithdrawal,
-  type WithdrawalView,
-  withdrawalViews,
-} from '../withdrawal.ts';
+import type { Answer } from '../command.ts';
+import { releaseWithdrawal, requestWithdrawal, screenWithdrawal } from '../withdrawal.ts';
+import { approveWithdrawal, signWithdrawalRequest } from '../withdrawal-approval.ts';
+import { findWithdrawal } from '../withdrawal-step.ts';
+import { type WithdrawalView, withdrawalViews } from '../withdrawal-view.ts';
 import { type Bench, type BenchOptions, type BenchWallet, openBench, viewOf, type Workers } from './bench.ts';
 
 export const ether: bigint = 10n ** 18n;
@@ -28,6 +27,7 @@ export const workers: Workers = {
   'find-liquidity': findLiquidity,
   'send-dispatch': sendDispatch,
   'watch-dispatch': watchDispatch,
+  'apply-registry-change': applyRegistryChange,
 };
 
 export type Account = { readonly client: string; readonly wallet: BenchWallet };
@@ -89,12 +89,36 @@ export async function ask(
   return view;
 }
 
-/** Screening release and the two approvals; jobs run afterwards. */
+/** Screening release, the requester's signature and the two approvals; jobs run afterwards. */
 export async function approve(bench: Bench, id: string): Promise<void> {
   viewOf(await releaseWithdrawal(bench.custody, bench.as('ruth'), id));
-  viewOf(await approveWithdrawal(bench.custody, bench.as('ruth'), id));
-  viewOf(await approveWithdrawal(bench.custody, bench.as('sam'), id));
+  const { requestedBy } = await withdrawal(bench, id);
+  viewOf(await signs(bench, requestedBy, id));
+  viewOf(await approves(bench, 'ruth', id));
+  viewOf(await approves(bench, 'sam', id));
   await bench.work();
+}
+
+/** A person approves with a right signature. */
+export async function approves(
+  bench: Bench,
+  person: string,
+  id: string,
+  key?: string,
+): Promise<Answer<WithdrawalView>> {
+  return approveWithdrawal(bench.custody, bench.as(person, key), await signatureOf(bench, person, id));
+}
+
+/** A person signs the request, as the one who asked should. */
+export async function signs(bench: Bench, person: string, id: string, key?: string): Promise<Answer<WithdrawalView>> {
+  return signWithdrawalRequest(bench.custody, bench.as(person, key), await signatureOf(bench, person, id));
+}
+
+/** What a person hands in. Of a withdrawal that does not exist there is nothing to sign, and something is handed in all the same. */
+export async function signatureOf(bench: Bench, person: string, id: string): Promise<SignedApproval> {
+  const found = await findWithdrawal(bench.database.owner, id);
+  invariant(found !== undefined, 'The withdrawal is not there.', { id });
+  return { id, approval: fakeApproval(person, withdrawalIntent(found.terms)) };
 }
 
 export async function withdrawal(bench: Bench, id: string): Promise<WithdrawalView> {

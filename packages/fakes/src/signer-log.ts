@@ -1,0 +1,61 @@
+import { createHash } from 'node:crypto';
+import type { Clock, DecisionRecord, SignedStatement } from '@bulkhead/domain';
+import { digestOf } from './key.ts';
+
+/** The installation of everything fake. */
+export const fakeDeployment = 'fa'.repeat(16);
+const fakeIdentity = '1d'.repeat(32);
+
+/** Something the fake signer vouches for. Its signature is a digest of the text, so that a changed text shows. */
+export function fakeStatement(kind: string, fields: Readonly<Record<string, string>>): SignedStatement {
+  const all = Object.entries({ ...fields, deployment: fakeDeployment, kind }).sort(([a], [b]) => (a < b ? -1 : 1));
+  const statement = `bulkhead-statement-v1\n${JSON.stringify(Object.fromEntries(all))}`;
+  return { statement, identity: fakeIdentity, signature: digestOf('statement', statement).repeat(2) };
+}
+
+export function isFakeStatement({ statement, identity, signature }: SignedStatement): boolean {
+  return identity === fakeIdentity && signature === digestOf('statement', statement).repeat(2);
+}
+
+type Line = { readonly sequence: bigint; readonly line: string; readonly previous: string; readonly hash: string };
+
+/** The log of decisions: a chain of hashes as a real signer's, in memory, with a head for each record. */
+export class FakeSignerLog {
+  readonly #lines: Line[] = [];
+  readonly #clock: Clock;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  get sequence(): bigint {
+    return BigInt(this.#lines.length);
+  }
+
+  append(type: string, fields: Readonly<Record<string, string>>): DecisionRecord {
+    const sequence = this.sequence + 1n;
+    const at = String(Math.floor(this.#clock.now().getTime() / 1000));
+    const all = Object.entries({ ...fields, at, sequence: String(sequence), type }).sort(([a], [b]) =>
+      a < b ? -1 : 1,
+    );
+    const line = JSON.stringify(Object.fromEntries(all));
+    const previous = this.#lines.at(-1)?.hash ?? '0'.repeat(64);
+    const digest = createHash('sha256').update(line).digest();
+    const hash = createHash('sha256').update(Buffer.from(previous, 'hex')).update(digest).digest('hex');
+    this.#lines.push({ sequence, line, previous, hash });
+    return recordOf({ sequence, line, previous, hash });
+  }
+
+  records(after: bigint, limit: number): readonly DecisionRecord[] {
+    return this.#lines.slice(Number(after), Number(after) + limit).map(recordOf);
+  }
+
+  /** An older copy of the log is put in its place. */
+  rewind(sequence: bigint): void {
+    this.#lines.length = Number(sequence);
+  }
+}
+
+function recordOf({ sequence, line, previous, hash }: Line): DecisionRecord {
+  return { sequence, line, previous, following: [], head: fakeStatement('head', { sequence: String(sequence), hash }) };
+}
