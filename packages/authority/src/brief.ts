@@ -95,8 +95,9 @@ type Movement = Extract<Intent, { readonly amount: bigint }>;
 function movementFacts(registry: Registry, question: BriefQuestion, intent: Movement): Partial<Brief> {
   const { judgement, spent, feesSpent } = question;
   const { rule } = judgement;
-  const chain = registry.chains.get(chainOf(intent.asset));
-  const asset = registry.assets.get(intent.asset);
+  const { chains, assets } = registry;
+  const chain = chains.get(chainOf(intent.asset));
+  const asset = assets.get(intent.asset);
   return {
     compartmentKind: kindOf(intent.compartment),
     destination: destinationFacts(registry, question, intent),
@@ -128,10 +129,11 @@ function used(max: bigint, spent: bigint): { readonly spent: bigint; readonly le
 
 function destinationFacts(registry: Registry, question: BriefQuestion, intent: Movement): BriefDestination {
   const { to } = intent;
+  const { destinations, likenesses } = registry;
   const { times, first } = question.used;
   const entry =
     'client' in intent
-      ? registry.destinations.get(
+      ? destinations.get(
           destinationKey({
             client: intent.client,
             compartment: intent.compartment,
@@ -140,8 +142,8 @@ function destinationFacts(registry: Registry, question: BriefQuestion, intent: M
           }),
         )
       : undefined;
-  const enrolled = (registry.likenesses.get(likeness(to)) ?? []).flatMap((key) => {
-    const known = registry.destinations.get(key);
+  const enrolled = (likenesses.get(likeness(to)) ?? []).flatMap((key) => {
+    const known = destinations.get(key);
     return known === undefined ? [] : [{ address: known.address, label: `${known.label} (${known.client})` }];
   });
   const byAddress = new Map(lookAlikes(to, [...enrolled, ...question.own]).map((known) => [known.address, known]));

@@ -45,7 +45,8 @@ export function judgeMovement(registry: Registry, question: MovementQuestion): J
 /** The rule with the smallest limit that still covers the amount; and the largest limit there is, for the message. */
 function ruleFor(registry: Registry, intent: MovementIntent, tier: Tier): { rule?: Rule; largest: bigint } {
   const compartments = kindOf(intent.compartment);
-  const matching = registry.policy.rules.filter(
+  const { rules } = registry.policy;
+  const matching = rules.filter(
     (rule) =>
       rule.kind === intent.kind &&
       rule.compartments === compartments &&
@@ -63,8 +64,9 @@ function objectionToIntent(registry: Registry, question: MovementQuestion): Sign
   const { intent, now, residency } = question;
   if (intent.deployment !== registry.deployment) return wrongDeployment(intent.deployment, registry.deployment);
   if ('expiresAt' in intent && now > intent.expiresAt) return expired(intent.id, intent.expiresAt, now);
+  const { chains, assets, clients } = registry;
   const chain = chainOf(intent.asset);
-  const entry = registry.chains.get(chain);
+  const entry = chains.get(chain);
   if (entry === undefined) {
     return refuse(
       'signer/unknown-chain',
@@ -79,7 +81,7 @@ function objectionToIntent(registry: Registry, question: MovementQuestion): Sign
       { chain },
     );
   }
-  if (!registry.assets.has(intent.asset)) {
+  if (!assets.has(intent.asset)) {
     const { asset } = intent;
     return refuse(
       'signer/unknown-asset',
@@ -87,7 +89,7 @@ function objectionToIntent(registry: Registry, question: MovementQuestion): Sign
       { asset },
     );
   }
-  if ('client' in intent && !registry.clients.has(clientKey(intent))) {
+  if ('client' in intent && !clients.has(clientKey(intent))) {
     const { client, compartment } = intent;
     return refuse(
       'signer/unknown-client',
@@ -151,7 +153,8 @@ type Payment = Extract<MovementIntent, { readonly client: string; readonly expir
 function objectionToDestination(registry: Registry, intent: Payment, now: bigint): SignerRefusal | undefined {
   const { client, compartment, to } = intent;
   const chain = chainOf(intent.asset);
-  const entry = registry.destinations.get(destinationKey({ client, compartment, chain, address: to }));
+  const { destinations } = registry;
+  const entry = destinations.get(destinationKey({ client, compartment, chain, address: to }));
   if (entry === undefined) {
     return refuse(
       'signer/unknown-destination',
@@ -189,7 +192,8 @@ function objectionToVelocity({ intent, spent }: MovementQuestion, rule: Rule): S
 
 function objectionToFee(registry: Registry, question: MovementQuestion): SignerRefusal | undefined {
   const { intent, fee, feesSpent } = question;
-  const chain = registry.chains.get(chainOf(intent.asset));
+  const { chains } = registry;
+  const chain = chains.get(chainOf(intent.asset));
   if (chain === undefined) return undefined;
   const feeMax = intent.feeMax < chain.feeMax ? intent.feeMax : chain.feeMax;
   if (fee > feeMax) {

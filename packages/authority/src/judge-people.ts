@@ -12,6 +12,7 @@ export function countedPeople(
 }
 
 export function isEntitled(registry: Registry, id: string, role: PersonRole): boolean {
-  const person = registry.people.get(id);
+  const { people } = registry;
+  const person = people.get(id);
   return person !== undefined && !person.suspended && person.roles.includes(role);
 }

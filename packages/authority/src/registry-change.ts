@@ -85,7 +85,7 @@ export function applyList(hashes: Hashes, registry: Registry, change: ListChange
 /** A list that shortens the cooling period does not shorten it for the destinations it brings along. */
 function longestCooling(registry: Registry, items: readonly RegistryItem[]): bigint {
   const policy = items.find((item) => item.item === 'policy');
-  const before = registry.policy.coolingSeconds;
+  const { coolingSeconds: before } = registry.policy;
   return policy !== undefined && policy.coolingSeconds > before ? policy.coolingSeconds : before;
 }
 

@@ -153,7 +153,8 @@ export function destinationKey({ client, compartment, chain, address }: Destinat
 /** The listed wallet of a key, if it is one. */
 export function listedWallet(registry: Registry, key: KeyRef): WalletEntry | undefined {
   const name = 'label' in key ? key.label : String(key.index);
-  return registry.wallets.get(walletKey({ compartment: key.compartment, key: name }));
+  const { wallets } = registry;
+  return wallets.get(walletKey({ compartment: key.compartment, key: name }));
 }
 
 /** Undefined for a key with a label that nobody listed; addresses of the seed that are not listed are hot. */

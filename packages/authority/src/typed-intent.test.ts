@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { intentDigest, parseIntent } from '@bulkhead/domain';
 import { nobleHashes } from './noble-hashes.ts';
-import { ed25519Message, eip712Digest, typedIntent, type TypedIntent } from './typed-intent.ts';
+import { digestOf, ed25519Message, eip712Digest, typedIntent, type TypedIntent } from './typed-intent.ts';
 
 type Vector = { readonly canonical: string; readonly typed: TypedIntent; readonly digest: string };
 
@@ -15,6 +15,7 @@ const intents = vectors.map((vector) => ({ ...vector, intent: parseIntent(Buffer
 test('each kind has its typed form, and another implementation gives it the same digest', () => {
   assert.equal(new Set(intents.map(({ intent }) => intent.kind)).size, 9);
   for (const { intent, typed, digest } of intents) {
+    assert.equal(digestOf(nobleHashes, intent), intentDigest(intent));
     assert.deepEqual(typedIntent(intent), typed);
     assert.equal(Buffer.from(eip712Digest(nobleHashes, intent)).toString('hex'), digest);
   }

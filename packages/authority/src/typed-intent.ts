@@ -1,5 +1,5 @@
 import { type Intent, intentBytes, type IntentKind } from '@bulkhead/domain';
-import { concatBytes, hexToBytes, utf8ToBytes } from '@noble/hashes/utils.js';
+import { bytesToHex, concatBytes, hexToBytes, utf8ToBytes } from '@noble/hashes/utils.js';
 import type { Hashes } from './hashes.ts';
 
 export type TypedField = {
@@ -114,6 +114,11 @@ export function eip712Digest(hashes: Hashes, intent: Intent): Uint8Array {
   const words = fields.map((field) => word(field, message[field.name] ?? '', textHash));
   const structHash = keccak256(concatBytes(textHash(encodeType(primaryType, fields)), ...words));
   return keccak256(concatBytes(Uint8Array.of(0x19, 0x01), domainHash, structHash));
+}
+
+/** The digest of an intent, hex, by the caller's own SHA-256: the same as `intentDigest` of the domain. */
+export function digestOf(hashes: Hashes, intent: Intent): string {
+  return bytesToHex(hashes.sha256(intentBytes(intent)));
 }
 
 const approvalHeader = 'bulkhead-approval-v1\n';
