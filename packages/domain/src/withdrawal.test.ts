@@ -5,6 +5,7 @@ import type { DispatchOutcome } from './dispatch.ts';
 import { block, elsewhere, exampleTerms, found, here, missing, native } from './testing/example-withdrawal.ts';
 import { Holds } from './testing/holds.ts';
 import {
+  approvalsNeededOf,
   decideWithdrawal,
   feeAccount,
   openWithdrawal,
@@ -45,7 +46,8 @@ function statesOf(of: WithdrawalTerms): ReadonlyMap<WithdrawalStep, WithdrawalSt
   const requested = openWithdrawal(of, here).state;
   const screened = step(requested, { type: 'screened', verdict: 'review', ruleReleases: true });
   const awaitingApproval = step(screened, { type: 'released', by: 'ruth' });
-  const approved = step(step(awaitingApproval, { type: 'approved', by: 'ruth' }), { type: 'approved', by: 'sam' });
+  const agreed = step(step(awaitingApproval, { type: 'approved', by: 'ruth' }), { type: 'approved', by: 'sam' });
+  const approved = step(agreed, { type: 'request-signed', by: of.requestedBy });
   const awaitingLiquidity = step(approved, missing);
   const signing = step(awaitingLiquidity, found(here));
   const broadcast = step(signing, { type: 'signed' });
@@ -86,6 +88,7 @@ type Expected = '=' | '+' | '!' | WithdrawalStep | `withdrawal/${string}`;
 
 const wrong = 'withdrawal/wrong-state';
 const own = 'withdrawal/requester-may-not-approve';
+const foreign = 'withdrawal/not-the-requester';
 type Row = readonly [name: string, event: WithdrawalEvent, now: Date, expected: readonly Expected[], ended: Expected];
 
 /** What each event does in the seven living steps, in their order, and in all of the five ended ones. */
@@ -142,6 +145,36 @@ const table: readonly Row[] = [
   ['released, own', { type: 'released', by: 'olga' }, early, [own, own, own, own, own, own, own], own],
   ['released, late', { type: 'released', by: 'tom' }, late, [wrong, wrong, wrong, wrong, wrong, wrong, wrong], wrong],
   ['approved', { type: 'approved', by: 'tom' }, early, [wrong, wrong, '+', wrong, wrong, wrong, wrong], wrong],
+  [
+    'approved, more needed',
+    { type: 'approved', by: 'tom', needed: 3 },
+    early,
+    [wrong, wrong, '+', '+', '+', '+', wrong],
+    wrong,
+  ],
+  [
+    'approved, fewer needed',
+    { type: 'approved', by: 'tom', needed: 1 },
+    early,
+    [wrong, wrong, '+', wrong, wrong, wrong, wrong],
+    wrong,
+  ],
+  ['request signed', { type: 'request-signed', by: 'olga' }, early, ['+', '+', '+', wrong, wrong, wrong, wrong], wrong],
+  [
+    'request signed by another',
+    { type: 'request-signed', by: 'tom' },
+    early,
+    [foreign, foreign, foreign, foreign, foreign, foreign, foreign],
+    foreign,
+  ],
+  [
+    'request signed, late',
+    { type: 'request-signed', by: 'olga' },
+    late,
+    [wrong, wrong, wrong, wrong, wrong, wrong, wrong],
+    wrong,
+  ],
+  ['approvals missing', { type: 'approvals-missing', needed: 3 }, early, ['+', '+', '+', '+', '+', '+', '+'], '='],
   ['approved, own', { type: 'approved', by: 'olga' }, early, [own, own, own, own, own, own, own], own],
   ['approved, late', { type: 'approved', by: 'tom' }, late, [wrong, wrong, wrong, wrong, wrong, wrong, wrong], wrong],
   [
@@ -185,7 +218,7 @@ function outcomeOf(of: WithdrawalTerms, state: WithdrawalState, [, event, now]: 
     const result = decideWithdrawal({ terms: of, state }, event, now);
     if (result.status === 'refused') {
       assert.ok(result.code.startsWith('withdrawal/'));
-      return result.code === wrong || result.code === own ? result.code : '!';
+      return result.code === wrong || result.code === own || result.code === foreign ? result.code : '!';
     }
     const effects = effectsWhere(result.state.step, state.step, event);
     assert.deepEqual(result.effects, effects, `${event.type} in ${state.step}`);
@@ -206,6 +239,7 @@ function effectsWhere(
   event: WithdrawalEvent,
 ): readonly WithdrawalEffect[] {
   if (step === before) {
+    if (event.type === 'approved' && step === 'signing') return [{ type: 'retry-dispatch' }];
     return event.type === 'cancel-asked' && !withdrawalEnded(step) ? [{ type: 'cancel-dispatch' }] : [];
   }
   if (withdrawalEnded(step)) return [{ type: 'finished' }];
@@ -265,10 +299,12 @@ test('asking again for a cancellation changes nothing, whoever asks', () => {
   assert.deepEqual(again, { status: 'decided', state: asked, transfers: [], effects: [] });
 });
 
-test('a quorum is that many different people, none of whom asked', () => {
-  const people = fc.array(fc.constantFrom('olga', 'ruth', 'sam', 'tom', 'ann'), { maxLength: 30 });
+test('a quorum is that many different people, none of whom asked, and nothing goes on without the signature of who did', () => {
+  const signs = 'the signature of olga';
+  const acts = fc.array(fc.constantFrom('olga', 'ruth', 'sam', 'tom', 'ann', signs), { maxLength: 30 });
+  const reached = new Set<string>();
   fc.assert(
-    fc.property(people, fc.integer({ min: 1, max: 4 }), (approvers, quorum) => {
+    fc.property(acts, fc.integer({ min: 1, max: 4 }), (sequence, quorum) => {
       const of = { ...terms, quorum };
       let state = after(
         openWithdrawal(of, here).state,
@@ -276,27 +312,73 @@ test('a quorum is that many different people, none of whom asked', () => {
         { of },
       );
       const counted = new Set<string>();
-      for (const by of approvers) {
+      let signed = false;
+      for (const by of sequence) {
         const before = state;
-        const result = decideWithdrawal({ terms: of, state }, { type: 'approved', by }, early);
+        const complete = counted.size >= quorum && signed;
+        const event: WithdrawalEvent = by === signs ? { type: 'request-signed', by: 'olga' } : { type: 'approved', by };
+        const result = decideWithdrawal({ terms: of, state }, event, early);
         if (by === 'olga') {
           assert.ok(result.status === 'refused' && result.code === own);
-        } else if (counted.size >= quorum) {
+        } else if (complete || (by === signs && signed)) {
           assert.ok(result.status === 'refused' && result.code === wrong);
         } else if (counted.has(by)) {
           assert.ok(result.status === 'refused' && result.code === 'withdrawal/already-approved');
         } else {
           assert.equal(result.status, 'decided');
-          counted.add(by);
+          if (by === signs) signed = true;
+          else counted.add(by);
           state = result.state;
-          assert.deepEqual(result.effects, counted.size === quorum ? [{ type: 'find-liquidity' }] : []);
+          const done = counted.size >= quorum && signed;
+          if (done) reached.add(by === signs ? 'by the requester' : 'by an approver');
+          assert.deepEqual(result.effects, done ? [{ type: 'find-liquidity' }] : []);
         }
         if (result.status === 'refused') assert.equal(state, before);
-        assert.deepEqual(state.approvedBy, [...counted]);
-        assert.equal(state.step, counted.size === quorum ? 'approved' : 'awaiting-approval');
+        assert.deepEqual([state.approvedBy, state.requestSigned], [[...counted], signed]);
+        assert.equal(state.step, counted.size >= quorum && signed ? 'approved' : 'awaiting-approval');
       }
     }),
+    { numRuns: 400, seed: 11 },
   );
+  assert.deepEqual(reached, new Set(['by the requester', 'by an approver']));
+});
+
+test('where nobody has to approve, nobody has to sign: it goes on when it is screened', () => {
+  const of = { ...terms, quorum: 0 };
+  const { state } = openWithdrawal(of, here);
+  const clear = decideWithdrawal(
+    { terms: of, state },
+    { type: 'screened', verdict: 'clear', ruleReleases: false },
+    early,
+  );
+  assert.ok(clear.status === 'decided');
+  assert.deepEqual([clear.state.step, clear.effects], ['approved', [{ type: 'find-liquidity' }]]);
+  const held = after(state, { type: 'screened', verdict: 'hit', ruleReleases: false }, { of });
+  assert.equal(after(held, { type: 'released', by: 'tom' }, { of }).step, 'approved');
+});
+
+test('what the signer misses when it is asked may still be signed, and each signature that completes it tries again', () => {
+  const of = { ...terms, quorum: 0 };
+  const clear = { type: 'screened', verdict: 'clear', ruleReleases: false } as const;
+  const signing = after(after(openWithdrawal(of, here).state, clear, { of }), found(here), { of });
+  const told = after(signing, { type: 'approvals-missing', needed: 1 }, { of });
+  const first = decideWithdrawal({ terms: of, state: told }, { type: 'approved', by: 'ruth' }, early);
+  assert.ok(first.status === 'decided');
+  assert.deepEqual(first.effects, [], 'the requester has not signed yet');
+  const second = decideWithdrawal({ terms: of, state: first.state }, { type: 'request-signed', by: 'olga' }, early);
+  assert.ok(second.status === 'decided');
+  assert.deepEqual([second.state.step, second.effects], ['signing', [{ type: 'retry-dispatch' }]]);
+  const more = decideWithdrawal({ terms: of, state: second.state }, { type: 'approved', by: 'sam' }, early);
+  assert.ok(more.status === 'refused' && more.code === wrong, 'nobody is missing any more');
+});
+
+test('an approval that says how many are needed never lets it go on with fewer', () => {
+  const clear = { type: 'screened', verdict: 'clear', ruleReleases: false } as const;
+  let state = after(after(openWithdrawal(terms, here).state, clear), { type: 'request-signed', by: 'olga' });
+  for (const by of ['ruth', 'sam']) state = after(state, { type: 'approved', by, needed: 3 });
+  assert.equal(state.step, 'awaiting-approval');
+  assert.equal(approvalsNeededOf(terms, state), 3);
+  assert.equal(after(state, { type: 'approved', by: 'tom' }).step, 'approved');
 });
 
 test('holds are taken from the accounts that bear them, and move with the wallet', () => {
@@ -369,7 +451,7 @@ test('the intent is what was asked for, and its expiry is a whole second that is
 test('an event of a machine that comes again changes nothing and moves nothing', () => {
   const machines = table
     .map(([, event]) => event)
-    .filter(({ type }) => !['released', 'approved', 'rejected', 'cancel-asked'].includes(type));
+    .filter(({ type }) => !['released', 'request-signed', 'approved', 'rejected', 'cancel-asked'].includes(type));
   for (const state of statesOf(terms).values()) {
     for (const event of machines) {
       if (event.type === 'dispatch-finished' && !withdrawalEnded(state.step) && !state.reserved) continue;
