@@ -53,3 +53,7 @@ export {
   unsealEntropy,
 } from './sealed-seed.ts';
 export { assertReadBack, combineShares, shareCountMax, type ShareFacts, shareFacts, splitEntropy } from './shares.ts';
+export { headLabel, tokenHeadStore } from './pkcs11/head.ts';
+export { createTokenIdentity, identityLabel as tokenIdentityLabel, openTokenIdentity } from './pkcs11/identity.ts';
+export { openPkcs11Keys, type Pkcs11KeyDriver, walletKeyLabel } from './pkcs11/key-driver.ts';
+export { openToken, type PinSource, type Token, type TokenOptions, tokenSessionsMax } from './pkcs11/token.ts';

@@ -33,18 +33,10 @@ const token = z.strictObject({
 
 const tree = z.discriminatedUnion('driver', [
   z.strictObject({ driver: z.literal('software'), file: path, passphraseFile: secret }),
-  z.strictObject({ driver: z.literal('pkcs11-sealed-seed'), envelope: path, tokens: z.array(name).min(1).max(8) }),
-  z.strictObject({ driver: z.literal('luna-bip32'), token: name, seedLabel: label }),
+  z.strictObject({ driver: z.literal('pkcs11-sealed-seed'), envelope: path, tokens: z.array(name).length(2) }),
 ]);
 
-const labelled = z.discriminatedUnion('driver', [
-  z.strictObject({ driver: z.literal('pkcs11-key'), tokens: z.array(name).min(1).max(8) }),
-  z.strictObject({
-    driver: z.literal('aws-kms'),
-    region: z.string().max(64),
-    keys: z.record(label, z.string().max(2_048)),
-  }),
-]);
+const labelled = z.strictObject({ driver: z.literal('pkcs11-key'), token: name });
 
 const identity = z.discriminatedUnion('driver', [
   /** Made of the entropy of the software tree's file. */
@@ -156,9 +148,8 @@ function contradictions(configuration: SignerConfiguration): readonly string[] {
 }
 
 function tokensUsed({ tree: seed, labelled: keys, identities }: SignerConfiguration): readonly string[] {
-  const ofTree =
-    seed?.driver === 'pkcs11-sealed-seed' ? seed.tokens : seed?.driver === 'luna-bip32' ? [seed.token] : [];
-  const ofKeys = keys?.driver === 'pkcs11-key' ? keys.tokens : [];
+  const ofTree = seed?.driver === 'pkcs11-sealed-seed' ? seed.tokens : [];
+  const ofKeys = keys === undefined ? [] : [keys.token];
   const ofIdentities = identities.flatMap((entry) => (entry.driver === 'pkcs11' ? [entry.token] : []));
   return [...new Set([...ofTree, ...ofKeys, ...ofIdentities])];
 }

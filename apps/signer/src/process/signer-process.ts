@@ -22,7 +22,10 @@ export type SignerProcess = {
  *
  * @throws CustodyError of whatever could not be opened; what was opened before is closed again
  */
-export async function openSignerProcess(configuration: SignerConfiguration, hardening: Hardening): Promise<SignerProcess> {
+export async function openSignerProcess(
+  configuration: SignerConfiguration,
+  hardening: Hardening,
+): Promise<SignerProcess> {
   await using opened = new AsyncDisposableStack();
   const keys = opened.use(await openKeys(configuration));
   const core = opened.use(
