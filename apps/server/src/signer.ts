@@ -12,6 +12,8 @@ export type ReachedSigner = {
   readonly pinned: Pinned;
   /** Where commands beside this server reach it. */
   readonly endpoint: string;
+  /** Process id of the one that this server runs, which changes when it is started again; undefined where somebody else runs it. */
+  readonly pid: (() => number) | undefined;
 };
 
 export type SignerOrder = {
@@ -52,7 +54,7 @@ export async function reachSigner(configuration: Configuration, order: SignerOrd
         : `Signer, keys: ${status.residency}, registry version ${status.registryVersion}`,
     where: signer.endpoint,
   });
-  return { signer: client, pinned, endpoint: signer.endpoint };
+  return { signer: client, pinned, endpoint: signer.endpoint, pid: undefined };
 }
 
 /** @throws CustodyError `config/invalid` for certificates that cannot be read */

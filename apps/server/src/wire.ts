@@ -22,6 +22,7 @@ import type { StartedPart, Tell } from './part.ts';
 import { readinessOf } from './readiness.ts';
 import { startReconciling } from './reconciling.ts';
 import { noteRunning } from './running.ts';
+import { startSignerRetries } from './signer-retries.ts';
 import { type ReachedSigner, reachSigner, verifyWallet } from './signer.ts';
 
 export type StartOptions = {
@@ -99,6 +100,7 @@ export async function startServer(configuration: Configuration, options: StartOp
   const followers = startFollowers(custody, configuration.chains, { board, events });
   parts.defer(() => followers.stop());
   parts.use(startReconciling(custody, configuration.schedule.reconcileMinutes, log));
+  parts.use(startSignerRetries(custody, log));
   gaugeBooks(metrics.registry, custody, board);
   gaugeSigner(metrics.registry, custody, opened.reached.signer);
   const operations = operationsOver(custody, {

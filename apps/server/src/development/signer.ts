@@ -74,7 +74,7 @@ export async function startDevelopmentSigner(
     what: `Signer, for development: separate process ${supervised.pid()}, ${seed}, registry version ${registryVersion}`,
     where: `${endpoint}, identity ${made.identities.join(', ')}`,
   });
-  return { signer, pinned, endpoint };
+  return { signer, pinned, endpoint, pid: supervised.pid };
 }
 
 const softwareWarning =
