@@ -16,7 +16,7 @@ import { coreLimitDefaults, type SignerCore, type SignerCoreOptions } from './op
 import { outlookOf } from './outlook.ts';
 import { openRefusals } from './refusals.ts';
 import { type Slots, slotsOf } from './slots.ts';
-import { openStateFile, type StateFile } from './state-file.ts';
+import { openStateFile, type StateFile, stateFileName } from './state-file.ts';
 import { statusOf } from './status.ts';
 import { steadyTime } from './time.ts';
 
@@ -47,7 +47,8 @@ async function openOn(options: SignerCoreOptions, file: StateFile): Promise<Sign
   const began = performance.now();
   const onRecord = (record: RecordLine): void => knowledge.apply(record);
   const { log, head } = await openStateLog({ file, hashes, onRecord });
-  assertOwn({ log, head, knowledge, options });
+  if (head === undefined) throw await withoutState(log, options);
+  assertOwn({ head, knowledge, options });
   const replay = { records: Number(log.end().sequence), durationMs: performance.now() - began };
   const slots = slotsOf(log, { stores: heads, required: requiredOf(options) });
   let standstill = await slots.judge(knowledge.forgiven());
@@ -148,22 +149,27 @@ function requiredOf({ heads, limits }: SignerCoreOptions): number {
   );
 }
 
-/** The log is this signer's own: its first record names the identity keys, and one of them has signed its newest head. */
-function assertOwn(at: {
-  log: StateLog;
-  head: SignedStatement | undefined;
-  knowledge: Knowledge;
-  options: SignerCoreOptions;
-}): void {
-  const { log, head, knowledge, options } = at;
-  if (head === undefined) {
-    throw new CustodyError(
-      'signer/not-ready',
-      log.tornBytes === 0
-        ? `${options.stateDirectory} has no state of a signer: hold the ceremony first.`
-        : `The ceremony in ${options.stateDirectory} was interrupted: its first record is not whole. Empty the folder and hold it again.`,
+/** A folder without a whole record is new, unless a slot knows better. */
+async function withoutState(log: StateLog, { stateDirectory, heads }: SignerCoreOptions): Promise<CustodyError> {
+  const remembered = await Promise.all(heads.map(async (store) => store.read()));
+  const newest = remembered.find((head) => head !== undefined);
+  if (newest !== undefined) {
+    return new CustodyError(
+      'signer/state-damaged',
+      `${stateDirectory} holds no record that can be read, and a slot remembers record ${newest.sequence}. Remove nothing: put the newest sound copy of the folder in its place.`,
     );
   }
+  return new CustodyError(
+    'signer/not-ready',
+    log.tornBytes === 0
+      ? `${stateDirectory} has no state of a signer: hold the ceremony first.`
+      : `The ceremony in ${stateDirectory} was interrupted: its first record is not whole, and no slot knows of it. Remove ${stateFileName} and hold it again.`,
+  );
+}
+
+/** The log is this signer's own: its first record names the identity keys, and one of them has signed its newest head. */
+function assertOwn(at: { head: SignedStatement; knowledge: Knowledge; options: SignerCoreOptions }): void {
+  const { head, knowledge, options } = at;
   const known = knowledge.identities();
   const foreign = options.identities.find(({ publicKey }) => !known.includes(publicKey));
   if (foreign !== undefined || options.identities.length === 0) {

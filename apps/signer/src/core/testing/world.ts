@@ -48,7 +48,8 @@ export async function openWorld(given: Partial<SignerCoreOptions> = {}): Promise
   const driver = testDriver();
   const heads = [testHeads('slot-1'), testHeads('slot-2')] as const;
   const identities = [testIdentity()];
-  const base = { stateDirectory: directory, identities, heads, hashes: nativeHashes(), clock };
+  const stores = given.heads ?? heads;
+  const base = { stateDirectory: directory, identities, heads: stores, hashes: nativeHashes(), clock };
   const options: SignerCoreOptions = { ...base, drivers: { tree: driver }, ...given };
   const list = listText(registry.genesisItems);
   await createState({ ...base, genesis: { deployment: registry.deployment, list } });

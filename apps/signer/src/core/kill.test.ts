@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { openHeadFile } from '@bulkhead/keys';
+import { intentText } from './record-fields.ts';
+import { openSignerCore } from './signer-core.ts';
+import { type Doom, readRequest, type WrittenRequest } from './testing/doomed.ts';
+import { openWorld, request, withdrawal, type World } from './testing/world.ts';
+
+const script = fileURLToPath(new URL('./testing/doomed.ts', import.meta.url));
+
+/** Two requests at the same time: the second finds the first in every state of its commit. */
+function requestsOf(world: World): readonly WrittenRequest[] {
+  return ['wd_one', 'wd_two'].map((id, index) => {
+    const asked = request(world, withdrawal(world, { id }), { nonce: BigInt(index) });
+    const { request: requested, approvals } = asked.evidence;
+    assert.ok(requested !== undefined);
+    return {
+      intent: intentText(asked.intent),
+      request: requested,
+      approvals,
+      compartment: asked.key.compartment,
+      unsigned: Buffer.from(asked.unsigned).toString('hex'),
+    };
+  });
+}
+
+/** Lines that the process said before its end: each signature that left it. */
+async function live(doom: Doom): Promise<readonly string[]> {
+  return new Promise((resolve, reject) => {
+    execFile(process.execPath, [script, JSON.stringify(doom)], (error, stdout, stderr) => {
+      if (error !== null && error.signal !== 'SIGKILL') reject(new Error(stderr, { cause: error }));
+      else resolve(stdout.split('\n').filter((line) => line !== ''));
+    });
+  });
+}
+
+/** Starts on what the process left: everything that left it counts, and nothing is signed twice. */
+async function examine(world: World, doom: Doom, said: readonly string[]): Promise<void> {
+  const options = { ...world.options, stateDirectory: doom.directory, heads: doom.headFiles.map(openHeadFile) };
+  await using core = await openSignerCore(options);
+  assert.equal(core.mode(), 'ready');
+  for (const written of doom.requests) {
+    const asked = readRequest(written);
+    const { signature, record } = await core.sign(asked);
+    const released = said.filter((line) => line.startsWith(`${written.unsigned} `));
+    for (const line of released) assert.equal(line, `${written.unsigned} ${signature.r}`, 'A second signature left.');
+    const again = await core.sign(asked);
+    assert.deepEqual([again.signature, again.record.line], [signature, record.line]);
+    const elsewhere = request(world, asked.intent, { nonce: 50n, evidence: asked.evidence });
+    await assert.rejects(core.sign(elsewhere), { code: 'signer/intent-spent' });
+  }
+  const records = await core.records(0n, 1_000);
+  const granted = records.filter(({ line }) => line.includes('"type":"granted"'));
+  assert.equal(granted.length, doom.requests.length, 'Each request has one grant.');
+}
+
+test('killed between any two steps of a commit: nothing is lost, and nothing is signed twice', async (t) => {
+  const heads = mkdtempSync(join(tmpdir(), 'bulkhead-heads-'));
+  t.after(() => rmSync(heads, { recursive: true }));
+  const names = ['slot-1', 'slot-2'];
+  await using world = await openWorld({ heads: names.map((name) => openHeadFile(join(heads, name))) });
+  const requests = requestsOf(world);
+  await world.stop();
+  const seconds = String(world.clock.seconds);
+  const doomOf = (step: number): Doom => {
+    const own = join(heads, `step-${step}`);
+    cpSync(world.directory, join(own, 'state'), { recursive: true });
+    for (const name of names) cpSync(join(heads, name), join(own, name));
+    const headFiles = names.map((name) => join(own, name));
+    return { directory: join(own, 'state'), headFiles, step, seconds, requests };
+  };
+  const whole = doomOf(-1);
+  const said = await live(whole);
+  await examine(world, whole, said);
+  const steps = Number(said.find((line) => line.startsWith('steps '))?.slice('steps '.length));
+  assert.ok(steps >= 12, `${steps} places to die at`);
+  const released = new Set<number>();
+  const places = Array.from({ length: steps }, (_, step) => step);
+  const worker = async (): Promise<void> => {
+    for (let step = places.shift(); step !== undefined; step = places.shift()) {
+      const doom = doomOf(step);
+      const lines = await live(doom);
+      released.add(lines.length);
+      await examine(world, doom, lines);
+    }
+  };
+  await Promise.all([worker(), worker()]);
+  assert.ok(released.has(0) && released.has(1), 'It died before and between the answers.');
+});

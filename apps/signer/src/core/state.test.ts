@@ -1,0 +1,256 @@
+import assert from 'node:assert/strict';
+import { appendFileSync, copyFileSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { AuthorityIntent } from '@bulkhead/domain';
+import { createState } from './genesis.ts';
+import { openSignerCore } from './signer-core.ts';
+import { openStateFile, type StateFile, stateFileName } from './state-file.ts';
+import { testIdentity } from './testing/keys.ts';
+import * as registry from './testing/registry.ts';
+import { openWorld, request, withdrawal, type World } from './testing/world.ts';
+
+const pathOf = ({ directory }: World): string => join(directory, stateFileName);
+
+async function signed(world: World, id: string, nonce: bigint): Promise<void> {
+  await world.core().sign(request(world, withdrawal(world, { id, amount: 1n }), { nonce }));
+}
+
+async function rewind(world: World): Promise<void> {
+  copyFileSync(pathOf(world), `${pathOf(world)}.copy`);
+  await signed(world, 'wd_lost', 0n);
+  await world.stop();
+  copyFileSync(`${pathOf(world)}.copy`, pathOf(world));
+}
+
+async function recovery(
+  world: World,
+  own: Partial<Extract<AuthorityIntent, { readonly head: string }>> = {},
+): Promise<AuthorityIntent> {
+  const { sequence } = await world.core().status();
+  const lines = readFileSync(pathOf(world), 'utf8')
+    .split('\n')
+    .filter((line) => /^[0-9a-f]{64} /u.test(line));
+  const head = lines[Number(sequence) - 1]?.slice(0, 64) ?? '';
+  const expiresAt = world.clock.seconds + 600n;
+  return { deployment: registry.deployment, kind: 'state-recovery', id: 'sr_one', sequence, head, expiresAt, ...own };
+}
+
+test('an older copy opens for recovery alone, and goes on once the root quorum named its end', async () => {
+  await using world = await openWorld();
+  await rewind(world);
+  await world.restart();
+  assert.equal(world.core().mode(), 'recovery');
+  await assert.rejects(signed(world, 'wd_new', 0n), { code: 'signer/state-rewound' });
+  await assert.rejects(world.core().account(registry.compartments.first), { code: 'signer/state-rewound' });
+  const { slots } = await world.core().status();
+  assert.match(slots.find(({ name }) => name === 'state')?.detail ?? '', /older copy was restored/u);
+  assert.ok((await world.core().records(0n, 10)).length > 2);
+
+  const other = await recovery(world, { sequence: 1n });
+  await assert.rejects(world.core().change({ intent: other, list: '', evidence: world.approved(other) }), {
+    code: 'signer/state-rewound',
+  });
+  const intent = await recovery(world);
+  const { olga, ben } = registry.people;
+  const few = { approvals: [ben.approve(intent), olga.approve(intent)] };
+  await assert.rejects(world.core().change({ intent, list: '', evidence: few }), { code: 'signer/approvals-missing' });
+  assert.equal(world.core().mode(), 'recovery');
+
+  await world.core().change({ intent, list: '', evidence: world.approved(intent) });
+  assert.equal(world.core().mode(), 'ready');
+  await signed(world, 'wd_new', 0n);
+  await world.restart();
+  assert.equal(world.core().mode(), 'ready');
+});
+
+test('a recovery that a slot interrupted goes on with the same intent, and after a restart by itself', async () => {
+  for (const restart of [false, true]) {
+    await using world = await openWorld();
+    await rewind(world);
+    await world.restart();
+    const intent = await recovery(world);
+    const asked = { intent, list: '', evidence: world.approved(intent) };
+    const [, second] = world.heads;
+    second.write = async () => Promise.reject(new Error('gone'));
+    await assert.rejects(world.core().change(asked), { code: 'hsm/unavailable' });
+    second.write = async (head) => {
+      second.head = head;
+    };
+    if (restart) await world.restart();
+    else await world.core().change(asked);
+    assert.equal(world.core().mode(), 'ready');
+    await signed(world, 'wd_new', 0n);
+  }
+});
+
+test('what a crash tore off is cut, and what the slots remember may not be missing', async () => {
+  await using world = await openWorld();
+  await signed(world, 'wd_one', 0n);
+  await world.stop();
+  const whole = readFileSync(pathOf(world));
+  appendFileSync(pathOf(world), `${'ab'.repeat(32)} {"at":"1","half`);
+  await world.restart();
+  await world.stop();
+  assert.ok(readFileSync(pathOf(world)).subarray(0, whole.length).equals(whole));
+  const size = readFileSync(pathOf(world)).length;
+  truncateSync(pathOf(world), size - 10);
+  await world.restart();
+  assert.equal(world.core().mode(), 'recovery');
+  await assert.rejects(signed(world, 'wd_two', 1n), { code: 'signer/state-damaged' });
+});
+
+test('a record that was changed is noticed, wherever it stands', async () => {
+  await using world = await openWorld();
+  await signed(world, 'wd_one', 0n);
+  await world.stop();
+  const text = readFileSync(pathOf(world), 'utf8');
+  writeFileSync(
+    pathOf(world),
+    text.replace('"name":"Olga"', '"name":"Ogla"').replace('\\"name\\":\\"Olga\\"', '\\"name\\":\\"Ogla\\"'),
+  );
+  await assert.rejects(world.restart(), { code: 'signer/state-damaged' });
+  writeFileSync(pathOf(world), text.replace('"type":"granted"', '"type":"refused"'));
+  await world.restart();
+  await assert.rejects(signed(world, 'wd_two', 1n), { code: 'signer/state-damaged' });
+});
+
+test('a log that nobody of this signer has signed is refused', async () => {
+  await using world = await openWorld();
+  await world.stop();
+  await assert.rejects(world.restart({ identities: [testIdentity('another')] }), { code: 'signer/not-ready' });
+  const text = readFileSync(pathOf(world), 'utf8');
+  const last = /"signature":"([0-9a-f]{128})"[^\n]*\n$/u.exec(text)?.[1] ?? '';
+  writeFileSync(pathOf(world), text.replace(last, '00'.repeat(64)));
+  await assert.rejects(world.restart(), { code: 'signer/state-damaged' });
+});
+
+test('two signers: the folder is locked, and a second one on a copy of it is found out by the slots', async () => {
+  await using world = await openWorld();
+  await assert.rejects(openSignerCore(world.options), { code: 'signer/other-signer-active' });
+  const [first] = world.heads;
+  first.head = { sequence: 1_000n, hash: 'ff'.repeat(32) };
+  await assert.rejects(signed(world, 'wd_one', 0n), { code: 'signer/other-signer-active' });
+  first.head = undefined;
+  await assert.rejects(signed(world, 'wd_two', 1n), { code: 'signer/other-signer-active' });
+});
+
+test('nothing leaves while a slot is away; afterwards the same request gives the signature of then', async () => {
+  await using world = await openWorld();
+  const asked = request(world, withdrawal(world));
+  const [, second] = world.heads;
+  second.down = true;
+  await assert.rejects(world.core().sign(asked), { code: 'hsm/unavailable' });
+  await assert.rejects(world.core().sign(asked), { code: 'hsm/unavailable' });
+  await assert.rejects(signed(world, 'wd_other', 5n), { code: 'hsm/unavailable' });
+  assert.equal(world.driver.made(), 2);
+  second.down = false;
+  const { signature, record } = await world.core().sign(asked);
+  assert.equal(world.driver.made(), 2);
+  assert.ok(record.line.includes(String(signature.r)));
+  second.late = true;
+  await assert.rejects(signed(world, 'wd_late', 6n), { code: 'hsm/unavailable' });
+  second.late = false;
+  await signed(world, 'wd_after', 7n);
+});
+
+test('with fewer heads required a slot may be away and is caught up, unless it holds something else', async () => {
+  await using world = await openWorld({ limits: { headsRequired: 1 } });
+  const [first, second] = world.heads;
+  second.down = true;
+  for (const index of [0, 1, 2]) await signed(world, `wd_away-${index}`, BigInt(index));
+  second.down = false;
+  await signed(world, 'wd_back', 3n);
+  assert.deepEqual(second.head, first.head);
+  await world.stop();
+  second.head = undefined;
+  await assert.rejects(
+    async () => {
+      await world.restart({ limits: {} });
+      await signed(world, 'wd_fresh', 4n);
+    },
+    { code: 'signer/state-rewound' },
+  );
+  await world.restart();
+  assert.deepEqual(second.head, first.head);
+  second.down = true;
+  await signed(world, 'wd_without', 4n);
+  second.down = false;
+  second.head = { sequence: 5n, hash: 'ff'.repeat(32) };
+  await assert.rejects(signed(world, 'wd_foreign', 5n), { code: 'signer/other-signer-active' });
+});
+
+test('a disk that is full: nothing leaves, and the core refuses until it was started again', async () => {
+  await using world = await openWorld();
+  let full = false;
+  const openFile = async (directory: string): Promise<StateFile> => {
+    const file = await openStateFile(directory);
+    return {
+      ...file,
+      async append(bytes) {
+        await file.append(full ? bytes.subarray(0, 20) : bytes);
+        if (full) throw Object.assign(new Error('no space'), { code: 'ENOSPC' });
+      },
+    };
+  };
+  await world.restart({ openFile });
+  full = true;
+  const asked = request(world, withdrawal(world));
+  await assert.rejects(world.core().sign(asked), { code: 'signer/not-ready', message: /ENOSPC.*started again/u });
+  full = false;
+  await assert.rejects(world.core().sign(asked), { code: 'signer/not-ready' });
+  await world.restart();
+  await world.core().sign(asked);
+});
+
+test('a module that fails while it signs leaves the way open for the same intent', async () => {
+  await using world = await openWorld();
+  const asked = request(world, withdrawal(world));
+  world.driver.fail(true);
+  await assert.rejects(world.core().sign(asked), { code: 'hsm/unavailable' });
+  world.driver.fail(false);
+  await world.core().sign(asked);
+});
+
+test('a change waits for decisions under way, and they are by the version before', async () => {
+  await using world = await openWorld();
+  let release = (): void => undefined;
+  world.driver.hold(new Promise((resolve) => (release = resolve)));
+  const order: string[] = [];
+  const signing = world
+    .core()
+    .sign(request(world, withdrawal(world)))
+    .then(() => order.push('signed'));
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  const { intent, list } = registry.listed('enrolment', [{ item: 'person-suspended', person: 'dora' }], {
+    id: 'en_suspend',
+    before: 2n,
+    expiresAt: world.clock.seconds + 60n,
+  });
+  const changing = world
+    .core()
+    .change({ intent, list, evidence: world.approved(intent) })
+    .then(() => order.push('changed'));
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  release();
+  await Promise.all([signing, changing]);
+  assert.deepEqual(order, ['signed', 'changed']);
+});
+
+test('a ceremony writes over nothing', async () => {
+  await using world = await openWorld();
+  await world.stop();
+  const genesis = { deployment: registry.deployment, list: 'bulkhead-registry-list-v1\n' };
+  await assert.rejects(createState({ ...world.options, genesis }), { code: 'signer/registry-list' });
+  const text = readFileSync(pathOf(world), 'utf8');
+  const [line = ''] = text.split('\n');
+  const { list } = JSON.parse(line.slice(65));
+  const same = { deployment: registry.deployment, list: String(list) };
+  await assert.rejects(createState({ ...world.options, genesis: same }), { code: 'signer/state-exists' });
+  truncateSync(pathOf(world), 0);
+  await assert.rejects(createState({ ...world.options, genesis: same }), { code: 'signer/state-exists' });
+  await assert.rejects(openSignerCore(world.options), { code: 'signer/state-damaged' });
+  for (const slot of world.heads) slot.head = undefined;
+  await assert.rejects(openSignerCore(world.options), { code: 'signer/not-ready' });
+  await createState({ ...world.options, genesis: same });
+});
