@@ -242,9 +242,11 @@ test('a short passphrase and entropy of a strange length make no file', async ()
 });
 
 test("the caller's entropy is left to the caller", async () => {
-  const mine = Uint8Array.from(entropy);
-  await createKeyFile({ path: fresh(), passphrase, entropy: mine, cost });
-  assert.deepEqual(mine, Uint8Array.from(entropy));
+  // A Buffer too, whose `slice` would be the same memory.
+  for (const mine of [Uint8Array.from(entropy), Buffer.from(entropy)]) {
+    await createKeyFile({ path: fresh(), passphrase, entropy: mine, cost });
+    assert.equal(Buffer.compare(mine, entropy), 0);
+  }
 });
 
 test('a file of a later version, and one that is far too large, are said to be just that', async () => {

@@ -64,7 +64,9 @@ export async function createKeyFile(options: KeyFileOptions): Promise<{ readonly
     );
   }
   assertCost(cost, path);
-  using entropy = secretOf(options.entropy === undefined ? randomBytes(entropyBytesDefault) : options.entropy.slice());
+  using entropy = secretOf(
+    options.entropy === undefined ? randomBytes(entropyBytesDefault) : Uint8Array.from(options.entropy),
+  );
   const header: KeyFileHeader = {
     format: formatName,
     version: 1,

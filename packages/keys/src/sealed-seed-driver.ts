@@ -2,7 +2,7 @@ import { CustodyError, invariant } from '@bulkhead/domain';
 import type { KeyDriver, SlotHealth } from './driver.ts';
 import type { Token } from './pkcs11/token.ts';
 import { readSealedSeed, unsealTree } from './sealed-seed.ts';
-import { type SealedSeedFile, slotNames, type SlotName } from './sealed-seed-file.ts';
+import { slotNames, type SlotName } from './sealed-seed-file.ts';
 import { pathOf } from './software-driver.ts';
 import type { KeyTree } from './tree.ts';
 
@@ -109,7 +109,7 @@ class SealedKeys {
     const failures: CustodyError[] = [];
     for (const slot of slotNames) {
       try {
-        return await this.#fromSlot(file, slot);
+        return await unsealTree({ file, slot, token: await this.#token(slot) });
       } catch (error) {
         if (!(error instanceof CustodyError) || !error.code.startsWith('hsm/')) throw error;
         if (error.code === 'hsm/tampered-envelope') throw error;
@@ -122,21 +122,6 @@ class SealedKeys {
       `The seed cannot be unsealed from either slot. ${reasons.join(' ')} Bring one of them back; nothing is lost.`,
       { cause: failures[0] },
     );
-  }
-
-  async #fromSlot(file: SealedSeedFile, slot: SlotName): Promise<KeyTree> {
-    const token = await this.#token(slot);
-    try {
-      return await unsealTree({ file, slot, token });
-    } catch (error) {
-      if (!(error instanceof CustodyError) || error.code !== 'hsm/tampered-envelope') throw error;
-      // Some modules fail to decrypt with the same code when their store is gone.
-      const health = await token.health();
-      if (health.healthy) throw error;
-      throw new CustodyError('hsm/unavailable', `The token "${token.label}" does not answer: ${health.detail}.`, {
-        cause: error,
-      });
-    }
   }
 
   async #token(slot: SlotName): Promise<Token> {

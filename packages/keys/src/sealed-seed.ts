@@ -30,6 +30,7 @@ export type DrillResult = {
   /** What the file says, with which the restored seed was compared. */
   readonly fingerprint: string;
   readonly tokenLabel: string;
+  /** Of the token that the envelope was sealed to. */
   readonly tokenSerial: string;
   readonly passed: boolean;
   /** Why it did not pass, or that it did. Holds nothing secret. */
@@ -49,7 +50,7 @@ export async function sealSeed(options: {
   readonly slots: SealingTokens;
 }): Promise<{ readonly seedId: string; readonly fingerprint: string }> {
   const { entropy, slots } = options;
-  assertApart(slots);
+  await assertApart(slots.hsm_slot_1.token, slots.hsm_slot_2.token);
   const head = {
     v: 1,
     seedId: randomBytes(16).toString('hex'),
@@ -83,7 +84,7 @@ export async function rotateSlot(options: {
   const { path, slot, to } = options;
   const file = await readSealedSeed(path);
   const other = slotNames[slot === slotNames[0] ? 1 : 0];
-  if (options.other.serial === to.token.serial) throw sameToken(to.token);
+  await assertApart(options.other, to.token);
   using entropy = await unsealEntropy({ file, slot: other, token: options.other });
   const sealed = await seal({ head: file, entropy, slot, to });
   const [first, second] = file.slots;
@@ -101,7 +102,7 @@ export async function drillSlot(options: {
   const { slot, token } = options;
   const file = await readSealedSeed(options.path);
   const { seedId, fingerprint } = file;
-  const subject = { slot, seedId, fingerprint, tokenLabel: token.label, tokenSerial: token.serial };
+  const subject = { slot, seedId, fingerprint, tokenLabel: token.label, tokenSerial: envelopeOf(file, slot).serial };
   try {
     const tree = await unsealTree({ file, slot, token });
     tree.wipe();
@@ -175,12 +176,11 @@ async function seal(of: {
 }): Promise<Envelope> {
   const { head, entropy, slot } = of;
   const { token, kek } = of.to;
-  await assertSealingKey(of.to);
   const aad = envelopeAad(head, { slot, kek });
   const { iv, ciphertext } = await entropy.lend((plaintext) => token.seal(kek, { plaintext, aad }));
   const envelope: Envelope = {
     slot,
-    serial: token.serial,
+    serial: (await token.describe()).serial,
     label: token.label,
     kek,
     iv: Buffer.from(iv).toString('hex'),
@@ -190,6 +190,7 @@ async function seal(of: {
   using again = await openEnvelope(head, envelope, token);
   const same = entropy.read((left) => again.read((right) => Buffer.compare(left, right) === 0));
   invariant(same, 'A token opens an envelope to something else than was sealed.');
+  await assertSealingKey(of.to);
   return envelope;
 }
 
@@ -204,16 +205,13 @@ async function assertSealingKey(to: SealingToken): Promise<void> {
   );
 }
 
-function assertApart(slots: SealingTokens): void {
-  const [first, second] = slotNames;
-  if (slots[first].token.serial === slots[second].token.serial) throw sameToken(slots[first].token);
-}
-
-function sameToken(token: Token): CustodyError {
-  return new CustodyError(
+async function assertApart(one: Token, another: Token): Promise<void> {
+  const { serial } = await one.describe();
+  if (serial !== (await another.describe()).serial) return;
+  throw new CustodyError(
     'hsm/refused',
-    `Both slots are the token "${token.label}" (serial ${token.serial}): its loss would be the loss of the seed. Give each slot a token of its own.`,
-    { details: { serial: token.serial } },
+    `Both slots are the token "${another.label}" (serial ${serial}): its loss would be the loss of the seed. Give each slot a token of its own.`,
+    { details: { serial } },
   );
 }
 
