@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { amountMax, parseAddress, parseAssetId, parseCompartment } from '@bulkhead/domain';
+import { amountMax, parseAddress, parseAssetId, parseChainId, parseCompartment } from '@bulkhead/domain';
 import {
   anvil,
   back,
@@ -34,7 +34,9 @@ import { applyList, emptyRegistry, type ListAuthority } from './registry-change.
 import { listDigest, listText } from './registry-list.ts';
 import { chainHash, zeroHash } from './hashes.ts';
 import { coolingSecondsMax, quorumMax } from './registry-item.ts';
+import { registryDraft } from './registry-draft.ts';
 import { personKeysMax } from './registry-person.ts';
+import { applyItem } from './registry-step.ts';
 import { destinationKey, type Registry, type RegistryItem, type Rule } from './registry.ts';
 
 function change(registry: Registry, authority: ListAuthority, list: readonly RegistryItem[], at = now): Registry {
@@ -141,6 +143,7 @@ test('a destination cools, and no second enrolment shortens or restarts that', (
   assert.equal(later.destinations.get(key)?.usableFrom, now + cooling);
   assert.equal(later.destinations.get(key)?.label, 'another name');
   assert.equal(later.destinations.size, 1);
+  assert.deepEqual([...later.likenesses.values()], [[key]]);
   const removed: RegistryItem = { item: 'destination-removed', ...toPayee };
   const anew = change(later, 'operational', [removed, again], now + 5n * cooling);
   assert.equal(anew.destinations.get(key)?.usableFrom, now + 6n * cooling, 'removed and enrolled anew, it cools again');
@@ -161,6 +164,40 @@ test('a list that shortens the cooling period does not shorten it for its own de
   const longer: RegistryItem = { item: 'policy', ...policy, coolingSeconds: 2n * cooling };
   const after = change(enrolled(), 'root', [item, longer]);
   assert.equal(after.destinations.get(destinationKey({ ...toPayee, address }))?.usableFrom, now + 2n * cooling);
+});
+
+test('what is taken away or referred to must be there', () => {
+  const item = { item: 'destination', ...toPayee, label: 'x' } as const;
+  refused('operational', [{ ...item, chain: parseChainId('eip155:5') }], /chain eip155:5 is not listed/u);
+  const unlisted = parseAssetId(`eip155:1/erc20:0x${'99'.repeat(20)}`);
+  refused('root', [{ item: 'asset-removed', asset: unlisted }], /Line 2 .* is not listed/u);
+});
+
+test('the registry has bounds', () => {
+  const draft = registryDraft(enrolled(), { now, coolingSeconds: cooling });
+  const full = { size: () => 2 ** 31 };
+  const maps = {
+    chains: { ...draft.chains, ...full },
+    assets: { ...draft.assets, ...full },
+    wallets: { ...draft.wallets, ...full },
+    clients: { ...draft.clients, ...full },
+    destinations: { ...draft.destinations, ...full },
+    people: { ...draft.people, ...full },
+  };
+  const added: RegistryItem = {
+    item: 'destination',
+    ...toPayee,
+    address: parseAddress(`0x${'e'.repeat(40)}`),
+    label: 'x',
+  };
+  const items = [...opening.filter(({ item }) => item !== 'policy'), ...enrolment.slice(0, 2), added];
+  for (const item of items) {
+    assert.throws(
+      () => applyItem({ ...draft, ...maps }, item),
+      { message: /the registry would hold 2147483648/u },
+      item.item,
+    );
+  }
 });
 
 test('look-alikes of destinations are found and forgotten with them', () => {
