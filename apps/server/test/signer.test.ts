@@ -99,7 +99,7 @@ test('an approval that is not what it seems is refused by the signer, with its c
     ],
     ['under another name', 'approver-1', { ...right, person: 'approver-2' }, 'signer/approval-invalid'],
     ['of a key that is not listed', 'approver-1', { ...right, key: 'spare' }, 'signer/approval-invalid'],
-    ['of a stranger', 'approver-1', { ...right, person: 'mallory' }, 'signer/approval-invalid'],
+    ['of a stranger', 'approver-1', { ...right, person: 'mallory' }, 'signer/person-not-entitled'],
     ['of the requester', 'operator', requester, 'request/forbidden'],
     ['of somebody else', 'approver-1', ownKey, 'approval/of-another-person'],
   ];

@@ -6,6 +6,7 @@ import { CustodyError } from '@bulkhead/domain';
 import { createKeyFile, type ScryptCost } from '@bulkhead/keys';
 import { checkConfiguration, createState, nativeHashes, openKeys } from '@bulkhead/signer';
 import { privateText } from '../private-file.ts';
+import { sealIntoTokens } from './sealed-seed.ts';
 import { type SetUpOrder, setUpOrderForm } from './set-up-order.ts';
 
 /** The passphrase has 256 random bits: nobody guesses it, however cheap a guess is. */
@@ -21,7 +22,7 @@ async function setUp(order: SetUpOrder): Promise<readonly string[]> {
   mkdirSync(join(directory, 'keys'), { recursive: true, mode: 0o700 });
   mkdirSync(configuration.state, { recursive: true, mode: 0o700 });
   if (order.softhsm === null) await makeKeyFile(directory);
-  else await (await import('./sealed-seed.ts')).sealIntoTokens(directory, order.softhsm);
+  else await sealIntoTokens(directory, order.softhsm);
   await using keys = await openKeys(configuration);
   await createState({
     stateDirectory: configuration.state,

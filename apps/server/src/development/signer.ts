@@ -18,7 +18,7 @@ import { firstList } from './first-list.ts';
 import { identityLabel, type SetUpOrder, slots } from './set-up-order.ts';
 
 /** Library of SoftHSM where Debian puts it: a hardware module in software, for development and tests. */
-const softhsmLibrary = '/usr/lib/softhsm/libsofthsm2.so-';
+const softhsmLibrary = '/usr/lib/softhsm/libsofthsm2.so';
 /** Longest path of a unix socket that every system takes. */
 const socketPathCharsMax = 100;
 /** Pauses before a signer that ended by itself is started again. */
