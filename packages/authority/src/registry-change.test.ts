@@ -33,7 +33,7 @@ import { nobleHashes } from './noble-hashes.ts';
 import { applyList, emptyRegistry, type ListAuthority } from './registry-change.ts';
 import { listDigest, listText } from './registry-list.ts';
 import { chainHash, zeroHash } from './hashes.ts';
-import { coolingSecondsMax, quorumMax } from './registry-item.ts';
+import { coolingSecondsMax, quorumMax, rulesMax } from './registry-item.ts';
 import { registryDraft } from './registry-draft.ts';
 import { personKeysMax } from './registry-person.ts';
 import { applyItem } from './registry-step.ts';
@@ -303,6 +303,11 @@ test('fees and cooling have limits', () => {
   refused('root', [{ ...chain, feeWindowMax: 0n }], /"feeWindowMax" is 0/u);
   refused('root', [{ ...chain, feeWindowSeconds: 59n }], /"feeWindowSeconds" is 59/u);
   refused('root', [{ item: 'policy', ...policy, coolingSeconds: coolingSecondsMax + 1n }], /cooling period/u);
+});
+
+test('a policy has so many rules and no more', () => {
+  const rules = Array.from({ length: rulesMax + 1 }, (_, n) => ({ ...small, amountMax: BigInt(n + 1) }));
+  refused('root', [withRules(...rules)], /has 2001 rules, at most 2000/u);
 });
 
 test('wallets for gas and fees are in the compartments of that duty', () => {
