@@ -200,6 +200,7 @@ test('authenticator data: flags, extensions, and nothing besides', () => {
   refused('extensions of another length', made({ data: authenticatorData(0x85, 'a16161') }), /no CBOR map/u);
   refused('a text beyond the end', made({ data: authenticatorData(0x85, 'a161617a7fffffff61') }), /no CBOR map/u);
   refused('indefinite length', made({ data: authenticatorData(0x85, 'bf6161f5ff') }), /no CBOR map/u);
+  refused('a reserved length', made({ data: authenticatorData(0x85, `a161611c${'00'.repeat(16)}`) }), /no CBOR map/u);
   refused('nested too deep', made({ data: authenticatorData(0x85, `a16161${'81'.repeat(9)}01`) }), /no CBOR map/u);
   refused('a map and more', made({ data: authenticatorData(0x85, 'a06161') }), /bytes follow/u);
   refused(
