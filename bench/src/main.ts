@@ -2,6 +2,7 @@ import { benchAddresses } from './addresses.ts';
 import { benchLedger } from './ledger.ts';
 import { benchReconcile } from './reconcile.ts';
 import { benchScan } from './scan.ts';
+import { benchSigning } from './signing.ts';
 
 type Bench = { readonly summary: string; run(args: readonly string[]): Promise<boolean> };
 
@@ -23,6 +24,10 @@ const benches: Readonly<Record<string, Bench>> = {
   reconcile: {
     summary: 'calls to read 10,000 addresses in two assets at one block',
     run: benchReconcile,
+  },
+  signing: {
+    summary: 'decisions of the hardened signer against bare SoftHSM signatures; --requests n',
+    run: benchSigning,
   },
 };
 

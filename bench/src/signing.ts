@@ -1,0 +1,93 @@
+import { randomBytes } from 'node:crypto';
+import type { SignRequest } from '@bulkhead/domain';
+import { startSigner } from '@bulkhead/signer/launch';
+import { SignerClient } from '@bulkhead/signer-client';
+import { type Candidate, cpuMeter, median, type Round, runRound } from './measure.ts';
+import { approvedWithdrawal, prepareSigning } from './signing-stage.ts';
+
+const perSecondMin = 400;
+const p99MsMax = 25;
+const overheadMax = 4;
+/** Requests under way at once, for the signer and for the bare module alike. */
+const outstanding = 8;
+const rounds = 3;
+const roundMs = 2_000;
+/** More than any machine of today signs in all rounds. */
+const requestsMade = 12_000;
+
+/**
+ * Complete decisions of the hardened signer process over its socket: each with a request, two passkeys and a wallet to verify, a policy,
+ * a signature by SoftHSM, a record on disk and its head in two slots. Beside it, in turns, what the same module signs bare.
+ *
+ * @returns whether rate, tail and overhead hold
+ */
+export async function benchSigning(args: readonly string[]): Promise<boolean> {
+  const count = Number(args[args.indexOf('--requests') + 1]);
+  const requests = makeRequests(args.includes('--requests') ? count : requestsMade);
+  await using stage = await prepareSigning();
+  const running = await startSigner({ directory: stage.directory, configuration: stage.configuration });
+  try {
+    await using client = new SignerClient({ endpoint: running.endpoint });
+    const bare: Candidate = {
+      name: 'bare',
+      clients: outstanding,
+      operation: async () => {
+        await stage.bare.sign(stage.key, randomBytes(32));
+        return 1;
+      },
+    };
+    const decided: Candidate = {
+      name: 'decided',
+      clients: outstanding,
+      operation: async () => {
+        const next = requests.pop();
+        if (next === undefined) throw new Error('The bench has used up its requests: give --requests a higher number.');
+        await client.sign(next);
+        return 1;
+      },
+    };
+    return report(await takeTurns(bare, decided));
+  } finally {
+    await running.stop();
+  }
+}
+
+function makeRequests(count: number): SignRequest[] {
+  const begin = performance.now();
+  // Counters of passkeys rise with the number; the last is used first, so they are made in the order of their use.
+  const requests = Array.from({ length: count }, (_, number) => approvedWithdrawal(number)).reverse();
+  print(
+    `${count} requests were approved in ${((performance.now() - begin) / 1_000).toFixed(0)} s, before anything was measured`,
+  );
+  return requests;
+}
+
+type Turns = { readonly bare: Round[]; readonly decided: Round[]; readonly cores: number };
+
+async function takeTurns(bare: Candidate, decided: Candidate): Promise<Turns> {
+  const turns = { bare: [] as Round[], decided: [] as Round[] };
+  const meter = cpuMeter();
+  for (let round = 0; round < rounds; round++) {
+    turns.bare.push(await runRound(bare, roundMs));
+    turns.decided.push(await runRound(decided, roundMs));
+  }
+  return { ...turns, cores: meter() };
+}
+
+function report({ bare, decided, cores }: Turns): boolean {
+  const overhead = median(decided.map(({ perSecond }, round) => (bare[round]?.perSecond ?? Number.NaN) / perSecond));
+  const rate = median(decided.map(({ perSecond }) => perSecond));
+  const p99 = median(decided.map(({ p99Ms }) => p99Ms));
+  print(`overhead over the bare signature   ${overhead.toFixed(2)} (limit ${overheadMax})`);
+  print(`decisions per second               ${rate.toFixed(0)} (limit ${perSecondMin})`);
+  print(
+    `p50, p99 of a decision in ms       ${median(decided.map(({ p50Ms }) => p50Ms)).toFixed(1)}, ${p99.toFixed(1)} (limit ${p99MsMax})`,
+  );
+  print(`bare SoftHSM signatures per second ${median(bare.map(({ perSecond }) => perSecond)).toFixed(0)}`);
+  print(`busy cores of the machine          ${cores.toFixed(1)}`);
+  return rate >= perSecondMin && p99 < p99MsMax && overhead <= overheadMax;
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
