@@ -16,7 +16,7 @@ export function readOptions<Known extends Options>(
   try {
     return parseArgs({ args: [...words], options, strict: true, allowPositionals: false }).values;
   } catch (error) {
-    const said = error instanceof Error ? (error.message.split('. ')[0] ?? '') : '';
+    const said = error instanceof Error ? (error.message.split(/\.\s/u)[0] ?? '') : '';
     throw new UsageError(`${said.replace(/\.$/u, '')}. "bulkhead help ${command}" shows what it takes.`);
   }
 }

@@ -46,6 +46,10 @@ test('npm start in an empty folder plays the main job, and a second start goes o
   for (const line of [
     /Embedded PostgreSQL.*\n +127\.0\.0\.1:\d+/u,
     /embedded anvil, a real EVM node.*\n +http:\/\/127\.0\.0\.1:\d+/u,
+    /Signer, for development: separate process \d+, .*registry version 1\n +unix:\/\S+signer\.sock/u,
+    /people of the root quorum sign bUSD and its limits, registry version 2\./u,
+    /enrolled with the signer in one list, .*: registry version 3\./u,
+    /the signer refuses \(signer\/approval-invalid\)\./u,
     /A token stands on it: bUSD, an ERC-20 by OpenZeppelin, at 0x/u,
     /API, documented at \/docs\n +http:\/\/127\.0\.0\.1:\d+/u,
     /1 ETH of Aurora settled, 2500 bUSD of Celsus from the pool settled; 1 ETH of Delphi rejected/u,

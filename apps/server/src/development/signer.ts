@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -31,7 +31,7 @@ const program = fileURLToPath(new URL('set-up.ts', import.meta.url));
 
 type SignerFile = LaunchOrder['configuration'];
 
-/** What was decided at the first start. The file is written last: a folder without it was never used. */
+/** What was decided at the first start, written when everything else was there. */
 const madeForm = z.strictObject({
   deployment: z.string().regex(/^[0-9a-f]{32}$/u),
   identities: z.array(z.string().regex(/^[0-9a-f]{64}$/u)).min(1),
@@ -82,18 +82,23 @@ const softwareWarning =
 
 function madeIn(directory: string): Made | undefined {
   const path = join(directory, 'development.json');
-  if (!existsSync(path)) return undefined;
-  const content = madeForm.safeParse(parsedJson(readFileSync(path, 'utf8')));
-  if (content.success) return content.data;
+  const content = existsSync(path) ? madeForm.safeParse(parsedJson(readFileSync(path, 'utf8'))) : undefined;
+  if (content?.success === true) return content.data;
+  // A set-up that was interrupted is thrown away; nothing else is, because there could be keys in it.
+  const unused = !existsSync(directory) || readdirSync(directory).length === 0;
+  if (content === undefined && (unused || existsSync(join(directory, unfinishedName)))) return undefined;
   throw new CustodyError(
     'platform/damaged-state',
     `${path} does not say which signer this is. Restore it, or begin anew with --fresh.`,
   );
 }
 
+/** Lies in the folder from the first step of a set-up to its last. */
+const unfinishedName = 'unfinished';
+
 /**
  * Makes tokens, seed, identity and the first record, in a process of its own: no key is ever in this one. A crash on the way
- * leaves a folder without its last file. Nobody has seen an address of it, so it is thrown away and made again.
+ * leaves the mark of its beginning. Nobody has seen an address of such a folder, so it is thrown away and made again.
  */
 async function setUp(configuration: Configuration, directory: string): Promise<Made> {
   const { signer } = configuration;
@@ -101,6 +106,7 @@ async function setUp(configuration: Configuration, directory: string): Promise<M
     throw new CustodyError('invariant/broken', 'The signer of somebody else is set up.');
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(directory, { recursive: true, mode: 0o700 });
+  writeFileSync(join(directory, unfinishedName), '');
   const keys = existsSync(softhsmLibrary) ? 'softhsm' : 'software';
   const deployment = randomBytes(16).toString('hex');
   const order: SetUpOrder = {
@@ -114,6 +120,7 @@ async function setUp(configuration: Configuration, directory: string): Promise<M
   const made: Made = { deployment, identities, keys };
   // Commit point: from here on the folder is this installation's signer.
   privateText(join(directory, 'development.json'), () => `${JSON.stringify(made, null, 2)}\n`);
+  rmSync(join(directory, unfinishedName));
   return made;
 }
 
