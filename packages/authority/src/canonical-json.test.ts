@@ -56,4 +56,7 @@ test('no other text is read', () => {
   const deep = '['.repeat(canonicalDepthMax + 1) + ']'.repeat(canonicalDepthMax + 1);
   assert.throws(() => parseCanonicalJson(deep), { message: /deeper/u });
   assert.deepEqual(parseCanonicalJson(deep.slice(1, -1)).length, 1);
+  assert.throws(() => canonicalJson([[[[[[['x']]]]]]]), { message: /deeper/u });
+  const abyss = '['.repeat(20_000) + ']'.repeat(20_000);
+  assert.throws(() => parseCanonicalJson(abyss), { code: 'signer/protocol' });
 });
