@@ -1,6 +1,8 @@
+import { hkdfSync } from 'node:crypto';
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { HDKey } from '@scure/bip32';
 import { mnemonicToSeedSync } from '@scure/bip39';
+import { identityLabel } from '../src/identity.ts';
 import { mnemonicOfEntropy } from '../src/mnemonic.ts';
 
 /**
@@ -29,6 +31,7 @@ export function needlesOf(entropy: Uint8Array, path: string): readonly Needle[] 
   const secrets: [string, Uint8Array][] = [
     ['entropy', entropy],
     ['seed', seed],
+    ['identity', Buffer.from(hkdfSync('sha256', entropy, new Uint8Array(0), identityLabel, 32))],
   ];
   const levels = path.split('/');
   for (let depth = 1; depth <= levels.length; depth++) {
