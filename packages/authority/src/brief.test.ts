@@ -139,6 +139,13 @@ test('fields that are none of a brief are refused', () => {
     'a person that is no text': { approvedBy: [['anna']] },
     'a rule that is no object': { rule: 'none' },
     'a rule with more': { rule: { ...Object(fields['rule']), more: 'x' } },
+    'fees with more': { fees: { ...Object(fields['fees']), more: 'x' } },
+    'an asset with more': { asset: { ...Object(fields['asset']), more: 'x' } },
+    'a destination with more': { destination: { ...Object(fields['destination']), more: 'x' } },
+    'a look-alike with more': {
+      destination: { timesUsed: '0', lookAlikes: [{ address: twin, label: 'x', more: 'x' }] },
+    },
+    'a refusal with more': { refusal: { code: 'signer/protocol', message: 'x', more: 'x' } },
     'a code nobody knows': { refusal: { code: 'signer/whim', message: 'x' } },
     'an address that is none': { destination: { timesUsed: '0', lookAlikes: [{ address: '0x', label: 'x' }] } },
     'a kind of compartment that is none': { compartmentKind: 'private' },
