@@ -72,7 +72,7 @@ export function readBundle(text: string): ApprovalRequest {
   if (text.length > bundleCharactersMax) throw tooLarge('file', bundleCharactersMax);
   const fields = fieldsOf(jsonOf(text));
   const given = fields.get('intent');
-  const intent = typeof given === 'string' ? given : fieldsOf(given).get('canonical');
+  const intent = isObject(given) ? fieldsOf(given).get('canonical') : given;
   if (typeof intent !== 'string') throw malformed('The file has no "intent": nothing in it can be approved.');
   const list = fields.get('list') ?? undefined;
   const brief = fields.get('brief') ?? undefined;
@@ -127,6 +127,10 @@ function jsonOf(text: string): unknown {
       { cause },
     );
   }
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function fieldsOf(value: unknown): ReadonlyMap<string, unknown> {

@@ -56,7 +56,7 @@ export async function setStage(cameraShows: string): Promise<Stage> {
   const open = async (path: string, options: BrowserContextOptions = {}): Promise<Page> => {
     const context = await browser.newContext({ acceptDownloads: true, ...options });
     contexts.push(context);
-    context.setDefaultTimeout(8_000);
+    context.setDefaultTimeout(20_000);
     context.on('request', (request) => asked.push(request.url()));
     const page = await context.newPage();
     await page.goto(origin + path);

@@ -102,9 +102,9 @@ export function briefFor(intent: Intent, changes: Partial<Brief> = {}): Brief {
           fees: {
             feeMax: 10n ** 17n,
             windowSeconds: 86_400n,
-            windowMax: 10n ** 18n,
+            windowMax: 2n * 10n ** 18n,
             spent: 0n,
-            left: 10n ** 18n,
+            left: 2n * 10n ** 18n,
           },
           destination: {
             label: 'Treasury of the client',

@@ -1,6 +1,6 @@
 import type { Brief, DescriptionLine } from '@bulkhead/authority';
 import { describeAmount, describeSecond, describeSpan } from '@bulkhead/authority';
-import { formatDecimal, type Intent } from '@bulkhead/domain';
+import { chainOf, formatDecimal, type Intent, nativeAsset } from '@bulkhead/domain';
 import type { Examination } from '../examination.ts';
 import type { Notice } from '../notice.ts';
 import { addressBlocks, digestBlocks } from './digits.ts';
@@ -42,7 +42,8 @@ const titles: Readonly<Record<Intent['kind'], string>> = {
   'state-recovery': 'Recovery of the state',
 };
 
-function headCard({ intent, assets, brief, lines }: Examination): HTMLElement {
+function headCard(examination: Examination): HTMLElement {
+  const { intent, assets, brief, lines } = examination;
   const what = lines.find(({ name }) => name === 'What')?.value ?? '';
   const head = element(
     'section',
@@ -52,7 +53,7 @@ function headCard({ intent, assets, brief, lines }: Examination): HTMLElement {
   if (!('amount' in intent)) {
     const count = 'items' in intent ? `${intent.items} ${intent.items === 1n ? 'change' : 'changes'}` : '';
     if (count !== '') head.append(element('p', { class: 'amount', id: 'amount' }, count));
-    head.append(element('p', {}, what.slice(what.indexOf(': ') + 2)));
+    head.append(element('p', {}, what.slice(what.indexOf(': ') + 2)), boundsOf(examination));
     return head;
   }
   const known = assets.get(intent.asset);
@@ -73,7 +74,26 @@ function headCard({ intent, assets, brief, lines }: Examination): HTMLElement {
     head.append(element('p', {}, 'Enrolled as ', element('bdi', { class: 'name' }, `“${label}”`)));
   }
   head.append(element('p', { class: 'label' }, 'from'), element('p', { class: 'from' }, fromOf(lines)));
+  head.append(boundsOf(examination));
   return head;
+}
+
+/** What else bounds it: the highest fee, and until when. */
+function boundsOf({ intent, assets }: Examination): HTMLElement {
+  const bounds = element('dl', { class: 'bounds' });
+  const bound = (name: string, value: string): void => {
+    bounds.append(element('div', {}, element('dt', {}, name), element('dd', {}, value)));
+  };
+  if ('amount' in intent) {
+    const native = assets.get(nativeAsset(chainOf(intent.asset)));
+    const fee =
+      native === undefined
+        ? `${intent.feeMax} wei`
+        : `${formatDecimal(intent.feeMax, native.decimals)} ${native.symbol}`;
+    bound('Highest fee', 'feePayer' in intent ? `${fee}, paid by the ${intent.feePayer}` : fee);
+  }
+  if ('expiresAt' in intent) bound('Until', describeSecond(intent.expiresAt));
+  return bounds;
 }
 
 function fromOf(lines: readonly DescriptionLine[]): string {
@@ -99,7 +119,8 @@ function noticeBanner({ level, title, text, compared }: Notice): HTMLElement {
 function linesOf(lines: readonly DescriptionLine[], intent: Intent): HTMLElement {
   const list = element('dl', { class: 'lines' });
   for (const { name, value } of lines) {
-    const shown = name === 'To' && 'to' in intent ? addressBlocks(intent.to) : value;
+    const hex = /^[0-9a-f]{32,64}$/u.test(value);
+    const shown = name === 'To' && 'to' in intent ? addressBlocks(intent.to) : hex ? digestBlocks(value) : value;
     list.append(element('div', {}, element('dt', {}, name), element('dd', {}, shown)));
   }
   return list;
@@ -130,7 +151,10 @@ function briefCard(brief: Brief, { intent, assets }: Examination): HTMLElement {
       line('Wallet', rule.tier);
     }
     if (fees !== undefined) {
-      line('Fees left', `${fees.left} of ${fees.windowMax} wei in ${describeSpan(fees.windowSeconds)}`);
+      line(
+        'Fees left',
+        `${describeAmount(fees.left, nativeAsset(chainOf(intent.asset)), assets)} in ${describeSpan(fees.windowSeconds)}`,
+      );
     }
   }
   if (brief.refusal !== undefined) line('Signer now', `${brief.refusal.code}: ${brief.refusal.message}`);

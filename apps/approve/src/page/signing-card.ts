@@ -59,7 +59,7 @@ export function signingCard({ examination, again, redraw }: Signing): HTMLElemen
     'Sign',
     person.row,
     key.row,
-    element('details', {}, element('summary', {}, 'Passkey'), credential.row),
+    element('details', {}, element('summary', {}, 'Which passkey'), credential.row),
     acknowledgement(examination, ways),
     ways,
     place,
