@@ -15,7 +15,7 @@ const bans: readonly Ban[] = [
     why: 'work left over belongs in an issue, not in the tree',
   },
   {
-    pattern: /\bregistry\.[a-z0-9-]+\.[a-z]+|https?:\/\/[^\s"'`]*\.tgz\b/gu,
+    pattern: /\bregistry\.[a-z0-9-]+\.(?:com|dev|internal|io|local|net|org)\b|https?:\/\/[^\s"'`]*\.tgz\b/gu,
     why: 'where packages come from is the business of the machine that installs',
   },
   {
