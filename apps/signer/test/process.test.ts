@@ -40,6 +40,10 @@ test('what cannot start says why, with every mistake of its configuration at onc
     code: 'config/invalid',
     message: /state: .*identities: /u,
   });
+  await assert.rejects(stage.start({ tree: { driver: 'luna-bip32', token: 'absent', seedLabel: 'seed' } }), {
+    code: 'config/invalid',
+    message: /identities: .*there is none with the name "absent"/u,
+  });
   await assert.rejects(stage.start({ development: false }), { code: 'config/invalid', message: /for development/u });
   await assert.rejects(stage.start({ state: `${stage.directory}/empty` }), { code: 'signer/not-ready' });
   const one = await stage.start();

@@ -57,3 +57,4 @@ export { headLabel, tokenHeadStore } from './pkcs11/head.ts';
 export { createTokenIdentity, identityLabel as tokenIdentityLabel, openTokenIdentity } from './pkcs11/identity.ts';
 export { openPkcs11Keys, type Pkcs11KeyDriver, walletKeyLabel } from './pkcs11/key-driver.ts';
 export { openToken, type PinSource, type Token, type TokenOptions, tokenSessionsMax } from './pkcs11/token.ts';
+export { lunaEvidence, type LunaDriver, type LunaOptions, openLunaKeys } from './luna/driver.ts';

@@ -34,6 +34,7 @@ const token = z.strictObject({
 const tree = z.discriminatedUnion('driver', [
   z.strictObject({ driver: z.literal('software'), file: path, passphraseFile: secret }),
   z.strictObject({ driver: z.literal('pkcs11-sealed-seed'), envelope: path, tokens: z.array(name).length(2) }),
+  z.strictObject({ driver: z.literal('luna-bip32'), token: name, seedLabel: label }),
 ]);
 
 const labelled = z.strictObject({ driver: z.literal('pkcs11-key'), token: name });
@@ -148,7 +149,8 @@ function contradictions(configuration: SignerConfiguration): readonly string[] {
 }
 
 function tokensUsed({ tree: seed, labelled: keys, identities }: SignerConfiguration): readonly string[] {
-  const ofTree = seed?.driver === 'pkcs11-sealed-seed' ? seed.tokens : [];
+  const ofSeed = seed?.driver === 'pkcs11-sealed-seed' ? seed.tokens : [];
+  const ofTree = seed?.driver === 'luna-bip32' ? [seed.token] : ofSeed;
   const ofKeys = keys === undefined ? [] : [keys.token];
   const ofIdentities = identities.flatMap((entry) => (entry.driver === 'pkcs11' ? [entry.token] : []));
   return [...new Set([...ofTree, ...ofKeys, ...ofIdentities])];

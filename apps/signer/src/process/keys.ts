@@ -5,6 +5,7 @@ import {
   type IdentityKey,
   type KeyDriver,
   openHeadFile,
+  openLunaKeys,
   openPkcs11Keys,
   openSealedSeed,
   openSoftwareKeys,
@@ -41,9 +42,9 @@ export async function openKeys(configuration: SignerConfiguration): Promise<Open
   const tokens = opened.use(openTokens(configuration.tokens));
   const software = await openSoftware(configuration);
   if (software !== undefined) opened.use(software);
-  const sealed = await openSealed(configuration, tokens);
-  if (sealed !== undefined) opened.use(sealed);
-  const tree = software?.driver ?? sealed;
+  const inModules = await openTree(configuration, tokens);
+  if (inModules !== undefined) opened.use(inModules);
+  const tree = software?.driver ?? inModules;
   const labelled = await openLabelled(configuration, tokens);
   const identities = await openIdentities(configuration, { tokens, software });
   const heads = configuration.tokens.map(({ name }) => headOf(name, tokens));
@@ -62,9 +63,16 @@ async function openSoftware({ tree }: SignerConfiguration): Promise<SoftwareKeys
   return openSoftwareKeys({ path: tree.file, passphrase: readSecret(tree.passphraseFile) });
 }
 
-async function openSealed({ tree }: SignerConfiguration, tokens: Tokens): Promise<KeyDriver | undefined> {
-  if (tree?.driver !== 'pkcs11-sealed-seed') return undefined;
-  return openSealedSeed({ path: tree.envelope, tokens: slotsOf(tree.tokens, tokens) });
+async function openTree({ tree }: SignerConfiguration, tokens: Tokens): Promise<KeyDriver | undefined> {
+  switch (tree?.driver) {
+    case 'pkcs11-sealed-seed':
+      return openSealedSeed({ path: tree.envelope, tokens: slotsOf(tree.tokens, tokens) });
+    case 'luna-bip32':
+      return openLunaKeys({ ...tokens.options(tree.token), seedLabel: tree.seedLabel });
+    case 'software':
+    case undefined:
+      return undefined;
+  }
 }
 
 type Opened = { readonly tokens: Tokens; readonly software: SoftwareKeys | undefined };

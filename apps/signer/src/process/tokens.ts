@@ -1,5 +1,5 @@
 import { CustodyError } from '@bulkhead/domain';
-import { openToken, type Secret, secretOf, type Token } from '@bulkhead/keys';
+import { openToken, type Secret, secretOf, type Token, type TokenOptions } from '@bulkhead/keys';
 import type { SignerConfiguration } from './configuration.ts';
 import { readSecret } from './secret-file.ts';
 
@@ -12,6 +12,12 @@ export type Tokens = AsyncDisposable & {
    * @throws CustodyError `hsm/…`, `config/invalid`
    */
   token(name: string): Promise<Token>;
+  /**
+   * What a driver needs that opens the token by itself.
+   *
+   * @throws CustodyError `config/invalid`
+   */
+  options(name: string): TokenOptions;
 };
 
 type Entry = SignerConfiguration['tokens'][number];
@@ -20,17 +26,25 @@ export function openTokens(entries: readonly Entry[]): Tokens {
   const open = new Map<string, Promise<Token>>();
   const refused = new Map<string, CustodyError>();
   const secrets: Secret[] = [];
-  const login = async (entry: Entry): Promise<Token> => {
+  const pins = new Map<string, () => Uint8Array>();
+  /** One source for each token: a descriptor is read once, whoever asks. */
+  const pinOf = (entry: Entry): (() => Uint8Array) => {
+    const source = pins.get(entry.name) ?? pinSource(entry.pinFile, secrets);
+    pins.set(entry.name, source);
+    return source;
+  };
+  const options = (name: string): TokenOptions => {
+    const entry = entries.find((each) => each.name === name);
+    if (entry === undefined) throw new CustodyError('config/invalid', `There is no token with the name "${name}".`);
     const { library, label, environment } = entry;
-    return openToken({ library, label, environment, pin: pinSource(entry.pinFile, secrets) });
+    return { library, label, environment, pin: pinOf(entry) };
   };
   return {
+    options,
     async token(name) {
-      const entry = entries.find((each) => each.name === name);
-      if (entry === undefined) throw new CustodyError('config/invalid', `There is no token with the name "${name}".`);
       const no = refused.get(name);
       if (no !== undefined) throw no;
-      const opening = open.get(name) ?? login(entry);
+      const opening = open.get(name) ?? openToken(options(name));
       open.set(name, opening);
       try {
         return await opening;
