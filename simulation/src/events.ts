@@ -2,7 +2,7 @@ import type { Address } from '@bulkhead/domain';
 import { namedAddress } from '@bulkhead/fakes';
 import { resolveOneBreak, tendDeposit } from './desk.ts';
 import { runBoth, runProcess } from './machine.ts';
-import { anyAsset, askFee, askSweep, askWithdrawal, decideWithdrawal, issueWallet } from './people.ts';
+import { anyAsset, askFee, askSweep, askWithdrawal, changeRegistry, decideWithdrawal, issueWallet } from './people.ts';
 import { count, ether, gwei, type World, type WorldWallet } from './world.ts';
 
 type Event = { readonly name: string; readonly weight: number; readonly run: (world: World) => Promise<void> | void };
@@ -26,6 +26,8 @@ const events: readonly Event[] = [
   { name: 'base fee', weight: 2, run: changeBaseFee },
   { name: 'mempool', weight: 4, run: disturbMempool },
   { name: 'broadcast fault', weight: 4, run: disturbBroadcast },
+  { name: 'signer', weight: 4, run: changeSigner },
+  { name: 'registry', weight: 5, run: changeRegistry },
   { name: 'token', weight: 1, run: switchToken },
   { name: 'refusal', weight: 2, run: switchRefusal },
   { name: 'screening', weight: 3, run: changeScreening },
@@ -129,6 +131,28 @@ function changeFaults(world: World): void {
     faults: ['unavailable', 'nonsense', 'disagreement', 'slow', 'behind', 'stale-final'],
     broadcasts: ['accepted-lost', 'accepted-withheld', 'unclear-accepted', 'unclear-lost'],
   });
+}
+
+/** The signer goes away and comes back, loses answers, changes its policy, or refuses what it would otherwise sign. */
+function changeSigner(world: World): void {
+  const { random, signer } = world;
+  signer.down = random.percent(15);
+  world.signerFaults.percent = random.pick([0, 0, 5, 20]);
+  signer.rules.quorum = random.pick([2, 2, 2, 1, 3]);
+  const unwanted = random.pick(['withdrawal', 'sweep', 'gas-grant', 'cancel', 'fee-payment', 'deposit-return']);
+  const refusing = random.percent(20);
+  signer.rules.refuse = (intent) =>
+    refusing && intent.kind === unwanted
+      ? { code: 'signer/velocity-exceeded', message: `Enough of ${unwanted} for today.` }
+      : undefined;
+}
+
+/** The signer answers, refuses nothing by mood, and wants no more people than signed when it wanted fewest. */
+export function calmSigner(world: World): void {
+  world.signer.down = false;
+  world.signerFaults.percent = 0;
+  world.signer.rules.quorum = 1;
+  world.signer.rules.refuse = undefined;
 }
 
 function changeBaseFee(world: World): void {

@@ -109,15 +109,34 @@ export function mortalChain(inner: Chain, mortality: Mortality): Chain {
   };
 }
 
-export function mortalSigner(inner: Signer, mortality: Mortality): Signer {
+/** What can go wrong between a process and the signer. */
+export type SignerWeather = {
+  /** Called before the signer is asked, and before its answer is heard: it may throw what the caller then meets. */
+  readonly pass: () => void;
+};
+
+/**
+ * A signer whose caller can end before it asks and before it hears the answer, and whose answers can be lost: what was asked may
+ * have been done all the same.
+ */
+export function mortalSigner(inner: Signer, mortality: Mortality, weather: SignerWeather): Signer {
+  const mortal = async <T>(call: () => Promise<T>): Promise<T> => {
+    mortality.point();
+    weather.pass();
+    const answer = await call();
+    mortality.point();
+    weather.pass();
+    return answer;
+  };
   return {
-    residency: inner.residency,
-    accountXpub: (compartment) => inner.accountXpub(compartment),
-    async sign(request) {
-      mortality.point();
-      const signature = await inner.sign(request);
-      mortality.point();
-      return signature;
-    },
+    status: () => mortal(() => inner.status()),
+    account: (compartment) => mortal(() => inner.account(compartment)),
+    wallet: (key) => mortal(() => inner.wallet(key)),
+    certifyAddress: (claim) => mortal(() => inner.certifyAddress(claim)),
+    outlook: (intent, evidence) => mortal(() => inner.outlook(intent, evidence)),
+    lodge: (intent, approval) => mortal(() => inner.lodge(intent, approval)),
+    sign: (request) => mortal(() => inner.sign(request)),
+    change: (change) => mortal(() => inner.change(change)),
+    records: (after, limit) => mortal(() => inner.records(after, limit)),
   };
 }

@@ -1,15 +1,18 @@
 import {
+  applyRegistryChange,
   expireWithdrawals,
   finalize,
   findLiquidity,
   lookForUnseen,
   machine,
   observe,
+  pullSignerRecords,
   reconcile,
   screenDeposit,
   screenWithdrawal,
   sendDispatch,
   sweepBalances,
+  tendRegistryChanges,
   watchDispatch,
 } from '@bulkhead/custody';
 import type { Custody } from '@bulkhead/custody';
@@ -27,6 +30,8 @@ const following: readonly Work[] = [
   { name: 'finalize', run: (custody) => finalize(custody, chainId) },
   { name: 'sweep-balances', run: (custody) => sweepBalances(custody, chainId) },
   { name: 'expire', run: (custody) => expireWithdrawals(custody) },
+  { name: 'pull-signer-records', run: (custody) => pullSignerRecords(custody) },
+  { name: 'tend-registry-changes', run: (custody) => tendRegistryChanges(custody) },
 ];
 
 const tasks: ReadonlyMap<string, (custody: Custody, id: string) => Promise<unknown>> = new Map([
@@ -35,6 +40,7 @@ const tasks: ReadonlyMap<string, (custody: Custody, id: string) => Promise<unkno
   ['find-liquidity', findLiquidity],
   ['send-dispatch', sendDispatch],
   ['watch-dispatch', watchDispatch],
+  ['apply-registry-change', applyRegistryChange],
   ['reconcile', reconcileNow],
 ]);
 
@@ -85,11 +91,12 @@ async function tolerant(world: World, name: string, run: () => Promise<unknown>)
   }
 }
 
-/** The schedule: every living dispatch is looked at. */
+/** The schedule: every living dispatch is looked at, and those that wait for the signer. */
 async function watchAll(world: World, process: Process): Promise<void> {
   const rows = await world.database.admin.query(
     `select d.id from custody.dispatch d join custody.wallet w on w.id = d.wallet
-     where d.step in ('signing', 'broadcast') order by w.address, d.nonce`,
+     where d.step in ('signing', 'broadcast') or (d.step = 'queued' and d.waiting_reason like 'The signer %')
+     order by w.address, d.nonce, d.to_address, d.amount`,
   );
   for (const row of rows) {
     await tolerant(world, 'watch-dispatch', () => watchDispatch(process.custody, text(row, 'id')));

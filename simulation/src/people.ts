@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import type { Actor, Answer, Custody, WriteCall } from '@bulkhead/custody';
 import {
   allowAsset,
+  approveRegistryChange,
   approveWithdrawal,
   cancelWithdrawal,
   chargeFee,
@@ -9,14 +11,18 @@ import {
   issueClientWallet,
   issueCompartmentWallet,
   payFees,
+  proposeRegistryChange,
+  registryChangeText,
   rejectWithdrawal,
   releaseWithdrawal,
   requestSweep,
   requestWithdrawal,
+  signWithdrawalRequest,
+  withdrawalIntentText,
 } from '@bulkhead/custody';
-import { type Address, type AssetId, invariant, parseCompartment } from '@bulkhead/domain';
-import { namedAddress } from '@bulkhead/fakes';
-import { bigint, text } from '@bulkhead/postgres';
+import { type Address, type Approval, type AssetId, invariant, parseCompartment } from '@bulkhead/domain';
+import { fakeApproval, namedAddress } from '@bulkhead/fakes';
+import { bigint, only, text } from '@bulkhead/postgres';
 import { Crash } from './interruption.ts';
 import { chainId, count, ether, house, isExpected, pool, walletOf, type World } from './world.ts';
 
@@ -59,6 +65,8 @@ async function askUntilAnswered<View>(world: World, run: () => Promise<Answer<Vi
       return await run();
     } catch (error) {
       if (!(error instanceof Crash) && !isExpected(error)) throw error;
+      // Whoever asks comes back later, and by then somebody has started the signer again.
+      if (world.random.percent(30)) world.signer.down = false;
       count(world, error instanceof Crash ? 'crash in a command' : 'fault in a command');
     } finally {
       for (const { mortality } of world.processes) mortality.revive();
@@ -175,9 +183,59 @@ export async function decideWithdrawal(world: World): Promise<void> {
   } else if (random.percent(late ? 40 : 6)) {
     await ask(world, actor, (custody, call) => cancelWithdrawal(custody, call, id));
   } else {
+    await sign(world, id);
     for (const approver of [actor, random.pick(people)]) {
-      await ask(world, approver, (custody, call) => approveWithdrawal(custody, call, id));
+      const approval = await signature(world, approver, id);
+      await ask(world, approver, (custody, call) => approveWithdrawal(custody, call, { id, approval }));
     }
+  }
+}
+
+/** The one who asked signs; now and then somebody else tries to. */
+async function sign(world: World, id: string): Promise<void> {
+  const row = only(
+    await world.database.admin.query(
+      `select requested_by, (state ->> 'requestSigned')::boolean as signed from custody.withdrawal where id = $1`,
+      [id],
+    ),
+  );
+  if (row['signed'] === true && world.random.percent(90)) return;
+  const asked = people.find(({ name }) => name === text(row, 'requested_by')) ?? olga;
+  const actor = world.random.percent(85) ? asked : world.random.pick(people);
+  const approval = await signature(world, actor, id);
+  await ask(world, actor, (custody, call) => signWithdrawalRequest(custody, call, { id, approval }));
+}
+
+/** What a person signs: the text that the processes show, mostly; another person's signature is handed in now and then. */
+async function signature(world: World, actor: Actor, id: string): Promise<Approval> {
+  const signer = world.random.percent(95) ? actor : world.random.pick(people);
+  const shown = await withdrawalIntentText({ ...world.processes[0].custody, signer: world.signer }, id);
+  invariant(shown !== undefined, 'A withdrawal that people decide on is not there.', { id });
+  return fakeApproval(signer.name, shown.intent);
+}
+
+/** Somebody proposes a change of the signer's registry, or approves one that is open. */
+export async function changeRegistry(world: World): Promise<void> {
+  const { random } = world;
+  const { admin } = world.database;
+  const open = await admin.query(
+    `select id from custody.registry_change where state = 'open' order by created_at, list`,
+  );
+  if (open.length === 0 || random.percent(20)) {
+    const list = `a list of round ${world.tally.get('registry') ?? 0}`;
+    const listDigest = createHash('sha256').update(list).digest('hex');
+    const kind = random.pick(['enrolment', 'policy-change'] as const);
+    await ask(world, olga, (custody, call) =>
+      proposeRegistryChange(custody, call, { kind, list, listDigest, items: 1 }),
+    );
+    return;
+  }
+  const id = text(random.pick(open), 'id');
+  const shown = await registryChangeText(admin, id);
+  invariant(shown !== undefined, 'A change that is open is not there.', { id });
+  for (const actor of [random.pick(people), random.pick(people)]) {
+    const approval = fakeApproval(actor.name, shown.intent);
+    await ask(world, actor, (custody, call) => approveRegistryChange(custody, call, { id, approval }));
   }
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { reconcile, startChain } from '@bulkhead/custody';
 import { integer, text } from '@bulkhead/postgres';
-import { steal, step } from './events.ts';
+import { calmSigner, steal, step } from './events.ts';
 import { hasJobs, runBoth, runProcess } from './machine.ts';
 import { foundWorld } from './people.ts';
 import { checkWorld, stolenFrom } from './truth.ts';
@@ -52,6 +52,7 @@ async function tallyEnds(world: World): Promise<void> {
   const rows = await world.database.admin.query(
     `select 'withdrawal ' || step as what, count(*)::integer as times from custody.withdrawal group by 1
      union all select kind || ' ' || coalesce(outcome, step), count(*)::integer from custody.dispatch group by 1
+     union all select 'registry change ' || state, count(*)::integer from custody.registry_change group by 1
      union all select 'deposit ' || step || coalesce(' ' || (state ->> 'disposition'), ''), count(*)::integer from custody.deposit group by 1
      union all select 'attempts ' || ordinal || ' ' || role, count(*)::integer from custody.attempt group by 1
      union all select 'dispatch waits: ' || left(waiting_reason, 60), count(*)::integer from custody.dispatch where step <> 'done' and waiting_reason is not null group by 1
@@ -76,6 +77,7 @@ async function settleAndCheck(world: World): Promise<void> {
   await settle(world);
   await checkWorld(world);
   await checkReconciliation(world);
+  world.signer.rules.quorum = 2;
   count(world, 'check');
 }
 
@@ -83,6 +85,7 @@ async function settleAndCheck(world: World): Promise<void> {
 async function settle(world: World): Promise<void> {
   const { chain, clock } = world;
   chain.faults.calm();
+  calmSigner(world);
   chain.ground.mempool.releaseAll();
   world.baseFee = gwei;
   for (const asset of [world.assets.dollar, world.assets.taxed]) chain.ground.switchToken(asset, false);

@@ -19,6 +19,33 @@ export async function checkWorld(world: World): Promise<void> {
   await checkWithdrawals(world);
   await checkHolds(world);
   await checkBalances(world, final);
+  await checkSigner(world);
+}
+
+/** Every decision of the signer is stored as it made it, and every change of its registry that it made is known as made. */
+async function checkSigner(world: World): Promise<void> {
+  const { admin } = world.database;
+  const log = only(await admin.query('select sequence, trouble from custody.signer_log'));
+  assert.equal(textOrNull(log, 'trouble'), null, 'The records of the signer contradict each other.');
+  const records = await world.signer.records(0n, Number(world.signer.log.sequence));
+  assert.equal(bigint(log, 'sequence'), world.signer.log.sequence, 'Not all records of the signer are here.');
+  const lines = await admin.query('select line from custody.signer_record order by sequence');
+  assert.deepEqual(
+    lines.map((row) => text(row, 'line')),
+    records.map(({ line }) => line),
+    'The records here are not those of the signer.',
+  );
+  const applied = await admin.query(
+    `select version from custody.registry_change where state = 'applied' order by version`,
+  );
+  const made = records.filter(({ line }) => line.includes('"type":"changed"'));
+  assert.deepEqual(
+    applied.map((row) => bigint(row, 'version')),
+    made.map((_, index) => BigInt(index) + 2n),
+    'The versions of the registry are not those that were applied.',
+  );
+  const { registryVersion } = await world.signer.status();
+  assert.equal(registryVersion, BigInt(made.length) + 1n);
 }
 
 /** One contiguous, hash-linked run of blocks, the same as the chain's own. */

@@ -24,6 +24,7 @@ test('the worlds together reach what they are there for', () => {
     'fault',
     'gas-grant succeeded',
     'reorg',
+    'registry change applied',
     'sweep succeeded',
     'theft',
     'withdrawal cancelled',

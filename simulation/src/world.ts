@@ -13,16 +13,19 @@ import {
 import { type Custody, migrateWorker, migrationSources, type Policy } from '@bulkhead/custody';
 import {
   FakeChain,
+  fakeDeployment,
+  fakeDerive,
   FakeScreening,
   FakeSigner,
-  fakeDerive,
+  fakeVerifyAccount,
+  fakeVerifyWallet,
   ManualClock,
   type Random,
   seededRandom,
 } from '@bulkhead/fakes';
 import type { Database } from '@bulkhead/postgres';
 import { type TestDatabase, testDatabase } from '@bulkhead/postgres/testing';
-import { mortalChain, mortalDatabase, Mortality, mortalSigner } from './interruption.ts';
+import { mortalChain, mortalDatabase, Mortality, mortalSigner, type SignerWeather } from './interruption.ts';
 
 export const ether = 10n ** 18n;
 export const gwei = 10n ** 9n;
@@ -55,6 +58,8 @@ export type World = {
   readonly clock: ManualClock;
   readonly chain: FakeChain;
   readonly signer: FakeSigner;
+  /** How often a call of the signer is lost on its way there or back, in per cent. */
+  readonly signerFaults: { percent: number };
   readonly screening: FakeScreening;
   readonly database: TestDatabase;
   readonly processes: readonly [Process, Process];
@@ -107,18 +112,35 @@ export async function makeWorld(seed: number): Promise<World> {
     taxed: chain.ground.deployToken({ name: 'TAX', feePercent: 10n }),
   };
   chain.ground.mineMany(startHeight + Number(finalLag));
-  const base = { signer, screening, clock, deriveAddress: fakeDerive, policy: policyOf(chain.id) };
+  const base = {
+    deployment: fakeDeployment,
+    screening,
+    clock,
+    deriveAddress: fakeDerive,
+    verifyAccount: fakeVerifyAccount,
+    verifyWallet: fakeVerifyWallet,
+    policy: policyOf(chain.id),
+  };
+  const signerFaults = { random: random.fork('signer'), percent: 0 };
+  const weather: SignerWeather = {
+    pass: () => {
+      if (signerFaults.random.percent(signerFaults.percent)) {
+        throw new CustodyError('signer/unavailable', 'The connection to the signer broke.');
+      }
+    },
+  };
   const processOf = (name: string): Process => {
     const mortality = new Mortality();
     const db: Database = mortalDatabase(database.app, mortality);
     const chains = new Map([[chain.id, mortalChain(chain, mortality)]]);
-    return { name, mortality, custody: { ...base, db, chains, signer: mortalSigner(signer, mortality) } };
+    return { name, mortality, custody: { ...base, db, chains, signer: mortalSigner(signer, mortality, weather) } };
   };
   return {
     random,
     clock,
     chain,
     signer,
+    signerFaults,
     screening,
     database,
     processes: [processOf('first'), processOf('second')],
@@ -144,7 +166,14 @@ export function count(world: World, what: string): void {
 
 /** Faults that the world causes on purpose; everything else that is thrown is a bug. */
 export function isExpected(error: unknown): boolean {
-  const expected = ['chain/unavailable', 'chain/nonsense', 'chain/disagreement', 'chain/behind-books', 'database/busy'];
+  const expected = [
+    'chain/unavailable',
+    'chain/nonsense',
+    'chain/disagreement',
+    'chain/behind-books',
+    'database/busy',
+    'signer/unavailable',
+  ];
   return error instanceof CustodyError && expected.includes(error.code);
 }
 

@@ -243,6 +243,31 @@ export async function ensureCompartment(
   return setSegregation(custody, tx, { ...input, model: client.segregation, version: 1, now });
 }
 
+/**
+ * The compartment that {@link ensureCompartment} will give, with its row and without deciding on the model yet: what has to be
+ * asked about it can be asked before.
+ */
+export async function expectCompartment(
+  custody: Custody,
+  tx: Transaction,
+  input: { client: ClientView; chain: ChainId; now: Date },
+): Promise<Compartment> {
+  const { client, chain, now } = input;
+  const known = await compartmentOf(tx, client.id, chain);
+  if (known !== undefined) return known;
+  return compartmentFor(custody, tx, { client, model: client.segregation, now });
+}
+
+async function compartmentFor(
+  custody: Custody,
+  tx: Transaction,
+  { client, model, now }: { client: ClientView; model: Segregation; now: Date },
+): Promise<Compartment> {
+  if (model === 'omnibus') return ensurePool(tx, custody.policy.omnibusCompartment, now);
+  await lockClient(tx, client.id);
+  return ensureIndividual(tx, client.id, now);
+}
+
 /** Held from looking at a client's compartment to booking there, or to changing it. */
 export async function lockClient(tx: Transaction, client: string): Promise<void> {
   await tx.query('select pg_advisory_xact_lock(hashtextextended($1, 7402))', [client]);
@@ -254,10 +279,7 @@ async function setSegregation(
   input: { client: ClientView; chain: ChainId; model: Segregation; version: number; actor: Actor; now: Date },
 ): Promise<Compartment> {
   const { client, chain, model, version, now } = input;
-  const compartment =
-    model === 'omnibus'
-      ? await ensurePool(tx, custody.policy.omnibusCompartment, now)
-      : await ensureIndividual(tx, client.id, now);
+  const compartment = await compartmentFor(custody, tx, input);
   await tx.query(
     'insert into custody.segregation (client, chain, version, model, compartment, decided_by, since) values ($1, $2, $3, $4, $5, $6, $7)',
     [client.id, chain, version, model, compartment, input.actor.name, now],

@@ -225,17 +225,28 @@ test('every task of the schedule runs as the application and is known to the que
     },
   });
   const names = Object.keys(taskList(custody));
-  const timed = ['expire-holds', 'expire-withdrawals', 'reconcile-chains', 'resume-work', 'watch-dispatches'];
+  const timed = [
+    'expire-holds',
+    'expire-withdrawals',
+    'pull-signer-records',
+    'reconcile-chains',
+    'resume-work',
+    'tend-registry-changes',
+    'watch-dispatches',
+  ];
   assert.deepEqual(names.toSorted(), [
+    'apply-registry-change',
     'expire-holds',
     'expire-withdrawals',
     'find-liquidity',
+    'pull-signer-records',
     'reconcile',
     'reconcile-chains',
     'resume-work',
     'screen-deposit',
     'screen-withdrawal',
     'send-dispatch',
+    'tend-registry-changes',
     'watch-dispatch',
     'watch-dispatches',
   ]);
@@ -250,6 +261,7 @@ test('every task of the schedule runs as the application and is known to the que
     'find-liquidity',
     'send-dispatch',
     'watch-dispatch',
+    'apply-registry-change',
   ] as const) {
     await enqueue(db.app, { task, id: 'nobody' });
   }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { DecisionRecord } from '@bulkhead/domain';
+import { CustodyError, type DecisionRecord } from '@bulkhead/domain';
 import {
   bigint,
   bigintOrNull,
@@ -10,6 +10,7 @@ import {
   textOrNull,
   type Transaction,
 } from '@bulkhead/postgres';
+import { signerSays } from './approval.ts';
 import { type Custody, machine } from './custody.ts';
 import { record as note } from './journal.ts';
 import { readState, writeState } from './state.ts';
@@ -109,10 +110,17 @@ async function trouble(tx: Transaction, reason: string, now: Date): Promise<void
  * {@link SignerLogView.trouble}; nothing more is fetched then.
  *
  * Each round commits its records with the position up to which they go; a crash repeats a round, which finds its records there.
- *
- * @throws CustodyError `signer/unavailable`
+ * While the signer does not answer there is nothing to fetch, and the next run asks again.
  */
 export async function pullSignerRecords(custody: Custody): Promise<void> {
+  try {
+    await pull(custody);
+  } catch (error) {
+    if (!(error instanceof CustodyError) || !signerSays(error)) throw error;
+  }
+}
+
+async function pull(custody: Custody): Promise<void> {
   for (let round = 0; round < signerRoundsMax; round += 1) {
     const log = await findLog(custody.db);
     if (log.trouble !== null) return;

@@ -164,7 +164,11 @@ async function signAttempt(custody: Custody, { dispatch, nonce, row }: Unsigned)
     await custody.db.transaction((tx) => storeSignature(custody, tx, order));
     return 'signed';
   } catch (error) {
-    if (error instanceof CustodyError && error.code === 'signer/intent-expired') return 'expired';
+    if (!(error instanceof CustodyError)) throw error;
+    if (error.code === 'signer/intent-expired') return 'expired';
+    // Its policy changed after the nonce was taken: whoever is missing may still sign, and only a look says how many.
+    const isMissing = error.code === 'signer/approvals-missing' || error.code === 'signer/request-missing';
+    if (role === 'effect' && isMissing) await signerWouldSign(custody, dispatch);
     throw error;
   }
 }

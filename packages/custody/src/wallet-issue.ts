@@ -13,7 +13,7 @@ import {
 } from '@bulkhead/domain';
 import { bigint, only, type Queries, type Row, type Transaction } from '@bulkhead/postgres';
 import { certifiedAddress, ensureAccountKey, ensureWalletKey, proveAddress } from './certified-key.ts';
-import { type ClientView, ensureCompartment, ensurePool, findClient } from './client.ts';
+import { type ClientView, ensureCompartment, ensurePool, expectCompartment, findClient } from './client.ts';
 import { type Answer, commandAfterAsking, isRefused, notFound, refuseCommand, type WriteCall } from './command.ts';
 import type { Actor, Custody } from './custody.ts';
 import { newId } from './id.ts';
@@ -95,6 +95,19 @@ function chainKnown(custody: Custody, chain: ChainId): void {
   }
 }
 
+/** Times that an issue begins anew because the client's model changed at the same moment. */
+const modelChangesMax = 3;
+
+/** The compartment is another one than the one whose key was asked for. */
+class CompartmentChanged extends CustodyError {
+  constructor(client: string) {
+    super(
+      'database/busy',
+      `The segregation model of client ${client} changed at this moment: ask again with the same key.`,
+    );
+  }
+}
+
 /**
  * Issues a deposit address to a client, in the compartment that the client's segregation model gives on that chain.
  *
@@ -105,39 +118,44 @@ export async function issueClientWallet(
   call: WriteCall,
   input: { clientId: string; chain: ChainId },
 ): Promise<Answer<WalletView>> {
-  const { chain } = input;
-  chainKnown(custody, chain);
-  const answer = await commandAfterAsking(custody, call, {
+  chainKnown(custody, input.chain);
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await provenAnswer(custody, await issueToClient(custody, call, input));
+    } catch (error) {
+      if (!(error instanceof CompartmentChanged) || attempt === modelChangesMax) throw error;
+    }
+  }
+}
+
+async function issueToClient(
+  custody: Custody,
+  call: WriteCall,
+  { clientId, chain }: { clientId: string; chain: ChainId },
+): Promise<Answer<WalletView>> {
+  return commandAfterAsking<{ compartment: Compartment }, WalletView>(custody, call, {
     ask: async () => {
-      const client = await withAgreement(custody.db, input.clientId);
+      const client = await withAgreement(custody.db, clientId);
       if (isRefused(client)) return client;
-      // The compartment comes first, in a transaction of its own: the signer certifies its key, and is not asked with rows locked.
-      // A crash after it leaves a compartment without an address, which the retry finds.
+      // In a transaction of its own: the signer certifies the key of the compartment, and is not asked with rows locked. A crash
+      // after it leaves a compartment without an address, which the retry finds.
       const now = custody.clock.now();
-      const compartment = await custody.db.transaction((tx) =>
-        ensureCompartment(custody, tx, { client, chain, actor: call.actor, now }),
-      );
+      const compartment = await custody.db.transaction((tx) => expectCompartment(custody, tx, { client, chain, now }));
       await ensureAccountKey(custody, compartment);
       return { compartment };
     },
-    work: async (tx, now, told) => {
-      const client = await withAgreement(tx, input.clientId);
+    work: async (tx, now, expected) => {
+      const client = await withAgreement(tx, clientId);
       if (isRefused(client)) return client;
       const order = { chain, actor: call.actor, now };
       const compartment = await ensureCompartment(custody, tx, { ...order, client });
-      if (compartment !== told.compartment) {
-        throw new CustodyError(
-          'database/busy',
-          `The segregation model of client ${client.id} changed at this moment: ask again with the same key.`,
-        );
-      }
+      if (compartment !== expected.compartment) throw new CompartmentChanged(clientId);
       if (kindOf(compartment) === 'omnibus') {
         await ensurePurpose(custody, tx, { ...order, compartment, purpose: 'pool' });
       }
       return issue(custody, tx, { ...order, compartment, client: client.id, purpose: 'deposit' });
     },
   });
-  return provenAnswer(custody, answer);
 }
 
 async function withAgreement(db: Queries, id: string): Promise<ClientView | Refused> {

@@ -329,7 +329,7 @@ test('a quorum is that many different people, none of whom asked, and nothing go
           if (by === signs) signed = true;
           else counted.add(by);
           state = result.state;
-          const done = counted.size >= quorum && signed;
+          const done: boolean = counted.size >= quorum && signed;
           if (done) reached.add(by === signs ? 'by the requester' : 'by an approver');
           assert.deepEqual(result.effects, done ? [{ type: 'find-liquidity' }] : []);
         }
