@@ -58,3 +58,4 @@ export { createTokenIdentity, identityLabel as tokenIdentityLabel, openTokenIden
 export { openPkcs11Keys, type Pkcs11KeyDriver, walletKeyLabel } from './pkcs11/key-driver.ts';
 export { openToken, type PinSource, type Token, type TokenOptions, tokenSessionsMax } from './pkcs11/token.ts';
 export { lunaEvidence, type LunaDriver, type LunaOptions, openLunaKeys } from './luna/driver.ts';
+export { kmsEvidence, type KmsKeyDriver, type KmsOptions, openKmsKeys } from './kms/driver.ts';

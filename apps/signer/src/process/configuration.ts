@@ -37,7 +37,15 @@ const tree = z.discriminatedUnion('driver', [
   z.strictObject({ driver: z.literal('luna-bip32'), token: name, seedLabel: label }),
 ]);
 
-const labelled = z.strictObject({ driver: z.literal('pkcs11-key'), token: name });
+const labelled = z.discriminatedUnion('driver', [
+  z.strictObject({ driver: z.literal('pkcs11-key'), token: name }),
+  /** Credentials are those of the machine's role: there is no place here for an access key. */
+  z.strictObject({
+    driver: z.literal('aws-kms'),
+    region: z.string().max(64),
+    endpoint: z.url().max(1_024).exactOptional(),
+  }),
+]);
 
 const identity = z.discriminatedUnion('driver', [
   /** Made of the entropy of the software tree's file. */
@@ -151,7 +159,7 @@ function contradictions(configuration: SignerConfiguration): readonly string[] {
 function tokensUsed({ tree: seed, labelled: keys, identities }: SignerConfiguration): readonly string[] {
   const ofSeed = seed?.driver === 'pkcs11-sealed-seed' ? seed.tokens : [];
   const ofTree = seed?.driver === 'luna-bip32' ? [seed.token] : ofSeed;
-  const ofKeys = keys === undefined ? [] : [keys.token];
+  const ofKeys = keys?.driver === 'pkcs11-key' ? [keys.token] : [];
   const ofIdentities = identities.flatMap((entry) => (entry.driver === 'pkcs11' ? [entry.token] : []));
   return [...new Set([...ofTree, ...ofKeys, ...ofIdentities])];
 }

@@ -5,6 +5,7 @@ import {
   type IdentityKey,
   type KeyDriver,
   openHeadFile,
+  openKmsKeys,
   openLunaKeys,
   openPkcs11Keys,
   openSealedSeed,
@@ -46,6 +47,7 @@ export async function openKeys(configuration: SignerConfiguration): Promise<Open
   if (inModules !== undefined) opened.use(inModules);
   const tree = software?.driver ?? inModules;
   const labelled = await openLabelled(configuration, tokens);
+  if (labelled !== undefined) opened.use(labelled);
   const identities = await openIdentities(configuration, { tokens, software });
   const heads = configuration.tokens.map(({ name }) => headOf(name, tokens));
   if (heads.length === 0) heads.push(openHeadFile(join(configuration.state, headFileName)));
@@ -125,5 +127,14 @@ function slotsOf(names: readonly string[], tokens: Tokens): Readonly<Record<Slot
 }
 
 async function openLabelled({ labelled }: SignerConfiguration, tokens: Tokens): Promise<KeyDriver | undefined> {
-  return labelled === undefined ? undefined : openPkcs11Keys(await tokens.token(labelled.token));
+  switch (labelled?.driver) {
+    case 'pkcs11-key':
+      return openPkcs11Keys(await tokens.token(labelled.token));
+    case 'aws-kms': {
+      const { region, endpoint } = labelled;
+      return openKmsKeys({ region, ...(endpoint === undefined ? {} : { endpoint }) });
+    }
+    case undefined:
+      return undefined;
+  }
 }
