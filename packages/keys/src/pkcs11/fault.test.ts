@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CustodyError } from '@bulkhead/domain';
 import { breakerFailuresMax, breakerRestMs, createBreaker } from './breaker.ts';
+import { buildLunaShim } from '../luna/testing/luna-shim.ts';
+import { ckk, ckm, curves } from './cryptoki.ts';
 import { createFrame, writeMechanism } from './frame.ts';
+import { makeKeyPair } from './key-template.ts';
 import { acquireModule } from './module.ts';
+import { createSlot } from './slot.ts';
 import { temporaryToken, type TemporaryToken } from './testing/softhsm.ts';
 import { openToken, type Token } from './token.ts';
 
@@ -22,6 +25,12 @@ async function opened(context: TestContext, label: string): Promise<{ hsm: Tempo
     hsm[Symbol.dispose]();
   });
   return { hsm, token };
+}
+
+/** With a connection of its own, which has found nothing yet. */
+async function second<T>(hsm: TemporaryToken, work: (token: Token) => Promise<T>): Promise<T> {
+  await using token = await openToken(hsm.options());
+  return await work(token);
 }
 
 /** The library under the token, for what another part of the process could do to its sessions. */
@@ -167,17 +176,49 @@ test('what another process makes and changes is seen', async (context) => {
 
 test('two objects of one label are not chosen between', async (context) => {
   const { hsm, token } = await opened(context, 'ambiguous');
-  const publicKey = await token.generateSecp256k1('key');
+  await token.generateSecp256k1('key');
   await assert.rejects(token.generateEd25519('key'), code('hsm/key-exists'));
-  const options = ['--module', hsm.library, '--token-label', hsm.label, '--login', '--pin', hsm.pinText];
-  execFileSync('pkcs11-tool', [...options, '--keypairgen', '--key-type', 'EC:secp256k1', '--label', 'key'], {
-    env: { ...process.env, ...hsm.environment },
-    stdio: 'pipe',
-  });
+  // The token itself allows it.
+  const slot = createSlot({ ...hsm.options(), environment: hsm.environment, sessionsMax: 1, timeoutMs: 5_000 });
+  const kind = { mechanism: ckm.EC_KEY_PAIR_GEN, keyType: ckk.EC, curve: curves.secp256k1 };
+  await slot.run((desk) => makeKeyPair(desk, 'key', kind));
+  await slot.close();
   await assert.rejects(
-    token.publicKey('key').then((found) => assert.notDeepEqual(found, publicKey)),
+    second(hsm, (fresh) => fresh.publicKey('key')),
     code('hsm/refused'),
   );
+  await assert.rejects(
+    second(hsm, (fresh) => fresh.signEcdsa('key', digest)),
+    code('hsm/refused'),
+  );
+});
+
+test('a module with few sessions is used with those, and one with none says so', async (context) => {
+  const { hsm, token } = await opened(context, 'few-sessions');
+  await token.generateSecp256k1('key');
+  const few = { ...hsm.options(), library: buildLunaShim(hsm, { sessionsMax: 3 }) };
+  const limited = await openToken({ ...few, sessionsMax: 8 });
+  const signatures = await Promise.all(Array.from({ length: 32 }, () => limited.signEcdsa('key', digest)));
+  assert.equal(signatures.length, 32);
+  assert.equal((await limited.describe()).sessionsOpen, 2);
+  await limited[Symbol.asyncDispose]();
+  const one = { ...hsm.options(), library: buildLunaShim(hsm, { sessionsMax: 1 }) };
+  await assert.rejects(openToken(one), code('hsm/session-limit'));
+});
+
+test('a module that does not come back is unavailable after the limit of time', async (context) => {
+  const { hsm, token } = await opened(context, 'hangs');
+  await token.generateSecp256k1('key');
+  const hanging = { ...hsm.options(), library: buildLunaShim(hsm, { hangSeconds: 1 }), timeoutMs: 200 };
+  const late = await openToken(hanging);
+  const startedAt = performance.now();
+  await assert.rejects(late.random(32), code('hsm/unavailable'));
+  assert.ok(performance.now() - startedAt < 800);
+  // The session of the lost call is not used again; another one is.
+  assert.equal((await late.signEcdsa('key', digest)).length, 64);
+  // Closing waits for the lost call: finalizing beneath it would end the process.
+  await late[Symbol.asyncDispose]();
+  assert.ok(performance.now() - startedAt > 900);
 });
 
 test('a library that is not there names its path and what to install', async () => {

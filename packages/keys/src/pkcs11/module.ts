@@ -120,7 +120,12 @@ function createModule(path: string, environment: Readonly<Record<string, string>
       shared.holders -= 1;
       if (shared.holders > 0) return;
       modules.delete(path);
-      await stop();
+      try {
+        await stop();
+      } catch (error) {
+        // A call that never came back keeps the library: it is left as it is, and whoever loads it again finds it initialised.
+        if (!(error instanceof Refusal)) throw error;
+      }
     },
   };
 }
