@@ -1,12 +1,21 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { SignerClient } from '@bulkhead/signer-client';
 import { checkConfiguration } from '../src/process/configuration.ts';
-import { nodeOptions } from '../src/process/launch.ts';
+import { nodeOptions, startSigner } from '../src/process/launch.ts';
 import { beneficiary, entropy, gasGrant, passphrase, prepareStage } from './process-stage.ts';
 
 const modules = resolve(import.meta.dirname, '../../..');
@@ -44,32 +53,25 @@ test('the running process is what its hardening says, seen from outside', async 
 
 test('its memory belongs to root, so that a process of the same user cannot read it', async () => {
   await using stage = await prepareStage();
-  const { pid } = await stage.start();
   const own = process.getuid?.() ?? 0;
-  // Linux gives the files of a process that is not dumpable to root, whoever runs it. Where the test is root itself, the mode of
-  // the memory of a process of another user shows it.
-  if (own !== 0) assert.equal(statSync(`/proc/${pid}/mem`).uid, 0);
-  else assert.deepEqual(ownerOfUndumpable(), { before: 65_534, after: 0 });
+  // Linux gives the files of a process that is not dumpable to root, whoever runs it. Where the test is root itself, the signer runs
+  // as nobody to show it.
+  const nobody = 65_534;
+  const user = own === 0 ? { user: { uid: nobody, gid: nobody } } : {};
+  const { directory, configuration } = stage;
+  mkdirSync(join(directory, 'run'), { mode: 0o700 });
+  if (own === 0) execFileSync('chown', ['-R', `${nobody}:${nobody}`, directory]);
+  const socket = { path: join(directory, 'run', 'signer.sock'), users: [own] };
+  const running = await startSigner({ directory, configuration: { ...configuration, socket }, ...user });
+  try {
+    await using client = new SignerClient({ endpoint: running.endpoint });
+    await client.status();
+    assert.match(statusLine(running.pid, 'Uid'), own === 0 ? /^65534\b/u : new RegExp(`^${own}\\b`, 'u'));
+    assert.equal(statSync(`/proc/${running.pid}/mem`).uid, 0);
+  } finally {
+    await running.stop();
+  }
 });
-
-/** Owner of a process of user nobody before and after the call that the signer makes. */
-function ownerOfUndumpable(): { before: number; after: number } {
-  const script = `
-    const { openLibc } = await import(process.argv[1]);
-    const { statSync } = await import('node:fs');
-    const before = statSync('/proc/self/mem').uid;
-    openLibc().prctl(4, 0);
-    const dumpable = openLibc().prctl(3, 0);
-    console.log(JSON.stringify({ before, dumpable }));
-    process.stdin.resume();
-  `;
-  const libc = resolve(import.meta.dirname, '../src/process/libc.ts');
-  const shell = `"$0" --input-type=module -e "$1" "$2" < <(exec sleep 1.5) & sleep 1; stat -c %u /proc/$!/mem; kill $!; wait`;
-  const out = execFileSync('bash', ['-c', shell, process.execPath, script, libc], { uid: 65_534, gid: 65_534 });
-  const [first, second] = out.toString('utf8').trim().split('\n');
-  assert.match(first ?? '', /"dumpable":0/u);
-  return { before: Number(/"before":(\d+)/u.exec(first ?? '')?.[1]), after: Number(second) };
-}
 
 test('under the options of the signer a script reads, writes and starts nothing else', async () => {
   await using stage = await prepareStage();
