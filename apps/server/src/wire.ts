@@ -67,8 +67,8 @@ export async function openCustody(configuration: Configuration, tell: Tell = () 
   const access = await startDatabase(configuration, parts, tell);
   await migrateAll(access.owner);
   const db = parts.use(openDatabase({ ...access.app, connections: configuration.database.connections }));
-  const reached = await reachSigner(configuration, { parts, tell });
   const chains = await openChains(configuration, { db, parts, tell });
+  const reached = await reachSigner(configuration, { parts, tell });
   const custody = custodyOf(configuration, { db, reached, chains });
   const board = chainBoard(custody, chains);
   await holdKeysAgainstBooks(custody, reached.pinned);
