@@ -15,8 +15,7 @@ import {
   type SignRequest,
 } from '@bulkhead/domain';
 import { createTokenIdentity, type KeyDriver, openPkcs11Keys, openToken, type Token } from '@bulkhead/keys';
-import { createState, openKeys, type SignerConfigurationFile } from '@bulkhead/signer';
-import { checkConfiguration } from '@bulkhead/signer';
+import { checkConfiguration, createState, openKeys, type SignerConfigurationFile } from '@bulkhead/signer';
 import { encode, partsOf, passkey, robot, wallet } from '@bulkhead/signer/testing';
 
 const deployment = 'be'.repeat(16);

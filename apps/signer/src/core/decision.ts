@@ -101,6 +101,7 @@ async function grant(parts: CoreParts, { asked, own }: { asked: Asked; own: Addr
   const { intent, digest, key, unsigned, text } = asked;
   reserve(knowledge, { intent, digest, from: own, nonce: transaction.nonce, fee, at: now });
   knowledge.signCounts.accept(evidence.counters);
+  knowledge.expectGrant(digest, intent);
   const signature = await addresses.driverOf(asked.request.key).sign(asked.request.key, hashes.keccak256(asked.bytes));
   // A crash here: the signature never left, and no record of it exists. The request sent again is decided again.
   const record: DecisionRecord = await committer.commit({

@@ -15,7 +15,9 @@ import {
   parseCompartment,
 } from '@bulkhead/domain';
 import type { RememberedHead } from '@bulkhead/keys';
+import { type BoundedCache, boundedCache } from './bounded-cache.ts';
 import { type Nonces, openNonces } from './nonces.ts';
+import { groupRecordsMax } from './options.ts';
 import { countersOf, headsOf, intentOfText, isMovement, numberOf, textOf, textsOf } from './record-fields.ts';
 import { openSignCounts, type SignCounts } from './sign-counts.ts';
 import { openUsage, type Usage } from './usage.ts';
@@ -40,6 +42,8 @@ export type Knowledge = {
   apply(record: RecordLine): void;
   /** The registry that a change will lead to, so that a long list is read once. */
   expect(next: ExpectedRegistry): void;
+  /** The intent that a grant will be about, so that it is read once. */
+  expectGrant(digest: string, intent: MovementIntent): void;
 };
 
 /** `first` in Unix seconds. */
@@ -74,6 +78,7 @@ type Held = {
   identities: readonly string[];
   forgiven: readonly RememberedHead[];
   expected: ExpectedRegistry | undefined;
+  readonly expectedGrants: BoundedCache<string, MovementIntent>;
   readonly granted: Map<string, bigint>;
   readonly lodged: Map<string, Lodged[]>;
   readonly changed: Map<string, bigint>;
@@ -91,6 +96,7 @@ export function openKnowledge(hashes: Hashes): Knowledge {
     identities: [],
     forgiven: [],
     expected: undefined,
+    expectedGrants: boundedCache(groupRecordsMax * 2),
     granted: new Map(),
     lodged: new Map(),
     changed: new Map(),
@@ -120,6 +126,7 @@ export function openKnowledge(hashes: Hashes): Knowledge {
     expect: (next) => {
       held.expected = next;
     },
+    expectGrant: (digest, intent) => held.expectedGrants.set(digest, intent),
     apply: (record) => {
       held.forgiven = [];
       applyRecord({ hashes, held, ledgers }, record);
@@ -184,9 +191,9 @@ function nextRegistry({ hashes, held }: Parts, { fields, at }: RecordLine): Regi
 }
 
 function applyGrant({ hashes, held, ledgers }: Parts, { fields, sequence, at }: RecordLine): void {
-  const intent = intentOfText(textOf(fields, 'intent'));
-  if (!isMovement(intent)) return;
   const digest = textOf(fields, 'digest');
+  const intent = held.expectedGrants.peek(digest) ?? intentOfText(textOf(fields, 'intent'));
+  if (!isMovement(intent)) return;
   const nonce = numberOf(fields, 'nonce');
   reserve(ledgers, {
     intent,
