@@ -27,6 +27,24 @@ export const commandHelp = {
   --chain   such as eip155:1
 
   Prints the address. It is the same operation as POST /v1/clients/{id}/wallets: a new address each time.`,
+  approve: `Shows what is to be approved, read from its bytes, and signs it with an approver key in a file
+
+  bulkhead approve <file | link | -> --key <file> [--out <file>]
+  bulkhead approve <file | link | -> --key <file> --yes --digest <hex> --passphrase-file <file>
+  bulkhead approve --new-key <file> --kind ed25519|eip712 --person <id> [--key-id <id>]
+
+  <file | link | ->         what the API or a colleague gave: JSON, a link of the approval page, or standard input
+  --key <file>              the key to sign with
+  --out <file>              writes the approval there instead of printing it; an existing file is not replaced
+  --digest <hex>            signs only if the digest is this one
+  --yes                     asks nothing; for programs alone, refused at a terminal
+  --passphrase-file <file>  reads the passphrase there instead of asking for it
+  --new-key <file>          makes a key, encrypted and for its owner alone, and prints its entry for the registry
+  --key-id <id>             name of the new key under the person; "file" without it
+  --deployment <hex>        the installation, and with --identity <hex> (again for each) the identity keys of its signer:
+                            given to --new-key they are kept in the file, else each use needs them
+
+  At a terminal it asks for the last 6 digits of the digest. Nothing is sent: hand the approval in through the API.`,
   reconcile: `Holds the books of a chain against the chain at its newest booked block
 
   bulkhead reconcile --chain <CAIP-2 id>

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { CustodyError } from '@bulkhead/domain';
 import { address } from './command/address.ts';
+import { approve } from './command/approve.ts';
 import { check } from './command/check.ts';
 import { migrate } from './command/migrate.ts';
 import { reconcile } from './command/reconcile.ts';
@@ -20,6 +21,7 @@ const commands: Readonly<Record<Exclude<CommandName, 'help'>, Command>> = {
   migrate,
   check,
   address,
+  approve,
   reconcile,
   signer,
 };

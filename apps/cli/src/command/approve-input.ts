@@ -1,0 +1,54 @@
+import { createInterface } from 'node:readline/promises';
+import { Writable } from 'node:stream';
+import { CustodyError } from '@bulkhead/domain';
+
+/** Whether a person sits at the keyboard. */
+export function isTyped(): boolean {
+  return process.stdin.isTTY;
+}
+
+/** Asks a person for a line, on the side where progress is told. */
+export async function askLine(prompt: string): Promise<string> {
+  return ask(prompt, process.stderr);
+}
+
+/** Asks a person for something that must not be seen: what is typed is not echoed. */
+export async function askSecret(prompt: string): Promise<string> {
+  process.stderr.write(prompt);
+  // The line editor echoes into its output: one that swallows everything shows nothing.
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+  try {
+    return await ask('', nowhere);
+  } finally {
+    process.stderr.write('\n');
+  }
+}
+
+async function ask(prompt: string, output: NodeJS.WritableStream): Promise<string> {
+  const lines = createInterface({ input: process.stdin, output, terminal: true });
+  const stopped = new AbortController();
+  // Ctrl-C and Ctrl-D answer nothing, which confirms nothing.
+  lines.once('SIGINT', () => stopped.abort());
+  lines.once('close', () => stopped.abort());
+  try {
+    return await lines.question(prompt, { signal: stopped.signal });
+  } catch (error) {
+    if (stopped.signal.aborted) return '';
+    throw error;
+  } finally {
+    lines.close();
+  }
+}
+
+/** Everything that comes in by the pipe. @throws CustodyError `request/too-large` */
+export async function readStandardInput(charactersMax: number): Promise<string> {
+  const decoder = new TextDecoder('utf-8');
+  let text = '';
+  for await (const chunk of process.stdin) {
+    text += decoder.decode(Buffer.from(chunk), { stream: true });
+    if (text.length > charactersMax) {
+      throw new CustodyError('request/too-large', `What came in is longer than ${charactersMax} characters.`);
+    }
+  }
+  return text;
+}
