@@ -115,6 +115,18 @@ test('a record that was changed is noticed, wherever it stands', async () => {
   await assert.rejects(signed(world, 'wd_two', 1n), { code: 'signer/state-damaged' });
 });
 
+test('a hash that was changed beside its record is noticed', async () => {
+  await using world = await openWorld();
+  await signed(world, 'wd_one', 0n);
+  await world.stop();
+  const text = readFileSync(pathOf(world), 'utf8');
+  const hash = /\n([0-9a-f]{64}) [^\n]*"type":"changed"/u.exec(text)?.[1] ?? '';
+  // The line's own hash stands first; the head behind it says the same once more.
+  writeFileSync(pathOf(world), text.replace(hash, 'ab'.repeat(32)));
+  await world.restart();
+  await assert.rejects(signed(world, 'wd_two', 1n), { code: 'signer/state-damaged' });
+});
+
 test('a log that nobody of this signer has signed is refused', async () => {
   await using world = await openWorld();
   await world.stop();
