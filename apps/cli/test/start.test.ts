@@ -255,8 +255,9 @@ test('a program that is not installed is one sentence', async () => {
   ]) {
     symlinkSync(join(copy, 'packages', name), join(modules, '@bulkhead', name));
   }
-  for (const name of ['approve', 'cli', 'server', 'signer'])
+  for (const name of ['approve', 'cli', 'server', 'signer']) {
     symlinkSync(join(copy, 'apps', name), join(modules, '@bulkhead', name));
+  }
   symlinkSync(join(copy, 'contracts'), join(modules, '@bulkhead', 'contracts'));
   const program = join(copy, 'apps', 'cli', 'bin', 'bulkhead.js');
   const elsewhere = { folder, program, environment: { BULKHEAD_DATA: join(folder, 'binary') } };

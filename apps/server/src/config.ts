@@ -166,8 +166,7 @@ export function checkConfiguration(input: ConfigurationInput): {
   const logLevel = logLevelFrom(reader) ?? file.logLevel;
   const { http, policy, schedule } = file;
   const whole = http !== undefined && policy !== undefined && schedule !== undefined && database !== undefined;
-  if (problems.length > 0 || !whole || logLevel === undefined || signer === undefined)
-    return { configuration: undefined, problems };
+  if (problems.length > 0 || !whole || logLevel === undefined) return { configuration: undefined, problems };
   const configuration: Configuration = {
     dataDirectory,
     logLevel,

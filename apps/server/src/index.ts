@@ -13,7 +13,8 @@ export { beginAnew } from './folder.ts';
 export { type Log, openLog } from './log.ts';
 export type { StartedPart } from './part.ts';
 export { besideRunning } from './running.ts';
-export { openSigner, type ReachedSigner } from './signer.ts';
+export type { ReachedSigner } from './reached-signer.ts';
+export { openSigner } from './signer.ts';
 export {
   openCustody,
   type OpenedCustody,

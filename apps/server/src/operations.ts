@@ -8,7 +8,7 @@ import { movementOperations } from './operation/movement.ts';
 import { reconciliationOperations } from './operation/reconciliation.ts';
 import { signerOperations } from './operation/signer.ts';
 import { sweepOperations } from './operation/sweep.ts';
-import type { ReachedSigner } from './signer.ts';
+import type { ReachedSigner } from './reached-signer.ts';
 
 /** What operations need beside the workflows. */
 export type Beside = {

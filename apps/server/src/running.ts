@@ -5,7 +5,7 @@ import type { DatabaseAccess } from '@bulkhead/postgres';
 import { z } from 'zod';
 import type { Configuration } from './config.ts';
 import { folderBusy, folderFault } from './folder.ts';
-import type { ReachedSigner } from './signer.ts';
+import type { ReachedSigner } from './reached-signer.ts';
 
 const form = z.strictObject({
   api: z.url(),

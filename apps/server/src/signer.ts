@@ -5,16 +5,7 @@ import type { Configuration, SignerConfiguration } from './config.ts';
 import { startDevelopmentSigner } from './development/signer.ts';
 import { lockFolder } from './folder.ts';
 import type { Tell } from './part.ts';
-
-/** A signer that can be asked, and whom of it this server believes. */
-export type ReachedSigner = {
-  readonly signer: Signer;
-  readonly pinned: Pinned;
-  /** Where commands beside this server reach it. */
-  readonly endpoint: string;
-  /** Process id of the one that this server runs, which changes when it is started again; undefined where somebody else runs it. */
-  readonly pid: (() => number) | undefined;
-};
+import type { ReachedSigner } from './reached-signer.ts';
 
 export type SignerOrder = {
   readonly parts: AsyncDisposableStack;
@@ -40,8 +31,9 @@ type External = Extract<SignerConfiguration, { kind: 'external' }>;
  */
 export async function reachSigner(configuration: Configuration, order: SignerOrder): Promise<ReachedSigner> {
   const { signer } = configuration;
-  if (signer.kind === 'development')
+  if (signer.kind === 'development') {
     return startDevelopmentSigner(configuration, { ...order, directory: signer.directory });
+  }
   const client = order.parts.use(clientOf(signer));
   const pinned: Pinned = { identities: signer.identities, deployment: signer.deployment };
   const status = await statusOrSilence(client);

@@ -23,7 +23,8 @@ import { readinessOf } from './readiness.ts';
 import { startReconciling } from './reconciling.ts';
 import { noteRunning } from './running.ts';
 import { startSignerRetries } from './signer-retries.ts';
-import { type ReachedSigner, reachSigner, verifyWallet } from './signer.ts';
+import type { ReachedSigner } from './reached-signer.ts';
+import { reachSigner, verifyWallet } from './signer.ts';
 
 export type StartOptions = {
   /** Told of every part as it comes up. */

@@ -13,7 +13,7 @@ import { z } from 'zod';
 import type { Configuration } from '../config.ts';
 import type { Tell } from '../part.ts';
 import { privateText } from '../private-file.ts';
-import type { ReachedSigner } from '../signer.ts';
+import type { ReachedSigner } from '../reached-signer.ts';
 import { firstList } from './first-list.ts';
 import { identityLabel, type SetUpOrder, slots } from './set-up-order.ts';
 
@@ -102,8 +102,9 @@ const unfinishedName = 'unfinished';
  */
 async function setUp(configuration: Configuration, directory: string): Promise<Made> {
   const { signer } = configuration;
-  if (signer.kind !== 'development')
+  if (signer.kind !== 'development') {
     throw new CustodyError('invariant/broken', 'The signer of somebody else is set up.');
+  }
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   writeFileSync(join(directory, unfinishedName), '');

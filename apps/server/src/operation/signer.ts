@@ -13,7 +13,7 @@ import {
   signerRecordViews,
 } from '@bulkhead/custody';
 import { CustodyError, invariant, type SignerStatus } from '@bulkhead/domain';
-import type { ReachedSigner } from '../signer.ts';
+import type { ReachedSigner } from '../reached-signer.ts';
 import { intentView } from './intent-view.ts';
 import { pageOf, position } from './paging.ts';
 
