@@ -189,6 +189,13 @@ export const authorityAttacks: readonly Attack[] = [
     attack: async (world) => world.core().lodge(withdrawal(world), passkey('ben', 'other').approve(withdrawal(world))),
     honest: async (world) => world.core().lodge(withdrawal(world), ben.approve(withdrawal(world))),
   }),
+  acting('an approval lodged that was made for another installation', 'signer/wrong-deployment', {
+    attack: async (world) => {
+      const intent = withdrawal(world, { deployment: 'ee'.repeat(16) });
+      return world.core().lodge(intent, ben.approve(intent));
+    },
+    honest: async (world) => world.core().lodge(withdrawal(world), ben.approve(withdrawal(world))),
+  }),
   acting('an intent with a name twice', 'intent/malformed', {
     attack: async (world) => {
       const text = `bulkhead-intent-v1\n{"amount":"1","amount":"1000"}`;
