@@ -17,6 +17,7 @@ import {
   parseCompartment,
   type SignedStatement,
 } from '@bulkhead/domain';
+import { main } from '../src/index.ts';
 import { endAll, launcher, run, type Said } from './shell.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'bulkhead-approve-command-'));
@@ -75,18 +76,16 @@ before(async () => {
   const pins = ['--deployment', deployment, '--identity', identity];
   const made = await run(
     shell,
-    ...[
-      'approve',
-      '--new-key',
-      'key.json',
-      '--kind',
-      'ed25519',
-      '--person',
-      'approver-1',
-      '--passphrase-file',
-      'passphrase',
-      ...pins,
-    ],
+    'approve',
+    '--new-key',
+    'key.json',
+    '--kind',
+    'ed25519',
+    '--person',
+    'approver-1',
+    '--passphrase-file',
+    'passphrase',
+    ...pins,
   );
   assert.equal(made.code, 0, made.err);
   entry = JSON.parse(made.out);
@@ -102,6 +101,16 @@ function assertApproval(text: string): void {
     format: 'jwk',
   });
   assert.ok(verify(null, ed25519Message(digest), key, Buffer.from(approval.signature, 'hex')));
+}
+
+/** The command within this process, which has no terminal: what a program of its own would say, without its start. */
+async function here(...words: readonly string[]): Promise<Said> {
+  assert.ok(!process.stdin.isTTY, 'run this by "node --test", which gives its tests no terminal');
+  const out: string[] = [];
+  const err: string[] = [];
+  const told = { out: (line: string) => out.push(line), err: (line: string) => err.push(line) };
+  const code = await main({ words: ['approve', ...words], folder, environment: {}, ...told });
+  return { code, out: out.join('\n'), err: err.join('\n') };
 }
 
 /** Types a command with something in the pipe. */
@@ -124,7 +133,7 @@ test('a program that knows the digest signs a file, a link and what comes by the
   const link = approvalLink(canonical, { brief }, 'https://approve.example');
   for (const said of [
     await run(shell, 'approve', 'request.json', ...yes),
-    await run(shell, 'approve', link, ...yes),
+    await here(link, ...yes),
     await piped(JSON.stringify({ intent: { canonical }, brief, amount: '1' }), 'approve', '-', ...yes),
   ]) {
     assert.equal(said.code, 0, said.err);
@@ -132,13 +141,13 @@ test('a program that knows the digest signs a file, a link and what comes by the
     assert.ok(said.err.includes('0x 8617 E340 B3D0 1FA5 F11F 306F 4090 FD50 E238 070D'), said.err);
     assert.ok(said.err.includes(digest));
   }
-  const shown = await run(shell, 'approve', link, ...yes, '--out', 'approval.json');
+  const shown = await here(link, ...yes, '--out', 'approval.json');
   assert.equal(shown.out, '');
   assertApproval(readFileSync(join(folder, 'approval.json'), 'utf8'));
   for (const fact of ['100 ETH', '1 of 2: approver-2', 'LOOKS LIKE ANOTHER ADDRESS', '^^^^', 'Nothing was ever paid']) {
     assert.ok(shown.err.includes(fact), shown.err);
   }
-  const again = await run(shell, 'approve', link, ...yes, '--out', 'approval.json');
+  const again = await here(link, ...yes, '--out', 'approval.json');
   assert.equal(again.code, 2);
 });
 
@@ -156,13 +165,15 @@ test('what cannot be signed is refused with 1: another digest, another installat
     ['{}', /no "intent"/u],
   ];
   for (const [input, sentence] of cases) {
-    const said = await piped(input, 'approve', '-', ...yes);
+    writeFileSync(join(folder, 'wrong.json'), input);
+    const said = await here('wrong.json', ...yes);
     assert.deepEqual([said.code, said.out], [1, ''], said.err);
     assert.match(said.err, sentence);
     assert.ok(!said.err.includes('\u001b'));
   }
   const forged = { ...briefSigned({}), signature: 'ab'.repeat(64) };
-  const lie = await piped(JSON.stringify({ intent: canonical, brief: forged }), 'approve', '-', ...yes);
+  writeFileSync(join(folder, 'wrong.json'), JSON.stringify({ intent: canonical, brief: forged }));
+  const lie = await here('wrong.json', ...yes);
   assert.match(lie.err, /NOT TO BE BELIEVED/u);
 });
 
@@ -181,17 +192,12 @@ test('nobody signs unseen: a command line that leaves the reading out exits 2', 
     [['--new-key', 'x', '--kind', 'eip712', '--person', 'Not An Id'], /--person: /u],
   ];
   for (const [words, sentence] of cases) {
-    const said = await run(shell, 'approve', ...words);
+    const said = await here(...words);
     assert.deepEqual([words, said.code, said.out], [words, 2, '']);
     assert.match(said.err, sentence);
   }
   writeFileSync(join(folder, 'wrong'), 'another passphrase', { mode: 0o600 });
-  const wrong = await run(
-    shell,
-    'approve',
-    'request.json',
-    ...yes.map((word) => (word === 'passphrase' ? 'wrong' : word)),
-  );
+  const wrong = await here('request.json', ...yes.map((word) => (word === 'passphrase' ? 'wrong' : word)));
   assert.equal(wrong.code, 3);
   assert.match(wrong.err, /The passphrase does not open/u);
 });

@@ -14,24 +14,25 @@ export async function askLine(prompt: string): Promise<string> {
 
 /** Asks a person for something that must not be seen: what is typed is not echoed. */
 export async function askSecret(prompt: string): Promise<string> {
-  process.stderr.write(prompt);
   // The line editor echoes into its output: one that swallows everything shows nothing.
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
   try {
-    return await ask('', nowhere);
+    return await ask(prompt, nowhere);
   } finally {
     process.stderr.write('\n');
   }
 }
 
 async function ask(prompt: string, output: NodeJS.WritableStream): Promise<string> {
+  // The terminal stops echoing here, before the prompt invites anybody to type.
   const lines = createInterface({ input: process.stdin, output, terminal: true });
+  process.stderr.write(prompt);
   const stopped = new AbortController();
   // Ctrl-C and Ctrl-D answer nothing, which confirms nothing.
   lines.once('SIGINT', () => stopped.abort());
   lines.once('close', () => stopped.abort());
   try {
-    return await lines.question(prompt, { signal: stopped.signal });
+    return await lines.question('', { signal: stopped.signal });
   } catch (error) {
     if (stopped.signal.aborted) return '';
     throw error;

@@ -103,8 +103,9 @@ function readWords(words: readonly string[]): { readonly values: Options; readon
 /** Who says yes must be able to: a person at a terminal, or a program that knows the digest. */
 function assertConfirmable({ yes, digest, 'passphrase-file': file }: Options, source: string): void {
   if (yes === true) {
-    if (isTyped())
+    if (isTyped()) {
       throw new UsageError('--yes is for programs: at a terminal, read what is shown and type its digits.');
+    }
     if (digest === undefined) throw new UsageError('--yes needs --digest: say what is approved.');
     if (file === undefined) throw new UsageError('--yes needs --passphrase-file: nobody is there to type.');
   } else if (!isTyped() || source === '-') {
@@ -160,8 +161,9 @@ function givenPins(deployment: string | undefined, identities: readonly string[]
 
 async function newKey(terminal: Terminal, values: Options): Promise<ExitCode> {
   const { kind, 'new-key': file, 'key-id': id = 'file', deployment, identity } = values;
-  if (kind !== 'ed25519' && kind !== 'eip712')
+  if (kind !== 'ed25519' && kind !== 'eip712') {
     throw new UsageError('approve --new-key needs --kind ed25519 or eip712.');
+  }
   const person = idFrom('person', needed('approve --new-key', 'person', values.person));
   const key = idFrom('key-id', id);
   const pins = givenPins(deployment, identity);
