@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { checkRepository } from './check.ts';
+import { ensure } from './softhsm.ts';
 import { readTree, root } from './tree.ts';
 
 /** One test file may start servers of its own; more than two at once do not fit on two cores. */
@@ -26,6 +27,12 @@ async function main(args: readonly string[]): Promise<void> {
   const files = selectTests(readTree().keys(), words);
   if (files.length === 0) {
     console.error(`No test file has ${words.map((word) => `"${word}"`).join(' or ')} in its path.`);
+    process.exitCode = 1;
+    return;
+  }
+  const lacking = ensure(files);
+  if (lacking !== undefined) {
+    console.error(lacking);
     process.exitCode = 1;
     return;
   }
