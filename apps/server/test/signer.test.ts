@@ -153,18 +153,29 @@ test('who owns the database and changes a destination, an approval or an address
     await sleep(quietMs);
     return desk.get(`/v1/withdrawals/${id}`);
   };
-  // Both destinations are enrolled: what is wrong is that nobody approved this one.
-  const turned = await requested(paid);
+  const askedAndRefused = async (subject: string, code: RegExp): Promise<void> => {
+    await until('the signer to refuse, and the reason to be seen', async () => {
+      const [row] = await database.admin.query(`select waiting_reason from custody.dispatch where subject = $1`, [
+        subject,
+      ]);
+      return row !== undefined && code.test(String(row['waiting_reason']));
+    });
+  };
+  // Everybody approved a destination that cools down; meanwhile another one, which is enrolled too, is put in its place.
+  await enrol(desk, client, parseAddress(String(other)));
+  const turned = await requested(other);
   await signRequest(desk, turned);
   await approveBy(desk, 'approver-1', turned);
+  await approveBy(desk, 'approver-2', turned);
+  await askedAndRefused(turned, /signer\/destination-cooling/u);
   await alter(`update custody.withdrawal set destination = $2 where id = $1`, [turned, swapped]);
-  const late = await desk.ask('POST', `/v1/withdrawals/${turned}/approvals`, {
-    person: 'approver-2',
-    body: { approval: await desk.signature('approver-2', await textOf(desk, turned)) },
-    key: randomUUID(),
-  });
-  const view = await waits(turned);
-  assert.notEqual(view.state, 'settled', `${late.status}`);
+  await alter(
+    `update custody.dispatch set to_address = $2, intent = replace(intent, to_address, $2),
+       intent_digest = encode(sha256(convert_to(replace(intent, to_address, $2), 'UTF8')), 'hex') where subject = $1`,
+    [turned, swapped],
+  );
+  await askedAndRefused(turned, /signer\/(?:approval|request)/u);
+  assert.notEqual((await waits(turned)).state, 'settled');
   assert.equal(await onChain(node, parseAddress(String(swapped))), 0n);
 
   // A second approval that nobody gave.
@@ -185,13 +196,7 @@ test('who owns the database and changes a destination, an approval or an address
   await database.admin.query(`select graphile_worker.add_job('find-liquidity', json_build_object('id', $1::text))`, [
     forged,
   ]);
-  await until('the signer to be asked', async () => {
-    const [row] = await database.admin.query(
-      `select waiting_reason from custody.dispatch where subject = $1 and waiting_reason is not null`,
-      [forged],
-    );
-    return row !== undefined && /signer\/approval/u.test(String(row['waiting_reason']));
-  });
+  await askedAndRefused(forged, /signer\/approval/u);
   assert.notEqual((await waits(forged)).state, 'settled');
 
   // The thief's address in the place of a client's: it is neither shown nor certified nor paid to.
