@@ -1,6 +1,7 @@
 import { chainStateOf, checksumAddress } from '@bulkhead/domain';
 import { type Queries, type Row, date, text } from '@bulkhead/postgres';
 import { dispatchColumns, dispatchOf } from './dispatch.ts';
+import { signerWaits } from './signing.ts';
 
 /** States of a movement between our own wallets that needs no approval. */
 export type MovementState = 'awaiting-gas' | 'queued' | 'signing' | 'broadcast' | 'settled' | 'failed' | 'cancelled';
@@ -30,7 +31,7 @@ export type MovementView = {
 
 /** The state in SQL and in words; one definition, so that a filter finds what is shown. */
 const stateSql = `case
-  when step = 'queued' and waiting_reason is not null then 'awaiting-gas'
+  when step = 'queued' and waiting_reason is not null and waiting_reason not like '${signerWaits}%' then 'awaiting-gas'
   when step <> 'done' then step
   when outcome = 'succeeded' then 'settled'
   when outcome in ('cancelled', 'abandoned') then 'cancelled'

@@ -9,15 +9,7 @@ import {
   type Refused,
 } from '@bulkhead/domain';
 import { type Queries, text, type Transaction } from '@bulkhead/postgres';
-import {
-  canonicalOf,
-  evidenceFor,
-  lodge,
-  peopleNeeded,
-  type SignedApproval,
-  signerSays,
-  storeApproval,
-} from './approval.ts';
+import { canonicalOf, evidenceFor, lodge, type SignedApproval, signerSays, storeApproval } from './approval.ts';
 import { type Answer, commandAfterAsking, notFound, type WriteCall } from './command.ts';
 import { type Custody, machine } from './custody.ts';
 import { newId } from './id.ts';
@@ -153,13 +145,27 @@ async function objection(
 }
 
 /** Refusals after which the same list can never be applied under this intent. */
-const finalRefusals: ReadonlySet<FaultCode> = new Set<FaultCode>([
+const finalRefusals: readonly FaultCode[] = [
   'signer/intent-expired',
   'signer/intent-spent',
   'signer/registry-list',
   'signer/registry-version',
   'signer/wrong-deployment',
-]);
+];
+
+function isFinalRefusal(code: string): boolean {
+  return finalRefusals.some((known) => known === code);
+}
+
+async function stays(custody: Custody, id: string, said: { code: string; message: string }): Promise<void> {
+  const reason = refusalReason(said);
+  const now = custody.clock.now();
+  await custody.db.transaction((tx) => endChange(tx, id, { state: 'open', reason, now }));
+}
+
+function refusalReason({ code, message }: { code: string; message: string }): string {
+  return `The signer says no (${code}): ${message}`;
+}
 
 /**
  * The job `apply-registry-change`: gives the signer the change with all signatures, once there are as many as it wants.
@@ -172,8 +178,12 @@ export async function applyRegistryChange(custody: Custody, id: string): Promise
   if (change === undefined || change.state !== 'open') return;
   const evidence = await evidenceFor(custody.db, id, change.intent);
   try {
-    const needed = await peopleNeeded(custody, change.intent, evidence);
-    if (needed === undefined || evidence.approvals.length >= needed) await apply(custody, change, evidence);
+    const { approvalsNeeded, approvedBy, refusal } = await custody.signer.outlook(change.intent, evidence);
+    // A refusal that people can mend is not asked for again and again: each would be a record for ever. One that is final is,
+    // because the signer may have made this very change before.
+    const isFinal = refusal !== undefined && isFinalRefusal(refusal.code);
+    if (refusal !== undefined && !isFinal) await stays(custody, id, refusal);
+    else if (isFinal || approvedBy.length >= approvalsNeeded) await apply(custody, change, evidence);
     else if (custody.clock.now() >= change.expiresAt) await expire(custody, id);
   } catch (error) {
     if (!(error instanceof CustodyError) || !signerSays(error)) throw error;
@@ -204,9 +214,9 @@ type ChangeEnd = {
 };
 
 function refusedBy(error: CustodyError): { state: RegistryChangeState; reason: string } {
-  const reason = `The signer says no (${error.code}): ${error.message}`;
+  const reason = refusalReason(error);
   if (error.code === 'signer/intent-expired') return { state: 'expired', reason };
-  return { state: finalRefusals.has(error.code) ? 'refused' : 'open', reason };
+  return { state: isFinalRefusal(error.code) ? 'refused' : 'open', reason };
 }
 
 async function endChange(tx: Transaction, id: string, end: ChangeEnd): Promise<void> {

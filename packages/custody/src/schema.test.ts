@@ -1,15 +1,23 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { houseGas } from '@bulkhead/domain';
 import { type Queries, sqlState, text } from '@bulkhead/postgres';
+import { addressCertificate } from './address-certificate.ts';
 import { chargeFee } from './fee.ts';
+import { proposeRegistryChange } from './registry-change.ts';
+import { pullSignerRecords } from './signer-record.ts';
 import { type Bench, viewOf } from './testing/bench.ts';
 import { breaks, reconciled, resolves } from './testing/desk.ts';
 import { approve, ask, ether, funded, openWithdrawing, settle, workers } from './testing/withdrawing.ts';
+import { issueCompartmentWallet } from './wallet-issue.ts';
 
 /** Every table, and the columns of it that may ever change. */
 const changeable: Readonly<Record<string, readonly string[]>> = {
+  account_key: [],
+  address_certificate: [],
   address_counter: ['next_index'],
   agreement: [],
+  approval: [],
   asset: [],
   attempt: ['broadcast_at', 'hash', 'last_broadcast', 'raw', 'signed_at'],
   block: ['removed_at'],
@@ -43,9 +51,13 @@ const changeable: Readonly<Record<string, readonly string[]>> = {
   journal: [],
   movement: ['in_explained', 'out_explained', 'removed_at'],
   reconciliation: [],
+  registry_change: ['reason', 'state', 'updated_at', 'version'],
   segregation: [],
   sent: ['explained', 'removed_at'],
+  signer_log: ['hash', 'sequence', 'trouble', 'updated_at'],
+  signer_record: [],
   wallet: ['next_nonce'],
+  wallet_key: [],
   withdrawal: ['fee_paid', 'reserved', 'state', 'step', 'updated_at', 'wallet'],
 };
 const tables = Object.keys(changeable);
@@ -69,6 +81,12 @@ async function lived(): Promise<Bench> {
   bench.chain.outside.steal({ from: account.wallet.address, to: account.wallet.address, amount: 0n });
   await settle(bench);
   await reconciled(bench);
+  const house = { compartment: houseGas, chain: bench.id, purpose: 'gas', keyLabel: 'gas-1' } as const;
+  viewOf(await issueCompartmentWallet(bench.custody, bench.as('ann'), house));
+  viewOf(await addressCertificate(bench.custody, bench.as('ann'), account.wallet.id));
+  const list = { kind: 'enrolment', list: 'a list', listDigest: '0'.repeat(64), items: 1 } as const;
+  viewOf(await proposeRegistryChange(bench.custody, bench.as('ann'), list));
+  await pullSignerRecords(bench.custody);
   for (const found of await breaks(bench)) await resolves(bench, found.id, 'book-loss');
   return bench;
 }
@@ -211,6 +229,7 @@ test('what was signed, given out, or ended stays so, though its column may chang
       `update custody.movement set in_explained = null where in_explained is not null`,
       `update custody.movement set out_explained = 'other' where out_explained is not null`,
       `update custody.sent set explained = 'other' where explained is not null`,
+      `update custody.signer_log set sequence = sequence - 1`,
       `update custody.break set resolved_at = null, resolution = null where resolved_at is not null`,
       `update custody.break set resolution = '{}' where resolved_at is not null`,
       `update custody.freeze set lifted_at = null where lifted_at is not null`,

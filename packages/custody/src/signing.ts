@@ -135,10 +135,17 @@ export async function signMissing(custody: Custody, id: string): Promise<void> {
     // Frozen between its nonce and its signature: it waits here as it would have waited for the nonce. What is signed may settle.
     const isFirst = !dispatch.state.attempts.some(({ hash }) => hash !== undefined);
     if (isFirst && isEffect && (await frozenBy(custody.db, dispatch.compartment)).length > 0) continue;
+    // What was refused before is looked at first: each refusal is a record for ever. Only the signer's own no ends what expired.
+    const wasRefused = dispatch.waitingReason?.startsWith(signerWaits) === true && !expired(custody, dispatch);
+    if (isEffect && wasRefused && !(await signerWouldSign(custody, dispatch))) continue;
     const { nonce } = dispatch.state;
     const end = await orWaits(custody, id, () => signAttempt(custody, { dispatch, nonce, row }));
     if (end === 'expired') return giveUp(custody, id);
   }
+}
+
+function expired(custody: Custody, { intent }: Dispatch): boolean {
+  return 'expiresAt' in intent && BigInt(Math.floor(custody.clock.now().getTime() / 1000)) >= intent.expiresAt;
 }
 
 type Unsigned = { readonly dispatch: Dispatch; readonly nonce: bigint; readonly row: Row };

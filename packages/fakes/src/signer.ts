@@ -182,8 +182,9 @@ export class FakeSigner implements Signer {
     if (before !== undefined) return before;
     const { approvalsNeeded, approvedBy, refused } = this.#judge(intent, evidence);
     if (refused !== undefined) throw refusal(refused.code, refused.message);
-    if (approvedBy.length < approvalsNeeded)
+    if (approvedBy.length < approvalsNeeded) {
       throw refusal('signer/approvals-missing', `${intent.id} wants more people.`);
+    }
     this.#version += 1n;
     const record = this.log.append('changed', { digest, version: String(this.#version), list });
     const done = { version: this.#version, record };

@@ -1,0 +1,214 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { dispatchViews, type DispatchView } from './dispatch.ts';
+import { taskList } from './jobs.ts';
+import { movementViews } from './movement-view.ts';
+import { sendDispatch, watchDispatch } from './send.ts';
+import { requestSweep } from './sweep.ts';
+import { reconciled } from './testing/desk.ts';
+import { type Bench, viewOf } from './testing/bench.ts';
+import {
+  approve,
+  ask,
+  available,
+  ether,
+  funded,
+  nativeFeeCap,
+  openWithdrawing,
+  pay,
+  recipient,
+  settle,
+  wallets,
+  withdrawal,
+} from './testing/withdrawing.ts';
+import { cancelWithdrawal } from './withdrawal.ts';
+
+async function dispatchOf(bench: Bench, id: string): Promise<DispatchView> {
+  const [view] = await dispatchViews(bench.custody.db, { reference: id, after: null, limit: 1 });
+  assert.ok(view !== undefined, 'it has a dispatch');
+  return view;
+}
+
+/** What the clock does every minute, and the jobs that follow. */
+async function minute(bench: Bench): Promise<void> {
+  const task = taskList(bench.custody)['watch-dispatches'];
+  assert.ok(task !== undefined);
+  // The schedule hands no payload, and its task looks at nothing else.
+  await Reflect.apply(task, undefined, [{}]);
+  await bench.work();
+}
+
+test('without the signer deposits, books, reconciliation and addresses go on; withdrawals wait, and go on when it is back', async () => {
+  await using bench = await openWithdrawing();
+  const account = await funded(bench, 3n * ether);
+  const { id } = await ask(bench, { client: account.client, amount: ether });
+  const outlook = bench.signer.outlook.bind(bench.signer);
+  bench.signer.outlook = async (intent, evidence) => {
+    // It goes away once everybody has signed.
+    bench.signer.down = evidence.approvals.length >= 2;
+    return outlook(intent, evidence);
+  };
+  await approve(bench, id);
+  const held = await withdrawal(bench, id);
+  assert.deepEqual([held.state, bench.signer.down], ['signing', true]);
+  assert.match(held.reason ?? '', /^The signer does not answer \(signer\/unavailable\)/u);
+  assert.deepEqual([(await dispatchOf(bench, id)).nonce, bench.signer.signed.length], [null, 0]);
+  assert.equal(await available(bench, account), 2n * ether - nativeFeeCap, 'it stays held');
+
+  await pay(bench, account.wallet, ether);
+  const second = await bench.wallet(account.client);
+  await pay(bench, second, ether);
+  const later = await ask(bench, { client: account.client, amount: ether });
+  assert.equal((await withdrawal(bench, later.id)).quorum, 2, 'asked for by the policy of the server');
+  await reconciled(bench);
+  await minute(bench);
+  assert.equal((await withdrawal(bench, id)).state, 'signing');
+  await bench.prove();
+
+  bench.signer.outlook = outlook;
+  bench.signer.down = false;
+  await minute(bench);
+  await settle(bench);
+  assert.equal((await withdrawal(bench, id)).state, 'settled');
+  assert.equal(bench.chain.ground.balance(bench.native, recipient), ether);
+  const { books, chain } = await wallets(bench, account.wallet);
+  assert.equal(books, chain);
+  await bench.prove();
+});
+
+test('a refusal before the nonce costs nothing, is shown with its code, and is tried again', async () => {
+  await using bench = await openWithdrawing();
+  const { client } = await funded(bench, 3n * ether);
+  const { id } = await ask(bench, { client, amount: ether });
+  bench.signer.rules.refuse = ({ kind }) =>
+    kind === 'withdrawal' ? { code: 'signer/destination-cooling', message: 'usable tomorrow' } : undefined;
+  await approve(bench, id);
+  const held = await withdrawal(bench, id);
+  assert.deepEqual([held.state, (await dispatchOf(bench, id)).nonce], ['signing', null]);
+  assert.match(held.reason ?? '', /signer\/destination-cooling.*usable tomorrow/u);
+  await minute(bench);
+  assert.equal((await dispatchOf(bench, id)).nonce, null);
+  bench.signer.rules.refuse = undefined;
+  await minute(bench);
+  const sent = await withdrawal(bench, id);
+  assert.deepEqual([sent.state, sent.reason], ['broadcast', null]);
+  await settle(bench);
+  assert.equal((await withdrawal(bench, id)).state, 'settled');
+});
+
+test('a refusal after the nonce leaves the attempt unsigned and the hold where it is, says why, and is tried again', async () => {
+  await using bench = await openWithdrawing();
+  const account = await funded(bench, 3n * ether);
+  const { id } = await ask(bench, { client: account.client, amount: ether });
+  const sign = bench.signer.sign.bind(bench.signer);
+  bench.signer.sign = async (request) => {
+    bench.signer.rules.refuse = () => ({ code: 'signer/velocity-exceeded', message: 'enough' });
+    return sign(request);
+  };
+  await approve(bench, id);
+  const held = await withdrawal(bench, id);
+  const dispatch = await dispatchOf(bench, id);
+  assert.deepEqual([held.state, dispatch.state, dispatch.nonce], ['signing', 'signing', '0']);
+  assert.match(held.reason ?? '', /signer\/velocity-exceeded/u);
+  assert.equal(dispatch.attempts[0]?.hash, null);
+  await minute(bench);
+  assert.equal((await dispatchOf(bench, id)).attempts.length, 1, 'no second attempt beside one that nobody signed');
+  assert.equal(await available(bench, account), 2n * ether - nativeFeeCap);
+  bench.signer.sign = sign;
+  bench.signer.rules.refuse = undefined;
+  await minute(bench);
+  await settle(bench);
+  assert.equal((await withdrawal(bench, id)).state, 'settled');
+  await bench.prove();
+});
+
+test('what is refused after the nonce can be cancelled, and its nonce is used up', async () => {
+  await using bench = await openWithdrawing();
+  const account = await funded(bench, 3n * ether);
+  const { id } = await ask(bench, { client: account.client, amount: ether });
+  const sign = bench.signer.sign.bind(bench.signer);
+  bench.signer.sign = async (request) => {
+    if (request.intent.kind === 'withdrawal') bench.signer.rules.quorum = 9;
+    return sign(request);
+  };
+  await approve(bench, id);
+  const held = await withdrawal(bench, id);
+  assert.deepEqual([held.state, held.quorum], ['signing', 9], 'more people may still approve');
+  assert.match(held.reason ?? '', /signer\/approvals-missing/u);
+  viewOf(await cancelWithdrawal(bench.custody, bench.as('olga'), id));
+  await bench.work();
+  await settle(bench);
+  const over = await withdrawal(bench, id);
+  assert.deepEqual([over.state, bench.chain.ground.balance(bench.native, recipient)], ['cancelled', 0n]);
+  await bench.prove();
+});
+
+test('a fee bump that the signer refuses disturbs nothing: no further attempts, and the first one is paid', async () => {
+  await using bench = await openWithdrawing();
+  const { client } = await funded(bench, 3n * ether);
+  const { id } = await ask(bench, { client, amount: ether });
+  await approve(bench, id);
+  const { id: dispatch } = await dispatchOf(bench, id);
+  bench.signer.rules.refuse = () => ({ code: 'signer/fee-above-limit', message: 'too dear' });
+  bench.clock.advance(700_000);
+  for (let round = 0; round < 4; round += 1) await watchDispatch(bench.custody, dispatch);
+  const bumped = await dispatchOf(bench, id);
+  assert.deepEqual(
+    bumped.attempts.map(({ hash }) => hash !== null),
+    [true, false],
+  );
+  assert.match((await withdrawal(bench, id)).reason ?? '', /signer\/fee-above-limit/u);
+  await settle(bench);
+  assert.equal((await withdrawal(bench, id)).state, 'settled');
+  assert.equal(bench.chain.ground.balance(bench.native, recipient), ether);
+  await bench.prove();
+});
+
+test('a signature whose answer was lost is asked for again and is the same; its record is stored with it', async () => {
+  await using bench = await openWithdrawing();
+  const { client } = await funded(bench, 3n * ether);
+  const { id } = await ask(bench, { client, amount: ether });
+  const sign = bench.signer.sign.bind(bench.signer);
+  bench.signer.sign = async (request) => {
+    await sign(request);
+    bench.signer.down = true;
+    return sign(request);
+  };
+  await approve(bench, id);
+  assert.equal((await dispatchOf(bench, id)).attempts[0]?.hash, null);
+  bench.signer.sign = sign;
+  bench.signer.down = false;
+  await minute(bench);
+  await settle(bench);
+  assert.equal((await withdrawal(bench, id)).state, 'settled');
+  const grants = bench.signer.log.records(0n, 100).filter(({ line }) => line.includes('"granted"'));
+  assert.equal(grants.length, 1);
+  const stored = await bench.custody.db.query('select line from custody.signer_record');
+  assert.deepEqual(
+    stored.map((row) => row['line']),
+    grants.map(({ line }) => line),
+  );
+});
+
+test('a sweep that the signer refuses waits, and does not say that it waits for gas', async () => {
+  await using bench = await openWithdrawing();
+  const client = await bench.client('omnibus');
+  const wallet = await bench.wallet(client);
+  const gas = await bench.ownWallet('gas');
+  bench.chain.outside.send({ to: gas.address, amount: 5n * ether });
+  await pay(bench, wallet, 3n * ether);
+  bench.signer.rules.refuse = ({ kind }) =>
+    kind === 'sweep' ? { code: 'signer/amount-above-limit', message: 'no rule' } : undefined;
+  viewOf(await requestSweep(bench.custody, bench.as('ann'), { walletId: wallet.id, asset: bench.native }));
+  await bench.work();
+  await settle(bench);
+  await settle(bench);
+  const [view] = await movementViews(bench.custody.db, { kind: 'sweep', after: null, limit: 1 });
+  assert.equal(view?.state, 'queued');
+  assert.match(view.reason ?? '', /signer\/amount-above-limit/u);
+  bench.signer.rules.refuse = undefined;
+  await sendDispatch(bench.custody, view.dispatchId);
+  await settle(bench);
+  const [done] = await movementViews(bench.custody.db, { kind: 'sweep', after: null, limit: 1 });
+  assert.equal(done?.state, 'settled');
+});
