@@ -224,7 +224,8 @@ test('at a terminal the passphrase is not echoed, --yes is refused, and only the
     return `${screen}\nexit ${child.exitCode}`;
   };
   const secret: readonly [RegExp, string] = [/Passphrase of .*: $/u, 'five random words of mine'];
-  const confirm = /or anything|last 6 digits of the digest/u;
+  // The line editor wipes its line: the question must come after that.
+  const confirm = /0JType the last 6 digits of the digest to sign, anything else to stop: /u;
   const signed = await typed([secret, [confirm, digest.slice(-6)]], '--out typed.json');
   assert.match(signed, /exit 0$/u);
   assert.ok(!signed.includes('five random'), signed);

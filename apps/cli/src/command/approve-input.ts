@@ -9,7 +9,7 @@ export function isTyped(): boolean {
 
 /** Asks a person for a line, on the side where progress is told. */
 export async function askLine(prompt: string): Promise<string> {
-  return ask(prompt, process.stderr);
+  return ask({ shown: '', asked: prompt, output: process.stderr });
 }
 
 /** Asks a person for something that must not be seen: what is typed is not echoed. */
@@ -17,22 +17,30 @@ export async function askSecret(prompt: string): Promise<string> {
   // The line editor echoes into its output: one that swallows everything shows nothing.
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
   try {
-    return await ask(prompt, nowhere);
+    return await ask({ shown: prompt, asked: '', output: nowhere });
   } finally {
     process.stderr.write('\n');
   }
 }
 
-async function ask(prompt: string, output: NodeJS.WritableStream): Promise<string> {
-  // The terminal stops echoing here, before the prompt invites anybody to type.
+type Question = {
+  /** Written by us, for an editor that shows nothing. */
+  readonly shown: string;
+  /** Written by the line editor, which wipes its line first. */
+  readonly asked: string;
+  readonly output: NodeJS.WritableStream;
+};
+
+async function ask({ shown, asked, output }: Question): Promise<string> {
+  // The terminal stops echoing here, before a prompt invites anybody to type.
   const lines = createInterface({ input: process.stdin, output, terminal: true });
-  process.stderr.write(prompt);
+  process.stderr.write(shown);
   const stopped = new AbortController();
   // Ctrl-C and Ctrl-D answer nothing, which confirms nothing.
   lines.once('SIGINT', () => stopped.abort());
   lines.once('close', () => stopped.abort());
   try {
-    return await lines.question('', { signal: stopped.signal });
+    return await lines.question(asked, { signal: stopped.signal });
   } catch (error) {
     if (stopped.signal.aborted) return '';
     throw error;
