@@ -58,4 +58,5 @@ export async function writeDataObject(
     [cka.VALUE, bytes],
   ]);
   await call('C_CreateObject', [template.address, template.count, frame.reserve(ulongBytes).address]);
+  await directory.need(desk, cko.DATA, name);
 }

@@ -143,6 +143,16 @@ test('a token that is away is unavailable, and is used again by itself when it i
   assert.equal((await token.health()).healthy, true);
 });
 
+test('"there is none" is not believed of a token that has just gone away', async (context) => {
+  const { hsm, token } = await opened(context, 'gone');
+  await token.generateSecp256k1('key');
+  assert.equal(await token.readData('never written'), undefined);
+  hsm.vanish();
+  await assert.rejects(token.readData('never written'), code('hsm/unavailable'));
+  hsm.restore();
+  assert.equal(await token.readData('never written'), undefined);
+});
+
 test('many at once find the way back together', async (context) => {
   const { hsm, token } = await opened(context, 'together');
   await token.generateSecp256k1('key');

@@ -187,7 +187,10 @@ async function generatePair({ slot, directory }: Place, label: string, kind: Key
     const { publicKey, privateKey } = await makeKeyPair(desk, label, kind);
     try {
       assertResident(await readAttributes(desk, privateKey), label);
-      return await pointOf(desk, publicKey);
+      const point = await pointOf(desk, publicKey);
+      // Found by its label from now on, and missed when the token is away.
+      await directory.need(desk, cko.PRIVATE_KEY, label);
+      return point;
     } catch (error) {
       // A key that is not what was asked for must not be there under its name.
       await session.ask('C_DestroyObject', [privateKey]);
@@ -203,6 +206,7 @@ async function generateSealing({ slot, directory }: Place, label: string): Promi
     const handle = await makeSealingKey(desk, label);
     try {
       assertResident(await readAttributes(desk, handle), label);
+      await directory.need(desk, cko.SECRET_KEY, label);
     } catch (error) {
       await desk.session.ask('C_DestroyObject', [handle]);
       throw error;
