@@ -176,6 +176,44 @@ test('a payment from a swapped wallet waits and spends no nonce, and goes on whe
   assert.equal(bench.chain.ground.balance(bench.native, recipient), ether);
 });
 
+test('a movement between our own wallets whose receiver was swapped is not signed, before and after its nonce', async () => {
+  for (const when of ['before', 'after'] as const) {
+    await using bench = await openWithdrawing();
+    const gas = await bench.ownWallet('gas');
+    bench.chain.outside.send({ to: gas.address, amount: 5n * ether });
+    const client = await bench.client('omnibus');
+    const wallet = await bench.wallet(client);
+    await pay(bench, wallet, 3n * ether);
+    viewOf(await requestSweep(bench.custody, bench.as('ann'), { walletId: wallet.id, asset: bench.native }));
+    // Up to the nonce of the sweep, or just before it.
+    bench.signer.rules.refuse = ({ kind }) =>
+      kind === 'sweep' ? { code: 'signer/not-ready', message: '' } : undefined;
+    const sign = bench.signer.sign.bind(bench.signer);
+    if (when === 'after') {
+      bench.signer.rules.refuse = undefined;
+      bench.signer.sign = async (request) => {
+        if (request.intent.kind === 'sweep') throw new CustodyError('signer/unavailable', 'away');
+        return sign(request);
+      };
+    }
+    await bench.work();
+    await settle(bench);
+    await settle(bench);
+    await tamper(bench, 'dispatch', `to_address = '${thief}' where kind = 'sweep'`);
+    bench.signer.rules.refuse = undefined;
+    bench.signer.sign = sign;
+    const [dispatch] = await dispatchViews(bench.custody.db, { kind: 'sweep', after: null, limit: 1 });
+    assert.ok(dispatch !== undefined);
+    const [pool] = await walletViews(bench.custody, { purpose: 'pool', after: null, limit: 1 });
+    await sendDispatch(bench.custody, dispatch.id);
+    const [after] = await dispatchViews(bench.custody.db, { kind: 'sweep', after: null, limit: 1 });
+    assert.deepEqual([after?.state, after?.nonce === null], when === 'after' ? ['signing', false] : ['queued', true]);
+    const [row] = await bench.custody.db.query(`select waiting_reason from custody.dispatch where kind = 'sweep'`);
+    assert.match(String(row?.['waiting_reason']), new RegExp(pool?.id ?? 'no pool', 'u'));
+    assert.ok(!bench.signer.signed.some((request) => request.intent.kind === 'sweep'));
+  }
+});
+
 test('a wallet with a key of its own has the address and residency of its certificate, and signs with that key', async () => {
   await using bench = await openWithdrawing();
   const input = { compartment: houseGas, chain: bench.id, purpose: 'gas' as const, keyLabel: 'gas-1' };
