@@ -62,6 +62,36 @@ export const commandHelp = {
   build    emits the signer as the one file of JavaScript that it runs, and prints its SHA-256; the same source gives the same file
 
   status and records ask the signer that the configuration names, or the one that runs beside the server.`,
+  ceremony: `Makes, splits, seals and certifies the seed of a signer in front of people; verifies and restores it
+
+  bulkhead ceremony plan --out <plan.json> --name <text> --performer <name> --witness <name> … [--confirmations <number>]
+      --slot hsm_slot_1=<library>,<label>[,NAME=value] --slot hsm_slot_2=… --threshold <k> --holder <name> …
+      --compartments <1,2,10000> --registry <list> [--dice] [--deployment <hex>] [--program <SHA-256>]
+  bulkhead ceremony run <plan.json> --registry <list> --out <folder> [--pin-file hsm_slot_1=<file>] …
+  bulkhead ceremony verify <bundle.json> [--plan-hash <digits>] [--identity <key>] …
+  bulkhead ceremony restore --bundle <bundle.json> --slot … --slot … --out <folder> [--pin-file …] [--identity <key>] …
+      [--registry <list> [--deployment <hex>]]
+  bulkhead ceremony addresses --bundle <bundle.json> --compartments <1,2,10000> [--count <number>]
+  bulkhead ceremony addresses --envelope <seed.json> --slot … --slot … --pin-file … --compartments <…> [--count <number>]
+  bulkhead ceremony drill --bundle <bundle.json> --slot <one> --pin-file <its PIN> --performer <name> --witness <name>
+
+  plan       writes down what will be done, and prints its SHA-256: write that on paper
+  run        carries it out at a terminal, step by step; started again, it goes on where an earlier run was interrupted
+  verify     offline: plan, record, confirmations, certificates, registry, signatures; exits 1 and names what was changed
+  restore    from shares on paper into two fresh tokens; with --registry it opens a new state of a signer, too
+  addresses  of compartments, by certified account keys or by the seed itself: both must say the same
+  drill      restores the seed from one slot, wipes it, and appends a signed line beside the bundle
+
+  A PIN without a file is asked for and not shown. docs/operations/ceremony.md has the whole procedure.`,
+  doctor: `Examines a hardware module or the drivers of a signer, and says what is good, bad and unknown
+
+  bulkhead doctor --library <path> --label <token> --pin-file <file> [--environment NAME=value] …
+  bulkhead doctor --config <signer.json> [--compartment <number>] [--index <number>] [--key-label <label>]
+
+  --library   the vendor's PKCS#11 library; throw-away keys are made, used and removed
+  --config    each driver of the configuration signs random digests with a key that is there; nothing is made
+
+  Exits 1 when something is bad.`,
   help: `Explains a command
 
   bulkhead help [command]`,

@@ -2,6 +2,7 @@ export { type Bundle, bundleBytesMax, parseBundle } from './bundle.ts';
 export { type CeremonyPins, type CeremonyTokens, openCeremonyToken, type TokenPlace } from './ceremony-token.ts';
 export { runCeremony } from './conductor.ts';
 export type { CeremonyConsole } from './console.ts';
+export { denyCoreFiles } from './core-files.ts';
 export { type DrillOrder, recordDrill } from './drill.ts';
 export { diceRollsNeeded, parsePlan, type Plan, planDigest, type PlanOrder, type PlanSlot, planText } from './plan.ts';
 export {

@@ -1,0 +1,296 @@
+import { buildSigner } from '@bulkhead/signer/build';
+import {
+  addressesMax,
+  type Bundle,
+  ceremonyFiles,
+  type CeremonyPins,
+  type CeremonyTokens,
+  certifiedAddresses,
+  denyCoreFiles,
+  type ListedAddress,
+  openCeremonyToken,
+  parseBundle,
+  parsePlan,
+  planDigest,
+  type PlanSlot,
+  planText,
+  recordDrill,
+  restoredAddresses,
+  restoreSeed,
+  runCeremony,
+  verifyBundle,
+} from '@bulkhead/signer/ceremony';
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { needed, readOptions } from '../command-line.ts';
+import { type ExitCode, exitCodes, UsageError } from '../exit-code.ts';
+import { type Terminal, withProgress } from '../terminal.ts';
+import { bothSlots, fileText, numberOf, numbersOf, pinsOf, slotsOf } from './ceremony-words.ts';
+import { openConsole } from './console.ts';
+
+const actions: Readonly<Record<string, (terminal: Terminal) => Promise<ExitCode>>> = {
+  plan,
+  run,
+  verify,
+  restore,
+  addresses,
+  drill,
+};
+
+const text = { type: 'string' } as const;
+const texts = { type: 'string', multiple: true } as const;
+const clock = { now: () => new Date() };
+
+export async function ceremony(terminal: Terminal): Promise<ExitCode> {
+  const [action = '', ...words] = terminal.words;
+  const act = Object.hasOwn(actions, action) ? actions[action] : undefined;
+  if (act === undefined) {
+    throw new UsageError(
+      'ceremony knows: plan, run, verify, restore, addresses, drill. "bulkhead help ceremony" explains them.',
+    );
+  }
+  return act({ ...terminal, words });
+}
+
+async function plan(terminal: Terminal): Promise<ExitCode> {
+  const options = readOptions('ceremony', terminal.words, {
+    out: text,
+    name: text,
+    deployment: text,
+    performer: text,
+    witness: texts,
+    confirmations: text,
+    slot: texts,
+    dice: { type: 'boolean' },
+    threshold: text,
+    holder: texts,
+    compartments: text,
+    registry: text,
+    program: text,
+  });
+  const need = (name: string, value: string | undefined): string => needed('ceremony', name, value);
+  const out = resolve(terminal.folder, need('out', options.out));
+  const order = {
+    name: need('name', options.name),
+    performer: need('performer', options.performer),
+    witnesses: options.witness ?? [],
+    confirmations: numberOf('confirmations', options.confirmations ?? '1'),
+    slots: bothSlots('ceremony plan', slotsOf(terminal.folder, options.slot ?? [])),
+    dice: options.dice === true,
+    threshold: numberOf('threshold', need('threshold', options.threshold)),
+    holders: options.holder ?? [],
+    compartments: numbersOf('compartments', need('compartments', options.compartments)),
+    list: fileText(terminal, need('registry', options.registry)),
+  };
+  const program = options.program ?? (await programOf(terminal, dirname(out)));
+  const deployment = options.deployment === undefined ? {} : { deployment: options.deployment };
+  const made = planText({ ...order, ...deployment, program });
+  writeNew(out, made);
+  terminal.out(planDigest(made));
+  terminal.err(`The plan is ${out}. Write its SHA-256 down, on paper, for everybody who will be there.`);
+  return exitCodes.ok;
+}
+
+async function programOf(terminal: Terminal, folder: string): Promise<string> {
+  return (await withProgress(terminal, 'building the signer', () => buildSigner(folder))).sha256;
+}
+
+function writeNew(path: string, made: string): void {
+  try {
+    writeFileSync(path, made, { flag: 'wx', mode: 0o600 });
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+    throw new UsageError(`${path} cannot be written (${code}). A file that is there is not replaced.`);
+  }
+}
+
+async function run(terminal: Terminal): Promise<ExitCode> {
+  const [file = '', ...words] = terminal.words;
+  const options = readOptions('ceremony', words, { out: text, registry: text, 'pin-file': texts });
+  const made = fileText(terminal, file);
+  const { slots } = parsePlan(made);
+  const list = fileText(terminal, needed('ceremony', 'registry', options.registry));
+  const directory = folderOf(terminal, options.out);
+  using console = openConsole('ceremony run');
+  await using opened = tokensOf(slots, pinsOf(terminal, options['pin-file'] ?? [], console));
+  denyCoreFiles();
+  await runCeremony({
+    planText: made,
+    list,
+    directory,
+    console,
+    clock,
+    tokens: opened.open,
+    programDigest: () => programOf(terminal, directory),
+  });
+  return exitCodes.ok;
+}
+
+function folderOf(terminal: Terminal, out: string | undefined): string {
+  const directory = resolve(terminal.folder, needed('ceremony', 'out', out));
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  return directory;
+}
+
+type OpenTokens = AsyncDisposable & { readonly open: () => Promise<CeremonyTokens> };
+
+/** Opens both tokens once; after a failure the next call tries again. */
+function tokensOf([first, second]: readonly [PlanSlot, PlanSlot], pins: CeremonyPins): OpenTokens {
+  const stack = new AsyncDisposableStack();
+  let tokens: CeremonyTokens | undefined;
+  return {
+    async open() {
+      if (tokens !== undefined) return tokens;
+      await using fresh = new AsyncDisposableStack();
+      const one = fresh.use(await openCeremonyToken(first.name, first, pins));
+      const two = fresh.use(await openCeremonyToken(second.name, second, pins));
+      stack.use(fresh.move());
+      tokens = { hsm_slot_1: one, hsm_slot_2: two };
+      return tokens;
+    },
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
+}
+
+async function verify(terminal: Terminal): Promise<ExitCode> {
+  const [file = '', ...words] = terminal.words;
+  const options = readOptions('ceremony', words, { 'plan-hash': text, identity: texts });
+  const planHash = options['plan-hash'];
+  const bundle = parseBundle(fileText(terminal, file));
+  const findings = verifyBundle(bundle, {
+    ...(planHash === undefined ? {} : { planHash }),
+    ...(options.identity === undefined ? {} : { identities: options.identity }),
+  });
+  for (const { part, faults, detail } of findings) {
+    if (faults.length === 0) terminal.out(`good  ${part}: ${detail}`);
+    for (const fault of faults) terminal.out(`BAD   ${part}: ${fault}`);
+  }
+  for (const { identity } of bundle.signatures) terminal.out(`Identity ${identity}`);
+  if (planHash === undefined || options.identity === undefined) {
+    terminal.err(
+      'Compare the SHA-256 of the plan and the identity keys with paper, or give --plan-hash and --identity.',
+    );
+  }
+  return findings.some(({ faults }) => faults.length > 0) ? exitCodes.found : exitCodes.ok;
+}
+
+const restoring = { bundle: text, out: text, slot: texts, 'pin-file': texts, identity: texts } as const;
+
+async function restore(terminal: Terminal): Promise<ExitCode> {
+  const options = readOptions('ceremony', terminal.words, { ...restoring, registry: text, deployment: text });
+  const bundle = bundleOf(terminal, options.bundle);
+  const slots = bothSlots('ceremony restore', slotsOf(terminal.folder, options.slot ?? []));
+  const state =
+    options.registry === undefined
+      ? {}
+      : {
+          state: {
+            deployment: options.deployment ?? randomBytes(16).toString('hex'),
+            list: fileText(terminal, options.registry),
+          },
+        };
+  const directory = folderOf(terminal, options.out);
+  using console = openConsole('ceremony restore');
+  await using opened = tokensOf(slots, pinsOf(terminal, options['pin-file'] ?? [], console));
+  denyCoreFiles();
+  const restored = await restoreSeed({
+    bundle,
+    directory,
+    console,
+    clock,
+    tokens: await opened.open(),
+    ...(options.identity === undefined ? {} : { identities: options.identity }),
+    ...state,
+  });
+  terminal.out(`Restored: seed ${restored.fingerprint}, sealed in ${join(directory, ceremonyFiles.envelope)}`);
+  for (const identity of restored.identities) terminal.out(`Identity ${identity}`);
+  if (state.state !== undefined) {
+    terminal.out(`Deployment ${state.state.deployment}, state in ${join(directory, ceremonyFiles.state)}`);
+  }
+  return exitCodes.ok;
+}
+
+function bundleOf(terminal: Terminal, file: string | undefined): Bundle {
+  return parseBundle(fileText(terminal, needed('ceremony', 'bundle', file)));
+}
+
+async function addresses(terminal: Terminal): Promise<ExitCode> {
+  const options = readOptions('ceremony', terminal.words, {
+    bundle: text,
+    envelope: text,
+    slot: texts,
+    'pin-file': texts,
+    identity: texts,
+    compartments: text,
+    count: text,
+  });
+  const listed = {
+    compartments: numbersOf('compartments', needed('ceremony', 'compartments', options.compartments)),
+    count: numberOf('count', options.count ?? '20'),
+    ...(options.identity === undefined ? {} : { identities: options.identity }),
+  };
+  if (listed.count > addressesMax) throw new UsageError(`--count is at most ${addressesMax}.`);
+  if ((options.bundle === undefined) === (options.envelope === undefined)) {
+    throw new UsageError('ceremony addresses takes --bundle, or --envelope with --slot twice.');
+  }
+  const found =
+    options.envelope === undefined
+      ? certifiedAddresses(bundleOf(terminal, options.bundle), listed)
+      : await fromSeed(terminal, { ...options, envelope: options.envelope, listed });
+  for (const { path, address } of found) terminal.out(`${path}  ${address}`);
+  return exitCodes.ok;
+}
+
+async function fromSeed(
+  terminal: Terminal,
+  of: {
+    readonly envelope: string;
+    readonly slot?: string[] | undefined;
+    readonly 'pin-file'?: string[] | undefined;
+    readonly listed: Parameters<typeof restoredAddresses>[1];
+  },
+): Promise<readonly ListedAddress[]> {
+  const slots = bothSlots('ceremony addresses', slotsOf(terminal.folder, of.slot ?? []));
+  await using opened = tokensOf(slots, pinsOf(terminal, of['pin-file'] ?? [], undefined));
+  denyCoreFiles();
+  return await restoredAddresses(
+    { tokens: await opened.open(), envelope: resolve(terminal.folder, of.envelope) },
+    of.listed,
+  );
+}
+
+async function drill(terminal: Terminal): Promise<ExitCode> {
+  const options = readOptions('ceremony', terminal.words, {
+    bundle: text,
+    envelope: text,
+    slot: texts,
+    'pin-file': texts,
+    performer: text,
+    witness: text,
+  });
+  const file = resolve(terminal.folder, needed('ceremony', 'bundle', options.bundle));
+  const bundle = fileText(terminal, file);
+  parseBundle(bundle);
+  const places = slotsOf(terminal.folder, options.slot ?? []);
+  const [slot, second] = (['hsm_slot_1', 'hsm_slot_2'] as const).filter((name) => places[name] !== undefined);
+  const place = slot === undefined ? undefined : places[slot];
+  if (slot === undefined || place === undefined || second !== undefined) {
+    throw new UsageError('ceremony drill needs --slot once: each slot has a drill of its own.');
+  }
+  const envelope = options.envelope ?? join(dirname(file), ceremonyFiles.envelope);
+  await using token = await openCeremonyToken(slot, place, pinsOf(terminal, options['pin-file'] ?? [], undefined));
+  denyCoreFiles();
+  const { passed, finding } = await recordDrill({
+    bundle,
+    envelope: resolve(terminal.folder, envelope),
+    record: join(dirname(file), ceremonyFiles.drills),
+    slot,
+    token,
+    performer: needed('ceremony', 'performer', options.performer),
+    witness: needed('ceremony', 'witness', options.witness),
+    clock,
+  });
+  terminal.out(`${slot}: ${passed ? 'passed' : 'NOT PASSED'}. ${finding}`);
+  return passed ? exitCodes.ok : exitCodes.found;
+}
