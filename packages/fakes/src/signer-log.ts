@@ -3,7 +3,7 @@ import type { Clock, DecisionRecord, SignedStatement } from '@bulkhead/domain';
 import { digestOf } from './key.ts';
 
 /** The installation of everything fake. */
-export const fakeDeployment = 'fa'.repeat(16);
+export const fakeDeployment: string = 'fa'.repeat(16);
 const fakeIdentity = '1d'.repeat(32);
 
 /** Something the fake signer vouches for. Its signature is a digest of the text, so that a changed text shows. */
