@@ -116,7 +116,7 @@ async function grant(parts: CoreParts, { asked, own }: { asked: Asked; own: Addr
       nonce: String(transaction.nonce),
       fee: String(fee),
       registryVersion: String(knowledge.registry().version),
-      approvedBy: [...new Set(evidence.approvers)].sort(),
+      approvedBy: evidence.approvedBy,
       evidence: evidenceFields(asked.request.evidence),
       counters: counterFields(evidence.counters),
       ...signatureFields(signature),
@@ -124,6 +124,9 @@ async function grant(parts: CoreParts, { asked, own }: { asked: Asked; own: Addr
   });
   return { signature, record };
 }
+
+/** `approvedBy` are the people who counted, which whoever signed besides does not. */
+type CountedEvidence = VerifiedEvidence & { readonly approvedBy: readonly string[] };
 
 type Proposed = {
   readonly asked: Asked;
@@ -134,7 +137,7 @@ type Proposed = {
 };
 
 /** Everything that must hold, without waiting for anything: no other decision comes in between. */
-function assertAllowed(parts: CoreParts, { asked, own, transaction, fee, now }: Proposed): VerifiedEvidence {
+function assertAllowed(parts: CoreParts, { asked, own, transaction, fee, now }: Proposed): CountedEvidence {
   const { knowledge, verifier, addresses } = parts;
   const { intent, digest, request } = asked;
   const registry = knowledge.registry();
@@ -144,9 +147,9 @@ function assertAllowed(parts: CoreParts, { asked, own, transaction, fee, now }: 
   const isOwn = ownAddresses(parts);
   const { requester, approvers } = evidence;
   const residency = addresses.residencyOf(request.key);
-  const { refusal } = judge(parts, { intent, tier, residency, requester, approvers, now, fee, isOwn });
+  const { refusal, approvedBy } = judge(parts, { intent, tier, residency, requester, approvers, now, fee, isOwn });
   if (refusal !== undefined) throw refusalError(refusal);
   assertConforms({ intent, compartment: request.key.compartment, own, transaction, isOwn });
   knowledge.nonces.assertFree(claimOf({ intent, digest, from: own, nonce: transaction.nonce }));
-  return evidence;
+  return { ...evidence, approvedBy };
 }

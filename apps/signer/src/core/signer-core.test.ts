@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { chainHash, parseBrief, parseStatement, recordHash, zeroHash } from '@bulkhead/authority';
+import { chainHash, parseBrief, parseRecordLine, parseStatement, recordHash, zeroHash } from '@bulkhead/authority';
 import { intentDigest } from '@bulkhead/domain';
 import { nativeHashes } from '../process/native-hashes.ts';
 import { groupRecordsMax } from './options.ts';
@@ -69,6 +69,30 @@ test('decisions made at the same time see what the others take', async () => {
   );
   const two = await Promise.allSettled(sameNonce.map(async (each) => world.core().sign(each)));
   assert.equal(two.filter(({ status }) => status === 'fulfilled').length, 1);
+});
+
+test('of two assertions with one count that arrive together, one is taken', async () => {
+  await using world = await openWorld();
+  const { anna, ben, olga } = registry.people;
+  const asked = ['wd_left', 'wd_right'].map((id, nonce) => {
+    const intent = withdrawal(world, { id, amount: 1n });
+    const approvals = [anna.approve(intent), ben.approve(intent, { count: 2_000_000 })];
+    return request(world, intent, { nonce: BigInt(nonce), evidence: { request: olga.approve(intent), approvals } });
+  });
+  const results = await Promise.allSettled(asked.map(async (each) => world.core().sign(each)));
+  const codes = results.map((result) => (result.status === 'rejected' ? String(result.reason.code) : 'signed'));
+  assert.deepEqual(codes.toSorted(), ['signed', 'signer/sign-count']);
+});
+
+test('a grant names those who counted, and nobody who merely signed', async () => {
+  await using world = await openWorld();
+  const { anna, annaRobot, ben, cleo, olga } = registry.people;
+  const intent = withdrawal(world);
+  const approvals = [olga, cleo, anna, ben].map((person) => person.approve(intent));
+  const evidence = { request: annaRobot.approve(intent), approvals };
+  const { record } = await world.core().sign(request(world, intent, { evidence }));
+  // Olga has not the role, and Anna asked.
+  assert.deepEqual(parseRecordLine(record.line).fields['approvedBy'], ['ben', 'cleo']);
 });
 
 test('every record is in one chain, each group has its signed head, and each refusal is among them', async () => {

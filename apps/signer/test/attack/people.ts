@@ -1,4 +1,4 @@
-import type { Approval, Evidence, MovementIntent } from '@bulkhead/domain';
+import { type Approval, type Evidence, type MovementIntent, nativeAsset } from '@bulkhead/domain';
 import { type AssertionOptions, highS, passkey, robot, wallet } from '../../src/core/testing/approver.ts';
 import * as registry from '../../src/core/testing/registry.ts';
 import { change, request, withdrawal } from '../../src/core/testing/world.ts';
@@ -157,6 +157,7 @@ export const peopleAttacks: readonly Attack[] = [
   altered('client swapped', { client: registry.clientTwo, compartment: registry.compartments.second }),
   altered('compartment swapped', { compartment: registry.compartments.shared }),
   altered('asset swapped', { asset: registry.token }),
+  altered('chain swapped', { asset: nativeAsset(registry.sideChain) }),
   altered('fee payer swapped', { feePayer: 'house' }),
   altered('kind swapped to one that goes anywhere', { kind: 'deposit-return', to: registry.thief }),
   altered('a second intent with the same approvals', { id: 'wd_two' }),
