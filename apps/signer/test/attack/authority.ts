@@ -1,7 +1,7 @@
 import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { listDigest, nobleHashes } from '@bulkhead/authority';
-import { parseIntent } from '@bulkhead/domain';
+import { parseChainId, parseIntent } from '@bulkhead/domain';
 import { passkey } from '../../src/core/testing/approver.ts';
 import { testDriver } from '../../src/core/testing/keys.ts';
 import * as registry from '../../src/core/testing/registry.ts';
@@ -184,6 +184,35 @@ export const authorityAttacks: readonly Attack[] = [
   acting('the pool of an omnibus certified as a deposit address', 'signer/unknown-wallet', {
     attack: async (world) => world.core().certifyAddress({ ...claim, key: { compartment: shared, index: 0 } }),
     honest: async (world) => world.core().certifyAddress({ ...claim, key: { compartment: shared, index: 1 } }),
+  }),
+  acting('an address certified on a chain that is not listed', 'signer/unknown-chain', {
+    attack: async (world) => world.core().certifyAddress({ ...claim, chain: parseChainId('eip155:5') }),
+    honest: async (world) => world.core().certifyAddress(claim),
+  }),
+  acting('one address certified to two clients at the same moment', 'signer/address-certified-before', {
+    attack: async (world) => {
+      const clients = [registry.clientOne, registry.clientTwo];
+      const asked = clients.map(async (client) => world.core().certifyAddress({ ...claim, client }));
+      await Promise.allSettled(asked);
+      return Promise.all(asked);
+    },
+    honest: async (world) => world.core().certifyAddress(claim),
+  }),
+  acting('a change approved by a passkey whose count falls', 'signer/sign-count', {
+    before: async (world) => {
+      const { intent } = change(world, { ...enrolment, id: 'en_counted' });
+      await world.core().lodge(intent, ben.approve(intent, { count: 3_000_000 }));
+    },
+    attack: async (world) => {
+      const asked = change(world, enrolment);
+      const approvals = [anna.approve(asked.intent), ben.approve(asked.intent, { count: 3_000_000 })];
+      return world.core().change({ ...asked, evidence: { approvals } });
+    },
+    honest: async (world) => {
+      const asked = change(world, enrolment);
+      const approvals = [anna.approve(asked.intent), ben.approve(asked.intent, { count: 3_000_001 })];
+      return world.core().change({ ...asked, evidence: { approvals } });
+    },
   }),
   acting('a forged approval lodged', 'signer/approval-invalid', {
     attack: async (world) => world.core().lodge(withdrawal(world), passkey('ben', 'other').approve(withdrawal(world))),
