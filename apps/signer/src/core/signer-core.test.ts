@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { chainHash, parseBrief, parseRecordLine, parseStatement, recordHash, zeroHash } from '@bulkhead/authority';
 import { intentDigest } from '@bulkhead/domain';
 import { nativeHashes } from '../process/native-hashes.ts';
+import { lodgedPerIntentMax } from './lodging.ts';
 import { groupRecordsMax } from './options.ts';
 import { stateFileName } from './state-file.ts';
 import * as registry from './testing/registry.ts';
@@ -185,6 +186,21 @@ test('approvals that were lodged in order may be used in another order, and one 
   const overtaken = anna.approve(third);
   await world.core().lodge(first, anna.approve(first));
   await assert.rejects(world.core().lodge(third, overtaken), { code: 'signer/sign-count' });
+});
+
+test('more signatures for one intent than it can need are not kept', async () => {
+  await using world = await openWorld();
+  const intent = withdrawal(world);
+  const { ben } = registry.people;
+  for (let made = 0; made < lodgedPerIntentMax; made += 1) {
+    await world.core().lodge(intent, ben.approve(intent, { count: 4_000_000 + made }));
+  }
+  const { sequence } = await world.core().status();
+  await assert.rejects(world.core().lodge(intent, ben.approve(intent, { count: 5_000_000 })), {
+    code: 'signer/protocol',
+  });
+  const [last] = await world.core().records(sequence, 1);
+  assert.equal(parseRecordLine(last?.line ?? '').type, 'refused');
 });
 
 test('a change repeated is answered with its record; accounts and certificates are the same each time', async () => {

@@ -166,6 +166,45 @@ test('nothing leaves while a slot is away; afterwards the same request gives the
   await signed(world, 'wd_after', 7n);
 });
 
+test('while a slot is away the log runs ahead of it by one group and no more, so that a restart goes on', async () => {
+  await using world = await openWorld();
+  const [, second] = world.heads;
+  second.down = true;
+  for (const index of [0, 1, 2]) {
+    await assert.rejects(signed(world, `wd_away-${index}`, BigInt(index)), { code: 'hsm/unavailable' });
+  }
+  await world.stop();
+  second.down = false;
+  await world.restart();
+  assert.equal(world.core().mode(), 'ready');
+  await signed(world, 'wd_away-0', 0n);
+  await signed(world, 'wd_away-2', 2n);
+});
+
+test('what was given out survives a loss of power: it was synchronised, not only written', async () => {
+  await using world = await openWorld();
+  let unsafe: Uint8Array[] = [];
+  const openFile = async (directory: string): Promise<StateFile> => {
+    const file = await openStateFile(directory);
+    return {
+      ...file,
+      append: async (bytes) => void unsafe.push(bytes),
+      async sync() {
+        for (const bytes of unsafe.splice(0)) await file.append(bytes);
+        await file.sync();
+      },
+    };
+  };
+  await world.restart({ openFile });
+  const asked = request(world, withdrawal(world));
+  const { signature } = await world.core().sign(asked);
+  await world.stop();
+  unsafe = [];
+  await world.restart();
+  assert.deepEqual((await world.core().sign(asked)).signature, signature);
+  assert.equal(world.driver.made(), 1);
+});
+
 test('with fewer heads required a slot may be away and is caught up, unless it holds something else', async () => {
   await using world = await openWorld({ limits: { headsRequired: 1 } });
   const [first, second] = world.heads;
