@@ -193,6 +193,15 @@ export const peopleAttacks: readonly Attack[] = [
       return request(world, intent, { nonce: 1n, evidence: evidence(intent, { approvals }) });
     },
   }),
+  forged(
+    'passkey: two assertions with one count',
+    (intent) => [
+      anna.approve(intent),
+      ben.approve(intent, { count: 2 * high }),
+      ben.approve(intent, { count: 2 * high, flags: 0x0d }),
+    ],
+    'signer/sign-count',
+  ),
   forged('EIP-712: s in the upper half', (intent) => [ben.approve(intent), highS(cleo.approve(intent))]),
   forged('EIP-712: made for another deployment', (intent) => [
     ben.approve(intent),

@@ -9,7 +9,7 @@ import {
   partsOf,
   type TransactionParts,
 } from '../../src/core/testing/transaction.ts';
-import { request, withdrawal, type World } from '../../src/core/testing/world.ts';
+import { change, request, withdrawal, type World } from '../../src/core/testing/world.ts';
 import { type Attack, asking } from './attack.ts';
 
 const { first, second, gas, fees } = registry.compartments;
@@ -164,6 +164,16 @@ export const transactionAttacks: readonly Attack[] = [
   unattended('sweep to an address that is no listed wallet', {
     honest: sweep,
     attack: (world) => ({ ...sweep(world), to: world.address(first, 9) }),
+  }),
+  asking('sweep to a listed address of one client', 'signer/unknown-destination', {
+    before: async (world) => {
+      const deposit = { item: 'wallet', compartment: first, key: '9', tier: 'hot', purpose: 'deposit' } as const;
+      const pool = { ...deposit, key: '8', purpose: 'pool' } as const;
+      const items = [deposit, pool];
+      await world.core().change(change(world, { kind: 'policy-change', id: 'pc_listed', before: 2n, items }));
+    },
+    attack: (world) => request(world, { ...sweep(world), to: world.address(first, 9) }),
+    honest: (world) => request(world, { ...sweep(world), to: world.address(first, 8) }),
   }),
   unattended('fee payment to another compartment of the house', {
     honest: feePayment,
