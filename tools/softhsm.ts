@@ -49,6 +49,13 @@ export const parts: readonly Part[] = [
     present: (machine) => ['chromium', 'chromium-browser', 'google-chrome'].some((name) => machine.hasProgram(name)),
   },
   {
+    // A ceremony is played as people do it: at a terminal.
+    name: 'tmux',
+    packages: ['tmux'],
+    neededBy: /^apps\/cli\//u,
+    present: (machine) => machine.hasProgram('tmux'),
+  },
+  {
     // For the shim that stands in for a Luna.
     name: 'a C compiler',
     packages: ['gcc', 'libc6-dev'],

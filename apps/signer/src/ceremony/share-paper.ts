@@ -53,34 +53,43 @@ async function toPaper(
   const { share, holder, place } = of;
   await askName(console, { name: holder, question: `${place} is for ${holder}. Alone at the screen? Type your name:` });
   const wordCount = share.split(' ').length;
-  let show = true;
-  for (;;) {
-    if (show) {
-      await console.aside(async () => {
-        console.say(`${place}, for ${holder}. Write ${wordCount} words down, with their numbers.\n`);
-        for (const row of rowsOf(share)) console.say(row);
-        await console.ask('\nPress Enter when they are on paper. The screen is emptied.');
-      });
-    }
-    const typed = await console.aside(async () => askWords(console, wordCount));
-    if (typed === 'show') {
-      show = true;
-      continue;
-    }
-    show = false;
+  let notice = '';
+  for (let show = true; ;) {
+    if (show) await showShare(console, { share, title: `${place}, for ${holder}` });
+    const typed = await console.aside(async () => askWords(console, { wordCount, notice }));
+    show = typed === 'show';
+    if (show) continue;
     try {
       assertReadBack(share, typed);
       console.say(`${place} was read back and is right. ${holder} takes the paper.`);
       return typed;
     } catch (error) {
       if (!(error instanceof CustodyError) || error.code !== 'ceremony/wrong-share') throw error;
-      console.say(`${error.message} Type it again, or "show" to see it once more.`);
+      notice = `${error.message} Type it again, or "show" to see it once more.`;
+      console.say(error.message);
     }
   }
 }
 
+async function showShare(
+  console: CeremonyConsole,
+  { share, title }: { readonly share: string; readonly title: string },
+): Promise<void> {
+  await console.aside(async () => {
+    console.say(`${title}. Write ${share.split(' ').length} words down, with their numbers.\n`);
+    for (const row of rowsOf(share)) console.say(row);
+    console.say('');
+    await console.ask('Press Enter when they are on paper. The screen is emptied.');
+  });
+}
+
 /** The words of a share, on one line or several; a line with one word that is a command ends it. */
-async function askWords(console: CeremonyConsole, wordCount: number): Promise<string> {
+async function askWords(
+  console: CeremonyConsole,
+  { wordCount, notice }: { readonly wordCount: number; readonly notice: string },
+): Promise<string> {
+  // What was wrong is said here again: the other screen is not in sight.
+  if (notice !== '') console.say(`${notice}\n`);
   console.say(`Type the ${wordCount} words from the paper, on one line or several; an empty line ends.`);
   const words: string[] = [];
   while (words.length < wordCount) {
@@ -129,27 +138,31 @@ export type WantedShares = {
  */
 export async function sharesFromPaper(console: CeremonyConsole, wanted: WantedShares): Promise<Secret> {
   const { threshold, fingerprint } = wanted;
+  let notice = '';
   for (;;) {
     const shares: string[] = [];
     const members = new Map<number, number>();
     while (shares.length < threshold) {
       const position = shares.length + 1;
       console.say(`Share ${position} of the ${threshold} that are needed. Its holder alone is at the screen.`);
-      const typed = await console.aside(async () => askWords(console, wanted.wordCount));
+      const typed = await console.aside(async () => askWords(console, { wordCount: wanted.wordCount, notice }));
       try {
         members.set(await assertWanted(typed, { position, wanted, members }), position);
         shares.push(typed);
+        notice = '';
         console.say(`Share ${position} is one of the set.`);
       } catch (error) {
         if (!(error instanceof CustodyError) || error.code !== 'ceremony/wrong-share') throw error;
-        console.say(`${error.message} Type share ${position} again.`);
+        notice = `${error.message} Type share ${position} again.`;
+        console.say(notice);
       }
     }
     try {
       return await combineShares({ shares, fingerprint });
     } catch (error) {
       if (!(error instanceof CustodyError) || error.code !== 'ceremony/wrong-share') throw error;
-      console.say(`${error.message} All ${threshold} are asked for again.`);
+      notice = `${error.message} All ${threshold} are asked for again.`;
+      console.say(notice);
     }
   }
 }
