@@ -64,6 +64,21 @@ test('an older copy opens for recovery alone, and goes on once the root quorum n
   assert.equal(world.core().mode(), 'ready');
 });
 
+test('what a recovery has forgiven is forgiven once: a token put back to it later is refused', async () => {
+  await using world = await openWorld();
+  await rewind(world);
+  const forgiven = world.heads.map(({ head }) => head);
+  await world.restart();
+  const intent = await recovery(world);
+  await world.core().change({ intent, list: '', evidence: world.approved(intent) });
+  await signed(world, 'wd_after', 1n);
+  await world.stop();
+  for (const [at, slot] of world.heads.entries()) slot.head = forgiven[at];
+  await world.restart();
+  assert.equal(world.core().mode(), 'recovery');
+  await assert.rejects(signed(world, 'wd_again', 2n), { code: 'signer/state-rewound' });
+});
+
 test('a recovery that a slot interrupted goes on with the same intent, and after a restart by itself', async () => {
   for (const restart of [false, true]) {
     await using world = await openWorld();
