@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { homedir, tmpdir } from 'node:os';
@@ -118,6 +127,22 @@ test('after kill -9 the next start stops the orphan and goes on with its data', 
   assert.ok(isAlive(other.serverPid));
   await using server = await startEmbedded({ directory });
   assert.ok(await ended(other.serverPid));
+  assert.equal(await setting(server, 'fsync'), 'on');
+});
+
+test('killed while the very first folder is being made, the next start makes another beside what still goes on', async (context) => {
+  const directory = folder(context);
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program, directory], { stdio: 'ignore' });
+  const begun = (): boolean =>
+    readdirSync(directory).some(
+      (name) => name.startsWith('data.new') && existsSync(join(directory, name, 'PG_VERSION')),
+    );
+  for (let waitedMs = 0; !begun() && waitedMs < 15_000; waitedMs += 2) await sleep(2);
+  const gone = new Promise((resolve) => child.once('exit', resolve));
+  child.kill('SIGKILL');
+  await gone;
+  assert.ok(begun() && !existsSync(join(directory, 'data')), 'it was killed too late');
+  await using server = await startEmbedded({ directory, unsynced: true });
   assert.equal(await setting(server, 'fsync'), 'on');
 });
 

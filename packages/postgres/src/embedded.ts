@@ -4,6 +4,7 @@ import {
   chownSync,
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   renameSync,
@@ -212,13 +213,14 @@ function readPasswords(file: string, directory: string): Passwords {
 
 /**
  * Makes the data folder under another name and renames it when it is whole, so that a folder called `data` was never
- * half made: a crash before the rename leaves `data.new`, which the next start throws away.
+ * half made: a crash before the rename leaves a folder that the next start throws away. Its name is new each time, because the
+ * `initdb` of a process that was killed goes on for a moment, and must find nothing of ours to write into or to remove.
  */
 function createData({ directory, binaries, launcher, unsynced }: FolderOptions, passwords: Passwords): void {
-  const fresh = join(directory, 'data.new');
-  const passwordFile = join(directory, 'admin-password.new');
-  rmSync(fresh, { recursive: true, force: true });
-  rmSync(passwordFile, { force: true });
+  removeUnfinished(directory);
+  const attempt = randomBytes(6).toString('hex');
+  const fresh = join(directory, `data.new-${attempt}`);
+  const passwordFile = join(directory, `admin-password.new-${attempt}`);
   mkdirSync(fresh, { mode: 0o700 });
   writeFileSync(passwordFile, passwords.admin, { mode: 0o600, flag: 'wx' });
   try {
@@ -244,6 +246,19 @@ function createData({ directory, binaries, launcher, unsynced }: FolderOptions, 
     renameSync(fresh, join(directory, 'data'));
   } finally {
     rmSync(passwordFile, { force: true });
+  }
+}
+
+const unfinished = /^(?:data|admin-password)\.new-[0-9a-f]{12}$/u;
+
+function removeUnfinished(directory: string): void {
+  for (const name of readdirSync(directory)) {
+    if (!unfinished.test(name)) continue;
+    try {
+      rmSync(join(directory, name), { recursive: true, force: true });
+    } catch {
+      // Somebody still writes into it. It is in nobody's way, and the start that makes the next folder removes it.
+    }
   }
 }
 
