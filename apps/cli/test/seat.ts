@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { launcher } from './shell.ts';
 
 const pollMs = 25;
-const waitMsMax = 30_000;
+const waitMsMax = 15_000;
 
 /** A person at a terminal: reads the screen, and types. */
 export type Seat = Disposable & {
