@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
-import { cpSync, readFileSync, renameSync } from 'node:fs';
-import { join } from 'node:path';
+import { spawnSync } from 'node:child_process';
+import { cpSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { SignerClient, verifyAccount, verifyRecord } from '@bulkhead/signer-client';
+import { checkConfiguration } from '../src/process/configuration.ts';
+import { nodeOptions } from '../src/process/launch.ts';
 import { beneficiary, deployment, entropy, gasGrant } from './process-stage.ts';
 import { pin, prepareTokenStage } from './process-tokens.ts';
 
@@ -38,6 +41,29 @@ test('hardened and with two tokens it signs, remembers its head in both, and say
   for (const secret of [pin, bytes.toString('hex'), bytes.toString('base64'), account.xpub]) {
     assert.ok(!log.includes(secret), 'a secret is in the log');
   }
+});
+
+test('a refused PIN ends it in a way that the unit does not answer with another try', async () => {
+  await using stage = await prepareTokenStage();
+  const { directory, configuration } = stage;
+  const [first] = configuration.tokens ?? [];
+  const pinFile = first?.pinFile ?? '';
+  rmSync(pinFile);
+  writeFileSync(pinFile, '00000000', { mode: 0o400 });
+  await assert.rejects(stage.start(), { code: 'hsm/pin-refused' });
+  const modules = resolve(import.meta.dirname, '../../..');
+  const configurationFile = join(directory, 'signer.json');
+  const program = join(directory, 'signer.mjs');
+  const checked = checkConfiguration(configuration);
+  const options = nodeOptions({ configuration: checked, program, configurationFile, modules });
+  const ended = spawnSync(
+    process.execPath,
+    [...options, program, `--configuration=${configurationFile}`, `--modules=${modules}`],
+    { env: {}, input: '', encoding: 'utf8', timeout: 20_000 },
+  );
+  assert.match(ended.stdout, /hsm\/pin-refused/u);
+  const unit = readFileSync(join(modules, 'apps/signer/bulkhead-signer.service'), 'utf8');
+  assert.equal(/^RestartPreventExitStatus=(\d+)$/mu.exec(unit)?.[1], String(ended.status));
 });
 
 test('an older copy of its folder is refused, because the tokens remember more', async () => {

@@ -27,3 +27,9 @@ export const listenLimits: ListenLimits = {
 
 /** How long work at hand may take when the signer is told to end. */
 export const stopMsMax = 10_000;
+
+/**
+ * How the process ends when a token refused its PIN (EX_NOPERM of sysexits.h). Whoever starts it again by itself must not do so then:
+ * each start would be one more try, and a token locks itself after a few.
+ */
+export const pinRefusedExitCode = 77;

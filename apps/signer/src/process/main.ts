@@ -2,7 +2,7 @@ import { writeSync } from 'node:fs';
 import { CustodyError } from '@bulkhead/domain';
 import { readConfiguration } from './configuration.ts';
 import { harden } from './hardening.ts';
-import { stopMsMax } from './limits.ts';
+import { pinRefusedExitCode, stopMsMax } from './limits.ts';
 import { errorShape, logLine } from './log.ts';
 
 const stdout = 1;
@@ -79,5 +79,5 @@ process.on('uncaughtException', (error) => abandon('defect', error));
 process.on('unhandledRejection', (error) => abandon('defect', error));
 main().catch((error: unknown) => {
   fail('not-started', error);
-  process.exitCode = 1;
+  process.exitCode = error instanceof CustodyError && error.code === 'hsm/pin-refused' ? pinRefusedExitCode : 1;
 });
