@@ -40,7 +40,9 @@ test('the server loads no driver, no key file and nothing else that computes wit
   assert.deepEqual(ofKeys.toSorted(), publicDerivation);
   assert.deepEqual(
     loaded.filter((url) =>
-      /\/(?:koffi|slip39|client-kms)\/|\/apps\/signer\/src\/(?:core|process\/(?:main|service|keys))/u.test(url),
+      /\/(?:koffi|slip39|client-kms)\/|\/apps\/(?:signer\/src\/(?:core|process\/(?:main|service|keys))|approve\/src\/(?:key-file|software-approver))/u.test(
+        url,
+      ),
     ),
     [],
   );

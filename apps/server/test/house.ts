@@ -72,7 +72,7 @@ export class Desk {
 
   /** What a person signs who reads the text of an intent. */
   async signature(person: Signatory, canonical: string): Promise<Approval> {
-    return approvalBy(this.#peopleDirectory, { person }, canonical);
+    return approvalBy(this.#peopleDirectory, person, canonical);
   }
 
   async get(path: string, person: Person = 'auditor'): Promise<Seen> {

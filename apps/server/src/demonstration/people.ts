@@ -91,7 +91,7 @@ export class Signatories {
     path: string,
     signed: { readonly step: string; readonly canonical: string },
   ): Promise<Answer> {
-    const approval = await approvalBy(this.#directory, { person: who }, signed.canonical);
+    const approval = await approvalBy(this.#directory, who, signed.canonical);
     return this.#api.ask(this.#tokenOf(who), path, { step: signed.step, body: { approval } });
   }
 }

@@ -10,7 +10,6 @@ import {
   invariant,
 } from '@bulkhead/domain';
 import type { ChainConfiguration, Configuration } from '../config.ts';
-import { developmentPeople, personKeys } from './people.ts';
 
 const day = 86_400n;
 const ether = 10n ** 18n;
@@ -21,11 +20,11 @@ const coolingSeconds = 2n;
 /** Network fees of one compartment in a day: as many payments at the highest fee. */
 const feesPerDay = 1_000n;
 
-type Terms = Pick<Configuration, 'chains' | 'assets' | 'policy'> & { readonly peopleDirectory: string };
+type Terms = Pick<Configuration, 'chains' | 'assets' | 'policy'>;
 
 /**
- * The first list of an installation for development: its chains, their native coins, the wallets of house and pool, the people
- * and a policy under which they can do everything that a custodian does. Tokens come later, by a change that the root quorum
+ * The first list of an installation for development, but for its people: its chains, their native coins, the wallets of house and
+ * pool, and a policy under which the people can do everything that a custodian does. Tokens come later, by a change that the root quorum
  * approves.
  */
 export function firstList(terms: Terms): readonly RegistryItem[] {
@@ -38,13 +37,6 @@ export function firstList(terms: Terms): readonly RegistryItem[] {
     ...development.map(chainItem),
     ...coins.map(coinItem),
     ...walletItems(policy.omnibusCompartment),
-    ...developmentPeople.map((person): RegistryItem => ({
-      item: 'person',
-      id: person.id,
-      name: person.name,
-      roles: person.roles,
-      keys: personKeys(terms.peopleDirectory, person),
-    })),
     { item: 'policy', ...policyOf(coins.map((coin) => rulesFor(coin, policy.quorum)).flat()) },
   ];
 }

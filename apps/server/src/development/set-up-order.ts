@@ -12,8 +12,10 @@ export const setUpOrderForm = z.strictObject({
   /** Folder of the signer. */
   directory: z.string(),
   deployment: z.string(),
-  /** Canonical text of the first list of the registry. */
+  /** Canonical text of the first list of the registry, without its people: who they are follows from the keys that are made here. */
   list: z.string(),
+  /** Folder of the approver keys of the people. */
+  peopleDirectory: z.string(),
   /** Library of SoftHSM; null for keys in software. */
   softhsm: z.string().nullable(),
   /** Configuration of the signer process. */

@@ -2,10 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { text as textOf } from 'node:stream/consumers';
+import { listText, parseList } from '@bulkhead/authority';
 import { CustodyError } from '@bulkhead/domain';
 import { createKeyFile, type ScryptCost } from '@bulkhead/keys';
 import { checkConfiguration, createState, nativeHashes, openKeys } from '@bulkhead/signer';
 import { privateText } from '../private-file.ts';
+import { makePeople } from './people-keys.ts';
 import { sealIntoTokens } from './sealed-seed.ts';
 import { type SetUpOrder, setUpOrderForm } from './set-up-order.ts';
 
@@ -24,15 +26,17 @@ async function setUp(order: SetUpOrder): Promise<readonly string[]> {
   if (order.softhsm === null) await makeKeyFile(directory);
   else await sealIntoTokens(directory, order.softhsm);
   await using keys = await openKeys(configuration);
+  const identities = keys.identities.map(({ publicKey }) => publicKey);
+  const people = await makePeople(order.peopleDirectory, { deployment, identities });
   await createState({
     stateDirectory: configuration.state,
     identities: keys.identities,
     heads: keys.heads,
     hashes: nativeHashes(),
     clock: { now: () => new Date() },
-    genesis: { deployment, list },
+    genesis: { deployment, list: listText([...people, ...parseList(list)]) },
   });
-  return keys.identities.map(({ publicKey }) => publicKey);
+  return identities;
 }
 
 async function makeKeyFile(directory: string): Promise<void> {

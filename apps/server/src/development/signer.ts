@@ -105,7 +105,8 @@ async function setUp(configuration: Configuration, directory: string): Promise<M
   if (signer.kind !== 'development') {
     throw new CustodyError('invariant/broken', 'The signer of somebody else is set up.');
   }
-  rmSync(directory, { recursive: true, force: true });
+  // The keys of the people name the installation that they are for, so those of another one go with it.
+  for (const old of [directory, signer.peopleDirectory]) rmSync(old, { recursive: true, force: true });
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   writeFileSync(join(directory, unfinishedName), '');
   const keys = existsSync(softhsmLibrary) ? 'softhsm' : 'software';
@@ -113,7 +114,8 @@ async function setUp(configuration: Configuration, directory: string): Promise<M
   const order: SetUpOrder = {
     directory,
     deployment,
-    list: listText(firstList({ ...configuration, peopleDirectory: signer.peopleDirectory })),
+    list: listText(firstList(configuration)),
+    peopleDirectory: signer.peopleDirectory,
     softhsm: keys === 'softhsm' ? softhsmLibrary : null,
     configuration: signerFile(directory, { keys, socket: '/nowhere' }),
   };
