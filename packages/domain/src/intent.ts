@@ -81,6 +81,13 @@ export type Intent = MovementIntent | AuthorityIntent;
 export type IntentKind = Intent['kind'];
 
 const header = 'bulkhead-intent-v1\n';
+
+/**
+ * The text that an intent was read from. Those intents are frozen and hold nothing but texts and numbers, so the text stays theirs,
+ * and need not be worked out again at each place that asks for it.
+ */
+const textsRead = new WeakMap<Intent, string>();
+
 /** An intent of today is below 700 bytes. */
 export const intentBytesMax: number = 4_096;
 
@@ -94,6 +101,8 @@ const idForm = /^[a-z]{1,16}_[0-9a-z-]{1,64}$/u;
  * @throws CustodyError for an intent that {@link parseIntent} would not read back, with the code it would have
  */
 export function intentBytes(intent: Intent): Uint8Array {
+  const read = textsRead.get(intent);
+  if (read !== undefined) return utf8ToBytes(read);
   const fields = fieldsOf(intent);
   const text = encode(fields);
   // Types do not hold at run time: what leaves here is known to be an intent, and the only encoding of it.
@@ -116,9 +125,20 @@ export function parseIntent(bytes: Uint8Array): Intent {
   if (bytes.length > intentBytesMax) throw malformed();
   // One character for each byte. Canonical intents are ASCII: no field admits anything else.
   const text = String.fromCharCode(...bytes);
-  const intent = intentOf(readFields(text));
+  const intent = Object.freeze(intentOf(readFields(text)));
   if (encode(fieldsOf(intent)) !== text) throw notCanonical();
+  textsRead.set(intent, text);
   return intent;
+}
+
+/**
+ * The intent as its canonical bytes say it, without anything that merely came along on the object. What {@link parseIntent} has
+ * given is that already.
+ *
+ * @throws CustodyError as {@link intentBytes}
+ */
+export function canonicalIntent(intent: Intent): Intent {
+  return textsRead.has(intent) ? intent : parseIntent(intentBytes(intent));
 }
 
 type Fields = ReadonlyMap<string, string>;

@@ -12,10 +12,13 @@ import {
 } from '@bulkhead/authority';
 import { type Approval, CustodyError, type Evidence, type Intent } from '@bulkhead/domain';
 import { addressOfPublicKey, nativeModules } from '@bulkhead/keys';
-import { boundedCache } from './bounded-cache.ts';
+import { type BoundedCache, boundedCache } from './bounded-cache.ts';
 
 /** Approvals that one request carries: more people than any rule can ask for. */
 export const evidenceApprovalsMax: number = 32;
+
+/** Signatures that are remembered as verified; the least recently used goes first. */
+export const verifiedRememberedMax: number = 8_192;
 
 const publicKeysCachedMax = 4_096;
 
@@ -36,45 +39,57 @@ export type VerifiedEvidence = {
   readonly counters: readonly Counter[];
 };
 
+/** Every signature of the evidence, whatever it is for. */
+export function approvalsOf({ request, approvals }: Evidence): readonly Approval[] {
+  return request === undefined ? approvals : [request, ...approvals];
+}
+
 /** What approvals are about: the intent, and the SHA-256 of its canonical bytes in hex. */
 export type Subject = { readonly intent: Intent; readonly digest: string };
 
 export type ApprovalVerifier = {
+  /**
+   * Does the arithmetic of signatures ahead, in threads. It decides nothing: what is right is remembered, and what is not is found out
+   * again by whoever asks for it. Never throws, and returns in the order of the calls: counters of passkeys rise, so whoever comes
+   * later must not be decided first.
+   */
+  prepare(registry: Registry, subject: Subject, approvals: readonly Approval[]): Promise<void>;
   /** @throws CustodyError `signer/approval-invalid`, `signer/person-not-entitled`, `signer/wrong-deployment` */
   approval(registry: Registry, subject: Subject, approval: Approval): VerifiedApproval;
   evidence(registry: Registry, subject: Subject, evidence: Evidence): VerifiedEvidence;
 };
 
-/** Verifies with OpenSSL and libsecp256k1. What is public is kept parsed, since parsing a point costs as much as a signature. */
+/**
+ * Verifies with OpenSSL and libsecp256k1. What is public is kept parsed, since parsing a point costs as much as a signature; and a
+ * signature that was right for an intent and a registered key stays right, so it is verified once, however often it is shown. Whether
+ * the person and the key are registered is asked each time.
+ */
 export function approvalVerifier(hashes: Hashes): ApprovalVerifier {
-  const keys = boundedCache<string, KeyObject>(publicKeysCachedMax);
+  const parts: Parts = {
+    hashes,
+    keys: boundedCache(publicKeysCachedMax),
+    remembered: boundedCache(verifiedRememberedMax),
+  };
+  let turn: Promise<unknown> = Promise.resolve();
   const approval = (registry: Registry, subject: Subject, given: Approval): VerifiedApproval => {
-    if (subject.intent.deployment !== registry.deployment) throw wrongDeployment(registry, subject);
-    const person = personOf(registry, given.person);
-    const key = person.keys.find((own) => own.id === given.key);
-    if (key === undefined || key.kind !== given.kind) {
-      throw invalid(given, `${given.person} has no key "${given.key.slice(0, 90)}" of the kind ${given.kind}`);
-    }
-    switch (given.kind) {
-      case 'webauthn':
-        if (key.kind !== 'webauthn') throw invalid(given, 'its kind is another');
-        return { person: person.id, ...verifyAssertion({ hashes, keys, key, digest: subject.digest }, given) };
-      case 'eip712':
-        if (key.kind !== 'eip712') throw invalid(given, 'its kind is another');
-        verifyTyped({ hashes, key, subject }, given);
-        return { person: person.id };
-      case 'ed25519':
-        if (key.kind !== 'ed25519') throw invalid(given, 'its kind is another');
-        verifyEdwards({ keys, key, subject }, given);
-        return { person: person.id };
-      default: {
-        const other: { readonly kind?: unknown } = given satisfies never;
-        throw new CustodyError('signer/approval-invalid', `"${String(other.kind)}" is no kind of approval.`);
-      }
-    }
+    const key = keyOf(registry, subject, given);
+    const name = nameOf(parts, subject, given);
+    const known = parts.remembered.peek(name);
+    if (known?.key === key) return known.verified;
+    const claim = claimOf(parts, { key, subject, given });
+    if (!isRight(claim)) throw invalid(given, claim.otherwise);
+    parts.remembered.set(name, { key, verified: claim.verified });
+    return claim.verified;
   };
   return {
     approval,
+    async prepare(registry, subject, approvals) {
+      const before = turn;
+      const ahead = approvals.slice(0, evidenceApprovalsMax);
+      const mine = Promise.all(ahead.map((given) => verifyAhead(parts, { registry, subject, given })));
+      turn = before.then(() => mine);
+      await turn;
+    },
     evidence(registry, subject, { request, approvals }) {
       if (approvals.length > evidenceApprovalsMax) {
         throw new CustodyError(
@@ -94,6 +109,99 @@ export function approvalVerifier(hashes: Hashes): ApprovalVerifier {
   };
 }
 
+type Parts = {
+  readonly hashes: Hashes;
+  readonly keys: BoundedCache<string, KeyObject>;
+  /** Signatures that were right, by {@link nameOf}, and the entry of the registry that they were right for. */
+  readonly remembered: BoundedCache<string, { readonly key: ApproverKey; readonly verified: VerifiedApproval }>;
+};
+
+/** A signature, what it must be over, and what follows when it is. */
+type Claim = {
+  readonly verified: VerifiedApproval;
+  /** What is wrong when it is not. */
+  readonly otherwise: string;
+} & (
+  | {
+      readonly algorithm: 'sha256' | null;
+      readonly message: Uint8Array;
+      readonly publicKey: KeyObject;
+      readonly signature: Uint8Array;
+    }
+  /** The key is not known beforehand, only its address: the arithmetic was done when the claim was made. */
+  | { readonly algorithm: 'recovered' }
+);
+
+/** The registered key that an approval names. Nothing about it is remembered from before: keys and people come and go. */
+function keyOf(registry: Registry, subject: Subject, given: Approval): ApproverKey {
+  if (subject.intent.deployment !== registry.deployment) throw wrongDeployment(registry, subject);
+  const person = personOf(registry, given.person);
+  const key = person.keys.find((own) => own.id === given.key);
+  if (key !== undefined && key.kind === given.kind) return key;
+  throw invalid(given, `${given.person} has no key "${given.key.slice(0, 90)}" of the kind ${given.kind}`);
+}
+
+/** Everything that a signature depends on, in one digest: the intent, the names, and each byte that was sent. */
+function nameOf({ hashes }: Parts, { digest }: Subject, given: Approval): string {
+  const { person, key, kind, signature } = given;
+  const rest = given.kind === 'webauthn' ? [given.authenticatorData, given.clientDataJson] : [];
+  const text = JSON.stringify([digest, person, key, kind, signature, ...rest]);
+  return Buffer.from(hashes.sha256(Buffer.from(text, 'utf8'))).toString('latin1');
+}
+
+type Given = { readonly key: ApproverKey; readonly subject: Subject; readonly given: Approval };
+
+function claimOf(parts: Parts, { key, subject, given }: Given): Claim {
+  switch (given.kind) {
+    case 'webauthn':
+      if (key.kind !== 'webauthn') throw invalid(given, 'its kind is another');
+      return assertionClaim(parts, { key, digest: subject.digest, given });
+    case 'eip712':
+      if (key.kind !== 'eip712') throw invalid(given, 'its kind is another');
+      assertRecovers(parts, { key, subject, given });
+      return { verified: { person: given.person }, otherwise: '', algorithm: 'recovered' };
+    case 'ed25519':
+      if (key.kind !== 'ed25519') throw invalid(given, 'its kind is another');
+      return edwardsClaim(parts, { key, subject, given });
+    default: {
+      const other: { readonly kind?: unknown } = given satisfies never;
+      throw new CustodyError('signer/approval-invalid', `"${String(other.kind)}" is no kind of approval.`);
+    }
+  }
+}
+
+/** OpenSSL throws for bytes that are no signature at all. */
+function isRight(claim: Claim): boolean {
+  if (claim.algorithm === 'recovered') return true;
+  try {
+    return verify(claim.algorithm, claim.message, claim.publicKey, claim.signature);
+  } catch {
+    return false;
+  }
+}
+
+type Ahead = { readonly registry: Registry; readonly subject: Subject; readonly given: Approval };
+
+async function verifyAhead(parts: Parts, { registry, subject, given }: Ahead): Promise<void> {
+  // A wallet's signature costs the same there as where it is needed.
+  if (given.kind === 'eip712') return;
+  try {
+    const key = keyOf(registry, subject, given);
+    const name = nameOf(parts, subject, given);
+    if (parts.remembered.peek(name)?.key === key) return;
+    const claim = claimOf(parts, { key, subject, given });
+    if (claim.algorithm === 'recovered') return;
+    const { algorithm, message, publicKey, signature } = claim;
+    const right = await new Promise((resolve) => {
+      verify(algorithm, message, publicKey, signature, (error, result) => resolve(error === null && result));
+    });
+    if (right === true) parts.remembered.set(name, { key, verified: claim.verified });
+  } catch {
+    // It is verified again where it is needed, and refused there with its reason.
+    return;
+  }
+}
+
 function personOf(registry: Registry, id: string): Person {
   const person = registry.people.get(id);
   if (person !== undefined && !person.suspended) return person;
@@ -104,26 +212,24 @@ function personOf(registry: Registry, id: string): Person {
   );
 }
 
-type AssertionParts = {
-  readonly hashes: Hashes;
-  readonly keys: KeyCache;
-  readonly key: WebauthnKey;
-  readonly digest: string;
-};
-type KeyCache = { get(name: string, make: () => KeyObject): KeyObject };
-
-function verifyAssertion(
-  { hashes, keys, key, digest }: AssertionParts,
-  approval: WebauthnApproval,
-): { readonly counter?: Counter } {
-  const assertion = assertAssertion(hashes, { approval, key, digest });
-  const publicKey = keys.get(key.publicKey, () => pointKey(key));
-  if (!verified(() => verify('sha256', assertion.signed, publicKey, Buffer.from(approval.signature, 'hex')))) {
-    throw invalid(approval, 'the signature is not of this passkey over this assertion');
-  }
-  const text = `${key.credential}.${approval.authenticatorData}.${approval.clientDataJson}`;
+function assertionClaim(
+  { hashes, keys }: Parts,
+  { key, digest, given }: { readonly key: WebauthnKey; readonly digest: string; readonly given: WebauthnApproval },
+): Claim {
+  const assertion = assertAssertion(hashes, { approval: given, key, digest });
+  const text = `${key.credential}.${given.authenticatorData}.${given.clientDataJson}`;
   const fingerprint = Buffer.from(hashes.sha256(Buffer.from(text, 'latin1'))).toString('hex');
-  return { counter: { credential: key.credential, count: assertion.signCount, fingerprint } };
+  return {
+    verified: {
+      person: given.person,
+      counter: { credential: key.credential, count: assertion.signCount, fingerprint },
+    },
+    otherwise: 'the signature is not of this passkey over this assertion',
+    algorithm: 'sha256',
+    message: assertion.signed,
+    publicKey: keys.get(key.publicKey, () => pointKey(key)),
+    signature: Buffer.from(given.signature, 'hex'),
+  };
 }
 
 function pointKey({ publicKey }: WebauthnKey): KeyObject {
@@ -151,9 +257,9 @@ type TypedKey = Extract<ApproverKey, { readonly kind: 'eip712' }>;
 /** Half the order of secp256k1, rounded down: the largest `s` of the form that cannot be turned into a second signature (EIP-2). */
 const lowestHigh = Buffer.from('7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0', 'hex');
 
-function verifyTyped(
-  { hashes, key, subject }: { hashes: Hashes; key: TypedKey; subject: Subject },
-  approval: Typed,
+function assertRecovers(
+  { hashes }: Parts,
+  { key, subject, given: approval }: { key: TypedKey; subject: Subject; given: Typed },
 ): void {
   if (!/^[0-9a-f]{130}$/u.test(approval.signature)) throw invalid(approval, 'it is not 65 bytes of lower-case hex');
   const bytes = Buffer.from(approval.signature, 'hex');
@@ -174,26 +280,20 @@ function verifyTyped(
 type Edwards = Extract<Approval, { readonly kind: 'ed25519' }>;
 type EdwardsKey = Extract<ApproverKey, { readonly kind: 'ed25519' }>;
 
-function verifyEdwards(
-  { keys, key, subject }: { keys: KeyCache; key: EdwardsKey; subject: Subject },
-  approval: Edwards,
-): void {
-  if (!/^[0-9a-f]{128}$/u.test(approval.signature)) throw invalid(approval, 'it is not 64 bytes of lower-case hex');
+function edwardsClaim(
+  { keys }: Parts,
+  { key, subject, given }: { key: EdwardsKey; subject: Subject; given: Edwards },
+): Claim {
+  if (!/^[0-9a-f]{128}$/u.test(given.signature)) throw invalid(given, 'it is not 64 bytes of lower-case hex');
   const x = Buffer.from(key.publicKey, 'hex').toString('base64url');
-  const publicKey = keys.get(key.publicKey, () => publicKeyOf({ kty: 'OKP', crv: 'Ed25519', x }));
-  const message = ed25519Message(subject.digest);
-  if (!verified(() => verify(null, message, publicKey, Buffer.from(approval.signature, 'hex')))) {
-    throw invalid(approval, 'the signature is not of this key over this intent');
-  }
-}
-
-/** OpenSSL throws for bytes that are no signature at all. */
-function verified(check: () => boolean): boolean {
-  try {
-    return check();
-  } catch {
-    return false;
-  }
+  return {
+    verified: { person: given.person },
+    otherwise: 'the signature is not of this key over this intent',
+    algorithm: null,
+    message: ed25519Message(subject.digest),
+    publicKey: keys.get(key.publicKey, () => publicKeyOf({ kty: 'OKP', crv: 'Ed25519', x })),
+    signature: Buffer.from(given.signature, 'hex'),
+  };
 }
 
 function wrongDeployment(registry: Registry, { intent }: Subject): CustodyError {

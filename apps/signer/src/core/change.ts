@@ -8,16 +8,17 @@ import {
 } from '@bulkhead/authority';
 import {
   type AuthorityIntent,
+  canonicalIntent,
   CustodyError,
   type DecisionRecord,
   intentBytes,
-  parseIntent,
   type RegistryChange,
 } from '@bulkhead/domain';
 import type { RememberedHead } from '@bulkhead/keys';
 import type { CoreParts } from './core-parts.ts';
 import { counterFields, evidenceFields, isMovement } from './record-fields.ts';
 import { recordOf } from './record-lookup.ts';
+import { assertAboutHeads } from './recovery-heads.ts';
 import { refusalError } from './refusals.ts';
 
 export type Changed = { readonly version: bigint; readonly record: DecisionRecord };
@@ -60,8 +61,8 @@ function readChange({ hashes }: CoreParts, change: RegistryChange): Asked {
       `The list has ${change.list.length} characters, at most ${listBytesMax} are read. Split it into several.`,
     );
   }
-  const canonical = intentBytes(change.intent);
-  const intent = parseIntent(canonical);
+  const intent = canonicalIntent(change.intent);
+  const canonical = intentBytes(intent);
   if (isMovement(intent)) {
     throw new CustodyError('signer/protocol', `A ${intent.kind} changes no registry: use "sign".`);
   }
@@ -156,9 +157,11 @@ export async function recoverState(
         `The intent lets record ${intent.sequence} (${intent.head}) go on, and this state ends with record ${end.sequence} (${end.hash}). Have an intent for this state approved.`,
       );
     }
+    const heads = await remembered();
+    assertAboutHeads(parts.hashes, { intent, heads });
     const at = parts.time.now();
     const { approvedBy, counters } = assertApproved(parts, { asked, now: at });
-    const forgiven = (await remembered()).map(({ sequence, hash }) => ({ sequence: String(sequence), hash }));
+    const forgiven = heads.map(({ sequence, hash }) => ({ sequence: String(sequence), hash }));
     const evidence = evidenceFields(change.evidence);
     const record = await committer.recover({
       type: 'recovered',

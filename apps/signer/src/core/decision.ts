@@ -1,16 +1,16 @@
 import { assertConforms, parseUnsignedTransaction, type UnsignedTransaction } from '@bulkhead/authority';
 import {
   type Address,
+  canonicalIntent,
   CustodyError,
   type DecisionRecord,
   type Granted,
   intentBytes,
   type MovementIntent,
-  parseIntent,
   type SignRequest,
 } from '@bulkhead/domain';
 import { keyText, tierOfKey } from './addresses.ts';
-import type { VerifiedEvidence } from './approvals.ts';
+import { approvalsOf, type VerifiedEvidence } from './approvals.ts';
 import type { CoreParts } from './core-parts.ts';
 import { attemptName, claimOf, reserve } from './knowledge.ts';
 import { compartmentsOf, judge, ownAddresses } from './question.ts';
@@ -54,8 +54,8 @@ function readRequest({ hashes }: CoreParts, request: SignRequest): Asked {
     );
   }
   const bytes = Uint8Array.from(request.unsigned);
-  const canonical = intentBytes(request.intent);
-  const intent = parseIntent(canonical);
+  const intent = canonicalIntent(request.intent);
+  const canonical = intentBytes(intent);
   if (!isMovement(intent)) {
     throw new CustodyError('signer/protocol', `A ${intent.kind} moves nothing and has no transaction: use "change".`);
   }
@@ -78,7 +78,10 @@ async function answerOnce(parts: CoreParts, asked: Asked): Promise<Granted> {
   const about = { intent: asked.text, digest, key: asked.key, unsigned: asked.unsigned };
   return parts.gate.shared(async () => {
     const own = await parts.addresses.of(asked.request.key);
-    await parts.addresses.prepare(parts.knowledge.registry(), compartmentsOf(intent));
+    await Promise.all([
+      parts.addresses.prepare(parts.knowledge.registry(), compartmentsOf(intent)),
+      parts.verifier.prepare(parts.knowledge.registry(), asked, approvalsOf(asked.request.evidence)),
+    ]);
     return parts.refusals.recorded({ request: 'sign', about }, async () => grant(parts, { asked, own }));
   });
 }

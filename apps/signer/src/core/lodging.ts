@@ -1,4 +1,4 @@
-import { type Approval, CustodyError, type Intent, intentBytes, parseIntent } from '@bulkhead/domain';
+import { type Approval, canonicalIntent, CustodyError, type Intent, intentBytes } from '@bulkhead/domain';
 import type { CoreParts } from './core-parts.ts';
 import { approvalFields, approvalOf, counterFields } from './record-fields.ts';
 import { recordOf } from './record-lookup.ts';
@@ -14,12 +14,13 @@ export const lodgedPerIntentMax: number = 64;
  * @returns whose it is
  */
 export async function lodge(parts: CoreParts, given: Intent, approval: Approval): Promise<{ readonly person: string }> {
-  const canonical = intentBytes(given);
-  const intent = parseIntent(canonical);
+  const intent = canonicalIntent(given);
+  const canonical = intentBytes(intent);
   const digest = Buffer.from(parts.hashes.sha256(canonical)).toString('hex');
   const about = { intent: Buffer.from(canonical).toString('latin1'), digest };
-  return parts.gate.shared(async () =>
-    parts.refusals.recorded(
+  return parts.gate.shared(async () => {
+    await parts.verifier.prepare(parts.knowledge.registry(), { intent, digest }, [approval]);
+    return parts.refusals.recorded(
       { request: 'lodge', about: { ...about, person: approval.person.slice(0, 90) } },
       async () => {
         const { knowledge, verifier, committer } = parts;
@@ -52,8 +53,8 @@ export async function lodge(parts: CoreParts, given: Intent, approval: Approval)
         });
         return { person };
       },
-    ),
-  );
+    );
+  });
 }
 
 /** Whether this very signature is there already: sent again after an answer was lost, it needs no second record. */

@@ -11,6 +11,7 @@ import {
 } from '@bulkhead/authority';
 import {
   type AuthorityIntent,
+  canonicalIntent,
   type Evidence,
   type Intent,
   intentBytes,
@@ -18,10 +19,9 @@ import {
   type KeyResidency,
   type MovementIntent,
   type Outlook,
-  parseIntent,
 } from '@bulkhead/domain';
 import { walletsOf } from './addresses.ts';
-import type { VerifiedApproval } from './approvals.ts';
+import { approvalsOf, type VerifiedApproval } from './approvals.ts';
 import { signStatement } from './commit.ts';
 import type { CoreParts } from './core-parts.ts';
 import { approvalOf, isMovement } from './record-fields.ts';
@@ -32,10 +32,11 @@ import { compartmentsOf, judge, ownAddresses, spending } from './question.ts';
  * along.
  */
 export async function outlookOf(parts: CoreParts, given: Intent, evidence: Evidence): Promise<Outlook> {
-  const canonical = intentBytes(given);
-  const intent = parseIntent(canonical);
+  const intent = canonicalIntent(given);
+  const canonical = intentBytes(intent);
   const digest = Buffer.from(parts.hashes.sha256(canonical)).toString('hex');
   if (isMovement(intent)) await parts.addresses.prepare(parts.knowledge.registry(), compartmentsOf(intent));
+  await parts.verifier.prepare(parts.knowledge.registry(), { intent, digest }, approvalsOf(evidence));
   const lodged = await lodgedApprovals(parts, { intent, digest });
   const at = parts.time.now();
   const registry = parts.knowledge.registry();
