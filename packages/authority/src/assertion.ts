@@ -105,8 +105,14 @@ export function assertAssertion(hashes: Hashes, { approval, key, digest }: Asser
 
 function bytesOf(hex: string, max: number, name: string): Uint8Array {
   if (hex.length > max * 2) throw invalid(`its ${name} is longer than ${max} bytes`);
-  if (!/^(?:[0-9a-f]{2})+$/u.test(hex)) throw invalid(`its ${name} is no lower-case hex`);
-  return hexToBytes(hex);
+  let bytes: Uint8Array;
+  try {
+    bytes = hexToBytes(hex);
+  } catch {
+    throw invalid(`its ${name} is no lower-case hex`);
+  }
+  if (bytes.length === 0 || bytesToHex(bytes) !== hex) throw invalid(`its ${name} is no lower-case hex`);
+  return bytes;
 }
 
 function invalid(fact: string): CustodyError {

@@ -9,7 +9,6 @@ export type ClientData = {
 };
 
 const typeWanted = 'webauthn.get';
-const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 
 /**
  * Reads collected client data. Names that are not known are skipped, as the standard wants; a name that stands twice is refused,
@@ -27,7 +26,8 @@ export function parseClientData(bytes: Uint8Array): ClientData {
     throw invalid('it is no JSON in UTF-8');
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid('it is no object');
-  assertNamesOnce(text);
+  // A text that is written back as it was read names nothing twice; any other is looked through.
+  if (JSON.stringify(value) !== text) assertNamesOnce(text);
   const fields = new Map<string, unknown>(Object.entries(value));
   const type = fields.get('type');
   const challenge = fields.get('challenge');
@@ -44,20 +44,16 @@ export function parseClientData(bytes: Uint8Array): ClientData {
 
 /** Base64url without padding (RFC 4648, section 5), with the unused bits zero: one text for the same bytes. */
 function base64url(text: string): Uint8Array {
-  const bytes: number[] = [];
-  let bits = 0;
-  let held = 0;
-  for (const character of text) {
-    const digit = alphabet.indexOf(character);
-    if (digit === -1) throw invalid('its challenge is no base64url');
-    held = ((held << 6) | digit) & 0xfff;
-    bits += 6;
-    if (bits < 8) continue;
-    bits -= 8;
-    bytes.push((held >> bits) & 0xff);
+  let binary: string;
+  try {
+    binary = atob(text.replaceAll('-', '+').replaceAll('_', '/'));
+  } catch {
+    throw invalid('its challenge is no base64url');
   }
-  if (bits >= 6 || (held & ((1 << bits) - 1)) !== 0) throw invalid('its challenge is no base64url');
-  return Uint8Array.from(bytes);
+  // What `atob` forgives, such as white space, padding and unused bits, is not written back.
+  const written = btoa(binary).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+  if (written !== text) throw invalid('its challenge is no base64url');
+  return Uint8Array.from(binary, (character) => character.charCodeAt(0));
 }
 
 /**

@@ -1,5 +1,5 @@
 import { type Intent, intentBytes, type IntentKind } from '@bulkhead/domain';
-import { bytesToHex, concatBytes, hexToBytes, utf8ToBytes } from '@noble/hashes/utils.js';
+import { bytesToHex, concatBytes, utf8ToBytes } from '@noble/hashes/utils.js';
 import type { Hashes } from './hashes.ts';
 
 export type TypedField = {
@@ -90,7 +90,7 @@ export function typedIntent(intent: Intent): TypedIntent {
     return [field.name, field.type === 'bytes32' ? `0x${value}` : value];
   });
   return {
-    domain: { name: 'Bulkhead', version: '1', salt: `0x${intent.deployment.padEnd(64, '0')}` },
+    domain: domainOf(intent),
     types: { [name]: fields },
     primaryType: name,
     message: Object.fromEntries(message),
@@ -99,27 +99,63 @@ export function typedIntent(intent: Intent): TypedIntent {
 
 /** What an EIP-712 wallet signs for an intent: Keccak-256 over `0x1901`, the hash of the domain and the hash of the struct. */
 export function eip712Digest(hashes: Hashes, intent: Intent): Uint8Array {
-  const { domain, types, primaryType, message } = typedIntent(intent);
-  const fields = types[primaryType] ?? [];
-  const { keccak256 } = hashes;
-  const textHash = (text: string): Uint8Array => keccak256(utf8ToBytes(text));
-  const domainHash = keccak256(
-    concatBytes(
-      textHash(domainType),
-      textHash(domain.name),
-      textHash(domain.version),
-      hexToBytes(domain.salt.slice(2)),
-    ),
-  );
-  const words = fields.map((field) => word(field, message[field.name] ?? '', textHash));
-  const structHash = keccak256(concatBytes(textHash(encodeType(primaryType, fields)), ...words));
-  return keccak256(concatBytes(Uint8Array.of(0x19, 0x01), domainHash, structHash));
+  // As in the typed form: only what has canonical bytes is typed.
+  intentBytes(intent);
+  const { name, fields } = forms[intent.kind];
+  const values = new Map<string, bigint | number | string>(Object.entries(intent));
+  const words = fields.map((field) => word(hashes, field, values.get(field.name) ?? ''));
+  const structHash = hashes.keccak256(concatBytes(typeHash(hashes, name, fields), ...words));
+  return hashes.keccak256(concatBytes(eip712Prefix, domainHash(hashes, domainOf(intent)), structHash));
+}
+
+const eip712Prefix = Uint8Array.of(0x19, 0x01);
+
+function domainOf({ deployment }: Intent): TypedIntent['domain'] {
+  return { name: 'Bulkhead', version: '1', salt: `0x${deployment.padEnd(64, '0')}` };
+}
+
+/** Hashes that are the same for many intents, by what is hashed: types, and the domains of the newest deployments. */
+const steadyHashes = new WeakMap<Hashes, Map<string, Uint8Array>>();
+const steadyHashesMax = 64;
+
+function steadyHash(hashes: Hashes, name: string, make: () => Uint8Array): Uint8Array {
+  const known = steadyHashes.get(hashes) ?? new Map<string, Uint8Array>();
+  steadyHashes.set(hashes, known);
+  const found = known.get(name);
+  if (found !== undefined) return found;
+  const made = make();
+  // Somebody may ask about ever new deployments: the memory is started over, and fills again with what is asked for.
+  if (known.size >= steadyHashesMax) known.clear();
+  known.set(name, made);
+  return made;
+}
+
+function typeHash(hashes: Hashes, name: string, fields: readonly TypedField[]): Uint8Array {
+  return steadyHash(hashes, name, () => textHash(hashes, encodeType(name, fields)));
+}
+
+function domainHash(hashes: Hashes, { name, version, salt }: TypedIntent['domain']): Uint8Array {
+  return steadyHash(hashes, salt, () => {
+    const parts = [
+      textHash(hashes, domainType),
+      textHash(hashes, name),
+      textHash(hashes, version),
+      wordOf(BigInt(salt)),
+    ];
+    return hashes.keccak256(concatBytes(...parts));
+  });
+}
+
+function textHash({ keccak256 }: Hashes, text: string): Uint8Array {
+  return keccak256(utf8ToBytes(text));
 }
 
 /** The digest of an intent, hex, by the caller's own SHA-256: the same as `intentDigest` of the domain. */
 export function digestOf(hashes: Hashes, intent: Intent): string {
   return bytesToHex(hashes.sha256(intentBytes(intent)));
 }
+
+const longMax = 2n ** 64n - 1n;
 
 const approvalHeader = 'bulkhead-approval-v1\n';
 
@@ -133,17 +169,15 @@ function encodeType(name: string, fields: readonly { readonly name: string; read
 }
 
 /** The 32 bytes that stand for a value: integers and addresses on the right, texts by their hash. */
-function word({ type }: TypedField, value: string, textHash: (text: string) => Uint8Array): Uint8Array {
-  switch (type) {
-    case 'string':
-      return textHash(value);
-    case 'bytes32':
-      return hexToBytes(value.slice(2));
-    case 'address':
-      return hexToBytes(value.slice(2).padStart(64, '0'));
-    case 'uint32':
-    case 'uint64':
-    case 'uint256':
-      return hexToBytes(BigInt(value).toString(16).padStart(64, '0'));
-  }
+function word(hashes: Hashes, { type }: TypedField, value: bigint | number | string): Uint8Array {
+  if (type === 'string') return textHash(hashes, String(value));
+  return wordOf(BigInt(type === 'bytes32' ? `0x${value}` : value));
+}
+
+/** 32 bytes, big-endian. Its callers have numbers of at most 256 bits. */
+function wordOf(value: bigint): Uint8Array {
+  const bytes = new Uint8Array(32);
+  const view = new DataView(bytes.buffer);
+  for (let part = 0n; part < 4n; part++) view.setBigUint64(Number(part) * 8, (value >> (192n - 64n * part)) & longMax);
+  return bytes;
 }
