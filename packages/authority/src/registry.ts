@@ -153,6 +153,8 @@ export function destinationKey({ client, compartment, chain, address }: Destinat
 /** The listed wallet of a key, if it is one. */
 export function listedWallet(registry: Registry, key: KeyRef): WalletEntry | undefined {
   const name = 'label' in key ? key.label : String(key.index);
+  // A label never begins with a digit: one that does would pass for the wallet of an index, and for its tier and address.
+  if ('label' in key && /^[0-9]/u.test(name)) return undefined;
   const { wallets } = registry;
   return wallets.get(walletKey({ compartment: key.compartment, key: name }));
 }

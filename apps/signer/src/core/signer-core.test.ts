@@ -8,6 +8,7 @@ import { nativeHashes } from '../process/native-hashes.ts';
 import { lodgedPerIntentMax } from './lodging.ts';
 import { groupRecordsMax } from './options.ts';
 import { stateFileName } from './state-file.ts';
+import { testDriver } from './testing/keys.ts';
 import * as registry from './testing/registry.ts';
 import { change, openWorld, request, withdrawal, type World } from './testing/world.ts';
 
@@ -245,4 +246,17 @@ test('a gas grant to an address beyond the first ones needs that it was certifie
   const key = { compartment: shared, index: 1_000 };
   await world.core().certifyAddress({ client: registry.clientOne, chain: registry.mainChain, key });
   await world.core().sign(request(world, grant));
+});
+
+test('a label that looks like an index is no wallet: neither its tier nor its address nor a better residency', async () => {
+  await using world = await openWorld();
+  const compartment = registry.compartments.first;
+  await world.restart({ drivers: { tree: world.driver, labelled: testDriver('hsm') } });
+  await world
+    .core()
+    .certifyAddress({ client: registry.clientOne, chain: registry.mainChain, key: { compartment, index: 0 } });
+  const key = { compartment, label: '0' };
+  await assert.rejects(world.core().wallet(key), { code: 'signer/unknown-wallet' });
+  const claim = { client: registry.clientOne, chain: registry.mainChain, key };
+  await assert.rejects(world.core().certifyAddress(claim), { code: 'signer/unknown-wallet' });
 });

@@ -52,6 +52,10 @@ async function openOn(options: SignerCoreOptions, file: StateFile): Promise<Sign
   const replay = { records: Number(log.end().sequence), durationMs: performance.now() - began };
   const slots = slotsOf(log, { stores: heads, required: requiredOf(options) });
   let standstill = await slots.judge(knowledge.forgiven());
+  // A slot that holds a record of this log proves all before it. Where none does, the log would prove itself: it names identity keys
+  // and root quorum, so a log that somebody made up could let itself go on. There, only a key that was opened proves it.
+  const anchored = standstill === undefined && log.newestGroup() > 1n && knowledge.forgiven().length === 0;
+  if (!anchored) assertVouched(head, options);
   const { deployment } = knowledge.registry();
   const committer = openCommitter({ log, slots, identities: options.identities, deployment, onRecord }, 0n);
   const time = steadyTime(options.clock, log.at);
@@ -129,7 +133,9 @@ function coreOf({ parts, slots, file, replay, status, standstill, goOn }: Opened
       return changed;
     },
     async records(after, limit) {
-      const upTo = standstill() === undefined ? parts.committer.settled() : parts.log.end().sequence;
+      // While nothing proves the log, its newest group may be one that never counted, written before a crash and then taken back
+      // with an older copy: its signatures must not be told. All groups before it counted when it was written.
+      const upTo = standstill() === undefined ? parts.committer.settled() : parts.log.newestGroup() - 1n;
       return parts.log.records({ after, limit: Math.min(limit, recordsPerCallMax), upTo });
     },
     async [Symbol.asyncDispose]() {
@@ -184,6 +190,16 @@ function assertOwn(at: { head: SignedStatement; knowledge: Knowledge; options: S
   throw new CustodyError(
     'signer/state-damaged',
     'The newest head in the log is not signed by an identity key of this signer: the log was changed. Put a sound copy of the folder back.',
+  );
+}
+
+/** The newest head is signed by a key that this process holds, and not only by one that the log names. */
+function assertVouched({ identity }: SignedStatement, { identities }: SignerCoreOptions): void {
+  if (identities.some(({ publicKey }) => publicKey === identity)) return;
+  throw new CustodyError(
+    'signer/state-damaged',
+    `No slot proves this log, and its newest head is signed by the identity key ${identity}, which was not opened. Open the token with that key; if this signer has none, the log was made up: put a sound copy of the folder back.`,
+    { details: { identity } },
   );
 }
 

@@ -2,11 +2,14 @@ import assert from 'node:assert/strict';
 import { appendFileSync, copyFileSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { listText } from '@bulkhead/authority';
 import type { AuthorityIntent } from '@bulkhead/domain';
 import { createState } from './genesis.ts';
+import { recoveryId } from './recovery-heads.ts';
 import { openSignerCore } from './signer-core.ts';
 import { openStateFile, type StateFile, stateFileName } from './state-file.ts';
-import { testIdentity } from './testing/keys.ts';
+import { robot } from './testing/approver.ts';
+import { testHeads, testIdentity } from './testing/keys.ts';
 import * as registry from './testing/registry.ts';
 import { openWorld, request, withdrawal, type World } from './testing/world.ts';
 
@@ -33,7 +36,9 @@ async function recovery(
     .filter((line) => /^[0-9a-f]{64} /u.test(line));
   const head = lines[Number(sequence) - 1]?.slice(0, 64) ?? '';
   const expiresAt = world.clock.seconds + 600n;
-  return { deployment: registry.deployment, kind: 'state-recovery', id: 'sr_one', sequence, head, expiresAt, ...own };
+  const remembered = world.heads.map((slot) => slot.head).filter((found) => found !== undefined);
+  const id = recoveryId(world.options.hashes, remembered);
+  return { deployment: registry.deployment, kind: 'state-recovery', id, sequence, head, expiresAt, ...own };
 }
 
 test('an older copy opens for recovery alone, and goes on once the root quorum named its end', async () => {
@@ -45,7 +50,7 @@ test('an older copy opens for recovery alone, and goes on once the root quorum n
   await assert.rejects(world.core().account(registry.compartments.first), { code: 'signer/state-rewound' });
   const { slots } = await world.core().status();
   assert.match(slots.find(({ name }) => name === 'state')?.detail ?? '', /older copy was restored/u);
-  assert.ok((await world.core().records(0n, 10)).length > 2);
+  assert.equal((await world.core().records(0n, 10)).length, 2);
 
   const other = await recovery(world, { sequence: 1n });
   await assert.rejects(world.core().change({ intent: other, list: '', evidence: world.approved(other) }), {
@@ -97,6 +102,65 @@ test('a recovery that a slot interrupted goes on with the same intent, and after
     assert.equal(world.core().mode(), 'ready');
     await signed(world, 'wd_new', 0n);
   }
+});
+
+test('approvals of one recovery are worth nothing for the next, also with the same copy and the clock of then', async () => {
+  await using world = await openWorld();
+  await rewind(world);
+  await world.restart();
+  const intent = await recovery(world);
+  const asked = { intent, list: '', evidence: world.approved(intent) };
+  const then = world.clock.seconds;
+  await world.core().change(asked);
+  await signed(world, 'wd_since', 0n);
+  await world.stop();
+  copyFileSync(`${pathOf(world)}.copy`, pathOf(world));
+  world.clock.seconds = then;
+  await world.restart();
+  await assert.rejects(world.core().change(asked), {
+    code: 'signer/state-rewound',
+    message: /the id sr_[0-9a-f]{64}/u,
+  });
+  assert.equal(world.core().mode(), 'recovery');
+});
+
+test('a log that somebody made up, with identity keys and people of his own, cannot even be recovered', async () => {
+  await using world = await openWorld();
+  await world.stop();
+  const mallory = robot('mallory');
+  const people = ['m-one', 'm-two', 'm-three', 'm-four'].map((id) => {
+    const roles = ['approver', 'operational', 'requester', 'root'] as const;
+    return { item: 'person', id, name: id, roles, keys: [id === 'm-one' ? mallory.key : robot(id).key] } as const;
+  });
+  const list = listText([...registry.genesisItems.filter(({ item }) => item !== 'person'), ...people]);
+  const genesis = { deployment: registry.deployment, list };
+  truncateSync(pathOf(world), 0);
+  // The keys of the signer are named, so that it takes the log for its own; what is signed is signed by the other.
+  const identities = [testIdentity('mallory'), testIdentity()];
+  await createState({ ...world.options, identities, heads: [testHeads('forged')], genesis });
+  await assert.rejects(world.restart(), { code: 'signer/state-damaged', message: /No slot proves this log/u });
+  for (const slot of world.heads) slot.head = undefined;
+  await assert.rejects(world.restart(), { code: 'signer/state-damaged', message: /No slot proves this log/u });
+});
+
+test('a grant that never counted is not told after an older copy went on without it', async () => {
+  await using world = await openWorld();
+  await world.stop();
+  const before = readFileSync(pathOf(world));
+  await world.restart();
+  for (const slot of world.heads) slot.down = true;
+  await assert.rejects(signed(world, 'wd_one', 0n), { code: 'hsm/unavailable' });
+  await world.stop();
+  const ahead = readFileSync(pathOf(world));
+  assert.ok(ahead.length > before.length && ahead.includes('"type":"granted"'));
+  for (const slot of world.heads) {
+    slot.down = false;
+    slot.head = { sequence: slot.head?.sequence ?? 0n, hash: 'ff'.repeat(32) };
+  }
+  await world.restart();
+  assert.equal(world.core().mode(), 'recovery');
+  const told = await world.core().records(0n, 1_000);
+  assert.ok(told.length > 2 && told.every(({ line }) => !line.includes('"type":"granted"')));
 });
 
 test('what a crash tore off is cut, and what the slots remember may not be missing', async () => {

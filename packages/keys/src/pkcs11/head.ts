@@ -19,7 +19,7 @@ const form = /^bulkhead-head-v1 (\d{1,20}) ([0-9a-f]{64}) ([0-9a-f]{16})$/u;
 export function tokenHeadStore(token: Token, label: string = headLabel): HeadStore {
   const names = [`${label}-a`, `${label}-b`] as const;
   /** The object that holds the newest head, and must not be the one to be overwritten. */
-  let newest: string | undefined;
+  let newest: { readonly name: string; readonly sequence: bigint } | undefined;
   let turn: Promise<unknown> = Promise.resolve();
 
   const read = async (): Promise<RememberedHead | undefined> => {
@@ -28,16 +28,21 @@ export function tokenHeadStore(token: Token, label: string = headLabel): HeadSto
       const head = parseHead(await token.readData(name));
       if (head === undefined || (found !== undefined && head.sequence <= found.sequence)) continue;
       found = head;
-      newest = name;
+      newest = { name, sequence: head.sequence };
     }
     return found;
   };
   const write = async (head: RememberedHead): Promise<void> => {
     invariant(/^[0-9a-f]{64}$/u.test(head.hash) && head.sequence >= 0n, 'A head that is not one was to be remembered.');
     if (newest === undefined) await read();
-    const target = newest === names[0] ? names[1] : names[0];
-    await token.writeData(target, Buffer.from(formatHead(head)));
-    newest = target;
+    const before = newest;
+    const target = before?.name === names[0] ? names[1] : names[0];
+    const bytes = Buffer.from(formatHead(head));
+    await token.writeData(target, bytes);
+    // The higher number is read back, so a recovery, which goes on from a lower one, replaces both. A crash in between leaves the head
+    // that the recovery has forgiven.
+    if (before !== undefined && head.sequence <= before.sequence) await token.writeData(before.name, bytes);
+    newest = { name: target, sequence: head.sequence };
   };
   /** One after the other: two writes at once would take the same object. */
   const queued = async <T>(work: () => Promise<T>): Promise<T> => {

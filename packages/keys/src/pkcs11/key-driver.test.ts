@@ -98,4 +98,12 @@ test('the head of the log is remembered, by turns in two objects', async () => {
   await store.write(head(8n));
   assert.deepEqual(await store.read(), head(8n));
   assert.equal(store.protects, true);
+  // A recovery goes on from an older record: what is remembered then is that one, also by the next process.
+  await store.write(head(3n));
+  assert.deepEqual(await store.read(), head(3n));
+  await store.write(head(4n));
+  assert.deepEqual(await tokenHeadStore(token).read(), head(4n));
+  const sameNumber = { sequence: 4n, hash: 'ab'.repeat(32) };
+  await store.write(sameNumber);
+  assert.deepEqual(await tokenHeadStore(token).read(), sameNumber);
 });
