@@ -1,0 +1,173 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, truncateSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { listText } from '@bulkhead/authority';
+import { CustodyError } from '@bulkhead/domain';
+import { openToken, slotNames, tokenHeadStore } from '@bulkhead/keys';
+import { temporaryToken } from '@bulkhead/keys/testing';
+import { genesisItems } from '../core/testing/registry.ts';
+import { bundleText, parseBundle } from './bundle.ts';
+import type { CeremonyTokens } from './ceremony-token.ts';
+import { runCeremony } from './conductor.ts';
+import type { CeremonyConsole } from './console.ts';
+import { planDigest, type PlanOrder, planText } from './plan.ts';
+import { ceremonyFiles, type CeremonyOrder } from './stage.ts';
+import { stepIds } from './steps.ts';
+import { verifyBundle } from './verification.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'bulkhead-ceremony-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+const list = listText(genesisItems);
+const program = 'ab'.repeat(32);
+const [one, two] = [temporaryToken({ label: 'site-a' }), temporaryToken({ label: 'site-b' })];
+after(() => {
+  one[Symbol.dispose]();
+  two[Symbol.dispose]();
+});
+const opened = new AsyncDisposableStack();
+after(() => opened.disposeAsync());
+const tokens: CeremonyTokens = {
+  hsm_slot_1: opened.use(await openToken(one.options())),
+  hsm_slot_2: opened.use(await openToken(two.options())),
+};
+
+const place = (token: typeof one, name: (typeof slotNames)[number]) => ({
+  name,
+  library: token.library,
+  label: token.label,
+  environment: { ...token.environment },
+});
+const planned: PlanOrder = {
+  name: 'Opening',
+  performer: 'Petra',
+  witnesses: ['Wanda', 'Wim'],
+  confirmations: 1,
+  slots: [
+    { ...place(one, 'hsm_slot_1'), name: 'hsm_slot_1' },
+    { ...place(two, 'hsm_slot_2'), name: 'hsm_slot_2' },
+  ],
+  program,
+  dice: false,
+  threshold: 2,
+  holders: ['Hana', 'Hugo'],
+  compartments: [1, 100_000],
+  list,
+};
+
+/** People who do what they are asked; `interrupt` ends the run at a question, once. */
+function people(plan: string, interrupt?: RegExp): CeremonyConsole & { readonly said: readonly string[] } {
+  const said: string[] = [];
+  let paper = '';
+  const answers: readonly (readonly [RegExp, (found: RegExpExecArray) => string])[] = [
+    [/^Last 8 digits/u, () => planDigest(plan).slice(-8)],
+    [/^Performer/u, () => 'Petra'],
+    [/^Witness/u, () => 'Wim'],
+    [/^Anything/u, () => ''],
+    [/is for (\w+)\. Alone/u, (found) => found[1] ?? ''],
+    [
+      /^Press Enter/u,
+      () => {
+        paper = [...said.slice(-12).join('\n').matchAll(/^ .*$/gmu)]
+          .flatMap(([row]) => [...row.matchAll(/ \d+ ([a-z]+)/gu)].map(([, word]) => word))
+          .join(' ');
+        return '';
+      },
+    ],
+    [/^1>$/u, () => paper],
+    [/^Type "again"/u, () => 'stop'],
+  ];
+  return {
+    said,
+    say: (line) => void said.push(line),
+    async ask(question) {
+      if (interrupt?.test(question) === true) throw new CustodyError('ceremony/interrupted', 'The power is gone.');
+      for (const [asked, answer] of answers) {
+        const found = asked.exec(question);
+        if (found !== null) return answer(found);
+      }
+      throw new Error(`Nobody knows what to answer to "${question}".`);
+    },
+    aside: (action) => action(),
+  };
+}
+
+function order(planned_: string, console: CeremonyConsole): CeremonyOrder {
+  return {
+    planText: planned_,
+    list,
+    directory: folder,
+    console,
+    clock: { now: () => new Date() },
+    tokens: async () => tokens,
+    programDigest: async () => program,
+  };
+}
+
+test('interrupted before every confirmation, and with a torn line, the ceremony still ends with a sound bundle', async () => {
+  const plan = planText(planned);
+  const record = join(folder, ceremonyFiles.record);
+  for (const id of stepIds) {
+    const interrupt = new RegExp(`^Witness .* to confirm step "${id}":$`, 'u');
+    await assert.rejects(runCeremony(order(plan, people(plan, interrupt))), { code: 'ceremony/interrupted' });
+    const lines = readFileSync(record, 'utf8');
+    assert.ok(!lines.includes(`"step":"${id}","type":"step"`), `${id} was recorded unconfirmed`);
+    if (id === 'drill') truncateSync(record, statSync(record).size - 5);
+  }
+  const bundle = await runCeremony(order(plan, people(plan)));
+  for (const { part, faults } of verifyBundle(bundle)) assert.deepEqual([part, faults], [part, []]);
+  const text = readFileSync(join(folder, ceremonyFiles.bundle), 'utf8');
+  assert.equal(bundleText(parseBundle(text)), text);
+  const interruptions = bundle.record.filter((line) => line.includes('"type":"interrupted"'));
+  assert.ok(interruptions.length >= stepIds.length - 1);
+  assert.ok(interruptions.some((line) => line.includes('new entropy is made')));
+  assert.ok(bundle.record.some((line) => line.includes('bytes of an unfinished line')));
+  for (const slot of slotNames) assert.equal((await tokenHeadStore(tokens[slot]).read())?.sequence, 1n);
+
+  // Once more on a closed record: the same bytes.
+  await runCeremony(order(plan, people(plan)));
+  assert.equal(readFileSync(join(folder, ceremonyFiles.bundle), 'utf8'), text);
+});
+
+test('tokens that served a signer are refused, and nothing of theirs is touched', async () => {
+  const plan = planText({ ...planned, deployment: 'cd'.repeat(16) });
+  const directory = mkdtempSync(join(folder, 'again-'));
+  await assert.rejects(runCeremony({ ...order(plan, people(plan)), directory }), { code: 'hsm/key-exists' });
+  assert.equal((await tokens.hsm_slot_1.attributes('bulkhead-seal')).local, true);
+});
+
+test('the signatures cover what the verifier does not trust: people, order, completeness', async () => {
+  const bundle = parseBundle(readFileSync(join(folder, ceremonyFiles.bundle), 'utf8'));
+  const faultsOf = (changed: typeof bundle): string =>
+    verifyBundle(changed)
+      .flatMap(({ part, faults }) => faults.map((fault) => `${part}: ${fault}`))
+      .join('\n');
+  const last = bundle.record.at(-1) ?? '';
+  assert.match(faultsOf({ ...bundle, record: bundle.record.slice(0, -1) }), /record: step "bundle" is not confirmed/u);
+  assert.match(
+    faultsOf({ ...bundle, record: bundle.record.toSpliced(2, 1) }),
+    /record: line 3 of the record has the number 4/u,
+  );
+  const unwatched = last.replace('["Wim"]', '[]');
+  assert.match(
+    faultsOf({ ...bundle, record: [...bundle.record.slice(0, -1), unwatched] }),
+    /confirmed by 0 witnesses, 1 are needed/u,
+  );
+  const stranger = last.replace('["Wim"]', '["Eve"]');
+  assert.match(faultsOf({ ...bundle, record: [...bundle.record.slice(0, -1), stranger] }), /confirmed by 0 witnesses/u);
+  assert.match(
+    faultsOf({ ...bundle, accounts: bundle.accounts.slice(1) }),
+    /not those of the compartments in the plan/u,
+  );
+  const [first, second] = bundle.signatures;
+  assert.ok(first !== undefined && second !== undefined);
+  assert.match(faultsOf({ ...bundle, signatures: [first, first] }), /both signatures are of one key/u);
+  const swapped = bundle.accounts.map((account, at) => ({ ...account, xpub: bundle.accounts[1 - at]?.xpub ?? '' }));
+  assert.match(faultsOf({ ...bundle, accounts: swapped }), /belongs to account 100000'/u);
+  const trusted = verifyBundle(bundle, { planHash: '00000000', identities: [first.identity] });
+  const faults = trusted.flatMap((each) => each.faults);
+  assert.equal(faults.length, 2);
+  assert.match(faults.join('\n'), /is none of those that were written down[^]*00000000 is expected/u);
+});
