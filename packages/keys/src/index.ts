@@ -22,6 +22,7 @@ export {
   seedBytes,
   seedOfEntropy,
 } from './mnemonic.ts';
+export { nativeKeccak256 } from './keccak.ts';
 export { type NativeModules, nativeModules } from './native.ts';
 export { assertDigest, checkedSignature, digestBytes } from './signature.ts';
 export { openSoftwareKeys, type SoftwareKeys } from './software-driver.ts';

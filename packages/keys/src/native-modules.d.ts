@@ -46,7 +46,12 @@ declare module 'secp256k1/bindings.js' {
 }
 
 declare module 'keccak/bindings.js' {
-  type Hash = { update(bytes: Buffer): Hash; digest(): Buffer };
+  type State = {
+    initialize(rateBits: number, capacityBits: number): void;
+    absorb(bytes: Buffer): void;
+    squeeze(byteLength: number): Buffer;
+  };
+  type Hash = { update(bytes: Buffer): Hash; digest(): Buffer; readonly _state: State };
   function createKeccak(algorithm: 'keccak256'): Hash;
   export default createKeccak;
 }

@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto';
 import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { keccak_256 } from '@noble/hashes/sha3.js';
 import { hmac, hmacWorkBytes, sha512 } from './hmac.ts';
+import { nativeKeccak256 } from './keccak.ts';
 import { type NativeModules, nativeIfPresent } from './native.ts';
 
 /** What public derivation computes. All of it is over public data, so it may run in JavaScript where it must. */
@@ -25,7 +26,7 @@ export function nativeArithmetic(modules: NativeModules): PointArithmetic {
       hmac(sha512, { key, message, out, work });
       return out;
     },
-    keccak256: (bytes) => modules.keccak('keccak256').update(bytes).digest(),
+    keccak256: nativeKeccak256(modules),
   };
 }
 

@@ -105,7 +105,12 @@ function hex(bytesMax: number): z.ZodType<string> {
   return z
     .string()
     .max(2 * bytesMax)
-    .regex(/^(?:[0-9a-f]{2})*$/u, 'is not lower-case hex');
+    .refine(isHex, 'is not lower-case hex');
+}
+
+/** What Node writes back as it was read. A regular expression takes a hundred times as long in a process without a compiler. */
+function isHex(text: string): boolean {
+  return Buffer.from(text, 'hex').toString('hex') === text;
 }
 
 export const bytes = (bytesMax: number): z.ZodType<Uint8Array> =>

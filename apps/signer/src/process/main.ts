@@ -1,3 +1,4 @@
+import './native-hex.ts';
 import { writeSync } from 'node:fs';
 import { CustodyError } from '@bulkhead/domain';
 import { readConfiguration } from './configuration.ts';
