@@ -139,6 +139,15 @@ const signer = z.strictObject({
   tls: z.strictObject({ authorityFile: words, certificateFile: words, keyFile: words }).exactOptional(),
 });
 
+const pageMistake =
+  'Give the address of the approval page, such as "https://approve.example.com"; beside the signer for development, { "port": 4401, "name": "…" } says how it is served.';
+const pageAddress = z.url({ protocol: /^https?$/u, error: pageMistake }).max(textCharsMax);
+/** How the page for development is served. */
+export const pageOfDevelopment = z.strictObject({
+  port: whole(0, 65_535).exactOptional(),
+  name: words.max(64).default('Bulkhead, for development'),
+});
+
 /** Sections of the file by name. Each is checked on its own, so that a mistake in one hides none in another. */
 export const sections = {
   dataDirectory: words.default('.bulkhead'),
@@ -156,13 +165,7 @@ export const sections = {
     .prefault({}),
   database: z.strictObject({ connections: whole(2, 500).default(20) }).prefault({}),
   signer: signer.optional(),
-  approvalPage: z
-    .url({
-      protocol: /^https?$/u,
-      error: 'Give the address of the approval page, such as https://approve.example.com.',
-    })
-    .max(textCharsMax)
-    .optional(),
+  approvalPage: z.union([pageAddress, pageOfDevelopment], { error: pageMistake }).optional(),
   chains: z.array(chain, { error: 'Give a list of chains.' }).max(50).default([]),
   assets: z.array(asset, { error: 'Give a list of assets.' }).max(1_000).optional(),
   policy: policy.prefault({}),

@@ -39,7 +39,12 @@ test('without file and environment everything is embedded and for development', 
     directory: '/srv/.bulkhead/signer',
     peopleDirectory: '/srv/.bulkhead/people',
   });
-  assert.equal(configuration.approvalPage, undefined);
+  assert.deepEqual(configuration.approvalPage, {
+    kind: 'development',
+    directory: '/srv/.bulkhead/approval-page',
+    port: undefined,
+    name: 'Bulkhead, for development',
+  });
   assert.equal(configuration.tokens, undefined);
   assert.equal(configuration.policy.releaseUnscreenedDeposits, false);
 });
@@ -161,6 +166,16 @@ test('a real chain needs a signer of its own, which is a socket here or one behi
   for (const address of ['tcp://signer:1', 'tls://signer', 'unix:signer.sock', '/run/signer.sock', 'tls://a/b:1']) {
     assert.deepEqual(problems({ signer: { ...signer, address } }), ['/signer/address'], address);
   }
+});
+
+test('the approval page is served beside the signer for development, and has an address beside another one', () => {
+  const served = valid({ approvalPage: { port: 0, name: 'Trial' } }).approvalPage;
+  assert.deepEqual(served, { kind: 'development', directory: '/srv/.bulkhead/approval-page', port: 0, name: 'Trial' });
+  const address = { kind: 'address', address: 'https://approve.example' };
+  assert.deepEqual(valid({ signer, approvalPage: 'https://approve.example/' }).approvalPage, address);
+  assert.deepEqual(valid({ signer }).approvalPage, { kind: 'none' });
+  assert.deepEqual(problems({ signer, approvalPage: { port: 1 } }), ['/approvalPage']);
+  assert.deepEqual(problems({ approvalPage: { port: 70_000, nam: '' } }), ['/approvalPage/port', '/approvalPage/nam']);
 });
 
 test('a token in the environment reaches the configuration as its digest alone', () => {

@@ -12,7 +12,7 @@ import {
   nativeAsset,
   parseChainId,
 } from '@bulkhead/domain';
-import { type Section, type SectionName, sectionNames, sections } from './config-schema.ts';
+import { pageOfDevelopment, type Section, type SectionName, sectionNames, sections } from './config-schema.ts';
 import {
   chainSources,
   databaseUrls,
@@ -71,6 +71,21 @@ export type SignerConfiguration =
       readonly identities: readonly string[];
     };
 
+/**
+ * Where people see and sign intents. `none`: intents have no links; `address`: somebody else serves it; `development`: it is built for
+ * the signer for development, and served by a process of its own.
+ */
+export type ApprovalPageConfiguration =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'address'; readonly address: string }
+  | {
+      readonly kind: 'development';
+      readonly directory: string;
+      /** 0 takes a free one; undefined is the one above that of the API. */
+      readonly port: number | undefined;
+      readonly name: string;
+    };
+
 /** Everything the server is told, checked. Holds secrets: it is never printed or logged. */
 export type Configuration = {
   /** Absolute. Holds what is embedded, and what was made at the first start. */
@@ -86,8 +101,7 @@ export type Configuration = {
   /** Undefined: made at the first start. */
   readonly tokens: readonly Token[] | undefined;
   readonly signer: SignerConfiguration;
-  /** Where people see and sign intents; undefined where links are not wanted. */
-  readonly approvalPage: string | undefined;
+  readonly approvalPage: ApprovalPageConfiguration;
   readonly schedule: { readonly reconcileMinutes: number; readonly jobsConcurrently: number };
 };
 
@@ -162,6 +176,7 @@ export function checkConfiguration(input: ConfigurationInput): {
   const assets = assetsOf(file.assets, chains, problems);
   const tokens = tokensOf(file.tokens, reader);
   const signer = signerOf({ folder: input.folder, dataDirectory, section: file.signer, chains }, problems);
+  const page = pageOf({ dataDirectory, section: file.approvalPage, signer }, problems);
   const port = portFrom(reader);
   const logLevel = logLevelFrom(reader) ?? file.logLevel;
   const { http, policy, schedule } = file;
@@ -177,7 +192,7 @@ export function checkConfiguration(input: ConfigurationInput): {
     policy: policyOf(policy),
     tokens,
     signer,
-    approvalPage: file.approvalPage?.replace(/\/+$/u, ''),
+    approvalPage: page,
     schedule: { reconcileMinutes: schedule.reconcileMinutes, jobsConcurrently: schedule.jobs },
   };
   return { configuration, problems };
@@ -397,4 +412,27 @@ function signerOf(order: SignerOrder, problems: ConfigurationProblem[]): SignerC
     keyFile: absolute(folder, tls.keyFile),
   };
   return { kind: 'external', endpoint: address, tls: files, deployment, identities };
+}
+
+type PageOrder = {
+  readonly dataDirectory: string;
+  readonly section: Section<'approvalPage'>;
+  readonly signer: SignerConfiguration;
+};
+
+function pageOf(
+  { dataDirectory, section, signer }: PageOrder,
+  problems: ConfigurationProblem[],
+): ApprovalPageConfiguration {
+  if (typeof section === 'string') return { kind: 'address', address: section.replace(/\/+$/u, '') };
+  if (signer.kind === 'development') {
+    const { port, name } = section ?? pageOfDevelopment.parse({});
+    return { kind: 'development', directory: join(dataDirectory, 'approval-page'), port, name };
+  }
+  if (section !== undefined) {
+    const sentence =
+      'The page is served by itself beside the signer for development alone. Serve it elsewhere ("bulkhead help approval-page") and give its address here.';
+    problems.push({ place: '/approvalPage', sentence });
+  }
+  return { kind: 'none' };
 }

@@ -54,8 +54,8 @@ export async function lockFolder(configuration: Configuration, parts: AsyncDispo
 }
 
 /**
- * Throws away everything embedded: database, chain, signer with its keys, and the people and tokens that were made for development. Refused where
- * anything is not embedded, because then the rest would not belong to what stays. Files of others in the folder stay.
+ * Throws away everything embedded: database, chain, signer with its keys, and the people, tokens and approval page that were made for
+ * development. Refused where anything is not embedded, because then the rest would not belong to what stays. Files of others in the folder stay.
  *
  * @throws CustodyError `config/invalid`, `platform/folder-busy`
  */
@@ -76,7 +76,7 @@ export async function beginAnew(configuration: Configuration): Promise<void> {
   if (guard === undefined) throw folderFault(configuration);
   try {
     const ours = readdirSync(dataDirectory).filter((name) =>
-      /^(?:postgres|signer|people|tokens\.json|running\.json|chain-eip155-[0-9]+)$/u.test(name),
+      /^(?:postgres|signer|people|approval-page|tokens\.json|running\.json|chain-eip155-[0-9]+)$/u.test(name),
     );
     for (const name of ours) rmSync(join(dataDirectory, name), { recursive: true, force: true });
   } finally {

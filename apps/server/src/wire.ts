@@ -19,6 +19,7 @@ import { notScreened } from './not-screened.ts';
 import { folderBusy, folderFault, lockFolder } from './folder.ts';
 import { operationsOver } from './operations.ts';
 import type { StartedPart, Tell } from './part.ts';
+import { pageHost, pagePort, serveDevelopmentPage } from './development/page.ts';
 import { readinessOf } from './readiness.ts';
 import { startReconciling } from './reconciling.ts';
 import { noteRunning } from './running.ts';
@@ -93,7 +94,7 @@ export async function startServer(configuration: Configuration, options: StartOp
     events.partStarted(part);
     options.onPart?.(part);
   };
-  await claimPort(configuration);
+  await claimPorts(configuration);
   const opened = parts.use(await openCustody(configuration, tell));
   const { custody, board } = opened;
   for (const { id, startBlock } of configuration.chains) await startChain(custody, id, startBlock);
@@ -107,7 +108,7 @@ export async function startServer(configuration: Configuration, options: StartOp
   const operations = operationsOver(custody, {
     board,
     reached: opened.reached,
-    approvalPage: configuration.approvalPage,
+    approvalPage: await pageAddress(configuration, { reached: opened.reached, parts, tell }),
   });
   const vitals = { custody, board, jobsRunning: jobs.running, signer: opened.reached.signer };
   const { url, tokensMadeAt } = await listen(configuration, { operations, metrics, events, log, vitals, parts, tell });
@@ -123,26 +124,58 @@ export async function startServer(configuration: Configuration, options: StartOp
   return { ...opened, url, operations, tokensMadeAt, stop, [Symbol.asyncDispose]: stop };
 }
 
-/** Finds out at once whether the API will be able to listen, before anything is started that would then have to be ended. */
-async function claimPort(configuration: Configuration): Promise<void> {
-  const { host, port } = configuration.http;
-  // Of two starts on one folder the second is told about the folder, which explains the port as well.
+/** Finds out at once who will not be able to listen, before anything is started that would then have to be ended. */
+async function claimPorts(configuration: Configuration): Promise<void> {
+  // Of two starts on one folder the second is told about the folder, which explains the ports as well.
   if (await folderBusy(configuration)) throw folderFault(configuration);
+  await claim(apiPlace(configuration));
+  const { approvalPage: page, http } = configuration;
+  if (page.kind === 'development') {
+    await claim({
+      who: 'The approval page',
+      host: pageHost,
+      port: pagePort(page, http.port),
+      otherwise: 'choose another port in /approvalPage/port; without that it is the one above that of the API',
+    });
+  }
+}
+
+type Place = { readonly who: string; readonly host: string; readonly port: number; readonly otherwise: string };
+
+function apiPlace({ http: { host, port } }: Configuration): Place {
+  return { who: 'The API', host, port, otherwise: 'choose another port with --port or BULKHEAD_PORT' };
+}
+
+async function claim(place: Place): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     const server = createServer();
-    server.once('error', (cause) => reject(portFault({ host, port }, cause)));
-    server.listen(port, host, () => server.close(() => resolve()));
+    server.once('error', (cause) => reject(portFault(place, cause)));
+    server.listen(place.port, place.host, () => server.close(() => resolve()));
   });
 }
 
-function portFault({ host, port }: { readonly host: string; readonly port: number }, cause: unknown): CustodyError {
+function portFault({ who, host, port, otherwise }: Place, cause: unknown): CustodyError {
   const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
   if (code === 'EADDRINUSE') {
-    const message = `The API cannot listen on ${host}:${port}: another program does. Stop that program, or choose another port with --port or BULKHEAD_PORT.`;
+    const message = `${who} cannot listen on ${host}:${port}: another program does. Stop that program, or ${otherwise}.`;
     return new CustodyError('platform/port-taken', message, { details: { port }, cause });
   }
-  const message = `The API cannot listen on ${host}:${port} (${String(code)}). Choose an address of this machine and a port that this user may open.`;
+  const message = `${who} cannot listen on ${host}:${port} (${String(code)}). Choose an address of this machine and a port that this user may open.`;
   return new CustodyError('platform/port-taken', message, { details: { port }, cause });
+}
+
+type PageParts = { readonly reached: ReachedSigner; readonly parts: AsyncDisposableStack; readonly tell: Tell };
+
+/** Where the links of intents lead. */
+async function pageAddress(
+  { approvalPage: page, http }: Configuration,
+  { reached, parts, tell }: PageParts,
+): Promise<string | undefined> {
+  if (page.kind === 'none') return undefined;
+  if (page.kind === 'address') return page.address;
+  const { directory, name } = page;
+  const order = { directory, name, port: pagePort(page, http.port), pins: reached.pinned };
+  return parts.use(await serveDevelopmentPage(order, tell)).origin;
 }
 
 async function startDatabase(
@@ -265,7 +298,7 @@ async function listen(
   try {
     await app.listen({ host, port });
   } catch (error) {
-    throw portFault({ host, port }, error);
+    throw portFault(apiPlace(configuration), error);
   }
   const address = app.server.address();
   const taken = typeof address === 'object' && address !== null ? address.port : port;
