@@ -35,6 +35,9 @@ export const approvalsMax = 64;
 /** A passkey's answer has some hundred bytes; extensions may add some. */
 export const assertionBytesMax = 4_096;
 
+/** An unsigned transaction of one transfer has some hundred bytes. */
+export const unsignedBytesMax = 16_384;
+
 /** Text on the wire, a domain value here. What the parser says against a text is said to the other side. */
 function parsed<Value>(lengthMax: number, form: Form<Value>): z.ZodType<Value> {
   return z.codec(z.string().max(lengthMax), z.custom<Value>(), {
@@ -109,7 +112,7 @@ function hex(bytesMax: number): z.ZodType<string> {
 }
 
 /** What Node writes back as it was read. A regular expression takes a hundred times as long in a process without a compiler. */
-function isHex(text: string): boolean {
+export function isHex(text: string): boolean {
   return Buffer.from(text, 'hex').toString('hex') === text;
 }
 

@@ -1,10 +1,9 @@
 import { CustodyError, type FaultCode, faultCodes, type FaultDetails } from '@bulkhead/domain';
 import { z } from 'zod';
 import { type Calls, isMethod, type Method, protocolVersion, recordsMax, requestIdLengthMax } from './protocol.ts';
+import { hasExactly, readSignRequest, writeGranted } from './wire-sign.ts';
 import * as wire from './wire-value.ts';
 
-/** An unsigned transaction of one transfer has some hundred bytes. */
-const unsignedBytesMax = 16_384;
 /** Places that one signer names in its status. */
 const slotsMax = 64;
 
@@ -12,6 +11,9 @@ type Codecs = {
   readonly [M in Method]: {
     readonly params: z.ZodType<Calls[M]['params']>;
     readonly answer: z.ZodType<Calls[M]['answer']>;
+    /** Faster than `params`, for what it accepts: see `wire-sign.ts`. */
+    readonly readParams?: (value: unknown) => Calls[M]['params'] | undefined;
+    readonly writeAnswer?: (answer: Calls[M]['answer']) => unknown;
   };
 };
 
@@ -19,6 +21,17 @@ const slot = z.strictObject({ name: wire.text, healthy: z.boolean(), detail: wir
 const refusal = z.strictObject({ code: wire.text, message: z.string() });
 const people = z.array(wire.text).max(wire.approvalsMax);
 const changed = z.strictObject({ version: wire.amount, record: wire.record });
+
+export const signParams: z.ZodType<Calls['sign']['params']> = z.strictObject({
+  intent: wire.movementIntent,
+  evidence: wire.evidence,
+  key: wire.keyRef,
+  unsigned: wire.bytes(wire.unsignedBytesMax),
+});
+export const signAnswer: z.ZodType<Calls['sign']['answer']> = z.strictObject({
+  signature: wire.signature,
+  record: wire.record,
+});
 
 /** Strict on both sides: a field that the type does not name is refused, coming and going. */
 const codecs: Codecs = {
@@ -71,15 +84,7 @@ const codecs: Codecs = {
     params: z.strictObject({ intent: wire.intent, approval: wire.approval }),
     answer: z.strictObject({ person: wire.text }),
   },
-  sign: {
-    params: z.strictObject({
-      intent: wire.movementIntent,
-      evidence: wire.evidence,
-      key: wire.keyRef,
-      unsigned: wire.bytes(unsignedBytesMax),
-    }),
-    answer: z.strictObject({ signature: wire.signature, record: wire.record }),
-  },
+  sign: { params: signParams, answer: signAnswer, readParams: readSignRequest, writeAnswer: writeGranted },
   change: {
     params: z.strictObject({ intent: wire.authorityIntent, evidence: wire.evidence, list: z.string() }),
     answer: changed,
@@ -92,7 +97,8 @@ const codecs: Codecs = {
 
 /** @throws CustodyError `signer/protocol` with every field that is wrong */
 export function decodeParams<M extends Method>(method: M, value: unknown): Calls[M]['params'] {
-  return decoded(codecs[method].params, { value, what: `params of "${method}"` });
+  const { params, readParams } = codecs[method];
+  return readParams?.(value) ?? decoded(params, { value, what: `params of "${method}"` });
 }
 
 /** @throws CustodyError `signer/protocol` with every field that is wrong */
@@ -107,7 +113,8 @@ export function encodeParams<M extends Method>(method: M, params: Calls[M]['para
 
 /** @throws CustodyError `signer/protocol` for what {@link decodeAnswer} would not read back */
 export function encodeAnswer<M extends Method>(method: M, answer: Calls[M]['answer']): unknown {
-  return encoded(codecs[method].answer, { value: answer, what: `answer to "${method}"` });
+  const { answer: schema, writeAnswer } = codecs[method];
+  return writeAnswer?.(answer) ?? encoded(schema, { value: answer, what: `answer to "${method}"` });
 }
 
 type Named<Value> = { readonly value: Value; readonly what: string };
@@ -178,7 +185,8 @@ export function answerText(answer: AnswerFrame): string {
  * @throws CustodyError `signer/protocol`
  */
 export function readRequest(text: string): RequestFrame | { readonly id: string; readonly unknownMethod: string } {
-  const { v, id, method, params } = decoded(requestSchema, { value: jsonOf(text), what: 'request frame' });
+  const value = jsonOf(text);
+  const { v, id, method, params } = plainRequest(value) ?? decoded(requestSchema, { value, what: 'request frame' });
   if (v !== protocolVersion) {
     throw new CustodyError(
       'signer/protocol',
@@ -186,6 +194,18 @@ export function readRequest(text: string): RequestFrame | { readonly id: string;
     );
   }
   return isMethod(method) ? { id, method, params } : { id, unknownMethod: method };
+}
+
+const idForm = /^[0-9a-z-]{1,32}$/u;
+
+/** The request of a client of this version; for any other the schema says what is wrong. */
+function plainRequest(value: unknown): z.infer<typeof requestSchema> | undefined {
+  if (!hasExactly(value, ['v', 'id', 'method', 'params'])) return undefined;
+  const id: unknown = Reflect.get(value, 'id');
+  const method: unknown = Reflect.get(value, 'method');
+  const params: unknown = Reflect.get(value, 'params');
+  if (Reflect.get(value, 'v') !== protocolVersion || typeof id !== 'string' || !idForm.test(id)) return undefined;
+  return typeof method === 'string' && isMethod(method) ? { v: protocolVersion, id, method, params } : undefined;
 }
 
 /** @throws CustodyError `signer/protocol` */
