@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { openToken, sealSeed, secretOf, createTokenIdentity } from '@bulkhead/keys';
+import { main } from '../src/index.ts';
 import { endAll, run, type Said } from './shell.ts';
 import { makeTestToken, type TestToken } from './softhsm-token.ts';
 
@@ -18,6 +19,18 @@ after(() => {
 });
 
 const doctor = (...words: readonly string[]): Promise<Said> => run({ folder }, 'doctor', ...words);
+/** The same without a process of its own, for what ends at once. */
+async function refusal(...words: readonly string[]): Promise<Said> {
+  const [out, err]: [string[], string[]] = [[], []];
+  const terminal = {
+    folder,
+    environment: {},
+    out: (line: string) => out.push(line),
+    err: (line: string) => err.push(line),
+  };
+  const code = await main({ ...terminal, words: ['doctor', ...words] });
+  return { code, out: out.join('\n'), err: err.join('\n') };
+}
 const words = ({ library, label, configuration, pinFile }: TestToken): readonly string[] => [
   '--library',
   library,
@@ -87,19 +100,19 @@ test('the drivers of a configuration are examined with keys that are there', asy
 
 test('what cannot be examined is said in one sentence', async () => {
   const [one] = tokens;
-  const absent = await doctor(...words({ ...one, label: 'nobody' }));
+  const absent = await refusal(...words({ ...one, label: 'nobody' }));
   assert.equal(absent.code, 3);
   assert.match(absent.err, /nobody/u);
   const wrongPin = join(folder, 'wrong-pin');
   writeFileSync(wrongPin, '00000000', { mode: 0o400 });
-  const refused = await doctor(...words({ ...one, pinFile: wrongPin }));
+  const refused = await refusal(...words({ ...one, pinFile: wrongPin }));
   assert.equal(refused.code, 3);
   assert.match(refused.err, /does not take the PIN/u);
   assert.ok(!`${refused.err}${refused.out}`.includes('00000000'));
   chmodSync(wrongPin, 0o444);
-  const open = await doctor(...words({ ...one, pinFile: wrongPin }));
+  const open = await refusal(...words({ ...one, pinFile: wrongPin }));
   assert.deepEqual([open.code, /others may read it/u.test(open.err)], [2, true]);
-  for (const given of [[], ['--library', 'x', '--config', 'y'], [...words(one).slice(0, 4)], ['--environment', 'x']]) {
-    assert.equal((await doctor(...given)).code, 2);
+  for (const given of [[], ['--library', 'x', '--config', 'y'], words(one).slice(0, 4), ['--environment', 'x']]) {
+    assert.equal((await refusal(...given)).code, 2);
   }
 });

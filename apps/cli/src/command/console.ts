@@ -27,6 +27,8 @@ export function openConsole(command: string): TypedConsole {
   if (!stdin.isTTY || !stdout.isTTY) {
     throw new UsageError(`${command} is for people at a terminal: its input and output cannot be a file or a pipe.`);
   }
+  // A run that was killed may have left a share on the second screen.
+  stdout.write(empty + leaveAside);
   let hidden = false;
   const shown = new Writable({
     write: (chunk: Buffer, _encoding, done) => {

@@ -5,11 +5,14 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { listText } from '@bulkhead/authority';
 import { CustodyError } from '@bulkhead/domain';
-import { openToken, slotNames, tokenHeadStore } from '@bulkhead/keys';
+import { openSealedSeed, openToken, openTokenIdentity, slotNames, tokenHeadStore } from '@bulkhead/keys';
 import { temporaryToken } from '@bulkhead/keys/testing';
 import { genesisItems } from '../core/testing/registry.ts';
 import { bundleText, parseBundle } from './bundle.ts';
-import type { CeremonyTokens } from './ceremony-token.ts';
+import { type CeremonyTokens, clearToken } from './ceremony-token.ts';
+import { recordDrill } from './drill.ts';
+import { openSignerCore } from '../core/index.ts';
+import { nativeHashes } from '../process/native-hashes.ts';
 import { runCeremony } from './conductor.ts';
 import type { CeremonyConsole } from './console.ts';
 import { planDigest, type PlanOrder, planText } from './plan.ts';
@@ -129,6 +132,87 @@ test('interrupted before every confirmation, and with a torn line, the ceremony 
   // Once more on a closed record: the same bytes.
   await runCeremony(order(plan, people(plan)));
   assert.equal(readFileSync(join(folder, ceremonyFiles.bundle), 'utf8'), text);
+});
+
+test('an interrupted run clears only the tokens that it began with', async () => {
+  const [other, another] = [temporaryToken({ label: 'site-c' }), temporaryToken({ label: 'site-d' })];
+  const directory = mkdtempSync(join(folder, 'other-'));
+  const plan = planText({ ...planned, deployment: 'ef'.repeat(16) });
+  try {
+    await using fresh = {
+      hsm_slot_1: await openToken(other.options()),
+      hsm_slot_2: await openToken(another.options()),
+      async [Symbol.asyncDispose]() {
+        await fresh.hsm_slot_1[Symbol.asyncDispose]();
+        await fresh.hsm_slot_2[Symbol.asyncDispose]();
+      },
+    };
+    const here = { ...order(plan, people(plan, /confirm step "shares"/u)), directory, tokens: async () => fresh };
+    await assert.rejects(runCeremony(here), { code: 'ceremony/interrupted' });
+    const swapped = { ...here, console: people(plan), tokens: async () => tokens };
+    await assert.rejects(runCeremony(swapped), { code: 'hsm/refused' });
+    for (const slot of slotNames) assert.equal((await tokens[slot].attributes('bulkhead-seal')).local, true);
+    const changed = { ...here, planText: plan.replace('"Opening"', '"Closing"') };
+    await assert.rejects(runCeremony(changed), /line 1 of the record belongs to another plan/u);
+  } finally {
+    other[Symbol.dispose]();
+    another[Symbol.dispose]();
+  }
+});
+
+test('the signer starts on what the ceremony left, and from then on nothing of it is cleared', async () => {
+  const bundle = parseBundle(readFileSync(join(folder, ceremonyFiles.bundle), 'utf8'));
+  await using open = new AsyncDisposableStack();
+  const envelope = join(folder, ceremonyFiles.envelope);
+  const tree = open.use(
+    await openSealedSeed({
+      path: envelope,
+      tokens: { hsm_slot_1: async () => tokens.hsm_slot_1, hsm_slot_2: async () => tokens.hsm_slot_2 },
+    }),
+  );
+  const identities = [await openTokenIdentity(tokens.hsm_slot_1), await openTokenIdentity(tokens.hsm_slot_2)];
+  const core = open.use(
+    await openSignerCore({
+      stateDirectory: join(folder, ceremonyFiles.state),
+      drivers: { tree },
+      identities,
+      heads: slotNames.map((slot) => tokenHeadStore(tokens[slot])),
+      hashes: nativeHashes(),
+      clock: { now: () => new Date() },
+    }),
+  );
+  assert.equal(core.mode(), 'ready');
+  for (const { compartment, xpub, certificates } of bundle.accounts) {
+    const account = await core.account(compartment);
+    assert.equal(account.xpub, xpub);
+    assert.deepEqual(account.certificate, certificates[0]);
+  }
+  for (const slot of slotNames) {
+    await assert.rejects(clearToken(slot, tokens[slot]), { code: 'signer/state-exists' });
+    assert.equal((await tokens[slot].attributes('bulkhead-seal')).local, true);
+  }
+});
+
+test('a drill that does not pass is written down as such, and a torn record of drills is not gone on with', async () => {
+  const text = readFileSync(join(folder, ceremonyFiles.bundle), 'utf8');
+  const record = join(folder, ceremonyFiles.drills);
+  const drill = {
+    bundle: text,
+    envelope: join(folder, ceremonyFiles.envelope),
+    record,
+    slot: 'hsm_slot_1',
+    performer: 'Petra',
+    witness: 'Wim',
+    clock: { now: () => new Date() },
+  } as const;
+  assert.equal((await recordDrill({ ...drill, token: tokens.hsm_slot_1 })).passed, true);
+  assert.equal((await recordDrill({ ...drill, token: tokens.hsm_slot_2 })).passed, false);
+  const lines = readFileSync(record, 'utf8').split('\n');
+  assert.ok(lines[0]?.includes(`\\"previous\\":\\"${planDigest(text)}\\"`));
+  assert.ok(lines[1]?.includes(`\\"previous\\":\\"${planDigest(lines[0] ?? '')}\\"`));
+  assert.ok(lines[1]?.includes('\\"passed\\":\\"false\\"'));
+  truncateSync(record, statSync(record).size - 3);
+  await assert.rejects(recordDrill({ ...drill, token: tokens.hsm_slot_1 }), { code: 'ceremony/damaged-bundle' });
 });
 
 test('tokens that served a signer are refused, and nothing of theirs is touched', async () => {

@@ -5,7 +5,7 @@ import { shareCountMax } from '@bulkhead/keys';
 import { z } from 'zod';
 import { nativeHashes } from '../process/native-hashes.ts';
 import { documentText, parseDocument, sha256Of } from './document.ts';
-import { type StepId, stepIds, stepTexts } from './steps.ts';
+import { stepIds, stepTexts } from './steps.ts';
 
 /** Compartments whose account keys one ceremony certifies. Others are certified by the running signer. */
 export const planCompartmentsMax: number = 1_000;
@@ -182,9 +182,4 @@ function malformed(faults: readonly string[]): CustodyError {
     'ceremony/malformed-plan',
     `The plan of the ceremony cannot be carried out: ${faults.join('; ')}. Correct it, and write its new SHA-256 down.`,
   );
-}
-
-/** @returns position of a step in every plan */
-export function stepPosition(id: StepId): number {
-  return stepIds.indexOf(id);
 }
