@@ -1,7 +1,7 @@
 import { CustodyError, parseCompartment } from '@bulkhead/domain';
 import { type DoctorRow, examine } from '@bulkhead/keys';
 import { openKeys, readConfiguration } from '@bulkhead/signer';
-import { openCeremonyToken, readSecret } from '@bulkhead/signer/ceremony';
+import { denyCoreFiles, openCeremonyToken, readSecret } from '@bulkhead/signer/ceremony';
 import { resolve } from 'node:path';
 import { needed, readOptions } from '../command-line.ts';
 import { type ExitCode, exitCodes, UsageError } from '../exit-code.ts';
@@ -58,6 +58,8 @@ type Key = {
 
 /** Every driver of a configuration. A signer that runs on the same tokens goes on: nothing is written. */
 async function examineConfigured(file: string, { compartment, index, label }: Key): Promise<readonly DoctorRow[]> {
+  // A sealed seed is opened into this process, which is not the signer and has none of its options.
+  denyCoreFiles();
   await using keys = await openKeys(readConfiguration(file));
   const rows: DoctorRow[] = [];
   const { tree, labelled } = keys.drivers;
