@@ -65,13 +65,13 @@ export async function serveApprovalPage({ directory, host, port }: ServeOptions)
   server.maxConnections = pageConnectionsMax;
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause) => {
-      reject(
-        new CustodyError(
-          'platform/port-taken',
-          `The approval page cannot listen on ${host}:${port} (${cause.message}). Free the port or configure another.`,
-          { cause },
-        ),
-      );
+      const code = 'code' in cause ? String(cause.code) : '';
+      const fact =
+        code === 'EADDRINUSE'
+          ? 'another program does. Stop that program, or choose another port'
+          : `the system says ${code}. Choose an address of this machine and a port that this user may open`;
+      const message = `The approval page cannot listen on ${host}:${port}: ${fact}.`;
+      reject(new CustodyError('platform/port-taken', message, { cause }));
     });
     server.listen(port, host, () => resolve());
   });
@@ -92,7 +92,7 @@ function bodyOf(directory: string, name: string): Buffer {
   } catch (cause) {
     throw new CustodyError(
       'platform/folder-unreachable',
-      `The approval page is not whole: ${join(directory, name)} cannot be read. Build it with buildApprovalPage().`,
+      `The approval page is not whole: ${join(directory, name)} cannot be read. Build it with "bulkhead approval-page build".`,
       { cause },
     );
   }

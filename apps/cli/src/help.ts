@@ -45,6 +45,23 @@ export const commandHelp = {
                             given to --new-key they are kept in the file, else each use needs them
 
   At a terminal it asks for the last 6 digits of the digest. Nothing is sent: hand the approval in through the API.`,
+  'approval-page': `Builds the approval page for an installation, or serves it
+
+  bulkhead approval-page build --origin <address> --deployment <hex> --identity <hex> … --name <text> [--out <folder>]
+      [--relying-party <host>]
+  bulkhead approval-page serve --port <number> [--from <folder>] [--host <address>]
+
+  build  writes three files and prints their SHA-256; the same source and the same words give the same files
+  serve  serves those three files and nothing else; TLS is for a proxy before it
+
+  --origin         where people open it, such as https://approve.example.com; passkeys work there alone
+  --relying-party  a domain above it; the host of the origin without this
+  --deployment     id of the installation, and --identity the identity keys of its signer (again for each), from the ceremony
+  --name           how the page calls the installation
+  --out, --from    the folder; approval-page without this
+  --port           0 takes a free one; --host is 127.0.0.1 without this
+
+  Beside the signer for development, "bulkhead start" does both by itself.`,
   reconcile: `Holds the books of a chain against the chain at its newest booked block
 
   bulkhead reconcile --chain <CAIP-2 id>
@@ -67,7 +84,7 @@ export const commandHelp = {
   bulkhead ceremony plan --out <plan.json> --name <text> --performer <name> --witness <name> … [--confirmations <number>]
       --slot hsm_slot_1=<library>,<label>[,NAME=value] --slot hsm_slot_2=… --threshold <k> --holder <name> …
       --compartments <1,2,10000> --registry <list> [--dice] [--deployment <hex>] [--program <SHA-256>]
-  bulkhead ceremony run <plan.json> --registry <list> --out <folder> [--pin-file hsm_slot_1=<file>] …
+  bulkhead ceremony run <plan.json> --registry <list> --out <folder> [--program <signer.mjs>] [--pin-file hsm_slot_1=<file>] …
   bulkhead ceremony verify <bundle.json> [--plan-hash <digits>] [--identity <key>] …
   bulkhead ceremony restore --bundle <bundle.json> --slot … --slot … --out <folder> [--pin-file …] [--identity <key>] …
       [--registry <list> [--deployment <hex>]]
@@ -104,7 +121,7 @@ export function isCommand(word: string): word is CommandName {
 }
 
 export function overview(version: string): string {
-  const lines = Object.entries(commandHelp).map(([name, text]) => `  ${name.padEnd(10)} ${text.split('\n')[0] ?? ''}`);
+  const lines = Object.entries(commandHelp).map(([name, text]) => `  ${name.padEnd(14)} ${text.split('\n')[0] ?? ''}`);
   return `Bulkhead ${version}: a custody core that keeps every client's assets apart in the keys, on the chain and in the books.
 
 Usage: bulkhead <command> [options]

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { CustodyError } from '@bulkhead/domain';
 import { address } from './command/address.ts';
+import { approvalPage } from './command/approval-page.ts';
 import { approve } from './command/approve.ts';
 import { check } from './command/check.ts';
 import { migrate } from './command/migrate.ts';
@@ -22,6 +23,7 @@ const commands: Readonly<Record<Exclude<CommandName, 'help'>, Command>> = {
   check,
   address,
   approve,
+  'approval-page': approvalPage,
   reconcile,
   signer,
   // These open keys. A process that does anything else never loads what can.
