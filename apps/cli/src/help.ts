@@ -73,12 +73,18 @@ export const commandHelp = {
   bulkhead signer status
   bulkhead signer records [--after <number>] [--limit <number>]
   bulkhead signer build [--out <folder>]
+  bulkhead signer recovery --out <file>
+  bulkhead signer recover <file> --approval <file> --approval <file> …
+  bulkhead signer follow
 
   status   deployment, identities, residency of the keys, registry, and each slot; exits 1 when the signer does not answer
   records  its decisions as it recorded and signed them, each verified against the pinned identities; exits 1 when one is not right
   build    emits the signer as the one file of JavaScript that it runs, and prints its SHA-256; the same source gives the same file
+  recovery  where an older copy of the signer's state was put back: writes what the root quorum has to approve ("bulkhead approve")
+  recover   hands that in with the approvals; the signer goes on from the older state. docs/signer.md says what comes first
+  follow    has the books follow the recovered signer again, as the owner of the tables; what it lost is kept apart
 
-  status and records ask the signer that the configuration names, or the one that runs beside the server.`,
+  All but build ask the signer that the configuration names, or the one that runs beside the server.`,
   ceremony: `Makes, splits, seals and certifies the seed of a signer in front of people; verifies and restores it
 
   bulkhead ceremony plan --out <plan.json> --name <text> --performer <name> --witness <name> … [--confirmations <number>]

@@ -128,7 +128,18 @@ const begin = (name: string): Seat =>
   takeSeat({
     name,
     folder,
-    words: ['ceremony', 'run', planFile, '--registry', list, '--out', 'out', ...slotWords(tokens).slice(4)],
+    words: [
+      'ceremony',
+      'run',
+      planFile,
+      '--registry',
+      list,
+      '--out',
+      'out',
+      '--program',
+      'signer.mjs',
+      ...slotWords(tokens).slice(4),
+    ],
   });
 
 async function confirm(seat: Seat, what: string): Promise<void> {

@@ -78,8 +78,12 @@ function slotWord(option: string, text: string): { readonly slot: SlotName; read
 
 /** A file that somebody named. */
 export function fileText(terminal: Terminal, path: string): string {
+  return fileBytes(terminal, path).toString('utf8');
+}
+
+export function fileBytes(terminal: Terminal, path: string): Buffer {
   try {
-    return readFileSync(resolve(terminal.folder, path), 'utf8');
+    return readFileSync(resolve(terminal.folder, path));
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
     throw new UsageError(`${path} cannot be read (${code}).`);

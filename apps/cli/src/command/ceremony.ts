@@ -20,13 +20,13 @@ import {
   runCeremony,
   verifyBundle,
 } from '@bulkhead/signer/ceremony';
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { needed, readOptions } from '../command-line.ts';
 import { type ExitCode, exitCodes, UsageError } from '../exit-code.ts';
 import { type Terminal, withProgress } from '../terminal.ts';
-import { bothSlots, fileText, numberOf, numbersOf, pinsOf, slotsOf } from './ceremony-words.ts';
+import { bothSlots, fileBytes, fileText, numberOf, numbersOf, pinsOf, slotsOf } from './ceremony-words.ts';
 import { openConsole } from './console.ts';
 
 const actions: Readonly<Record<string, (terminal: Terminal) => Promise<ExitCode>>> = {
@@ -96,6 +96,11 @@ async function programOf(terminal: Terminal, folder: string): Promise<string> {
   return (await withProgress(terminal, 'building the signer', () => buildSigner(folder))).sha256;
 }
 
+async function digestOf(terminal: Terminal, file: string): Promise<string> {
+  // The bytes as they are: text that is no UTF-8 must not hash like text that is.
+  return createHash('sha256').update(fileBytes(terminal, file)).digest('hex');
+}
+
 function writeNew(path: string, made: string): void {
   try {
     writeFileSync(path, made, { flag: 'wx', mode: 0o600 });
@@ -107,7 +112,7 @@ function writeNew(path: string, made: string): void {
 
 async function run(terminal: Terminal): Promise<ExitCode> {
   const [file = '', ...words] = terminal.words;
-  const options = readOptions('ceremony', words, { out: text, registry: text, 'pin-file': texts });
+  const options = readOptions('ceremony', words, { out: text, registry: text, program: text, 'pin-file': texts });
   const made = fileText(terminal, file);
   const { slots } = parsePlan(made);
   const list = fileText(terminal, needed('ceremony', 'registry', options.registry));
@@ -122,7 +127,8 @@ async function run(terminal: Terminal): Promise<ExitCode> {
     console,
     clock,
     tokens: opened.open,
-    programDigest: () => programOf(terminal, directory),
+    programDigest: () =>
+      options.program === undefined ? programOf(terminal, directory) : digestOf(terminal, options.program),
   });
   return exitCodes.ok;
 }

@@ -19,7 +19,7 @@ export type StepId = (typeof stepIds)[number];
 export const stepTexts: Readonly<Record<StepId, string>> = {
   plan: 'The last eight digits of the SHA-256 of the plan are typed from the paper on which they were written down when the plan was made. The witnesses compare paper and screen.',
   program:
-    'The program of the signer is emitted from the source on this machine, and its SHA-256 is compared with the one in the plan.',
+    'The program of the signer is emitted from the source on this machine, or was brought to it, and its SHA-256 is compared with the one in the plan.',
   slots:
     'Both tokens are opened. Each has the label in the plan, another serial number than the other, and holds no key and no head of an earlier signer.',
   entropy:
