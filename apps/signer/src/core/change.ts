@@ -147,14 +147,18 @@ export async function recoverState(
   return parts.gate.alone(async () => {
     const { intent, digest, text } = asked;
     const earlier = knowledge.changed(digest);
-    // Written, and then a slot failed: the same intent carries on with the slots.
-    if (earlier !== undefined) return { ...(await repeated(parts, earlier)), version: knowledge.registry().version };
+    // Written by this process, and then a slot failed: the same intent carries on with the slots. Any other change of this log is
+    // history: whoever sends it again has nobody's word that this state may go on.
+    if (earlier !== undefined && committer.recovering()) {
+      return { ...(await repeated(parts, earlier)), version: knowledge.registry().version };
+    }
     if (intent.kind !== 'state-recovery') throw notRecovered(intent.kind);
     const end = log.end();
     if (intent.sequence !== end.sequence || intent.head !== end.hash) {
       throw new CustodyError(
         'signer/state-rewound',
         `The intent lets record ${intent.sequence} (${intent.head}) go on, and this state ends with record ${end.sequence} (${end.hash}). Have an intent for this state approved.`,
+        { details: { sequence: String(end.sequence), head: end.hash } },
       );
     }
     const heads = await remembered();

@@ -21,6 +21,8 @@ export type Committer = {
   commit(entry: Entry): Promise<DecisionRecord>;
   /** Writes that an older state goes on, and its head over whatever the slots hold. */
   recover(entry: Entry): Promise<DecisionRecord>;
+  /** A recovery is in the log, and not every slot has taken its head yet. */
+  recovering(): boolean;
   /** Returned: every record that is in the log now counts. A slot that was away is caught up. */
   settle(): Promise<void>;
   /** Newest record that counts; what lies after it may not be shown to anybody. */
@@ -91,6 +93,7 @@ export function openCommitter(parts: CommitParts, settled: bigint): Committer {
         schedule();
       }),
     recover: async (entry) => inTurn(async () => writeRecovery(parts, held, entry)),
+    recovering: () => held.overwriting,
     settle: async () => inTurn(async () => settleHeads(parts, held)),
     settled: () => held.settledAt,
     async idle() {

@@ -11,7 +11,7 @@ import { openStateFile, type StateFile, stateFileName } from './state-file.ts';
 import { robot } from './testing/approver.ts';
 import { testHeads, testIdentity } from './testing/keys.ts';
 import * as registry from './testing/registry.ts';
-import { openWorld, request, withdrawal, type World } from './testing/world.ts';
+import { change, openWorld, request, withdrawal, type World } from './testing/world.ts';
 
 const pathOf = ({ directory }: World): string => join(directory, stateFileName);
 
@@ -122,6 +122,29 @@ test('approvals of one recovery are worth nothing for the next, also with the sa
     message: /the id sr_[0-9a-f]{64}/u,
   });
   assert.equal(world.core().mode(), 'recovery');
+});
+
+test('a change that was made before does not end a standstill, nor does a recovery of then', async () => {
+  await using world = await openWorld();
+  const items = [{ item: 'person-suspended', person: 'dora' }] as const;
+  const before = change(world, { kind: 'enrolment', items, id: 'en_before', before: 2n });
+  await world.core().change(before);
+  await rewind(world);
+  await world.restart();
+  const intent = await recovery(world);
+  const recovered = { intent, list: '', evidence: world.approved(intent) };
+  await world.core().change(recovered);
+  const [first, second] = world.heads;
+  const heads = [first.head, second.head];
+  for (const nonce of [0n, 1n, 2n]) await signed(world, `wd_after-${nonce}`, nonce);
+  await world.stop();
+  [first.head, second.head] = heads;
+  await world.restart();
+  for (const asked of [before, recovered]) {
+    await assert.rejects(world.core().change(asked), { code: 'signer/state-rewound' });
+    assert.equal(world.core().mode(), 'recovery');
+  }
+  await assert.rejects(signed(world, 'wd_new', 3n), { code: 'signer/state-rewound' });
 });
 
 test('a log that somebody made up, with identity keys and people of his own, cannot even be recovered', async () => {
