@@ -311,6 +311,7 @@ test('the seed is restored from shares into two fresh tokens, and every address 
       /1 shares were given and 2 are needed/u,
       /hsm_slot_2: sealed, and opened again/u,
       /Restored: seed [0-9a-f]{8}/u,
+      /^Deployment [0-9a-f]{32}, state in \S+restored.state$/mu,
     ]) {
       assert.match(shown, complaint);
     }
