@@ -88,14 +88,13 @@ export function bindCryptoki(path: string): Cryptoki {
   };
   return {
     call: (name, args) => resultOf(find(name).direct(...args)),
-    callAsync: async (name, args) => {
-      const { promise, resolve, reject } = Promise.withResolvers<number>();
-      find(name).threaded(...args, (error: unknown, result: unknown) => {
-        if (error === null || error === undefined) resolve(resultOf(result));
-        else reject(new Error(`${name} could not be called.`, { cause: error }));
-      });
-      return await promise;
-    },
+    callAsync: (name, args) =>
+      new Promise((resolve, reject) => {
+        find(name).threaded(...args, (error: unknown, result: unknown) => {
+          if (error === null || error === undefined) resolve(resultOf(result));
+          else reject(new Error(`${name} could not be called.`, { cause: error }));
+        });
+      }),
   };
 }
 

@@ -10,6 +10,9 @@ export const dataBytesMax: number = 512;
 /** Room for the content written as text. */
 const labelBytesMax = 1_024;
 
+/** Tokens that have refused to change a value once. They are not asked again before each write. */
+const labelled = new WeakSet<Directory>();
+
 /**
  * A private data object, found by its CKA_APPLICATION. The content is its CKA_VALUE. Some modules, SoftHSM among them, let that be
  * written only once, and to destroy and create an object costs them ten times as much as to change one; there the content goes into
@@ -38,11 +41,14 @@ export async function writeDataObject(
   const { frame, call, ask } = desk.session;
   const handle = await directory.find(desk, cko.DATA, name);
   if (handle !== undefined) {
-    const value = writeTemplate(frame, [[cka.VALUE, bytes]]);
-    const result = await ask('C_SetAttributeValue', [handle, value.address, value.count]);
-    if (result !== ckr.ATTRIBUTE_READ_ONLY && result !== ckr.ACTION_PROHIBITED) {
-      accept('C_SetAttributeValue', result);
-      return;
+    if (!labelled.has(directory)) {
+      const value = writeTemplate(frame, [[cka.VALUE, bytes]]);
+      const result = await ask('C_SetAttributeValue', [handle, value.address, value.count]);
+      if (result !== ckr.ATTRIBUTE_READ_ONLY && result !== ckr.ACTION_PROHIBITED) {
+        accept('C_SetAttributeValue', result);
+        return;
+      }
+      labelled.add(directory);
     }
     const label = writeTemplate(frame, [[cka.LABEL, Buffer.from(`=${Buffer.from(bytes).toString('base64url')}`)]]);
     await call('C_SetAttributeValue', [handle, label.address, label.count]);

@@ -65,18 +65,23 @@ export function timely(
     async ask(name, args) {
       if (lost) return timedOut;
       const running = module.cryptoki.callAsync(name, args);
-      const late = Promise.withResolvers<number>();
-      const timer = setTimeout(() => late.resolve(timedOut), timeoutMs);
-      try {
-        const result = await Promise.race([running, late.promise]);
-        if (result === timedOut) {
+      return await new Promise((resolve, reject) => {
+        const timer = setTimeout(() => {
           lost = true;
           module.lose(running);
-        }
-        return result;
-      } finally {
-        clearTimeout(timer);
-      }
+          resolve(timedOut);
+        }, timeoutMs);
+        running.then(
+          (result) => {
+            clearTimeout(timer);
+            resolve(result);
+          },
+          (error: unknown) => {
+            clearTimeout(timer);
+            reject(error);
+          },
+        );
+      });
     },
   };
 }
