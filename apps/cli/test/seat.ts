@@ -30,6 +30,8 @@ export function takeSeat({ name, folder, words }: SeatOrder): Seat {
     try {
       return execFileSync('tmux', ['-L', server, '-f', '/dev/null', ...given], {
         encoding: 'utf8',
+        // Its socket goes away with the folder of the test.
+        env: { ...process.env, TMUX_TMPDIR: folder },
         stdio: ['ignore', 'pipe', 'pipe'],
       });
     } catch (error) {
