@@ -24,8 +24,9 @@ export function tokenHeadStore(token: Token, label: string = headLabel): HeadSto
 
   const read = async (): Promise<RememberedHead | undefined> => {
     let found: RememberedHead | undefined;
-    for (const name of names) {
-      const head = parseHead(await token.readData(name));
+    const contents = await Promise.all(names.map((name) => token.readData(name)));
+    for (const [index, name] of names.entries()) {
+      const head = parseHead(contents[index]);
       if (head === undefined || (found !== undefined && head.sequence <= found.sequence)) continue;
       found = head;
       newest = { name, sequence: head.sequence };
