@@ -6,7 +6,7 @@ import { parseAddress } from './address.ts';
 import { amountMax } from './amount.ts';
 import { nativeAsset, parseChainId } from './asset.ts';
 import { compartmentMax, parseCompartment } from './compartment.ts';
-import { type Intent, intentBytes, intentBytesMax, intentDigest, parseIntent } from './intent.ts';
+import { canonicalIntent, type Intent, intentBytes, intentBytesMax, intentDigest, parseIntent } from './intent.ts';
 
 type Vector = { readonly intent: Record<string, string>; readonly canonical: string; readonly digest: string };
 type Vectors = { readonly vectors: Vector[]; readonly refused: { readonly why: string; readonly text: string }[] };
@@ -160,6 +160,18 @@ test('a property that came along on the object is no part of the intent', () => 
   const intent = parseIntent(bytesOf(first.canonical));
   const laden = { ...intent, requestedBy: 'somebody' };
   assert.equal(intentDigest(laden), first.digest);
+  assert.deepEqual(canonicalIntent(laden), intent);
+});
+
+test('an intent that was read cannot change under the text that is remembered of it', () => {
+  for (const { canonical, digest } of vectors) {
+    const intent = parseIntent(bytesOf(canonical));
+    assert.equal(canonicalIntent(intent), intent);
+    assert.throws(() => Object.assign(intent, { id: 'wd_other' }), TypeError);
+    intentBytes(intent).fill(0);
+    assert.equal(intentDigest(intent), digest);
+    assert.notEqual(intentDigest({ ...intent, id: 'wd_other' }), digest);
+  }
 });
 
 test('more bytes than an intent has are refused before they are read', () => {
