@@ -6,12 +6,16 @@ import { fileURLToPath } from 'node:url';
 
 const server = fileURLToPath(new URL('index.ts', import.meta.url));
 
-/** What of the keys a server needs: addresses from public keys, and the native arithmetic for it. */
+/**
+ * What of the keys a server needs: addresses from public keys, and the native arithmetic for it. An address is the end of the Keccak-256
+ * of a public key, so that hash belongs to it; it takes bytes that are public, and nothing here holds others.
+ */
 const publicDerivation: readonly string[] = [
   'address-index.ts',
   'derivation.ts',
   'extended-key.ts',
   'hmac.ts',
+  'keccak.ts',
   'native.ts',
   'point.ts',
 ];
