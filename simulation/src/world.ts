@@ -18,6 +18,7 @@ import {
   FakeScreening,
   FakeSigner,
   fakeVerifyAccount,
+  fakeVerifyRecord,
   fakeVerifyWallet,
   ManualClock,
   type Random,
@@ -119,6 +120,7 @@ export async function makeWorld(seed: number): Promise<World> {
     deriveAddress: fakeDerive,
     verifyAccount: fakeVerifyAccount,
     verifyWallet: fakeVerifyWallet,
+    verifyRecord: fakeVerifyRecord,
     policy: policyOf(chain.id),
   };
   const signerFaults = { random: random.fork('signer'), percent: 0 };

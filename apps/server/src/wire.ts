@@ -4,7 +4,7 @@ import { createApi, type Operations } from '@bulkhead/api';
 import { type Custody, migrateAll, runJobs, startChain } from '@bulkhead/custody';
 import { type ChainId, type Clock, CustodyError } from '@bulkhead/domain';
 import { deriveAddress } from '@bulkhead/keys/derivation';
-import { verifyAccount } from '@bulkhead/signer-client';
+import { verifyAccount, verifyRecord } from '@bulkhead/signer-client';
 import { type Database, databaseAccess, type DatabaseAccess, openDatabase, startEmbedded } from '@bulkhead/postgres';
 import { chainBoard, type ChainBoard } from './chain-board.ts';
 import { openChains, type OpenedChain } from './chains.ts';
@@ -227,6 +227,9 @@ function custodyOf(configuration: Configuration, { db, reached, chains }: Custod
     signer: reached.signer,
     verifyAccount: (account) => verifyAccount(account, reached.pinned),
     verifyWallet: (wallet) => verifyWallet(wallet, reached.pinned),
+    verifyRecord: (record) => {
+      verifyRecord(record, reached.pinned.identities);
+    },
     deriveAddress,
     screening: notScreened,
     clock,

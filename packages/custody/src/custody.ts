@@ -5,6 +5,7 @@ import type {
   ChainId,
   Clock,
   Compartment,
+  DecisionRecord,
   DeriveAddress,
   Screening,
   Signer,
@@ -65,6 +66,13 @@ export type Custody = {
   readonly verifyAccount: (account: CertifiedAccount) => void;
   /** The same for the address of a wallet with a key of its own. */
   readonly verifyWallet: (wallet: CertifiedWallet) => void;
+  /**
+   * Holds a record of the signer's log against the pinned identities: that one of them signed a head below which exactly this line
+   * stands. What does not pass is stored nowhere, because whoever answers at the socket could say it.
+   *
+   * @throws CustodyError `signer/certificate-invalid`, `signer/state-damaged`
+   */
+  readonly verifyRecord: (record: DecisionRecord) => void;
   readonly screening: Screening;
   readonly clock: Clock;
   readonly policy: Policy;

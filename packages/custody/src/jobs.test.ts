@@ -8,6 +8,7 @@ import {
   FakeScreening,
   FakeSigner,
   fakeVerifyAccount,
+  fakeVerifyRecord,
   fakeVerifyWallet,
   ManualClock,
 } from '@bulkhead/fakes';
@@ -40,6 +41,7 @@ function custodyOf(db: TestDatabase): Custody {
     deriveAddress: fakeDerive,
     verifyAccount: fakeVerifyAccount,
     verifyWallet: fakeVerifyWallet,
+    verifyRecord: fakeVerifyRecord,
     screening: new FakeScreening(),
     clock,
     policy: {

@@ -201,7 +201,7 @@ async function apply(custody: Custody, change: Change, evidence: Evidence): Prom
   const done = await custody.signer.change({ intent: change.intent, evidence, list: change.list });
   const now = custody.clock.now();
   await custody.db.transaction(async (tx) => {
-    await storeRecord(tx, done.record, now);
+    await storeRecord(custody, tx, done.record);
     await endChange(tx, change.id, { state: 'applied', version: done.version, now });
   });
 }

@@ -54,7 +54,7 @@ const changeable: Readonly<Record<string, readonly string[]>> = {
   registry_change: ['reason', 'state', 'updated_at', 'version'],
   segregation: [],
   sent: ['explained', 'removed_at'],
-  signer_log: ['hash', 'sequence', 'trouble', 'updated_at'],
+  signer_log: ['doubt', 'hash', 'sequence', 'trouble', 'updated_at'],
   signer_record: [],
   wallet: ['next_nonce'],
   wallet_key: [],

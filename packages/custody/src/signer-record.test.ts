@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { DecisionRecord } from '@bulkhead/domain';
+import { fakeStatement, FakeSignerLog, foreignIdentity } from '@bulkhead/fakes';
 import {
   pullSignerRecords,
   signerLogView,
@@ -48,8 +48,8 @@ test('a record that came with its grant is not fetched twice, and the ones befor
   await decides(bench, 4);
   const [third] = bench.signer.log.records(2n, 1);
   assert.ok(third !== undefined);
-  await bench.custody.db.transaction((tx) => storeRecord(tx, third, bench.clock.now()));
-  await bench.custody.db.transaction((tx) => storeRecord(tx, third, bench.clock.now()));
+  await bench.custody.db.transaction((tx) => storeRecord(bench.custody, tx, third));
+  await bench.custody.db.transaction((tx) => storeRecord(bench.custody, tx, third));
   assert.equal((await signerLogView(bench.custody.db)).sequence, '0');
   await pullSignerRecords(bench.custody);
   const shown = await signerRecordViews(bench.custody.db, { after: null, limit: 10 });
@@ -66,22 +66,65 @@ test('a signer that does not answer is asked again by the next run', async () =>
   assert.equal((await signerLogView(bench.custody.db)).sequence, '1');
 });
 
-test('a signer on an older state is found out: by fewer records, and by others at the same place', async () => {
-  for (const after of ['nothing', 'others'] as const) {
-    await using bench = await openBench();
-    await decides(bench, 5);
-    await pullSignerRecords(bench.custody);
-    bench.signer.log.rewind(3n);
-    if (after === 'others') for (let n = 0; n < 6; n += 1) bench.signer.log.append('granted', { n: String(n) });
-    await pullSignerRecords(bench.custody);
-    assert.match(await troubleOf(bench), after === 'others' ? /forked/u : /older state/u);
-    const before = await signerRecordViews(bench.custody.db, { after: null, limit: 100 });
-    await pullSignerRecords(bench.custody);
-    assert.deepEqual(await signerRecordViews(bench.custody.db, { after: null, limit: 100 }), before, 'it stands still');
-    const [noted] = await bench.custody.db.query(`select event from custody.journal where subject = 'signer'`);
-    assert.equal(noted?.['event'], 'signer-log-trouble');
-    await assert.rejects(bench.database.owner.query('update custody.signer_log set trouble = null'), /written once/u);
-  }
+test('a signer on an older state is found out: by the first other record that it signs there, for ever', async () => {
+  await using bench = await openBench();
+  await decides(bench, 5);
+  await pullSignerRecords(bench.custody);
+  bench.signer.log.rewind(3n);
+  for (let n = 0; n < 6; n += 1) bench.signer.log.append('granted', { n: String(n) });
+  await pullSignerRecords(bench.custody);
+  assert.match(await troubleOf(bench), /forked/u);
+  const before = await signerRecordViews(bench.custody.db, { after: null, limit: 100 });
+  await pullSignerRecords(bench.custody);
+  assert.deepEqual(await signerRecordViews(bench.custody.db, { after: null, limit: 100 }), before, 'it stands still');
+  const [noted] = await bench.custody.db.query(`select event from custody.journal where subject = 'signer'`);
+  assert.equal(noted?.['event'], 'signer-log-trouble');
+  await assert.rejects(bench.database.owner.query('update custody.signer_log set trouble = null'), /written once/u);
+});
+
+test('fewer records than were stored are shown, and only while that is what is said', async () => {
+  await using bench = await openBench();
+  await decides(bench, 5);
+  await pullSignerRecords(bench.custody);
+  const kept = bench.signer.log.records(0n, 100);
+  const rightful = bench.signer.status.bind(bench.signer);
+  bench.signer.status = async () => ({ ...(await rightful()), sequence: 3n });
+  for (let n = 0; n < 3; n += 1) await pullSignerRecords(bench.custody);
+  assert.match(await troubleOf(bench), /has 3 records, and 6 were stored .* older state/u);
+  const noted = await bench.custody.db.query(`select event from custody.journal where subject = 'signer'`);
+  assert.deepEqual(
+    noted.map(({ event }) => event),
+    ['signer-answer-not-believed'],
+    'said once',
+  );
+  bench.signer.status = rightful;
+  await pullSignerRecords(bench.custody);
+  const shown = await signerRecordViews(bench.custody.db, { after: null, limit: 100 });
+  assert.deepEqual([await troubleOf(bench), shown.length], ['', kept.length]);
+});
+
+test('whoever answers at the socket without an identity of the signer stores nothing and leaves nothing behind', async () => {
+  await using bench = await openBench();
+  await decides(bench, 4);
+  await pullSignerRecords(bench.custody);
+  await decides(bench, 3);
+  const rightful = bench.signer.records.bind(bench.signer);
+  const foreign = new FakeSignerLog(bench.clock, foreignIdentity);
+  for (let n = 0; n < 9; n += 1) foreign.append('granted', { n: `foreign ${n}` });
+  bench.signer.records = async (after, limit) => foreign.records(after, limit);
+  await pullSignerRecords(bench.custody);
+  assert.match(await troubleOf(bench), /Record 6 that the signer gives is not stored \(signer\/certificate-invalid\)/u);
+  const [other] = foreign.records(6n, 1);
+  assert.ok(other !== undefined);
+  await assert.rejects(
+    bench.custody.db.transaction((tx) => storeRecord(bench.custody, tx, other)),
+    { code: 'signer/certificate-invalid' },
+  );
+  assert.equal((await signerRecordViews(bench.custody.db, { after: null, limit: 100 })).length, 5);
+  bench.signer.records = rightful;
+  await pullSignerRecords(bench.custody);
+  const { sequence, trouble } = await signerLogView(bench.custody.db);
+  assert.deepEqual([sequence, trouble], [bench.signer.log.sequence.toString(), null]);
 });
 
 test('a grant that contradicts what is stored is made known, and stored nowhere', async () => {
@@ -90,28 +133,49 @@ test('a grant that contradicts what is stored is made known, and stored nowhere'
   await pullSignerRecords(bench.custody);
   bench.signer.log.rewind(2n);
   const other = bench.signer.log.append('granted', { n: 'other' });
-  await bench.custody.db.transaction((tx) => storeRecord(tx, other, bench.clock.now()));
+  await bench.custody.db.transaction((tx) => storeRecord(bench.custody, tx, other));
   assert.match(await troubleOf(bench), /Record 3 .* forked/u);
 });
 
-test('records with a hole between them, or that do not follow each other, are not believed', async () => {
-  const record = (bench: Bench, n: bigint): DecisionRecord => {
-    const [found] = bench.signer.log.records(n - 1n, 1);
-    assert.ok(found !== undefined);
-    return found;
-  };
-  for (const [name, of] of [
-    ['missing', (bench: Bench) => [record(bench, 1n), record(bench, 3n)]],
-    ['forked', (bench: Bench) => [record(bench, 1n), { ...record(bench, 2n), previous: '1'.repeat(64) }]],
-    ['forked', (bench: Bench) => [{ ...record(bench, 1n), line: '{"other":"line"}' }, record(bench, 2n)]],
-  ] as const) {
+test('records with a hole between them, or of another branch, are trouble for ever', async () => {
+  for (const name of ['missing', 'forked'] as const) {
     await using bench = await openBench();
     await decides(bench, 4);
-    const records = of(bench);
-    bench.signer.records = async () => records;
+    const [first, second, third] = bench.signer.log.records(0n, 3);
+    const branch = new FakeSignerLog(bench.clock);
+    branch.append('opened', { other: 'branch' });
+    const other = branch.append('refused', {});
+    assert.ok(first !== undefined && second !== undefined && third !== undefined);
+    bench.signer.records = async () => (name === 'missing' ? [first, third] : [first, other]);
     await pullSignerRecords(bench.custody);
     assert.match(await troubleOf(bench), new RegExp(name, 'u'));
     const { sequence } = await signerLogView(bench.custody.db);
     assert.equal(sequence, '1', 'up to there it is right');
+    bench.signer.records = async () => [second];
+    await pullSignerRecords(bench.custody);
+    assert.match(await troubleOf(bench), new RegExp(name, 'u'));
+  }
+});
+
+test('a line that was changed, moved or put below another head is not stored', async () => {
+  for (const change of [
+    { line: '{"other":"line"}' },
+    { previous: '1'.repeat(64) },
+    { sequence: 3n },
+    { following: ['2'.repeat(64)] },
+    { head: fakeStatement('head', { sequence: '2', hash: '3'.repeat(64) }) },
+  ]) {
+    await using bench = await openBench();
+    await decides(bench, 4);
+    const [first, second] = bench.signer.log.records(0n, 2);
+    assert.ok(first !== undefined && second !== undefined);
+    bench.signer.records = async () => [first, { ...second, ...change }];
+    await pullSignerRecords(bench.custody);
+    assert.match(await troubleOf(bench), /is not stored/u);
+    const shown = await signerRecordViews(bench.custody.db, { after: null, limit: 100 });
+    assert.deepEqual(
+      shown.map(({ sequence }) => sequence),
+      ['1'],
+    );
   }
 });

@@ -29,7 +29,10 @@ export type SignerLogView = {
   readonly sequence: string;
   /** Hash of the log there. */
   readonly hash: string;
-  /** Why what the signer says cannot be true together with what it said before; null while all fits. */
+  /**
+   * Why what the signer says cannot be true together with what it said before, which stays; or why what was last answered is not
+   * believed, which goes when it answers with proof again. Null while all fits.
+   */
   readonly trouble: string | null;
 };
 
@@ -42,14 +45,25 @@ export type SignerRecordView = {
   readonly head: DecisionRecord['head'];
 };
 
-type Log = { readonly sequence: bigint; readonly hash: string; readonly trouble: string | null };
+type Log = {
+  readonly sequence: bigint;
+  readonly hash: string;
+  readonly trouble: string | null;
+  /** Why the last answer proves nothing. */
+  readonly doubt: string | null;
+};
 
 function logOf(row: Row | undefined): Log {
-  if (row === undefined) return { sequence: 0n, hash: zeroHash, trouble: null };
-  return { sequence: bigint(row, 'sequence'), hash: text(row, 'hash'), trouble: textOrNull(row, 'trouble') };
+  if (row === undefined) return { sequence: 0n, hash: zeroHash, trouble: null, doubt: null };
+  return {
+    sequence: bigint(row, 'sequence'),
+    hash: text(row, 'hash'),
+    trouble: textOrNull(row, 'trouble'),
+    doubt: textOrNull(row, 'doubt'),
+  };
 }
 
-const logColumns = 'sequence, hash, trouble';
+const logColumns = 'sequence, hash, trouble, doubt';
 
 async function findLog(db: Queries): Promise<Log> {
   const [row] = await db.query(`select ${logColumns} from custody.signer_log where name = 'signer'`);
@@ -90,13 +104,21 @@ async function insert(tx: Transaction, record: DecisionRecord, now: Date): Promi
 /**
  * Stores the record of a grant in the transaction that stores what was granted. It may come before the records ahead of it, which
  * are fetched later. A record that contradicts what is stored stops nothing here, because the signature exists: it is made known.
+ *
+ * @throws CustodyError `signer/certificate-invalid`, `signer/state-damaged` for a record that no pinned identity stands for. Nothing
+ * of the answer is stored then: a signature that the signer's log does not have is one that somebody else may have made
  */
-export async function storeRecord(tx: Transaction, record: DecisionRecord, now: Date): Promise<void> {
+export async function storeRecord(custody: Custody, tx: Transaction, record: DecisionRecord): Promise<void> {
+  custody.verifyRecord(record);
+  const now = custody.clock.now();
   const fork = await insert(tx, record, now);
   if (fork !== undefined) await trouble(tx, fork, now);
 }
 
-/** Written once and shown for ever: what the signer runs on is not what it ran on, and people must find out why. */
+/**
+ * Written once and shown for ever: what the signer runs on is not what it ran on, and people must find out why. Only what identities
+ * have signed leads here, so that nobody else can say it.
+ */
 async function trouble(tx: Transaction, reason: string, now: Date): Promise<void> {
   const log = await lockLog(tx, now);
   if (log.trouble !== null) return;
@@ -104,10 +126,29 @@ async function trouble(tx: Transaction, reason: string, now: Date): Promise<void
   await note(tx, now, { actor: machine, subject: 'signer', event: 'signer-log-trouble', data: { reason } });
 }
 
+/** What was answered is not proven. It is shown until the next answer that is, and stops nothing: anybody at the socket could say it. */
+async function doubt(custody: Custody, reason: string): Promise<void> {
+  const now = custody.clock.now();
+  await custody.db.transaction(async (tx) => {
+    const log = await lockLog(tx, now);
+    if (log.trouble !== null || log.doubt === reason) return;
+    await tx.query(`update custody.signer_log set doubt = $1, updated_at = $2 where name = 'signer'`, [reason, now]);
+    await note(tx, now, { actor: machine, subject: 'signer', event: 'signer-answer-not-believed', data: { reason } });
+  });
+}
+
+async function believe(custody: Custody, log: Log): Promise<void> {
+  if (log.doubt === null) return;
+  await custody.db.query(`update custody.signer_log set doubt = null, updated_at = $1 where name = 'signer'`, [
+    custody.clock.now(),
+  ]);
+}
+
 /**
  * The job `pull-signer-records`: fetches what the signer decided since, record by record and without a hole, and holds each
  * against the one before it. What the signer had once recorded and no longer has, or has differently, is said in
- * {@link SignerLogView.trouble}; nothing more is fetched then.
+ * {@link SignerLogView.trouble}; nothing more is fetched then. Records that no pinned identity stands for are not stored, and the
+ * next run asks again.
  *
  * Each round commits its records with the position up to which they go; a crash repeats a round, which finds its records there.
  * While the signer does not answer there is nothing to fetch, and the next run asks again.
@@ -125,10 +166,31 @@ async function pull(custody: Custody): Promise<void> {
     const log = await findLog(custody.db);
     if (log.trouble !== null) return;
     const records = await custody.signer.records(log.sequence, signerRecordsAtOnce);
-    if (records.length === 0) return checkNotRewound(custody);
-    const isWhole = await custody.db.transaction((tx) => takeRecords(custody, tx, { log, records }));
+    if (records.length === 0) return checkNotRewound(custody, log);
+    const { proven, reason } = provenOf(custody, records);
+    const isWhole =
+      proven.length === 0 || (await custody.db.transaction((tx) => takeRecords(custody, tx, { log, records: proven })));
+    if (reason !== undefined) return doubt(custody, reason);
     if (!isWhole) return;
+    await believe(custody, log);
   }
+}
+
+/** The records before the first one that proves nothing, and what is wrong with that one. */
+function provenOf(
+  custody: Custody,
+  records: readonly DecisionRecord[],
+): { readonly proven: readonly DecisionRecord[]; readonly reason?: string } {
+  for (const [n, record] of records.entries()) {
+    try {
+      custody.verifyRecord(record);
+    } catch (error) {
+      if (!(error instanceof CustodyError) || !signerSays(error)) throw error;
+      const reason = `Record ${record.sequence} that the signer gives is not stored (${error.code}): ${error.message}`;
+      return { proven: records.slice(0, n), reason };
+    }
+  }
+  return { proven: records };
 }
 
 async function takeRecords(
@@ -168,20 +230,23 @@ async function advance(tx: Transaction, to: { sequence: bigint; hash: string; no
   ]);
 }
 
-/** A signer that was put back to an older copy, tokens and all, cannot see it. Who kept its records can. */
-async function checkNotRewound(custody: Custody): Promise<void> {
+/**
+ * A signer that was put back to an older copy, tokens and all, cannot see it. Who kept its records can. That it has fewer is a word
+ * without a signature, so it is shown and no more; the first record that it makes there is signed, and shows the fork for ever.
+ */
+async function checkNotRewound(custody: Custody, log: Log): Promise<void> {
   // Asked before the signer is: what is stored here by then was durable there before it was given out.
   const [row] = await custody.db.query('select max(sequence) as newest from custody.signer_record');
   const newest = row === undefined ? null : bigintOrNull(row, 'newest');
   const { sequence } = await custody.signer.status();
-  if (newest === null || newest <= sequence) return;
-  const reason = `The signer has ${sequence} records, and ${newest} were stored here before: it runs on an older state.`;
-  await custody.db.transaction((tx) => trouble(tx, reason, custody.clock.now()));
+  if (newest === null || newest <= sequence) return believe(custody, log);
+  const reason = `The signer says that it has ${sequence} records, and ${newest} were stored here before: it runs on an older state, or another process answers for it.`;
+  await doubt(custody, reason);
 }
 
 export async function signerLogView(db: Queries): Promise<SignerLogView> {
-  const { sequence, hash, trouble: reason } = await findLog(db);
-  return { sequence: sequence.toString(), hash, trouble: reason };
+  const { sequence, hash, trouble: reason, doubt: unproven } = await findLog(db);
+  return { sequence: sequence.toString(), hash, trouble: reason ?? unproven };
 }
 
 /** Records after a position, oldest first. */

@@ -210,7 +210,7 @@ async function storeSignature(
   );
   if (stored.length === 0) return;
   // The decision is stored with what it allowed.
-  await storeRecord(tx, record, now);
+  await storeRecord(custody, tx, record);
   await stepDispatch(tx, dispatch, { event: { type: 'signed', ordinal, hash: signed.hash }, now });
   await withdrawalSigned(custody, tx, { dispatch, now });
 }

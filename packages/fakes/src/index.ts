@@ -25,5 +25,5 @@ export {
   fakeVerifyAccount,
   fakeVerifyWallet,
 } from './signer.ts';
-export { fakeDeployment, FakeSignerLog, fakeStatement } from './signer-log.ts';
+export { fakeDeployment, FakeSignerLog, fakeStatement, fakeVerifyRecord, foreignIdentity } from './signer-log.ts';
 export { type Payout } from './transaction.ts';

@@ -22,6 +22,7 @@ import {
   FakeScreening,
   FakeSigner,
   fakeVerifyAccount,
+  fakeVerifyRecord,
   fakeVerifyWallet,
   ManualClock,
 } from '@bulkhead/fakes';
@@ -145,6 +146,7 @@ export async function openBench(options: BenchOptions = {}): Promise<Bench> {
     deriveAddress: fakeDerive,
     verifyAccount: fakeVerifyAccount,
     verifyWallet: fakeVerifyWallet,
+    verifyRecord: fakeVerifyRecord,
     screening,
     clock,
     policy: {
