@@ -223,7 +223,11 @@ test('a port that another program has is one sentence', async () => {
   assert.ok(typeof address === 'object' && address !== null);
   try {
     const said = await run(shell, 'start', '--port', String(address.port));
-    oneSentence(said, 3, new RegExp(`127\\.0\\.0\\.1:${address.port}: another program does`, 'u'));
+    oneSentence(said, 3, new RegExp(`The API .*127\\.0\\.0\\.1:${address.port}: another program does`, 'u'));
+    const file = join(folder, 'page.json');
+    writeFileSync(file, JSON.stringify({ chains, tokens, http: { port: 0 }, approvalPage: { port: address.port } }));
+    const page = await run({ folder, environment: { BULKHEAD_CONFIG: file } }, 'start');
+    oneSentence(page, 3, new RegExp(`approval page .*127\\.0\\.0\\.1:${address.port}: another program does`, 'u'));
   } finally {
     server.close();
   }
