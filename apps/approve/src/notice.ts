@@ -122,6 +122,7 @@ const grave: ReadonlyMap<RegistryItem['item'], string> = new Map([
   ['policy', 'replaces the policy: quorums and limits'],
   ['person', 'registers people and their keys'],
   ['person-removed', 'removes people'],
+  ['identities', 'replaces the identity keys that sign for the signer'],
   ['chain', 'lists chains'],
   ['asset', 'lists assets'],
   ['asset-removed', 'removes assets'],

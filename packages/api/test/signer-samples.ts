@@ -102,6 +102,7 @@ export const registryItems: readonly Record<string, unknown>[] = [
     ],
   },
   { item: 'person-removed', person: 'paul' },
+  { item: 'identities', publicKeys: [digest] },
   {
     item: 'policy',
     coolingSeconds: '86400',

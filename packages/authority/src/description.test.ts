@@ -97,6 +97,10 @@ test('items that take away say so', () => {
     [{ ...name, item: 'destination-removed' }, /^Remove destination 0x/u],
     [{ item: 'person-suspended', person: 'ben' }, /^Suspend person "ben"/u],
     [{ item: 'person-removed', person: 'ben' }, /^Remove person "ben"/u],
+    [
+      { item: 'identities', publicKeys: ['ab'.repeat(32)] },
+      /^Replace the identity keys .*these 1 sign.*\n  Ed.* abab/u,
+    ],
     [{ item: 'asset-removed', asset: token }, /^Remove asset eip155:1\/erc20/u],
   ];
   for (const [item, wanted] of items) assert.match(describeItem(item, assets).join('\n'), wanted);

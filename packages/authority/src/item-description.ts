@@ -37,6 +37,11 @@ export function describeItem(item: RegistryItem, assets: KnownAssets): readonly 
         `Register person "${item.id}", called "${item.name}", as ${item.roles.join(', ') || 'nothing'}; what was registered under this id ends`,
         ...item.keys.map((key) => `  key ${keyLine(key)}`),
       ];
+    case 'identities':
+      return [
+        `Replace the identity keys of the signer: from now on these ${item.publicKeys.length} sign for it, and no others`,
+        ...item.publicKeys.map((key) => `  Ed25519 public key ${key}`),
+      ];
     case 'policy':
       return policyLines(item, assets);
   }

@@ -71,6 +71,33 @@ test('a list leads to the next version, whose hash holds the one before and the 
   assert.equal(second.deployment, deployment);
 });
 
+const identity = (name: string): string => Buffer.from(name.padEnd(32, '.')).toString('hex');
+
+test('identity keys follow one another, and one of them stays each time', () => {
+  const [a, b, c, d] = [identity('a'), identity('b'), identity('c'), identity('d')];
+  const identities = (...publicKeys: readonly string[]): RegistryItem => ({ item: 'identities', publicKeys });
+  const first = change(emptyRegistry(deployment, [a, b]), 'opening', opening);
+  assert.deepEqual(first.identities, [a, b]);
+  const second = change(first, 'root', [identities(b, c)]);
+  assert.deepEqual(second.identities, [b, c]);
+  assert.deepEqual(change(second, 'root', [identities(c, d)]).identities, [c, d]);
+  refused('root', [identities(c, d)], /Line 2 .*none of the identity keys of before/u, first);
+  refused('root', [identities(a)], /none of the identity keys of before/u, second);
+  refused('root', [identities(a, b), identities(b, c)], /Line 3 .*names the identity keys already/u, first);
+  refused(
+    'root',
+    [identities(a, b), identities(b, c)],
+    /none of the identity keys of before \(none is known\)/u,
+    opened(),
+  );
+  for (const wrong of [[], [b, a], [a, a], ['aa'], [`01${'0'.repeat(62)}`], Array.from('abcdefghi', identity)]) {
+    refused('root', [identities(...wrong)], /Line 2 /u, first);
+  }
+  assert.throws(() => change(emptyRegistry(deployment, [a]), 'opening', [...opening, identities(a, b)]), {
+    message: /the ceremony names the identity keys in its first record/u,
+  });
+});
+
 test('only the ceremony opens a registry, and only once', () => {
   assert.throws(() => change(emptyRegistry(deployment), 'root', opening), { message: /one of the ceremony/u });
   assert.throws(() => change(opened(), 'opening', opening), { message: /one of the ceremony/u });
@@ -82,6 +109,7 @@ test('the operational quorum enrols and takes rights away, and nothing else', ()
   for (const item of opening) refused('operational', [item], /needs the root quorum/u);
   refused('operational', [{ item: 'asset-removed', asset: ether }], /needs the root quorum/u);
   refused('operational', [{ item: 'person-removed', person: 'ben' }], /needs the root quorum/u);
+  refused('operational', [{ item: 'identities', publicKeys: [identity('a')] }], /needs the root quorum/u);
   refused('operational', [...enrolment, withRules()], /Line 5 .*needs the root quorum/u);
   const after = change(enrolled(), 'operational', [
     { item: 'destination-removed', ...toPayee },

@@ -27,11 +27,12 @@ const operationalItems: ReadonlySet<RegistryItem['item']> = new Set([
 ]);
 
 /**
- * Version 0: it knows nothing and allows nothing. Only a list of the ceremony follows it.
+ * Version 0: it knows nothing and allows nothing. Only a list of the ceremony follows it. The identity keys are those that the first
+ * record of the log names; without them, lists that replace identity keys cannot be applied.
  *
  * @throws CustodyError `signer/registry-list` for a deployment that is no 32 lower-case hex digits
  */
-export function emptyRegistry(deployment: string): Registry {
+export function emptyRegistry(deployment: string, identities: readonly string[] = []): Registry {
   if (!isHex(deployment, 16)) {
     throw new CustodyError(
       'signer/registry-list',
@@ -42,6 +43,7 @@ export function emptyRegistry(deployment: string): Registry {
     deployment,
     version: 0n,
     hash: zeroHash,
+    identities,
     chains: PersistentMap.empty<ChainId, never>(),
     assets: PersistentMap.empty<AssetId, never>(),
     wallets: PersistentMap.empty<string, never>(),
@@ -90,6 +92,12 @@ function longestCooling(registry: Registry, items: readonly RegistryItem[]): big
 }
 
 function assertEntitled(item: RegistryItem, authority: ListAuthority): void {
+  if (authority === 'opening' && item.item === 'identities') {
+    throw new CustodyError(
+      'signer/registry-list',
+      'the ceremony names the identity keys in its first record, not in its list',
+    );
+  }
   if (authority === 'operational' && !operationalItems.has(item.item)) {
     throw new CustodyError('signer/registry-list', `"${item.item}" needs the root quorum, not the operational one`);
   }

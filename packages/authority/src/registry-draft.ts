@@ -28,6 +28,9 @@ export type RegistryDraft = {
   readonly policy: () => PolicyDocument;
   /** False where this list has set one already. */
   readonly setPolicy: (policy: PolicyDocument) => boolean;
+  readonly identities: () => readonly string[];
+  /** False where this list has set them already. */
+  readonly setIdentities: (identities: readonly string[]) => boolean;
   readonly peopleNow: () => readonly Person[];
   readonly finish: (next: Pick<Registry, 'version' | 'hash'>) => Registry;
 };
@@ -43,6 +46,7 @@ export function registryDraft(before: Registry, at: Pick<RegistryDraft, 'now' | 
     holders: draftOf(PersistentMap.of(before.holders)),
     likenesses: draftOf(PersistentMap.of(before.likenesses)),
   };
+  let identities: readonly string[] | undefined;
   let policy: PolicyDocument | undefined;
   return {
     ...at,
@@ -53,10 +57,17 @@ export function registryDraft(before: Registry, at: Pick<RegistryDraft, 'now' | 
       policy = next;
       return first;
     },
+    identities: () => identities ?? before.identities,
+    setIdentities: (next) => {
+      const first = identities === undefined;
+      identities = next;
+      return first;
+    },
     peopleNow: () => [...maps.people.finish().values()],
     finish: (next) => ({
       ...next,
       deployment: before.deployment,
+      identities: identities ?? before.identities,
       chains: maps.chains.finish(),
       assets: maps.assets.finish(),
       wallets: maps.wallets.finish(),

@@ -8,9 +8,9 @@ import {
   parseChainId,
   parseCompartment,
 } from '@bulkhead/domain';
-import type { CanonicalObject } from './canonical-json.ts';
+import type { CanonicalObject, CanonicalValue } from './canonical-json.ts';
 import { isHex } from './hashes.ts';
-import { approverKeyFields, approverKeyOf, personIdOf, rolesOf } from './registry-person.ts';
+import { approverKeyFields, approverKeyOf, edwardsKeyOf, personIdOf, rolesOf } from './registry-person.ts';
 import type { AssetEntry, ChainEntry, PolicyDocument, RegistryItem, Rule, Tier, WalletEntry } from './registry.ts';
 import { assertNames, countOf, fieldOf, listOf, objectOf, oneOf, windowOf } from './registry-field.ts';
 import { visibleText } from './visible-text.ts';
@@ -20,6 +20,9 @@ export const rulesMax: number = 2_000;
 
 /** People that one rule or quorum can ask for. */
 export const quorumMax: number = 20;
+
+/** Identity keys that count at the same time: one for each token, and those that follow. */
+export const identitiesMax: number = 8;
 
 /** Longest cooling period of a destination. */
 export const coolingSecondsMax: bigint = 90n * 86_400n;
@@ -63,6 +66,8 @@ export function itemFields(item: RegistryItem): CanonicalObject {
       const { id, name, roles, keys } = item;
       return { item: item.item, id, name, roles, keys: keys.map((key) => approverKeyFields(key)) };
     }
+    case 'identities':
+      return { item: item.item, publicKeys: item.publicKeys };
     case 'policy':
       return policyFields(item);
   }
@@ -101,6 +106,8 @@ export function itemOf(fields: CanonicalObject): RegistryItem {
       const name = visibleText(fieldOf(fields, 'name'), 'name');
       return { item, id: personIdOf(fieldOf(fields, 'id')), name, roles: rolesOf(listOf(fields, 'roles')), keys };
     }
+    case 'identities':
+      return { item, publicKeys: identitiesOf(listOf(fields, 'publicKeys')) };
     default:
       return { item: 'policy', ...policyOf(fields) };
   }
@@ -119,6 +126,7 @@ const itemNames: ReadonlyMap<string, readonly string[]> = new Map([
   ['wallet', ['compartment', 'key', 'tier', 'purpose']],
   ['person', ['id', 'name', 'roles', 'keys']],
   ['person-removed', ['person']],
+  ['identities', ['publicKeys']],
   ['policy', ['coolingSeconds', 'operationalQuorum', 'rootQuorum', 'rules']],
 ]);
 
@@ -145,6 +153,18 @@ function clientOf(fields: CanonicalObject): string {
 
 function compartmentOf(fields: CanonicalObject): Compartment {
   return parseCompartment(countOf(fields, 'compartment', 2 ** 31 - 1));
+}
+
+/** Each key once and in order, so that a list has one form. */
+function identitiesOf(values: readonly CanonicalValue[]): readonly string[] {
+  if (values.length === 0 || values.length > identitiesMax) {
+    throw wrong(`${values.length} identity keys are named, not 1 to ${identitiesMax}`);
+  }
+  const keys = values.map((value) => edwardsKeyOf(typeof value === 'string' ? value : ''));
+  if (keys.some((key, at) => at > 0 && key <= (keys[at - 1] ?? ''))) {
+    throw wrong('identity keys are sorted, each once');
+  }
+  return keys;
 }
 
 function chainFields(entry: ChainEntry): CanonicalObject {

@@ -8,6 +8,7 @@ import { listBytesMax, listDigest, listItemsMax, listText, parseList } from './r
 
 type Vectors = {
   readonly deployment: string;
+  readonly identities: readonly string[];
   readonly lists: readonly {
     readonly authority: ListAuthority;
     readonly text: string;
@@ -24,7 +25,7 @@ const vectors: Vectors = JSON.parse(
 );
 
 test('lists are written, read, digested and chained as the specification says', () => {
-  let registry = emptyRegistry(vectors.deployment);
+  let registry = emptyRegistry(vectors.deployment, vectors.identities);
   for (const { authority, text, items, digest, version, hash } of vectors.lists) {
     const list = parseList(text);
     assert.equal(String(list.length), items);

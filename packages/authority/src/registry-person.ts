@@ -63,7 +63,7 @@ export function approverKeyOf(fields: CanonicalObject): ApproverKey {
       return { id, kind, address: walletOf(fields) };
     case 'ed25519':
       assertNames(fields, ['id', 'kind', 'publicKey']);
-      return { id, kind, publicKey: edwardsOf(fields) };
+      return { id, kind, publicKey: edwardsKeyOf(fieldOf(fields, 'publicKey')) };
   }
 }
 
@@ -133,8 +133,8 @@ const smallOrder: ReadonlySet<string> = new Set([
   'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
 ]);
 
-function edwardsOf(fields: CanonicalObject): string {
-  const point = fieldOf(fields, 'publicKey');
+/** @throws CustodyError `signer/registry-list` for what is no Ed25519 public key, or one under which anybody could sign */
+export function edwardsKeyOf(point: string): string {
   if (!isHex(point, 32)) throw wrong('an Ed25519 public key is hex of 32 bytes');
   const last = (Number.parseInt(point.slice(-2), 16) & 0x7f).toString(16).padStart(2, '0');
   if (smallOrder.has(point.slice(0, -2) + last)) {

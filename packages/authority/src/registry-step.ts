@@ -62,6 +62,8 @@ export function applyItem(draft: RegistryDraft, item: RegistryItem): void {
       const { item: _, ...entry } = item;
       return listWallet(draft, entry);
     }
+    case 'identities':
+      return followIdentities(draft, item.publicKeys);
     case 'policy': {
       const { item: _, ...policy } = item;
       if (!draft.setPolicy(policy)) throw wrong('the list has a policy already');
@@ -121,6 +123,17 @@ function suspend(draft: RegistryDraft, id: string): void {
   const person = draft.people.get(id);
   if (person === undefined) throw wrong(`there is no person "${id}"`);
   draft.people.set(id, { ...person, suspended: true });
+}
+
+/** One of the keys of before stays: the head over this very list is signed by it, so nobody has to believe a key that came alone. */
+function followIdentities(draft: RegistryDraft, publicKeys: readonly string[]): void {
+  const before = draft.identities();
+  if (!publicKeys.some((key) => before.includes(key))) {
+    throw wrong(
+      `none of the identity keys of before (${before.join(', ') || 'none is known'}) stays; replace them one after another`,
+    );
+  }
+  if (!draft.setIdentities(publicKeys)) throw wrong('the list names the identity keys already');
 }
 
 function listWallet(draft: RegistryDraft, entry: WalletEntry): void {

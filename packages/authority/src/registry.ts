@@ -120,6 +120,8 @@ export type Registry = {
   readonly version: bigint;
   /** SHA-256 over the hash of the version before and the digest of the list that led here, hex. */
   readonly hash: string;
+  /** Public identity keys whose statements count from this version on, hex. Those of the ceremony stand in the first record. */
+  readonly identities: readonly string[];
   readonly chains: ReadonlyMap<ChainId, ChainEntry>;
   readonly assets: ReadonlyMap<AssetId, AssetEntry>;
   /** By `{compartment}/{key}`. */
@@ -189,4 +191,6 @@ export type RegistryItem =
   | ({ readonly item: 'wallet' } & WalletEntry)
   | ({ readonly item: 'person' } & Omit<Person, 'suspended'>)
   | { readonly item: 'person-removed'; readonly person: string }
+  /** All identity keys from now on, Ed25519, hex, sorted. */
+  | { readonly item: 'identities'; readonly publicKeys: readonly string[] }
   | ({ readonly item: 'policy' } & PolicyDocument);

@@ -29,7 +29,7 @@ export async function certifiedAccount(parts: CoreParts, given: Compartment): Pr
   const fields = { compartment: String(compartment), path: `m/44'/60'/${compartment}'`, xpub, residency };
   const { deployment } = parts.knowledge.registry();
   const text = statementText('account-certificate', { ...fields, deployment });
-  return { compartment, xpub, residency, certificate: await signStatement(parts.identities, text) };
+  return { compartment, xpub, residency, certificate: await signStatement(parts.identities(), text) };
 }
 
 /** @throws CustodyError `signer/unknown-wallet` where the registry does not list it */
@@ -42,7 +42,7 @@ export async function certifiedWallet(parts: CoreParts, key: KeyLabel): Promise<
   const residency = parts.addresses.residencyOf({ compartment, label });
   const { deployment } = registry;
   const fields = { deployment, compartment: String(compartment), label, address, residency };
-  const certificate = await signStatement(parts.identities, statementText('wallet-certificate', fields));
+  const certificate = await signStatement(parts.identities(), statementText('wallet-certificate', fields));
   return { compartment, label, address, residency, certificate };
 }
 
@@ -62,14 +62,16 @@ export async function certifyAddress(parts: CoreParts, claim: AddressClaim): Pro
       const earlier = knowledge.certified.record(compartment, name, chain);
       if (earlier !== undefined) {
         await committer.settle();
-        return statementOf(await recordOf(parts, earlier));
+        const given = statementOf(await recordOf(parts, earlier));
+        // A certificate by a key that no longer counts is replaced by one that whoever knows only the keys of now can check.
+        if (knowledge.registry().identities.includes(given.identity)) return given;
       }
       const at = parts.time.now();
       const { deployment } = knowledge.registry();
       const path: Readonly<Record<string, string>> = 'label' in key ? { label: key.label } : { path: keyText(key) };
       const fields = { deployment, client, compartment: String(compartment), chain, address, issuedAt: String(at) };
       const signed = await signStatement(
-        parts.identities,
+        parts.identities(),
         statementText('address-certificate', { ...fields, ...path }),
       );
       // Signing took its time: another claim for the same key may have come first.

@@ -79,11 +79,13 @@ async function applyChange(parts: CoreParts, asked: Asked): Promise<Changed> {
   assertList(parts, { list: change.list, intent });
   const authority: ListAuthority = intent.kind === 'enrolment' ? 'operational' : 'root';
   const registry = applyList(hashes, knowledge.registry(), { list: change.list, now: at, authority });
+  const signers = assertContinued(parts, registry.identities);
   knowledge.expect({ digest, at, registry });
   // The list is in the log before anybody decides by it; a crash before leaves the version before, and the same intent fits it.
   const record = await committer.commit({
     type: 'changed',
     at,
+    signers,
     fields: {
       intent: text,
       kind: intent.kind,
@@ -131,6 +133,22 @@ function assertApproved(
   const { refusal, approvedBy } = judgeAuthority(registry, { intent, approvers, now });
   if (refusal !== undefined) throw refusalError(refusal);
   return { approvedBy, counters };
+}
+
+/**
+ * The head over a list that replaces identity keys is signed by a key that counts before it and after it. So the start believes no key
+ * that the log did not vouch for, and whoever follows the heads from outside is handed on by a key that he knows.
+ */
+function assertContinued({ identities }: CoreParts, next: readonly string[]): readonly string[] {
+  if (identities().some(({ publicKey }) => next.includes(publicKey))) return next;
+  throw new CustodyError(
+    'signer/registry-list',
+    `The list keeps none of the identity keys that this process holds: ${named(identities())}. Keep one that is open, and remove it by a later list once its successor is open.`,
+  );
+}
+
+function named(identities: ReturnType<CoreParts['identities']>): string {
+  return identities.map(({ publicKey }) => publicKey).join(', ');
 }
 
 /**

@@ -6,7 +6,13 @@ import { groupRecordsMax } from './options.ts';
 import type { Slots } from './slots.ts';
 
 /** What a record says besides its position. `at` is the time the decision was made at, Unix seconds. */
-export type Entry = { readonly type: RecordType; readonly at: bigint; readonly fields: CanonicalObject };
+export type Entry = {
+  readonly type: RecordType;
+  readonly at: bigint;
+  readonly fields: CanonicalObject;
+  /** Identity keys that may sign the head over it, where not every one that counts before it counts after it. */
+  readonly signers?: readonly string[];
+};
 
 /**
  * Makes decisions durable before anything leaves. All of it happens in groups: what arrives while one group is written makes up
@@ -34,7 +40,8 @@ export type Committer = {
 export type CommitParts = {
   readonly log: StateLog;
   readonly slots: Slots;
-  readonly identities: readonly IdentityKey[];
+  /** Those that count now. */
+  readonly identities: () => readonly IdentityKey[];
   readonly deployment: string;
   /** Takes each record once it is in the log, before its commitment is known: from then on it binds. */
   readonly onRecord: (record: RecordLine) => void;
@@ -184,8 +191,12 @@ async function prepare(parts: CommitParts, entries: readonly Entry[]): Promise<P
   const fields = { deployment, sequence: String(end.sequence), hash: end.hash, at: String(at) };
   // Signed before it is written, so that the log holds its own proof: at the start, only a group that this signer's identity
   // vouches for is taken over. The statement leaves with the answers, after the slots.
-  const head = await signStatement(parts.identities, statementText('head', fields));
+  const head = await signStatement(signersOf(parts, entries), statementText('head', fields));
   return { group: { lines, end, at, head }, records, previous };
+}
+
+function signersOf({ identities }: CommitParts, entries: readonly Entry[]): readonly IdentityKey[] {
+  return identities().filter(({ publicKey }) => entries.every(({ signers }) => signers?.includes(publicKey) !== false));
 }
 
 function recordsOf({ lines, end, head }: PreparedGroup, previous: string): readonly DecisionRecord[] {

@@ -19,7 +19,8 @@ export type CoreParts = {
   readonly committer: Committer;
   readonly addresses: Addresses;
   readonly verifier: ApprovalVerifier;
-  readonly identities: readonly IdentityKey[];
+  /** Those that were opened and that count by the registry of now. The first that answers signs. */
+  readonly identities: () => readonly IdentityKey[];
   readonly gate: Gate;
   readonly time: SteadyTime;
   readonly refusals: Refusals;

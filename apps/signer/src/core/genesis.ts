@@ -21,7 +21,14 @@ export async function createState(options: CreateStateOptions): Promise<Decision
   const time = steadyTime(options.clock, () => 0n);
   const at = time.now();
   const opening = { list: genesis.list, now: at, authority: 'opening' } as const;
-  const registry = applyList(hashes, emptyRegistry(genesis.deployment), opening);
+  const registry = applyList(
+    hashes,
+    emptyRegistry(
+      genesis.deployment,
+      identities.map(({ publicKey }) => publicKey),
+    ),
+    opening,
+  );
   await using file = await (options.openFile ?? openStateFile)(options.stateDirectory);
   const { log } = await openStateLog({ file, hashes, onRecord: () => undefined });
   if ((await file.size()) > 0) throw exists(`${options.stateDirectory} holds the state of a signer`);
@@ -32,7 +39,10 @@ export async function createState(options: CreateStateOptions): Promise<Decision
   }
   const slots = slotsOf(log, { stores: heads, required: heads.length });
   const { deployment } = genesis;
-  const committer = openCommitter({ log, slots, identities, deployment, onRecord: () => undefined }, 0n);
+  const committer = openCommitter(
+    { log, slots, identities: () => identities, deployment, onRecord: () => undefined },
+    0n,
+  );
   return await committer.commit({
     type: 'opened',
     at,

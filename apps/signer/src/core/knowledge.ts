@@ -25,7 +25,8 @@ import { openUsage, type Usage } from './usage.ts';
 /** Everything the signer knows. It follows from the records of its log alone. */
 export type Knowledge = {
   readonly registry: () => Registry;
-  readonly identities: () => readonly string[];
+  /** Every identity key that ever counted in this log; those that count now are in the registry. */
+  readonly everIdentities: () => readonly string[];
   readonly nonces: Nonces;
   readonly usage: Usage;
   readonly signCounts: SignCounts;
@@ -75,7 +76,7 @@ export function attemptName(attempt: {
 
 type Held = {
   registry: Registry;
-  identities: readonly string[];
+  everIdentities: readonly string[];
   forgiven: readonly RememberedHead[];
   expected: ExpectedRegistry | undefined;
   readonly expectedGrants: BoundedCache<string, MovementIntent>;
@@ -93,7 +94,7 @@ type Held = {
 export function openKnowledge(hashes: Hashes): Knowledge {
   const held: Held = {
     registry: emptyRegistry('0'.repeat(32)),
-    identities: [],
+    everIdentities: [],
     forgiven: [],
     expected: undefined,
     expectedGrants: boundedCache(groupRecordsMax * 2),
@@ -110,7 +111,7 @@ export function openKnowledge(hashes: Hashes): Knowledge {
   return {
     ...ledgers,
     registry: () => held.registry,
-    identities: () => held.identities,
+    everIdentities: () => held.everIdentities,
     granted: (attempt) => held.granted.get(digestText(hashes, attempt)),
     lodged: (digest) => held.lodged.get(digest) ?? [],
     changed: (digest) => held.changed.get(digest),
@@ -142,8 +143,8 @@ function applyRecord(parts: Parts, record: RecordLine): void {
   const { fields, sequence, at } = record;
   switch (record.type) {
     case 'opened':
-      held.identities = textsOf(fields, 'identities');
-      held.registry = applyList(hashes, emptyRegistry(textOf(fields, 'deployment')), {
+      held.everIdentities = textsOf(fields, 'identities');
+      held.registry = applyList(hashes, emptyRegistry(textOf(fields, 'deployment'), held.everIdentities), {
         list: textOf(fields, 'list'),
         now: at,
         authority: 'opening',
@@ -162,6 +163,7 @@ function applyRecord(parts: Parts, record: RecordLine): void {
     }
     case 'changed':
       held.registry = nextRegistry(parts, record);
+      held.everIdentities = [...new Set([...held.everIdentities, ...held.registry.identities])];
       held.changed.set(textOf(fields, 'digest'), sequence);
       ledgers.signCounts.accept(countersOf(fields));
       return;

@@ -37,7 +37,10 @@ export type SignerCoreOptions = {
   /** Folder of the state log, for this process alone. It exists, with mode 0700. */
   readonly stateDirectory: string;
   readonly drivers: CoreDrivers;
-  /** The first that answers signs; each must be one of those that the first record names. */
+  /**
+   * Of those that count by the registry, the first that answers signs. The log must have named each of them; one that no longer counts
+   * is left aside.
+   */
   readonly identities: readonly IdentityKey[];
   readonly heads: readonly HeadStore[];
   /** Native ones: see {@link Hashes}. */

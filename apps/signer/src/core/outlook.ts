@@ -60,7 +60,7 @@ export async function outlookOf(parts: CoreParts, given: Intent, evidence: Evide
     approvalsNeeded,
     requestNeeded,
     approvedBy,
-    brief: await signStatement(parts.identities, statementText('brief', briefFields(brief))),
+    brief: await signStatement(parts.identities(), statementText('brief', briefFields(brief))),
   };
 }
 

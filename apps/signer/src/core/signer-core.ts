@@ -1,5 +1,6 @@
 import { parseStatement, type RecordLine } from '@bulkhead/authority';
 import { CustodyError, type SignedStatement, type SignerStatus } from '@bulkhead/domain';
+import type { IdentityKey } from '@bulkhead/keys';
 import { createPublicKey, verify } from 'node:crypto';
 import { openAddresses } from './addresses.ts';
 import { approvalVerifier } from './approvals.ts';
@@ -57,7 +58,8 @@ async function openOn(options: SignerCoreOptions, file: StateFile): Promise<Sign
   const anchored = standstill === undefined && log.newestGroup() > 1n && knowledge.forgiven().length === 0;
   if (!anchored) assertVouched(head, options);
   const { deployment } = knowledge.registry();
-  const committer = openCommitter({ log, slots, identities: options.identities, deployment, onRecord }, 0n);
+  const identities = (): readonly IdentityKey[] => countingOf(options, knowledge);
+  const committer = openCommitter({ log, slots, identities, deployment, onRecord }, 0n);
   const time = steadyTime(options.clock, log.at);
   const parts: CoreParts = {
     hashes,
@@ -67,7 +69,7 @@ async function openOn(options: SignerCoreOptions, file: StateFile): Promise<Sign
     committer,
     addresses: openAddresses(options.drivers, limits),
     verifier: approvalVerifier(hashes),
-    identities: options.identities,
+    identities,
     gate: openGate(limits.decisionsAtOnceMax),
     time,
     refusals: openRefusals({ committer, time, perMinuteMax: limits.refusalRecordsPerMinuteMax }),
@@ -173,15 +175,24 @@ async function withoutState(log: StateLog, { stateDirectory, heads }: SignerCore
   );
 }
 
-/** The log is this signer's own: its first record names the identity keys, and one of them has signed its newest head. */
+/** A key that the registry no longer names stays open until its token leaves the configuration, and signs nothing. */
+function countingOf({ identities }: SignerCoreOptions, knowledge: Knowledge): readonly IdentityKey[] {
+  const counting = knowledge.registry().identities;
+  return identities.filter(({ publicKey }) => counting.includes(publicKey));
+}
+
+/**
+ * The log is this signer's own: it names the identity keys, in its first record and in the lists that followed, and one that counts at
+ * its end has signed its newest head.
+ */
 function assertOwn(at: { head: SignedStatement; knowledge: Knowledge; options: SignerCoreOptions }): void {
   const { head, knowledge, options } = at;
-  const known = knowledge.identities();
-  const foreign = options.identities.find(({ publicKey }) => !known.includes(publicKey));
-  if (foreign !== undefined || options.identities.length === 0) {
+  const known = knowledge.registry().identities;
+  const foreign = options.identities.find(({ publicKey }) => !knowledge.everIdentities().includes(publicKey));
+  if (foreign !== undefined || countingOf(options, knowledge).length === 0) {
     throw new CustodyError(
       'signer/not-ready',
-      `This state belongs to the identity keys ${known.join(', ')}, and ${foreign?.publicKey ?? 'none'} was opened. Open the keys that belong to this folder.`,
+      `This state belongs to the identity keys ${known.join(', ')}, and ${foreign?.publicKey ?? 'none of them'} was opened. Open the keys that belong to this folder; a new one counts once the root quorum has listed it.`,
     );
   }
   const { fields } = parseStatement(head.statement);

@@ -19,7 +19,7 @@ export async function statusOf(
     registryVersion: version,
     registryHash: hash,
     sequence: log.end().sequence,
-    identities: knowledge.identities(),
+    identities: knowledge.registry().identities,
     slots: [...health.flat(), ...state],
   };
 }

@@ -97,6 +97,14 @@ export const registryItem = z
     }),
     z.strictObject({ item: z.literal('person-removed'), person: personInput }),
     z.strictObject({
+      item: z.literal('identities'),
+      publicKeys: z
+        .array(hexBytes(32))
+        .min(1)
+        .max(8)
+        .meta({ description: 'All Ed25519 identity keys of the signer from then on, sorted' }),
+    }),
+    z.strictObject({
       item: z.literal('policy'),
       coolingSeconds: amountInput,
       operationalQuorum: smallCount,

@@ -47,7 +47,7 @@ export async function openWorld(given: Partial<SignerCoreOptions> = {}): Promise
   const clock: TestClock = { seconds: beginning, now: () => new Date(Number(clock.seconds) * 1_000) };
   const driver = testDriver();
   const heads = [testHeads('slot-1'), testHeads('slot-2')] as const;
-  const identities = [testIdentity()];
+  const identities = given.identities ?? [testIdentity()];
   const stores = given.heads ?? heads;
   const base = { stateDirectory: directory, identities, heads: stores, hashes: nativeHashes(), clock };
   const options: SignerCoreOptions = { ...base, drivers: { tree: driver }, ...given };
