@@ -109,10 +109,11 @@ export const commandHelp = {
   doctor: `Examines a hardware module or the drivers of a signer, and says what is good, bad and unknown
 
   bulkhead doctor --library <path> --label <token> --pin-file <file> [--environment NAME=value] …
-  bulkhead doctor --config <signer.json> [--compartment <number>] [--index <number>] [--key-label <label>]
+  bulkhead doctor --config <signer.json> [--key <label> --compartment <number>]
 
   --library   the vendor's PKCS#11 library; throw-away keys are made, used and removed
-  --config    each driver of the configuration signs random digests with a key that is there; nothing is made
+  --config    each driver of the configuration, with throw-away keys: no key of a wallet signs
+  --key       for aws-kms, where a key cannot be removed at once: the label of a key for tests, which has to be typed again
 
   Exits 1 when something is bad.`,
   help: `Explains a command

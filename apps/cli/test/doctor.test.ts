@@ -56,7 +56,7 @@ test('a token is examined, and left as it was', async () => {
   assert.equal(again.code, 0, again.out);
 });
 
-test('the drivers of a configuration are examined with keys that are there', async () => {
+test('the drivers of a configuration are examined with throw-away keys', async () => {
   const [one, two] = tokens;
   {
     await using open = new AsyncDisposableStack();
@@ -89,12 +89,23 @@ test('the drivers of a configuration are examined with keys that are there', asy
         environment: { SOFTHSM2_CONF: configuration },
       })),
       tree: { driver: 'pkcs11-sealed-seed', envelope: join(folder, 'seed.json'), tokens: names },
+      labelled: { driver: 'pkcs11-key', token: names[0] },
       identities: names.map((token) => ({ driver: 'pkcs11', token, label: 'bulkhead/identity' })),
     }),
   );
   const said = await doctor('--config', 'signer.json');
   assert.deepEqual([said.code, said.err], [0, ''], said.out);
   assert.match(said.out, /^good +pkcs11-sealed-seed: low s, recovery /mu);
+  assert.match(said.out, /^good +pkcs11-sealed-seed: public key +throw-away, m\/44'\/60'\/\d{10}'/mu);
+  assert.match(said.out, /^good +pkcs11-key: attributes /mu);
+  assert.match(said.out, /^good +pkcs11-key: clean-up /mu);
+  for (const given of [
+    ['--compartment', '1'],
+    ['--key', 'hot'],
+  ]) {
+    const refused = await refusal('--config', 'signer.json', ...given);
+    assert.deepEqual([refused.code, /throw-away keys/u.test(refused.err)], [2, true]);
+  }
   assert.match(said.out, /^unknown +pkcs11-sealed-seed: residency +the driver says hsm-sealed/mu);
 });
 

@@ -1,5 +1,6 @@
-import { createPublicKey, randomBytes, verify } from 'node:crypto';
-import { CustodyError, type KeyRef } from '@bulkhead/domain';
+import { createPublicKey, randomBytes, randomInt, verify } from 'node:crypto';
+import { CustodyError, compartmentMax, type KeyLabel, type KeyRef, parseCompartment } from '@bulkhead/domain';
+import { addressIndexMax } from './address-index.ts';
 import type { KeyDriver } from './driver.ts';
 import { type DoctorRow, latencyRow, row, type Steps, walk } from './doctor-row.ts';
 import { assertResident } from './pkcs11/key-template.ts';
@@ -10,19 +11,46 @@ import { checkedSignature } from './signature.ts';
 /** Signatures that the latency is measured over. */
 export const doctorSignatures: number = 100;
 
-/** A token, or a driver and a key that it has. */
-export type DoctorSubject =
-  | { readonly token: Token; readonly driver?: never }
-  | { readonly driver: KeyDriver; readonly key: KeyRef; readonly token?: never };
+/**
+ * Compartments from here on are no client's: installations count theirs from 0, so a key at a random index of a random one of these is
+ * a throw-away key, of which nobody ever knew the address.
+ */
+export const throwAwayCompartmentMin: number = 2 ** 30;
 
 /**
- * Examines a module for its owner. With a token it makes throw-away keys and destroys them again, whatever happens; with a driver it
- * signs random digests with a key that is there. Nothing is thrown: what fails is a bad row.
+ * A token; a driver with a tree of keys; or a driver without one and a key that its owner calls one for tests. `typed` asks the owner for
+ * the label of that key, so that nobody names a wallet by habit.
+ */
+export type DoctorSubject =
+  | { readonly token: Token }
+  | { readonly tree: KeyDriver }
+  | { readonly driver: KeyDriver; readonly testKey: KeyLabel; readonly typed: () => Promise<string> };
+
+/**
+ * Examines a module for its owner, and signs nothing with a key of a wallet. With a token it makes throw-away keys and destroys them
+ * again, whatever happens; of a tree it takes a key that nobody has used; any other key only when its label was typed. What fails is a
+ * bad row.
  */
 export async function examine(subject: DoctorSubject): Promise<readonly DoctorRow[]> {
-  return subject.token === undefined
-    ? await examineDriver(subject.driver, subject.key)
-    : await examineToken(subject.token);
+  if ('token' in subject) return await examineToken(subject.token);
+  if ('tree' in subject) return await examineDriver(subject.tree, throwAwayKey());
+  const { driver, testKey, typed } = subject;
+  if ((await typed()) === testKey.label) return await examineDriver(driver, testKey);
+  const detail = `not examined: what was typed is not the label of the key for tests, "${testKey.label}". Nothing was signed`;
+  return [row('key for tests', 'unknown', detail)];
+}
+
+function throwAwayKey(): KeyRef {
+  return {
+    compartment: parseCompartment(randomInt(throwAwayCompartmentMin, compartmentMax + 1)),
+    index: randomInt(addressIndexMax + 1),
+  };
+}
+
+function named(key: KeyRef): string {
+  return 'index' in key
+    ? `throw-away, m/44'/60'/${key.compartment}'/0/${key.index}`
+    : `for tests, "${key.label}" of compartment ${key.compartment}`;
 }
 
 async function examineDriver(driver: KeyDriver, key: KeyRef): Promise<readonly DoctorRow[]> {
@@ -32,7 +60,7 @@ async function examineDriver(driver: KeyDriver, key: KeyRef): Promise<readonly D
       (await driver.health()).map((slot) => row(`slot ${slot.name}`, slot.healthy ? 'good' : 'bad', slot.detail)),
     'public key': async () => {
       publicKey = await driver.publicKey(key);
-      return [row('public key', publicKey.length === 65 ? 'good' : 'bad', `${publicKey.length} bytes`)];
+      return [row('public key', publicKey.length === 65 ? 'good' : 'bad', `${named(key)}: ${publicKey.length} bytes`)];
     },
     // The driver puts `s` into the lower half itself and recovers each signature; what it gives out is checked here again.
     signatures: async () => {
