@@ -76,7 +76,20 @@ async function accountOrSilence(custody: Custody, compartment: Compartment): Pro
   try {
     return await custody.signer.account(compartment);
   } catch (error) {
-    if (error instanceof CustodyError && error.code === 'signer/unavailable') return undefined;
+    if (error instanceof CustodyError && standsStill(error.code)) return undefined;
     throw error;
   }
 }
+
+/** A signer that is away, waits for people or cannot reach its hardware stops no deposits and no books: withdrawals wait. */
+function standsStill(code: string): boolean {
+  return code.startsWith('hsm/') || standstills.has(code);
+}
+
+const standstills: ReadonlySet<string> = new Set([
+  'signer/not-ready',
+  'signer/other-signer-active',
+  'signer/state-damaged',
+  'signer/state-rewound',
+  'signer/unavailable',
+]);

@@ -76,6 +76,7 @@ export {
   type SignerRecordView,
   signerRecordViews,
 } from './signer-record.ts';
+export { type Followed, type Following, followRecovery } from './signer-recovery.ts';
 export { sendDispatch, watchDispatch } from './send.ts';
 export { requestSweep, sweepsMax, type SweepView } from './sweep.ts';
 export { type WalletPurpose, type WalletView, walletViews } from './wallet.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { houseGas } from '@bulkhead/domain';
-import { type Queries, sqlState, text } from '@bulkhead/postgres';
+import { bigint, type Queries, sqlState, text } from '@bulkhead/postgres';
 import { addressCertificate } from './address-certificate.ts';
 import { chargeFee } from './fee.ts';
 import { proposeRegistryChange } from './registry-change.ts';
@@ -19,7 +19,7 @@ const changeable: Readonly<Record<string, readonly string[]>> = {
   agreement: [],
   approval: [],
   asset: [],
-  attempt: ['broadcast_at', 'hash', 'last_broadcast', 'raw', 'signed_at'],
+  attempt: ['ask_again_at', 'broadcast_at', 'hash', 'last_broadcast', 'raw', 'refusal', 'refusals', 'signed_at'],
   block: ['removed_at'],
   break: [
     'books',
@@ -56,6 +56,7 @@ const changeable: Readonly<Record<string, readonly string[]>> = {
   sent: ['explained', 'removed_at'],
   signer_log: ['doubt', 'hash', 'sequence', 'trouble', 'updated_at'],
   signer_record: [],
+  signer_record_lost: [],
   wallet: ['next_nonce'],
   wallet_key: [],
   withdrawal: ['fee_paid', 'reserved', 'state', 'step', 'updated_at', 'wallet'],
@@ -87,8 +88,22 @@ async function lived(): Promise<Bench> {
   const list = { kind: 'enrolment', list: 'a list', listDigest: '0'.repeat(64), items: 1 } as const;
   viewOf(await proposeRegistryChange(bench.custody, bench.as('ann'), list));
   await pullSignerRecords(bench.custody);
+  await losesNewestRecord(bench);
   for (const found of await breaks(bench)) await resolves(bench, found.id, 'book-loss');
   return bench;
+}
+
+/** As after a recovery to the end before the newest record, which the signer then gives again. */
+async function losesNewestRecord({ custody, database }: Bench): Promise<void> {
+  const [newest] = await database.owner.query(
+    'select sequence, previous from custody.signer_record order by sequence desc limit 1',
+  );
+  assert.ok(newest !== undefined);
+  await database.owner.query('select custody.follow_recovery($1, $2, now())', [
+    bigint(newest, 'sequence'),
+    text(newest, 'previous'),
+  ]);
+  await pullSignerRecords(custody);
 }
 
 type Column = { readonly table: string; readonly name: string; readonly type: string };
@@ -170,7 +185,11 @@ test('the application may read, add, and change what may change; the auditor may
   assert.deepEqual(
     rights.map((row) => [row['role'], row['relname'], row['rights']]),
     [
-      ...tables.map((table) => ['bulkhead_app', table, '{insert,select}']),
+      ...tables.map((table) => [
+        'bulkhead_app',
+        table,
+        table === 'signer_record_lost' ? '{select}' : '{insert,select}',
+      ]),
       ...tables.map((table) => ['bulkhead_auditor', table, '{select}']),
     ],
   );

@@ -7,18 +7,28 @@ import { resolve } from 'node:path';
 import { readOptions } from '../command-line.ts';
 import { type ExitCode, exitCodes, UsageError } from '../exit-code.ts';
 import { type Terminal, withProgress } from '../terminal.ts';
+import { follow, recover, recoveryIntent } from './signer-recovery.ts';
 
 /** Records that one command prints at most. */
 const recordsShownMax = 500;
 const recordsShownDefault = 50;
 
-const actions: Readonly<Record<string, (terminal: Terminal) => Promise<ExitCode>>> = { status, records, build };
+const actions: Readonly<Record<string, (terminal: Terminal) => Promise<ExitCode>>> = {
+  status,
+  records,
+  build,
+  recovery: recoveryIntent,
+  recover,
+  follow,
+};
 
 export async function signer(terminal: Terminal): Promise<ExitCode> {
   const [action = '', ...words] = terminal.words;
   const run = Object.hasOwn(actions, action) ? actions[action] : undefined;
   if (run === undefined) {
-    throw new UsageError('signer knows: status, records, build. "bulkhead help signer" explains them.');
+    throw new UsageError(
+      'signer knows: status, records, build, recovery, recover, follow. "bulkhead help signer" explains them.',
+    );
   }
   return run({ ...terminal, words });
 }
