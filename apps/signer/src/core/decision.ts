@@ -32,18 +32,16 @@ type Asked = {
   readonly bytes: Uint8Array;
 };
 
-/** Decides about one request to sign at a time for each attempt: two callers with the same request get the same signature. */
+/** Grants that are being made, by attempt. */
+type Making = Map<string, Promise<Granted>>;
+
+/**
+ * Judges each request by its own evidence, and signs each attempt once: two callers who are both allowed to have it get the same
+ * signature, and one whose evidence is worth nothing spoils nothing for the other.
+ */
 export function openSigning(parts: CoreParts): (request: SignRequest) => Promise<Granted> {
-  const underWay = new Map<string, Promise<Granted>>();
-  return async (request) => {
-    const asked = readRequest(parts, request);
-    const attempt = attemptName(asked);
-    const running = underWay.get(attempt);
-    if (running !== undefined) return running;
-    const answer = answerOnce(parts, asked).finally(() => underWay.delete(attempt));
-    underWay.set(attempt, answer);
-    return answer;
-  };
+  const making: Making = new Map();
+  return async (request) => answer(parts, making, readRequest(parts, request));
 }
 
 function readRequest({ hashes }: CoreParts, request: SignRequest): Asked {
@@ -70,7 +68,7 @@ function readRequest({ hashes }: CoreParts, request: SignRequest): Asked {
   };
 }
 
-async function answerOnce(parts: CoreParts, asked: Asked): Promise<Granted> {
+async function answer(parts: CoreParts, making: Making, asked: Asked): Promise<Granted> {
   const earlier = parts.knowledge.granted(attemptName(asked));
   // Expiry and policy of today do not matter: the signature exists, and whoever asks may have lost it in a crash.
   if (earlier !== undefined) return repeated(parts, earlier);
@@ -82,7 +80,7 @@ async function answerOnce(parts: CoreParts, asked: Asked): Promise<Granted> {
       parts.addresses.prepare(parts.knowledge.registry(), compartmentsOf(intent)),
       parts.verifier.prepare(parts.knowledge.registry(), asked, approvalsOf(asked.request.evidence)),
     ]);
-    return parts.refusals.recorded({ request: 'sign', about }, async () => grant(parts, { asked, own }));
+    return parts.refusals.recorded({ request: 'sign', about }, async () => grantOnce(parts, making, { asked, own }));
   });
 }
 
@@ -93,12 +91,35 @@ async function repeated(parts: CoreParts, sequence: bigint): Promise<Granted> {
   return { signature: signatureOf(fields), record };
 }
 
-async function grant(parts: CoreParts, { asked, own }: { asked: Asked; own: Address }): Promise<Granted> {
-  const { knowledge, committer, addresses, hashes } = parts;
+/** Nothing is waited for between the judgement and the entry of the grant among those being made. */
+async function grantOnce(parts: CoreParts, making: Making, at: { asked: Asked; own: Address }): Promise<Granted> {
+  const attempt = attemptName(at.asked);
+  const earlier = parts.knowledge.granted(attempt);
+  // Granted while this request waited for its turn.
+  if (earlier !== undefined) return repeated(parts, earlier);
+  const allowed = allowedGrant(parts, at);
+  const running = making.get(attempt);
+  if (running !== undefined) return running;
+  const granted = grant(parts, allowed).finally(() => making.delete(attempt));
+  making.set(attempt, granted);
+  return granted;
+}
+
+type AllowedGrant = Proposed & { readonly evidence: CountedEvidence };
+
+function allowedGrant(parts: CoreParts, { asked, own }: { asked: Asked; own: Address }): AllowedGrant {
   const now = parts.time.now();
   const transaction = parseUnsignedTransaction(asked.bytes);
   const fee = transaction.gasLimit * transaction.maxFeePerGas;
-  const evidence = assertAllowed(parts, { asked, own, transaction, fee, now });
+  const proposed = { asked, own, transaction, fee, now };
+  return { ...proposed, evidence: assertAllowed(parts, proposed) };
+}
+
+async function grant(
+  parts: CoreParts,
+  { asked, own, transaction, fee, now, evidence }: AllowedGrant,
+): Promise<Granted> {
+  const { knowledge, committer, addresses, hashes } = parts;
   // From here to the record there may be other decisions: what this one takes is taken now. If the hardware then fails, it stays
   // taken until the next start, which only makes the signer stricter: the same intent may try again.
   const { intent, digest, key, unsigned, text } = asked;

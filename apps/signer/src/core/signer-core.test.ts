@@ -57,6 +57,38 @@ test('a fee bump and a repetition count once against the windows, at the highest
   });
 });
 
+test('of two requests for one attempt at the same time, bad evidence spoils nothing and gains nothing', async () => {
+  await using world = await openWorld();
+  const { anna, ben, olga } = registry.people;
+  const core = world.core();
+  for (const [nonce, goodFirst] of [false, true].entries()) {
+    const intent = withdrawal(world, { id: `wd_shared-${nonce}`, amount: 1n });
+    const other = withdrawal(world, { id: 'wd_other' });
+    const good = request(world, intent, { nonce: BigInt(nonce) });
+    const alone = { ...good, evidence: { request: olga.approve(intent), approvals: [anna.approve(intent)] } };
+    const foreign = { ...good, evidence: world.approved(other) };
+    const asked = goodFirst ? [good, alone, foreign, good] : [alone, foreign, good, good];
+    const made = world.driver.made();
+    const results = await Promise.allSettled(asked.map(async (each) => core.sign(each)));
+    for (const [at, result] of results.entries()) {
+      const expected = asked[at] === good ? 'fulfilled' : 'rejected';
+      assert.equal(result.status, expected, `${at} ${goodFirst}`);
+      if (result.status !== 'rejected') continue;
+      const code = asked[at] === alone ? 'signer/approvals-missing' : 'signer/approval-invalid';
+      assert.equal(Reflect.get(Object(result.reason), 'code'), code);
+    }
+    assert.equal(world.driver.made(), made + 1);
+    // Others who approved may ask for the same effect: it is still one.
+    const later = {
+      ...good,
+      evidence: { request: olga.approve(intent), approvals: [ben.approve(intent), anna.approve(intent)] },
+    };
+    const [first] = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+    assert.deepEqual((await core.sign(later)).signature, first?.signature);
+    assert.equal(world.driver.made(), made + 1);
+  }
+});
+
 test('decisions made at the same time see what the others take', async () => {
   await using world = await openWorld();
   const asked = Array.from({ length: 5 }, (_, index) =>
