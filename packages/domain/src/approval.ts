@@ -21,6 +21,9 @@ export type Approval = {
   | { readonly kind: 'ed25519'; readonly signature: string }
 );
 
+/** Approvals in one piece of evidence, the requester's signature not counted: more people than any rule can ask for. */
+export const evidenceApprovalsMax: number = 32;
+
 /** What a signature of a wallet rests on: who asked, and who agreed. Kinds that no person approves have neither. */
 export type Evidence = {
   readonly request?: Approval;

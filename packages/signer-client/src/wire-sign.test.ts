@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
+  evidenceApprovalsMax,
   type Granted,
   intentBytes,
   type MovementIntent,
@@ -68,8 +69,8 @@ const odd: readonly unknown[] = [
   { compartment: 7, index: 0, label: 'both' },
   { approvals: [] },
   { approvals: [], request: undefined },
-  Array.from({ length: 64 }, () => passkey),
-  Array.from({ length: 65 }, () => passkey),
+  Array.from({ length: evidenceApprovalsMax }, () => passkey),
+  Array.from({ length: evidenceApprovalsMax + 1 }, () => passkey),
   `${params.intent} `,
   params.intent.replace('"kind":"sweep"', '"kind":"swoop"'),
 ];

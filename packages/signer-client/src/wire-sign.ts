@@ -5,6 +5,7 @@ import {
   type DecisionRecord,
   type Evidence,
   type Granted,
+  evidenceApprovalsMax,
   intentBytesMax,
   type KeyRef,
   type MovementIntent,
@@ -13,14 +14,7 @@ import {
   type SignedStatement,
   type SignRequest,
 } from '@bulkhead/domain';
-import {
-  approvalsMax,
-  assertionBytesMax,
-  isHex,
-  statementLengthMax,
-  textLengthMax,
-  unsignedBytesMax,
-} from './wire-value.ts';
+import { assertionBytesMax, isHex, statementLengthMax, textLengthMax, unsignedBytesMax } from './wire-value.ts';
 
 /*
  * The hot way through the protocol: a request to sign, and its answer, read and written by hand. The signer has no compiler for
@@ -79,7 +73,7 @@ function evidenceOf(value: unknown): Evidence | undefined {
   const asked = hasExactly(value, ['request', 'approvals']);
   if (!asked && !hasExactly(value, ['approvals'])) return undefined;
   const list = member(value, 'approvals');
-  if (!Array.isArray(list) || list.length > approvalsMax) return undefined;
+  if (!Array.isArray(list) || list.length > evidenceApprovalsMax) return undefined;
   const approvals: Approval[] = [];
   for (const entry of list) {
     const approval = approvalOf(entry);

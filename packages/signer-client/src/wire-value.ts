@@ -8,6 +8,7 @@ import {
   CustodyError,
   type DecisionRecord,
   type Evidence,
+  evidenceApprovalsMax,
   type Intent,
   intentBytes,
   intentBytesMax,
@@ -30,8 +31,6 @@ import { z } from 'zod';
 export const textLengthMax = 1_024;
 /** Longest text that a signature is over, in characters: a brief names people, limits and rules. */
 export const statementLengthMax = 65_536;
-/** Signatures in one piece of evidence. */
-export const approvalsMax = 64;
 /** A passkey's answer has some hundred bytes; extensions may add some. */
 export const assertionBytesMax = 4_096;
 
@@ -145,7 +144,7 @@ export const approval: z.ZodType<Approval> = z.discriminatedUnion('kind', [
 
 export const evidence: z.ZodType<Evidence> = z.strictObject({
   request: z.exactOptional(approval),
-  approvals: z.array(approval).max(approvalsMax),
+  approvals: z.array(approval).max(evidenceApprovalsMax),
 });
 
 export const signature: z.ZodType<Signature> = z.strictObject({

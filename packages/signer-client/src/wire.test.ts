@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { type MovementIntent, parseAddress, parseAssetId, parseCompartment } from '@bulkhead/domain';
+import {
+  evidenceApprovalsMax,
+  type MovementIntent,
+  parseAddress,
+  parseAssetId,
+  parseCompartment,
+} from '@bulkhead/domain';
 import type { Calls } from './protocol.ts';
 import {
   answerText,
@@ -81,6 +88,18 @@ test('a field that the type does not name is refused, at every depth, coming and
   assert.throws(() => decodeParams('status', { verbose: true }), protocolFault);
   const leaking = { ...request, key: { compartment: parseCompartment(1), index: 0, secret: 'x' } };
   assert.throws(() => encodeParams('sign', leaking), protocolFault);
+});
+
+test('evidence has as many approvals as the signer looks at, and the specification says how many', () => {
+  const many = (length: number): typeof request => ({
+    ...request,
+    evidence: { request: approval, approvals: Array.from({ length }, () => approval) },
+  });
+  const most = sent(encodeParams('sign', many(evidenceApprovalsMax)));
+  assert.equal(decodeParams('sign', most).evidence.approvals.length, evidenceApprovalsMax);
+  assert.throws(() => encodeParams('sign', many(evidenceApprovalsMax + 1)), protocolFault);
+  const text = readFileSync(new URL('../../../spec/signer-protocol.md', import.meta.url), 'utf8');
+  assert.match(text, new RegExp(`^\\| approvals in one piece of evidence.*\\| ${evidenceApprovalsMax} \\|$`, 'mu'));
 });
 
 test('an intent is taken in its canonical form only, and a wallet signs movements only', () => {

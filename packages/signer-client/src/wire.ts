@@ -1,3 +1,4 @@
+import { peopleMax } from '@bulkhead/authority';
 import { CustodyError, type FaultCode, faultCodes, type FaultDetails } from '@bulkhead/domain';
 import { z } from 'zod';
 import { type Calls, isMethod, type Method, protocolVersion, recordsMax, requestIdLengthMax } from './protocol.ts';
@@ -19,7 +20,7 @@ type Codecs = {
 
 const slot = z.strictObject({ name: wire.text, healthy: z.boolean(), detail: wire.text });
 const refusal = z.strictObject({ code: wire.text, message: z.string() });
-const people = z.array(wire.text).max(wire.approvalsMax);
+const people = z.array(wire.text).max(peopleMax);
 const changed = z.strictObject({ version: wire.amount, record: wire.record });
 
 export const signParams: z.ZodType<Calls['sign']['params']> = z.strictObject({

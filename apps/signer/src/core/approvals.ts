@@ -10,12 +10,9 @@ import {
   type WebauthnApproval,
   type WebauthnKey,
 } from '@bulkhead/authority';
-import { type Approval, CustodyError, type Evidence, type Intent } from '@bulkhead/domain';
+import { type Approval, CustodyError, type Evidence, evidenceApprovalsMax, type Intent } from '@bulkhead/domain';
 import { addressOfPublicKey, nativeModules } from '@bulkhead/keys';
 import { type BoundedCache, boundedCache } from './bounded-cache.ts';
-
-/** Approvals that one request carries: more people than any rule can ask for. */
-export const evidenceApprovalsMax: number = 32;
 
 /** Signatures that are remembered as verified; the least recently used goes first. */
 export const verifiedRememberedMax: number = 8_192;
