@@ -136,7 +136,17 @@ const signer = z.strictObject({
     .array(hexDigits(64, 'a public identity key of the signer'), { error: 'Give a list of identity keys.' })
     .min(1, { error: 'Name at least one identity: without one nothing that the signer says could be believed.' })
     .max(identitiesMax),
-  tls: z.strictObject({ authorityFile: words, certificateFile: words, keyFile: words }).exactOptional(),
+  tls: z
+    .strictObject({
+      authorityFile: words,
+      certificateFile: words,
+      keyFile: words,
+      signerKeys: z
+        .array(hexDigits(64, "the SHA-256 of the public key of the signer's certificate"))
+        .min(1)
+        .max(identitiesMax),
+    })
+    .exactOptional(),
 });
 
 const pageMistake =

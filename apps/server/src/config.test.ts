@@ -154,7 +154,13 @@ test('a real chain needs a signer of its own, which is a socket here or one behi
     deployment: signer.deployment,
     identities: [identity],
   });
-  const tls = { authorityFile: 'authority.pem', certificateFile: '/etc/server.pem', keyFile: '/etc/server.key' };
+  const signerKeys = ['ab'.repeat(32)];
+  const tls = {
+    authorityFile: 'authority.pem',
+    certificateFile: '/etc/server.pem',
+    keyFile: '/etc/server.key',
+    signerKeys,
+  };
   const far = { ...signer, address: 'tls://signer.internal:4410' };
   const { signer: known } = valid({ signer: { ...far, tls } }, real);
   assert.deepEqual(known.kind === 'external' && [known.endpoint, known.tls], [
@@ -162,6 +168,7 @@ test('a real chain needs a signer of its own, which is a socket here or one behi
     { ...tls, authorityFile: '/srv/authority.pem' },
   ]);
   assert.deepEqual(problems({ signer: far }), ['/signer/tls']);
+  assert.deepEqual(problems({ signer: { ...far, tls: { ...tls, signerKeys: [] } } }), ['/signer/tls/signerKeys']);
   assert.deepEqual(problems({ signer: { ...signer, tls } }), ['/signer/tls']);
   for (const address of ['tcp://signer:1', 'tls://signer', 'unix:signer.sock', '/run/signer.sock', 'tls://a/b:1']) {
     assert.deepEqual(problems({ signer: { ...signer, address } }), ['/signer/address'], address);

@@ -52,6 +52,8 @@ export type SignerTls = {
   readonly authorityFile: string;
   readonly certificateFile: string;
   readonly keyFile: string;
+  /** SHA-256 of the public key of each certificate that the signer may show, hex. */
+  readonly signerKeys: readonly string[];
 };
 
 /**
@@ -410,6 +412,7 @@ function signerOf(order: SignerOrder, problems: ConfigurationProblem[]): SignerC
     authorityFile: absolute(folder, tls.authorityFile),
     certificateFile: absolute(folder, tls.certificateFile),
     keyFile: absolute(folder, tls.keyFile),
+    signerKeys: tls.signerKeys,
   };
   return { kind: 'external', endpoint: address, tls: files, deployment, identities };
 }

@@ -56,6 +56,7 @@ function clientOf({ endpoint, tls }: External): SignerClient {
     authority: pem(tls.authorityFile),
     certificate: pem(tls.certificateFile),
     key: pem(tls.keyFile),
+    signerKeys: tls.signerKeys,
   };
   return new SignerClient({ endpoint, credentials });
 }

@@ -1,5 +1,6 @@
+import { createHash, X509Certificate } from 'node:crypto';
 import { connect as connectSocket, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import { checkServerIdentity, connect as connectTls, type PeerCertificate } from 'node:tls';
 import { CustodyError } from '@bulkhead/domain';
 
 /** What mutual TLS needs: our certificate and key, and the one authority whose signature on the signer's certificate counts. PEM. */
@@ -7,7 +8,17 @@ export type ClientCredentials = {
   readonly certificate: string | Buffer;
   readonly key: string | Buffer;
   readonly authority: string | Buffer;
+  /** Which signers may answer, by {@link keyDigest}: the authority signs for clients, too, and none of them may pass for the signer. */
+  readonly signerKeys: readonly string[];
 };
+
+/** SHA-256 of a certificate's public key (SubjectPublicKeyInfo, DER), hex: it stays when the certificate is renewed. */
+export function keyDigest(certificate: X509Certificate | undefined): string | undefined {
+  if (certificate === undefined) return undefined;
+  return createHash('sha256')
+    .update(certificate.publicKey.export({ format: 'der', type: 'spki' }))
+    .digest('hex');
+}
 
 export type Endpoint =
   | { readonly kind: 'unix'; readonly path: string }
@@ -45,9 +56,24 @@ export function dial(endpoint: Endpoint, credentials: ClientCredentials | undefi
       `The signer at tls://${endpoint.host}:${endpoint.port} wants a client certificate: give certificate, key and authority.`,
     );
   }
-  const { certificate, key, authority } = credentials;
+  const { certificate, key, authority, signerKeys } = credentials;
   const { host, port } = endpoint;
-  // Only this authority, not those of the system, and the host must be the one that its certificate names.
-  const socket = connectTls({ host, port, cert: certificate, key, ca: authority, minVersion: 'TLSv1.3' });
+  const identified = (name: string, peer: PeerCertificate): Error | undefined => {
+    const digest = keyDigest(new X509Certificate(peer.raw));
+    const known = digest !== undefined && signerKeys.includes(digest);
+    return known
+      ? checkServerIdentity(name, peer)
+      : new Error(`The public key ${digest ?? ''} is not of a pinned signer.`);
+  };
+  // Only this authority, not those of the system; the host must be the one that its certificate names, and the key a pinned one.
+  const socket = connectTls({
+    host,
+    port,
+    cert: certificate,
+    key,
+    ca: authority,
+    minVersion: 'TLSv1.3',
+    checkServerIdentity: identified,
+  });
   return { socket, ready: 'secureConnect' };
 }

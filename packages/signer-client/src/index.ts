@@ -1,6 +1,6 @@
 export { backOffMsMax, backOffMsMin, SignerClient, type SignerClientOptions } from './client.ts';
 export { connectMsMax } from './connection.ts';
-export { type ClientCredentials, type Endpoint, parseEndpoint } from './endpoint.ts';
+export { type ClientCredentials, type Endpoint, keyDigest, parseEndpoint } from './endpoint.ts';
 export { createFrameReader, type FrameReader, frameOf, lengthBytes } from './frame.ts';
 export {
   answerBytesMax,

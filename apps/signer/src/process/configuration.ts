@@ -76,6 +76,11 @@ const schema = z.strictObject({
       certificateFile: path,
       keyFile: secret,
       authorityFile: path,
+      /** SHA-256 of the public key (SubjectPublicKeyInfo, DER) of each client that may connect, hex. The authority alone is not enough. */
+      clientKeys: z
+        .array(z.string().regex(/^[0-9a-f]{64}$/u, 'must be 64 lower-case hex digits'))
+        .min(1)
+        .max(8),
     })
     .optional(),
   tokens: z.array(token).max(8).default([]),

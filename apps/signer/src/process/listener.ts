@@ -3,6 +3,7 @@ import { connect, createServer, type ListenOptions, type Server, type Socket } f
 import { dirname } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
 import { CustodyError, type Signer } from '@bulkhead/domain';
+import { keyDigest } from '@bulkhead/signer-client';
 import { type Load, serveConnection, type Serving } from './connection.ts';
 import { openLibc } from './libc.ts';
 import type { ListenLimits } from './limits.ts';
@@ -23,6 +24,8 @@ export type TlsListening = {
   readonly key: Buffer;
   /** The one authority of client certificates. */
   readonly authority: Buffer;
+  /** The clients that may connect, by {@link keyDigest} of their certificates. */
+  readonly clientKeys: readonly string[];
 };
 
 export type Listening = {
@@ -166,7 +169,7 @@ function peerUser(socket: Socket): number | undefined {
 }
 
 async function listenTls(tls: TlsListening, { serve, limits, log }: Reception): Promise<Server> {
-  const { host, port, certificate, key, authority } = tls;
+  const { host, port, certificate, key, authority, clientKeys } = tls;
   const server = createTlsServer(
     {
       cert: certificate,
@@ -177,7 +180,16 @@ async function listenTls(tls: TlsListening, { serve, limits, log }: Reception): 
       minVersion: 'TLSv1.3',
       handshakeTimeout: handshakeMsMax,
     },
-    serve,
+    (socket) => {
+      // The authority may have signed for others, too, or be made to. Who may ask is said by the configuration.
+      const client = keyDigest(socket.getPeerX509Certificate());
+      if (client === undefined || !clientKeys.includes(client)) {
+        log('warning', 'client-refused', { key: client ?? 'none' });
+        socket.destroy();
+        return;
+      }
+      serve(socket);
+    },
   );
   // Until the handshake ends a socket is none of ours: its errors arrive here.
   server.on('tlsClientError', (error) => {

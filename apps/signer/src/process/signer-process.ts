@@ -101,6 +101,7 @@ function listening(configuration: SignerConfiguration, signer: Signer): Listenin
             certificate: readFileSync(tls.certificateFile),
             key: Buffer.from(readSecret(tls.keyFile)),
             authority: readFileSync(tls.authorityFile),
+            clientKeys: tls.clientKeys,
           },
         }),
     signer,
