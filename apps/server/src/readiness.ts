@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Readiness } from '@bulkhead/api';
 import type { Custody } from '@bulkhead/custody';
 import { CustodyError, type Signer } from '@bulkhead/domain';
@@ -39,13 +40,21 @@ export async function readinessOf({ custody, board, jobsRunning, signer }: Vital
   return { ready, reasons: silence === undefined ? reasons : [...reasons, `Withdrawals wait: ${silence}`] };
 }
 
-/** Why the signer does not answer, or undefined while it does. */
+/** Milliseconds that a signer has to say something: whoever asks whether this process is ready asks again, and may end what is silent. */
+export const signerAnswerMsMax = 2_000;
+
+/** Why the signer does not answer, or undefined while it does. One that is stopped keeps its socket open and says nothing. */
 export async function silenceOf(signer: Signer): Promise<string | undefined> {
+  const waited = new AbortController();
+  const late = pause(signerAnswerMsMax, `The signer did not answer within ${signerAnswerMsMax} ms.`, {
+    signal: waited.signal,
+  }).catch(() => undefined);
   try {
-    await signer.status();
-    return undefined;
+    return await Promise.race([signer.status().then(() => undefined), late]);
   } catch (error) {
     if (!(error instanceof CustodyError)) throw error;
     return error.message;
+  } finally {
+    waited.abort();
   }
 }

@@ -59,3 +59,19 @@ test('a source that goes away makes readiness red, and the server goes on answer
   }
   await until('readiness to turn green again', async () => (await readiness(server.url)).status === 200);
 });
+
+test('a signer that is stopped and says nothing does not make readiness silent', async () => {
+  await using house = await openHouse();
+  const pid = house.server.reached.pid?.();
+  assert.ok(pid !== undefined);
+  process.kill(pid, 'SIGSTOP');
+  try {
+    const began = Date.now();
+    const told = await readiness(house.server.url);
+    assert.ok(Date.now() - began < 10_000);
+    assert.equal(told.status, 200);
+    assert.match(told.reasons.join(' '), /Withdrawals wait: The signer did not answer/u);
+  } finally {
+    process.kill(pid, 'SIGCONT');
+  }
+});
