@@ -30,6 +30,7 @@ export type Seen = {
   readonly reference: string;
   readonly asset: string;
   readonly address: string;
+  readonly derivationPath: string;
   readonly compartment: number;
   readonly amount: string;
   readonly available: string;

@@ -2,13 +2,15 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Address, checksumAddress, parseAddress } from '@bulkhead/domain';
+import { type Address, checksumAddress, parseAddress, parseCompartment } from '@bulkhead/domain';
 import { verifyStatement } from '@bulkhead/signer-client';
 import { examine } from '../src/examination.ts';
+import { provenSigner } from '../src/proven-signer.ts';
 import {
   admit,
   type Admitted,
   approveBy,
+  chain,
   coin,
   type Desk,
   deposit,
@@ -236,4 +238,29 @@ test('a deposit-address certificate verifies without us, and is the same each ti
   const expected = { kind: 'address-certificate', deployment, client: client.id, address: client.address };
   verifyStatement(certificate, identities, expected);
   assert.throws(() => verifyStatement(certificate, identities, { ...expected, client: 'cl_other' }));
+  // What was changed where it is stored is not given out.
+  await house.database.admin.query('alter table custody.address_certificate disable trigger all');
+  await house.database.admin.query(
+    `update custody.address_certificate set certificate = jsonb_set(certificate, '{signature}', to_jsonb(repeat('00', 64)))`,
+  );
+  const changed = await desk.ask('POST', `/v1/wallets/${wallet.id}/certificate`, {
+    person: 'operator',
+    key: randomUUID(),
+  });
+  assert.equal(changed.body.code, 'signer/certificate-invalid');
+});
+
+test('a certificate that no pinned identity has signed does not get as far as to be stored', async () => {
+  const { desk, server } = house;
+  const wallet = await desk.post(`/v1/clients/${client.id}/wallets`, { chain: 'eip155:31337' }, 'operator');
+  const index = Number(wallet.derivationPath.split('/').at(-1));
+  const claim = {
+    client: client.id,
+    chain,
+    key: { compartment: parseCompartment(client.compartment), index },
+  };
+  const { signer, pinned } = server.reached;
+  const stranger = { ...pinned, identities: ['0e'.repeat(32)] };
+  await assert.rejects(provenSigner(signer, stranger).certifyAddress(claim), { code: 'signer/certificate-invalid' });
+  await provenSigner(signer, pinned).certifyAddress(claim);
 });

@@ -2,6 +2,7 @@ import type { Operations, RegistryChangeDetail, SignerView } from '@bulkhead/api
 import { listDigest, listText, nobleHashes } from '@bulkhead/authority';
 import {
   addressCertificate,
+  type AddressCertificateView,
   approveRegistryChange,
   type Custody,
   notFound,
@@ -13,6 +14,8 @@ import {
   signerRecordViews,
 } from '@bulkhead/custody';
 import { CustodyError, invariant, type SignerStatus } from '@bulkhead/domain';
+import { type Pinned, verifyStatement } from '@bulkhead/signer-client';
+import { provenSigner } from '../proven-signer.ts';
 import type { ReachedSigner } from '../reached-signer.ts';
 import { intentView } from './intent-view.ts';
 import { pageOf, position } from './paging.ts';
@@ -68,8 +71,20 @@ export function signerOperations(custody: Custody, { reached, approvalPage }: Be
     },
     approveRegistryChange: (call, { registryChangeId: id, approval }) =>
       approveRegistryChange(custody, call, { id, approval }),
-    certifyWallet: (call, { walletId }) => addressCertificate(custody, call, walletId),
+    certifyWallet: async (call, { walletId }) => {
+      const proven = { ...custody, signer: provenSigner(custody.signer, reached.pinned) };
+      const answer = await addressCertificate(proven, call, walletId);
+      // What is stored may have been changed since: it is held against the pinned identities each time that it is given out.
+      if (answer.outcome.status === 'done') assertCertified(answer.outcome.view, reached.pinned);
+      return answer;
+    },
   };
+}
+
+/** @throws CustodyError `signer/certificate-invalid` */
+function assertCertified({ address, certificate }: AddressCertificateView, { identities, deployment }: Pinned): void {
+  const expected = { kind: 'address-certificate', deployment, address: address.toLowerCase() };
+  verifyStatement(certificate, identities, expected);
 }
 
 type StatusView = Omit<SignerView, 'stored'>;
