@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { dispatchViews, type DispatchView } from './dispatch.ts';
+import { CustodyError } from '@bulkhead/domain';
+import { dispatchViews, type DispatchView, findDispatch } from './dispatch.ts';
 import { taskList } from './jobs.ts';
 import { movementViews } from './movement-view.ts';
 import { sendDispatch, watchDispatch } from './send.ts';
+import { askAgainMsMax } from './signing.ts';
 import { requestSweep } from './sweep.ts';
 import { reconciled } from './testing/desk.ts';
 import { type Bench, viewOf } from './testing/bench.ts';
@@ -211,4 +213,98 @@ test('a sweep that the signer refuses waits, and does not say that it waits for 
   await settle(bench);
   const [done] = await movementViews(bench.custody.db, { kind: 'sweep', after: null, limit: 1 });
   assert.equal(done?.state, 'settled');
+});
+
+function refusals(bench: Bench): number {
+  return bench.signer.log.records(0n, 1_000).filter(({ line }) => line.includes('"refused"')).length;
+}
+
+test('a refused fee bump is looked at every minute and not asked for, so that it makes one record and not one a minute', async () => {
+  await using bench = await openWithdrawing();
+  const { client } = await funded(bench, 3n * ether);
+  const { id } = await ask(bench, { client, amount: ether });
+  await approve(bench, id);
+  const { id: dispatch } = await dispatchOf(bench, id);
+  bench.signer.rules.refuse = () => ({ code: 'signer/fee-above-limit', message: 'too dear' });
+  bench.clock.advance(700_000);
+  for (let round = 0; round < 5; round += 1) {
+    await watchDispatch(bench.custody, dispatch);
+    bench.clock.advance(60_000);
+  }
+  assert.equal(refusals(bench), 1);
+  assert.match((await withdrawal(bench, id)).reason ?? '', /signer\/fee-above-limit/u);
+  bench.signer.rules.refuse = undefined;
+  await watchDispatch(bench.custody, dispatch);
+  assert.deepEqual(
+    (await dispatchOf(bench, id)).attempts.map(({ hash }) => hash !== null),
+    [true, true],
+    'as soon as the look says so it is asked for',
+  );
+});
+
+test('what is refused though the look says otherwise is asked again after a minute, then after two, and so on', async () => {
+  await using bench = await openWithdrawing();
+  const { client } = await funded(bench, 3n * ether);
+  const { id } = await ask(bench, { client, amount: ether });
+  await approve(bench, id);
+  const { id: dispatch } = await dispatchOf(bench, id);
+  bench.clock.advance(700_000);
+  const sign = bench.signer.sign.bind(bench.signer);
+  let asked = 0;
+  bench.signer.sign = async () => {
+    asked += 1;
+    throw new CustodyError('signer/nonce-taken', 'another has it');
+  };
+  const askedAt: number[] = [];
+  for (let minutes = 0; minutes < 20; minutes += 1) {
+    const before = asked;
+    await watchDispatch(bench.custody, dispatch);
+    if (asked > before) askedAt.push(minutes);
+    else assert.match((await withdrawal(bench, id)).reason ?? '', /signer\/nonce-taken.* asked again at 20/u);
+    bench.clock.advance(60_000);
+  }
+  assert.deepEqual(askedAt, [0, 1, 3, 7, 15]);
+  bench.signer.sign = sign;
+  bench.clock.advance(askAgainMsMax);
+  await watchDispatch(bench.custody, dispatch);
+  assert.equal((await dispatchOf(bench, id)).attempts.at(-1)?.hash === null, false);
+});
+
+test('a sweep whose rule wants approvals says that nobody can give them and which rule is to change', async () => {
+  await using bench = await openWithdrawing();
+  const wallet = await bench.wallet(await bench.client('omnibus'));
+  const gas = await bench.ownWallet('gas');
+  bench.chain.outside.send({ to: gas.address, amount: 5n * ether });
+  await pay(bench, wallet, 3n * ether);
+  viewOf(await requestSweep(bench.custody, bench.as('ann'), { walletId: wallet.id, asset: bench.native }));
+  bench.signer.rules.ownQuorum = 2;
+  await bench.work();
+  const grants = await dispatchViews(bench.custody.db, { kind: 'gas-grant', after: null, limit: 9 });
+  const [grant] = grants;
+  assert.ok(grant !== undefined && grants.length === 1);
+  const reasonOf = async (dispatch: string): Promise<string> =>
+    (await findDispatch(bench.custody.db, dispatch))?.waitingReason ?? '';
+  const said =
+    /wants 2 approvals .*a gas-grant cannot be approved here.*rule for gas-grant of eip155:\d+\/slip44:60 from house compartments, .*at least \d+, has approvals 0/u;
+  assert.match(await reasonOf(grant.id), said);
+  bench.signer.rules.ownQuorum = 0;
+  const sign = bench.signer.sign.bind(bench.signer);
+  bench.signer.sign = async (request) => {
+    if (request.intent.kind === 'sweep') bench.signer.rules.ownQuorum = 1;
+    return sign(request);
+  };
+  await minute(bench);
+  await settle(bench);
+  await settle(bench);
+  const [sweep] = await movementViews(bench.custody.db, { kind: 'sweep', after: null, limit: 1 });
+  assert.match(
+    sweep?.reason ?? '',
+    /wants 1 approvals .*a sweep cannot be approved here.*from omnibus compartments/u,
+    'after the nonce too',
+  );
+  bench.signer.sign = sign;
+  bench.signer.rules.ownQuorum = 0;
+  await minute(bench);
+  await settle(bench);
+  await bench.prove();
 });

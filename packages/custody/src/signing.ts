@@ -3,11 +3,13 @@ import {
   CustodyError,
   chainOf,
   type DecisionRecord,
+  type FaultCode,
   invariant,
+  kindOf,
   type MovementIntent,
   nativeAsset,
 } from '@bulkhead/domain';
-import { bytes, type Row, text, type Transaction } from '@bulkhead/postgres';
+import { bytes, dateOrNull, integer, type Row, text, textOrNull, type Transaction } from '@bulkhead/postgres';
 import { evidenceFor, signerSays } from './approval.ts';
 import { type Custody, machine } from './custody.ts';
 import { type Dispatch, dispatchWaits, findDispatch, lockDispatch, stepDispatch } from './dispatch.ts';
@@ -19,6 +21,24 @@ import { lockWithdrawal, stepWithdrawal, withdrawalSigned } from './withdrawal-s
 
 /** How every reason begins that names the signer. What waits for it is tried again every minute. */
 export const signerWaits = 'The signer ';
+
+/** How long what the signer refused is not asked again, though it says that it would sign: doubled by each refusal up to the most. */
+export const askAgainMs = 60_000;
+export const askAgainMsMax = 3_600_000;
+
+/**
+ * Refusals that are no record of the signer, or that a look before the next question tells of, because people are missing: nothing
+ * is gained by waiting longer.
+ */
+const askedAtOnce: ReadonlySet<FaultCode> = new Set<FaultCode>([
+  'signer/unavailable',
+  'signer/not-ready',
+  'signer/other-signer-active',
+  'signer/approvals-missing',
+  'signer/request-missing',
+  'signer/certificate-invalid',
+  'signer/state-damaged',
+]);
 
 /** Why work waits, where the fault is one that passes by itself or by people; undefined for every other. */
 function waitingReason(error: unknown): string | undefined {
@@ -75,10 +95,11 @@ export async function signerWouldSign(custody: Custody, dispatch: Dispatch): Pro
   const missing = approvalsNeeded - approvedBy.length;
   const lacksRequest = outlook.requestNeeded && evidence.request === undefined;
   if (missing <= 0 && !lacksRequest) return true;
-  const reason =
-    missing > 0
+  const reason = isApproved(dispatch)
+    ? missing > 0
       ? `${signerWaits}wants ${approvalsNeeded} approvals and has ${approvedBy.length} (signer/approvals-missing): let more people approve.`
-      : `${signerWaits}wants the signature of ${dispatch.requestedBy}, who asked (signer/request-missing).`;
+      : `${signerWaits}wants the signature of ${dispatch.requestedBy}, who asked (signer/request-missing).`
+    : nobodyApproves(dispatch, approvalsNeeded);
   await custody.db.transaction(async (tx) => {
     const needed = evidence.approvals.length + Math.max(missing, 0);
     await tellMissing(custody, tx, { id: dispatch.id, needed, now });
@@ -87,13 +108,24 @@ export async function signerWouldSign(custody: Custody, dispatch: Dispatch): Pro
   return false;
 }
 
+/** Whether people can approve it here: they approve what pays somebody outside. */
+function isApproved({ kind }: Dispatch): boolean {
+  return kind === 'withdrawal' || kind === 'deposit-return';
+}
+
+/** What moves between our own wallets has no place where people could approve it, so it would wait for ever: the rule is to change. */
+function nobodyApproves({ intent, compartment }: Dispatch, approvals: number): string {
+  const of = `${intent.kind} of ${intent.asset} from ${kindOf(compartment)} compartments`;
+  return `${signerWaits}wants ${approvals} approvals (signer/approvals-missing), and a ${intent.kind} cannot be approved here: it waits until the policy is changed. Have the root quorum approve a policy-change whose rule for ${of}, with an amountMax of at least ${intent.amount}, has approvals 0.`;
+}
+
 async function tellMissing(
   custody: Custody,
   tx: Transaction,
   { id, needed, now }: { id: string; needed: number; now: Date },
 ): Promise<void> {
   const dispatch = await lockDispatch(tx, id);
-  if (dispatch === undefined || (dispatch.kind !== 'withdrawal' && dispatch.kind !== 'deposit-return')) return;
+  if (dispatch === undefined || !isApproved(dispatch)) return;
   const withdrawal = await lockWithdrawal(tx, dispatch.subject);
   invariant(withdrawal !== undefined, 'A dispatch names a withdrawal that does not exist.', { id: dispatch.subject });
   const event = { type: 'approvals-missing', needed } as const;
@@ -123,7 +155,8 @@ function intentFor(
 /** Signs every attempt that is stored and not signed. One that the signer refuses stays as it is, and the dispatch says why. */
 export async function signMissing(custody: Custody, id: string): Promise<void> {
   const rows = await custody.db.query(
-    'select ordinal, role, unsigned from custody.attempt where dispatch = $1 and raw is null order by ordinal',
+    `select ordinal, role, unsigned, refusals, refusal, ask_again_at from custody.attempt
+     where dispatch = $1 and raw is null order by ordinal`,
     [id],
   );
   for (const row of rows) {
@@ -135,13 +168,50 @@ export async function signMissing(custody: Custody, id: string): Promise<void> {
     // Frozen between its nonce and its signature: it waits here as it would have waited for the nonce. What is signed may settle.
     const isFirst = !dispatch.state.attempts.some(({ hash }) => hash !== undefined);
     if (isFirst && isEffect && (await frozenBy(custody.db, dispatch.compartment)).length > 0) continue;
-    // What was refused before is looked at first: each refusal is a record for ever. Only the signer's own no ends what expired.
-    const wasRefused = dispatch.waitingReason?.startsWith(signerWaits) === true && !expired(custody, dispatch);
-    if (isEffect && wasRefused && !(await signerWouldSign(custody, dispatch))) continue;
     const { nonce } = dispatch.state;
+    if (!(await mayAsk(custody, { dispatch, nonce, row }))) continue;
     const end = await orWaits(custody, id, () => signAttempt(custody, { dispatch, nonce, row }));
     if (end === 'expired') return giveUp(custody, id);
   }
+}
+
+/**
+ * What was refused before is looked at first: each refusal is a record for ever. Where the signer would sign by that look and yet
+ * refused, it is asked again after a while, and after a longer one the next time. Only its own no ends what expired.
+ */
+async function mayAsk(custody: Custody, { dispatch, row }: Unsigned): Promise<boolean> {
+  const isEffect = text(row, 'role') === 'effect';
+  const wasRefused = integer(row, 'refusals') > 0 || dispatch.waitingReason?.startsWith(signerWaits) === true;
+  if (!wasRefused || (isEffect && expired(custody, dispatch))) return true;
+  if (isEffect && !(await signerWouldSign(custody, dispatch))) {
+    // As soon as the look says otherwise the reason is gone, and nothing is to be waited for.
+    await custody.db.query(
+      'update custody.attempt set ask_again_at = null where dispatch = $1 and ordinal = $2 and ask_again_at is not null',
+      [dispatch.id, integer(row, 'ordinal')],
+    );
+    return false;
+  }
+  const due = dateOrNull(row, 'ask_again_at');
+  const now = custody.clock.now();
+  if (due === null || due <= now) return true;
+  const reason = `${textOrNull(row, 'refusal') ?? ''} It is asked again at ${due.toISOString()}.`;
+  await dispatchWaits(custody.db, dispatch.id, { reason, now });
+  return false;
+}
+
+async function noteRefusal(custody: Custody, { dispatch, row }: Unsigned, error: CustodyError): Promise<void> {
+  if (!error.code.startsWith('signer/') || askedAtOnce.has(error.code)) return;
+  const pauseMs = Math.min(askAgainMs * 2 ** Math.min(integer(row, 'refusals'), 20), askAgainMsMax);
+  await custody.db.query(
+    `update custody.attempt set refusals = refusals + 1, refusal = $3, ask_again_at = $4
+     where dispatch = $1 and ordinal = $2 and raw is null`,
+    [
+      dispatch.id,
+      integer(row, 'ordinal'),
+      waitingReason(error) ?? error.message,
+      new Date(custody.clock.now().getTime() + pauseMs),
+    ],
+  );
 }
 
 function expired(custody: Custody, { intent }: Dispatch): boolean {
@@ -151,7 +221,8 @@ function expired(custody: Custody, { intent }: Dispatch): boolean {
 type Unsigned = { readonly dispatch: Dispatch; readonly nonce: bigint; readonly row: Row };
 
 /** A signer does not sign an effect after its expiry. The nonce is taken already, so it is used up by a cancellation. */
-async function signAttempt(custody: Custody, { dispatch, nonce, row }: Unsigned): Promise<'signed' | 'expired'> {
+async function signAttempt(custody: Custody, asked: Unsigned): Promise<'signed' | 'expired' | 'waits'> {
+  const { dispatch, nonce, row } = asked;
   const chain = custody.chains.get(dispatch.chain);
   invariant(chain !== undefined, `${dispatch.chain} is no longer configured.`, { dispatch: dispatch.id });
   const wallet = await payingWallet(custody, dispatch);
@@ -175,7 +246,9 @@ async function signAttempt(custody: Custody, { dispatch, nonce, row }: Unsigned)
     if (error.code === 'signer/intent-expired') return 'expired';
     // Its policy changed after the nonce was taken: whoever is missing may still sign, and only a look says how many.
     const isMissing = error.code === 'signer/approvals-missing' || error.code === 'signer/request-missing';
-    if (role === 'effect' && isMissing) await signerWouldSign(custody, dispatch);
+    // Where that look does not find it missing, the refusal itself is what is shown.
+    if (role === 'effect' && isMissing && !(await signerWouldSign(custody, dispatch))) return 'waits';
+    await noteRefusal(custody, asked, error);
     throw error;
   }
 }

@@ -56,6 +56,8 @@ export type FakeRefusal = { readonly code: FaultCode; readonly message: string }
 export type FakeRules = {
   /** People who approve a withdrawal or a return, the requester not among them. */
   quorum: number;
+  /** People who approve what moves between our own wallets. */
+  ownQuorum: number;
   /** People who approve a change of the registry. */
   registryQuorum: number;
   /** Whose signatures count; undefined for everybody's. */
@@ -71,7 +73,7 @@ export type FakeRules = {
  */
 export class FakeSigner implements Signer {
   residency: KeyResidency = 'software';
-  readonly rules: FakeRules = { quorum: 2, registryQuorum: 2, people: undefined, refuse: undefined };
+  readonly rules: FakeRules = { quorum: 2, ownQuorum: 0, registryQuorum: 2, people: undefined, refuse: undefined };
   /** Everything that was signed, in order, repetitions too. */
   readonly signed: SignRequest[] = [];
   readonly log: FakeSignerLog;
@@ -239,10 +241,14 @@ export class FakeSigner implements Signer {
     this.#nonceOfIntent.set(owner, place);
   }
 
+  #quorumOf(kind: MovementIntent['kind']): number {
+    if (kind === 'cancel') return 0;
+    return kind === 'withdrawal' || kind === 'deposit-return' ? this.rules.quorum : this.rules.ownQuorum;
+  }
+
   #judge(intent: Intent, { request, approvals }: Evidence): Judged {
-    const byPeople = intent.kind === 'withdrawal' || intent.kind === 'deposit-return';
-    const approvalsNeeded = 'compartment' in intent ? (byPeople ? this.rules.quorum : 0) : this.rules.registryQuorum;
-    const requestNeeded = byPeople && approvalsNeeded > 0;
+    const approvalsNeeded = 'compartment' in intent ? this.#quorumOf(intent.kind) : this.rules.registryQuorum;
+    const requestNeeded = 'compartment' in intent && approvalsNeeded > 0;
     for (const one of request === undefined ? approvals : [request, ...approvals]) assertSigned(intent, one);
     const counted = approvals
       .map(({ person }) => person)
