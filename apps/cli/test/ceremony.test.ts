@@ -240,11 +240,11 @@ test('the bundle verifies offline, and a byte that was changed is named', async 
     [(text) => text.replace('\\"name\\": \\"First\\"', '\\"name\\": \\"Fir5t\\"'), /^BAD {3}plan: its SHA-256 is/mu],
     [
       (text) => text.replace('\\"throws\\":\\"100\\"', '\\"throws\\":\\"101\\"'),
-      /^BAD {3}record: line 4 of the record was changed/mu,
+      /^BAD {3}record: line 5 of the record was changed/mu,
     ],
     [
-      (text) => text.replace('\\"lines\\":\\"15\\"', '\\"lines\\":\\"14\\"'),
-      /^BAD {3}record: line 15 of the record, its last/mu,
+      (text) => text.replace('\\"lines\\":\\"16\\"', '\\"lines\\":\\"14\\"'),
+      /^BAD {3}record: line 16 of the record, its last/mu,
     ],
     [
       (text) => text.replace('\\"compartment\\":\\"10000\\"', '\\"compartment\\":\\"10001\\"'),

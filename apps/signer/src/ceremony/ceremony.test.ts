@@ -134,6 +134,24 @@ test('interrupted before every confirmation, and with a torn line, the ceremony 
   assert.equal(readFileSync(join(folder, ceremonyFiles.bundle), 'utf8'), text);
 });
 
+test('who stops after a failure does not take it out of the record', async () => {
+  const directory = mkdtempSync(join(folder, 'failed-'));
+  const plan = planText({ ...planned, deployment: '12'.repeat(16) });
+  const wrong = planText({ ...planned, deployment: '34'.repeat(16) });
+  const here = { ...order(plan, people(wrong)), directory };
+  await assert.rejects(runCeremony(here), { code: 'ceremony/malformed-plan' });
+  const [line = '', ...rest] = readFileSync(join(directory, ceremonyFiles.record), 'utf8').split('\n');
+  assert.deepEqual(rest, ['']);
+  assert.match(line, /"exceptions":\["ceremony\/malformed-plan: .*"result":\{\}.*"type":"failed","witnesses":\[\]/u);
+  const interrupt = /confirm step "program"/u;
+  await assert.rejects(runCeremony({ ...here, console: people(plan, interrupt) }), { code: 'ceremony/interrupted' });
+  const types = readFileSync(join(directory, ceremonyFiles.record), 'utf8').matchAll(/"type":"(\w+)"/gu);
+  assert.deepEqual(
+    [...types].map(([, type]) => type),
+    ['failed', 'interrupted', 'step'],
+  );
+});
+
 test('an interrupted run clears only the tokens that it began with', async () => {
   const [other, another] = [temporaryToken({ label: 'site-c' }), temporaryToken({ label: 'site-d' })];
   const directory = mkdtempSync(join(folder, 'other-'));

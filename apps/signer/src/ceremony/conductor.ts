@@ -133,11 +133,9 @@ async function carryOut(stage: Stage, id: StepId): Promise<void> {
   const position = stepIds.indexOf(id) + 1;
   const text = plan.steps.find((step) => step.id === id)?.text ?? '';
   console.say(`\nStep ${position} of ${stepIds.length}: ${id}\n${text}`);
-  const began = clock.now().toISOString();
-  const { result, exceptions } = await attempts(stage, id);
+  const { began, result } = await attempts(stage, id);
   const people = await confirmation(stage, `confirm step "${id}"`);
   const noted = await console.ask('Anything out of the ordinary, for the record (Enter: nothing):');
-  if (noted !== '') exceptions.push(noted.slice(0, 500));
   await record.append({
     type: 'step',
     step: id,
@@ -145,23 +143,30 @@ async function carryOut(stage: Stage, id: StepId): Promise<void> {
     began,
     ended: clock.now().toISOString(),
     result,
-    exceptions,
+    exceptions: noted === '' ? [] : [noted.slice(0, 500)],
   });
 }
 
-type Attempted = { readonly result: StepResult; readonly exceptions: string[] };
-
-/** Does a step until it works. What went wrong is part of the record. */
-async function attempts({ console, ...rest }: Stage, id: StepId): Promise<Attempted> {
-  const stage: Stage = { console, ...rest };
-  const exceptions: string[] = [];
-  for (;;) {
+/** Does a step until it works. What went wrong is in the record before anybody is asked: whoever then stops does not take it along. */
+async function attempts(stage: Stage, id: StepId): Promise<{ readonly began: string; readonly result: StepResult }> {
+  const { console, plan, record, clock } = stage;
+  for (let attempt = 1; ; attempt += 1) {
+    const began = clock.now().toISOString();
     try {
-      return { result: await stepActions[id](stage), exceptions };
+      return { began, result: await stepActions[id](stage) };
     } catch (error) {
-      if (!(error instanceof CustodyError) || error.code === 'invariant/broken') throw error;
-      if (error.code === 'ceremony/interrupted' || exceptions.length >= attemptsMax) throw error;
-      exceptions.push(`${error.code}: ${error.message}`);
+      if (!(error instanceof CustodyError) || error.code === 'ceremony/interrupted') throw error;
+      await record.append({
+        type: 'failed',
+        step: id,
+        performer: plan.performer,
+        witnesses: [],
+        began,
+        ended: clock.now().toISOString(),
+        result: {},
+        exceptions: [`${error.code}: ${error.message}`],
+      });
+      if (error.code === 'invariant/broken' || attempt >= attemptsMax) throw error;
       console.say(`\n${error.message}`);
       const typed = await console.ask('Type "again" to repeat the step, anything else to stop:');
       if (typed !== 'again') throw error;

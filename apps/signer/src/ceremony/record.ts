@@ -23,8 +23,11 @@ const fields = {
 };
 const result = z.record(z.string(), z.union([z.string(), z.array(z.string())]));
 
-/** `spec/ceremony.md`. `interrupted`: a run ended before `step` was confirmed, and another one went on. */
-const lineForm = z.strictObject({ type: z.enum(['step', 'interrupted']), ...fields, result });
+/**
+ * `spec/ceremony.md`. `failed`: an attempt of `step` came to nothing, and nobody has confirmed anything. `interrupted`: a run ended
+ * before `step` was confirmed, and another one went on.
+ */
+const lineForm = z.strictObject({ type: z.enum(['step', 'failed', 'interrupted']), ...fields, result });
 
 export type RecordLine = z.output<typeof lineForm>;
 /** Public facts of a step: texts and lists of them. */

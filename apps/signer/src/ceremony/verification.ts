@@ -146,18 +146,20 @@ function recordFaults(bundle: Bundle, plan: Plan | undefined): readonly string[]
 }
 
 function confirmationFaults(
-  { sequence, performer, witnesses, began, ended }: RecordLine,
+  { type, sequence, performer, witnesses, began, ended }: RecordLine,
   plan: Plan,
 ): readonly string[] {
   const faults: string[] = [];
   const known = new Set(witnesses.filter((name) => plan.witnesses.includes(name) && name !== plan.performer));
   if (performer !== plan.performer) faults.push(`line ${sequence} of the record has another performer than the plan`);
+  if (began > ended) faults.push(`line ${sequence} of the record ends before it begins`);
+  // A failure is written down at once, by the program: nobody has confirmed it.
+  if (type === 'failed') return faults;
   if (known.size < Number(plan.confirmations) || known.size !== witnesses.length) {
     faults.push(
       `line ${sequence} of the record is confirmed by ${known.size} witnesses, ${plan.confirmations} are needed`,
     );
   }
-  if (began > ended) faults.push(`line ${sequence} of the record ends before it begins`);
   return faults;
 }
 
