@@ -1,7 +1,7 @@
 import { checksumAddress, CustodyError, refuse, type SignedStatement } from '@bulkhead/domain';
-import { type Queries, text } from '@bulkhead/postgres';
+import { type Queries, text, type Transaction } from '@bulkhead/postgres';
 import { type Answer, commandAfterAsking, notFound, type WriteCall } from './command.ts';
-import type { Custody } from './custody.ts';
+import type { Actor, Custody } from './custody.ts';
 import { record } from './journal.ts';
 import { readState, writeState } from './state.ts';
 import { findWallet, proven, type Wallet } from './wallet.ts';
@@ -34,25 +34,12 @@ export async function addressCertificate(
           { wallet: walletId },
         );
       }
-      await proven(custody, custody.db, wallet);
-      const stored = await storedCertificate(custody.db, walletId);
-      if (stored !== undefined) return { certificate: stored };
-      const claim = { client: wallet.client, chain: wallet.chain, key: wallet.key };
-      const certificate = await custody.signer.certifyAddress(claim);
-      if (!certificate.statement.toLowerCase().includes(wallet.address)) throw ofAnotherAddress(wallet);
-      return { certificate };
+      return { certificate: await askCertificate(custody, { ...wallet, client: wallet.client }) };
     },
     work: async (tx, now, { certificate }) => {
       const wallet = await findWallet(tx, walletId);
       if (wallet === undefined) return notFound('wallet', walletId);
-      const stored = await tx.query(
-        `insert into custody.address_certificate (wallet, certificate, issued_by, created_at)
-         values ($1, $2, $3, $4) on conflict (wallet) do nothing returning wallet`,
-        [walletId, writeState(certificate), call.actor.name, now],
-      );
-      if (stored.length > 0) {
-        await record(tx, now, { actor: call.actor, subject: walletId, event: 'address-certified', data: certificate });
-      }
+      await storeCertificate(tx, { wallet: walletId, certificate, actor: call.actor, now });
       // The first one counts where two came at once: both say the same.
       const first = (await storedCertificate(tx, walletId)) ?? certificate;
       return { walletId, address: checksumAddress(wallet.address), certificate: first };
@@ -60,7 +47,44 @@ export async function addressCertificate(
   });
 }
 
-async function storedCertificate(db: Queries, wallet: string): Promise<SignedStatement | undefined> {
+type ClientWallet = Wallet & { readonly client: string };
+
+/** The same without a request: for what the machine needs. Safe to repeat; a crash before the commit asks again. */
+export async function certifyWallet(custody: Custody, wallet: ClientWallet, actor: Actor): Promise<void> {
+  const certificate = await askCertificate(custody, wallet);
+  const now = custody.clock.now();
+  await custody.db.transaction((tx) => storeCertificate(tx, { wallet: wallet.id, certificate, actor, now }));
+}
+
+async function askCertificate(custody: Custody, wallet: ClientWallet): Promise<SignedStatement> {
+  await proven(custody, custody.db, wallet);
+  const stored = await storedCertificate(custody.db, wallet.id);
+  if (stored !== undefined) return stored;
+  const { client, chain, key } = wallet;
+  const certificate = await custody.signer.certifyAddress({ client, chain, key });
+  if (!certificate.statement.toLowerCase().includes(wallet.address)) throw ofAnotherAddress(wallet);
+  return certificate;
+}
+
+type NewCertificate = {
+  readonly wallet: string;
+  readonly certificate: SignedStatement;
+  readonly actor: Actor;
+  readonly now: Date;
+};
+
+async function storeCertificate(tx: Transaction, { wallet, certificate, actor, now }: NewCertificate): Promise<void> {
+  const stored = await tx.query(
+    `insert into custody.address_certificate (wallet, certificate, issued_by, created_at)
+     values ($1, $2, $3, $4) on conflict (wallet) do nothing returning wallet`,
+    [wallet, writeState(certificate), actor.name, now],
+  );
+  if (stored.length > 0) {
+    await record(tx, now, { actor, subject: wallet, event: 'address-certified', data: certificate });
+  }
+}
+
+export async function storedCertificate(db: Queries, wallet: string): Promise<SignedStatement | undefined> {
   const [row] = await db.query('select certificate::text from custody.address_certificate where wallet = $1', [wallet]);
   return row === undefined ? undefined : readState<SignedStatement>(text(row, 'certificate'));
 }

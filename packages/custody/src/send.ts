@@ -17,6 +17,7 @@ import type { Custody } from './custody.ts';
 import { type Dispatch, dispatchWaits, findDispatch, lockDispatch, stepDispatch } from './dispatch.ts';
 import { frozenBy } from './freeze.ts';
 import { ensureGas } from './gas.ts';
+import { recipientKnown } from './gas-recipient.ts';
 import { enqueue } from './job.ts';
 import { ownMovement } from './own-movement.ts';
 import { type FinishedDispatch, finishDispatch } from './finish.ts';
@@ -71,6 +72,7 @@ async function prepare(custody: Custody, dispatch: Dispatch): Promise<boolean> {
   const chain = chainFor(custody, dispatch);
   const gate = await custody.db.transaction((tx) => passGates(custody, tx, dispatch.id));
   if (!gate) return false;
+  if (!(await recipientKnown(custody, dispatch))) return false;
   if (!(await signerWouldSign(custody, dispatch))) return false;
   const plan = await orWaits(custody, dispatch.id, () => planOf(custody, dispatch));
   if (plan === undefined) return false;

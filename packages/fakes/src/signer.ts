@@ -1,4 +1,5 @@
 import {
+  type Address,
   type AddressClaim,
   type Approval,
   type CertifiedAccount,
@@ -50,6 +51,9 @@ export function fakeVerifyWallet({ compartment, label, address, residency, certi
   throw new CustodyError('signer/certificate-invalid', `The certificate of key ${compartment}/${label} is not right.`);
 }
 
+/** Indices of a compartment whose addresses the signer knows for its own without having certified them. */
+const recipientIndexCount = 256;
+
 export type FakeRefusal = { readonly code: FaultCode; readonly message: string };
 
 /** What the registry of the fake signer would say. A test may change it at any time. */
@@ -90,6 +94,9 @@ export class FakeSigner implements Signer {
   readonly #changes: Map<string, { readonly version: bigint; readonly record: DecisionRecord }> = new Map();
   readonly #lodged: Set<string> = new Set();
   readonly #certified: Map<string, string> = new Map();
+  /** Addresses that it knows for its own: of keys with a label that were asked for, and of the first indices. */
+  readonly #labelled: Set<Address> = new Set();
+  readonly #derived: Map<Compartment, ReadonlySet<Address>> = new Map();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -123,6 +130,7 @@ export class FakeSigner implements Signer {
     const address = addressOfKey(key);
     const { compartment, label } = key;
     const residency: KeyResidency = 'hsm';
+    this.#labelled.add(address);
     const fields = { compartment: String(compartment), label, address, residency };
     return { ...key, address, residency, certificate: fakeStatement('wallet-certificate', fields) };
   }
@@ -269,7 +277,24 @@ export class FakeSigner implements Signer {
     if ('before' in intent && intent.before !== this.#version) {
       return { code: 'signer/registry-version', message: `The registry has version ${this.#version}.` };
     }
+    if (intent.kind === 'gas-grant' && !this.#isOwn(intent.beneficiary, intent.to)) {
+      return {
+        code: 'signer/unknown-destination',
+        message: `${intent.to} is no address of ${intent.beneficiary}.`,
+      };
+    }
     return undefined;
+  }
+
+  #isOwn(compartment: Compartment, address: Address): boolean {
+    if (this.#certified.has(address) || this.#labelled.has(address)) return true;
+    let derived = this.#derived.get(compartment);
+    if (derived === undefined) {
+      const indices = Array.from({ length: recipientIndexCount }, (_, index) => addressOfKey({ compartment, index }));
+      derived = new Set(indices);
+      this.#derived.set(compartment, derived);
+    }
+    return derived.has(address);
   }
 }
 
