@@ -13,6 +13,7 @@ export const recordTypes = [
   'opened',
   'started',
   'granted',
+  'signed',
   'refused',
   'lodged',
   'changed',

@@ -171,7 +171,7 @@ export async function recoverState(
       return { ...(await repeated(parts, earlier)), version: knowledge.registry().version };
     }
     if (intent.kind !== 'state-recovery') throw notRecovered(intent.kind);
-    const end = log.end();
+    const end = log.covered();
     if (intent.sequence !== end.sequence || intent.head !== end.hash) {
       throw new CustodyError(
         'signer/state-rewound',

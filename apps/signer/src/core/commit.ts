@@ -20,11 +20,14 @@ export type Entry = {
  */
 export type Committer = {
   /**
-   * Returned: the record is on disk, its head is in the slots, and a signed head covers it.
+   * Returned: the record is on disk, its head is in the slots, and a signed head covers it. A record of the type `signed` is on disk
+   * only: its answer has no proof yet.
    *
    * @throws CustodyError `hsm/unavailable`, `signer/other-signer-active`, `signer/state-damaged`
    */
   commit(entry: Entry): Promise<DecisionRecord>;
+  /** Writes signatures; those of all grants that were decided together, together. */
+  keep(signature: CanonicalObject): Promise<void>;
   /** Writes that an older state goes on, and its head over whatever the slots hold. */
   recover(entry: Entry): Promise<DecisionRecord>;
   /** A recovery is in the log, and not every slot has taken its head yet. */
@@ -49,7 +52,7 @@ export type CommitParts = {
 
 type Waiting = {
   readonly entry: Entry;
-  readonly resolve: (record: DecisionRecord) => void;
+  readonly resolve: (record: DecisionRecord | undefined) => void;
   readonly reject: (reason: unknown) => void;
 };
 
@@ -93,12 +96,21 @@ export function openCommitter(parts: CommitParts, settled: bigint): Committer {
     last = last.then(writeQueue);
   };
 
+  const enqueue = async (entry: Entry): Promise<DecisionRecord | undefined> =>
+    new Promise((resolve, reject) => {
+      queue.push({ entry, resolve, reject });
+      schedule();
+    });
+
   return {
-    commit: async (entry) =>
-      new Promise((resolve, reject) => {
-        queue.push({ entry, resolve, reject });
-        schedule();
-      }),
+    async commit(entry) {
+      const record = await enqueue(entry);
+      invariant(record !== undefined, 'A record that counts came without its proof.');
+      return record;
+    },
+    async keep(fields) {
+      await enqueue({ type: 'signed', at: 0n, fields });
+    },
     recover: async (entry) => inTurn(async () => writeRecovery(parts, held, entry)),
     recovering: () => held.overwriting,
     settle: async () => inTurn(async () => settleHeads(parts, held)),
@@ -112,7 +124,7 @@ export function openCommitter(parts: CommitParts, settled: bigint): Committer {
 
 async function settleHeads({ log, slots }: CommitParts, held: Held): Promise<void> {
   if (held.stopped !== undefined) throw held.stopped;
-  const end = log.end();
+  const end = log.covered();
   if (held.settledAt >= end.sequence) return;
   try {
     await (held.overwriting ? slots.overwrite(end) : slots.write(end));
@@ -125,7 +137,13 @@ async function settleHeads({ log, slots }: CommitParts, held: Held): Promise<voi
   held.settledAt = end.sequence;
 }
 
+/** Signatures wait for the head of the next group, which covers them, as long as they do not become many. */
+function areOpen({ log }: CommitParts, entries: readonly Entry[]): boolean {
+  return entries.every(({ type }) => type === 'signed') && log.openLines() + entries.length <= groupRecordsMax;
+}
+
 async function append(parts: CommitParts, held: Held, entries: readonly Entry[]): Promise<Prepared> {
+  if (held.stopped !== undefined) throw held.stopped;
   const prepared = await prepare(parts, entries);
   try {
     // A crash before the sync has returned: the group is torn or whole, no slot knows of it, no answer left. Torn, the start
@@ -140,21 +158,17 @@ async function append(parts: CommitParts, held: Held, entries: readonly Entry[])
 }
 
 async function writeGroup(parts: CommitParts, held: Held, group: readonly Waiting[]): Promise<void> {
-  // What an earlier group left behind comes first, so that the log is never ahead of the slots by more than one group.
-  await settleHeads(parts, held);
-  const prepared = await append(
-    parts,
-    held,
-    group.map(({ entry }) => entry),
-  );
+  const entries = group.map(({ entry }) => entry);
+  // What an earlier group left behind comes first, so that the log is never ahead of the slots by more than one group. Signatures wait
+  // for no slot: their grants count already.
+  if (!areOpen(parts, entries)) await settleHeads(parts, held);
+  const prepared = await append(parts, held, entries);
+  for (const { entry, resolve } of group) if (entry.type === 'signed') resolve(undefined);
+  if (prepared.group.head === undefined) return;
   // A crash here, or between two slots: the log has it all, some slots are one group behind. The start catches them up.
   await settleHeads(parts, held);
   // A crash here: everything counts and nobody was told. A repetition of the request is answered from the log.
-  const answers = recordsOf(prepared.group, prepared.previous);
-  for (const [index, waiting] of group.entries()) {
-    const answer = answers[index];
-    if (answer !== undefined) waiting.resolve(answer);
-  }
+  for (const [index, waiting] of group.entries()) waiting.resolve(prepared.answers[index]);
 }
 
 async function writeRecovery(parts: CommitParts, held: Held, entry: Entry): Promise<DecisionRecord> {
@@ -166,7 +180,7 @@ async function writeRecovery(parts: CommitParts, held: Held, entry: Entry): Prom
   // A crash from here on: the record names the heads that the slots still hold, so the start knows them as forgiven.
   held.overwriting = true;
   await settleHeads(parts, held);
-  const [record] = recordsOf(prepared.group, prepared.previous);
+  const [record] = prepared.answers;
   invariant(record !== undefined, 'A recovery was written without its record.');
   return record;
 }
@@ -174,7 +188,8 @@ async function writeRecovery(parts: CommitParts, held: Held, entry: Entry): Prom
 type Prepared = {
   readonly group: PreparedGroup;
   readonly records: readonly RecordLine[];
-  readonly previous: string;
+  /** The records with their proofs, where a head covers them. */
+  readonly answers: readonly DecisionRecord[];
 };
 
 async function prepare(parts: CommitParts, entries: readonly Entry[]): Promise<Prepared> {
@@ -182,24 +197,28 @@ async function prepare(parts: CommitParts, entries: readonly Entry[]): Promise<P
   const { sequence, hash: previous } = log.end();
   let at = log.at();
   const records = entries.map((entry, index): RecordLine => {
-    // Time never goes back in the log, whatever the clock does: windows and expiry rest on it.
+    // Time never goes back in the log, whatever the clock does: windows and expiry rest on it. A signature has the time of the record
+    // before it: where no head covers it, nobody vouches for what it says.
     if (entry.at > at) at = entry.at;
     return { sequence: sequence + BigInt(index) + 1n, at, type: entry.type, fields: entry.fields };
   });
   const lines = log.prepare(records);
   const end = { sequence: sequence + BigInt(records.length), hash: lines.at(-1)?.hash ?? previous };
+  if (areOpen(parts, entries)) return { group: { lines, end, at }, records, answers: [] };
   const fields = { deployment, sequence: String(end.sequence), hash: end.hash, at: String(at) };
   // Signed before it is written, so that the log holds its own proof: at the start, only a group that this signer's identity
   // vouches for is taken over. The statement leaves with the answers, after the slots.
   const head = await signStatement(signersOf(parts, entries), statementText('head', fields));
-  return { group: { lines, end, at, head }, records, previous };
+  return { group: { lines, end, at, head }, records, answers: recordsOf({ lines, end, head }, previous) };
 }
 
 function signersOf({ identities }: CommitParts, entries: readonly Entry[]): readonly IdentityKey[] {
   return identities().filter(({ publicKey }) => entries.every(({ signers }) => signers?.includes(publicKey) !== false));
 }
 
-function recordsOf({ lines, end, head }: PreparedGroup, previous: string): readonly DecisionRecord[] {
+type CoveredGroup = Required<Pick<PreparedGroup, 'lines' | 'end' | 'head'>>;
+
+function recordsOf({ lines, end, head }: CoveredGroup, previous: string): readonly DecisionRecord[] {
   const first = end.sequence - BigInt(lines.length) + 1n;
   return lines.map(({ line }, index) => ({
     sequence: first + BigInt(index),

@@ -8,6 +8,7 @@ import type { Knowledge } from './knowledge.ts';
 import type { StateLog } from './log.ts';
 import type { CoreLimits } from './options.ts';
 import type { Refusals } from './refusals.ts';
+import type { Signatures } from './signatures.ts';
 import type { SteadyTime } from './time.ts';
 
 /** What every decision is made with. */
@@ -18,6 +19,7 @@ export type CoreParts = {
   readonly knowledge: Knowledge;
   readonly committer: Committer;
   readonly addresses: Addresses;
+  readonly signatures: Signatures;
   readonly verifier: ApprovalVerifier;
   /** Those that were opened and that count by the registry of now. The first that answers signs. */
   readonly identities: () => readonly IdentityKey[];

@@ -7,6 +7,7 @@ import {
   type Granted,
   intentBytes,
   type MovementIntent,
+  type Signature,
   type SignRequest,
 } from '@bulkhead/domain';
 import { keyText, tierOfKey } from './addresses.ts';
@@ -14,7 +15,7 @@ import { approvalsOf, type VerifiedEvidence } from './approvals.ts';
 import type { CoreParts } from './core-parts.ts';
 import { attemptName, claimOf, reserve } from './knowledge.ts';
 import { compartmentsOf, judge, ownAddresses } from './question.ts';
-import { counterFields, evidenceFields, isMovement, signatureFields, signatureOf } from './record-fields.ts';
+import { counterFields, evidenceFields, isMovement } from './record-fields.ts';
 import { recordOf } from './record-lookup.ts';
 import { refusalError } from './refusals.ts';
 
@@ -70,8 +71,8 @@ function readRequest({ hashes }: CoreParts, request: SignRequest): Asked {
 
 async function answer(parts: CoreParts, making: Making, asked: Asked): Promise<Granted> {
   const earlier = parts.knowledge.granted(attemptName(asked));
-  // Expiry and policy of today do not matter: the signature exists, and whoever asks may have lost it in a crash.
-  if (earlier !== undefined) return repeated(parts, earlier);
+  // Expiry and policy of today do not matter: the grant counts, and whoever asks may have lost its signature in a crash.
+  if (earlier !== undefined) return repeated(parts, asked, earlier);
   const { intent, digest } = asked;
   const about = { intent: asked.text, digest, key: asked.key, unsigned: asked.unsigned };
   return parts.gate.shared(async () => {
@@ -84,11 +85,15 @@ async function answer(parts: CoreParts, making: Making, asked: Asked): Promise<G
   });
 }
 
-/** A grant that is in the log. It leaves once its record counts, which a slot that was away may have held up. */
-async function repeated(parts: CoreParts, sequence: bigint): Promise<Granted> {
+/** A grant that is in the log. Its record must count first, which a slot that was away may have held up. */
+async function repeated(parts: CoreParts, asked: Asked, sequence: bigint): Promise<Granted> {
   await parts.committer.settle();
-  const { record, fields } = await recordOf(parts, sequence);
-  return { signature: signatureOf(fields), record };
+  const { record } = await recordOf(parts, sequence);
+  return { signature: await signatureOf(parts, asked, record), record };
+}
+
+async function signatureOf(parts: CoreParts, asked: Asked, { sequence }: DecisionRecord): Promise<Signature> {
+  return parts.signatures.of({ sequence, key: asked.request.key, bytes: asked.bytes });
 }
 
 /** Nothing is waited for between the judgement and the entry of the grant among those being made. */
@@ -96,7 +101,7 @@ async function grantOnce(parts: CoreParts, making: Making, at: { asked: Asked; o
   const attempt = attemptName(at.asked);
   const earlier = parts.knowledge.granted(attempt);
   // Granted while this request waited for its turn.
-  if (earlier !== undefined) return repeated(parts, earlier);
+  if (earlier !== undefined) return repeated(parts, at.asked, earlier);
   const allowed = allowedGrant(parts, at);
   const running = making.get(attempt);
   if (running !== undefined) return running;
@@ -119,16 +124,16 @@ async function grant(
   parts: CoreParts,
   { asked, own, transaction, fee, now, evidence }: AllowedGrant,
 ): Promise<Granted> {
-  const { knowledge, committer, addresses, hashes } = parts;
+  const { knowledge, committer } = parts;
   // From here to the record there may be other decisions: what this one takes is taken now. If the hardware then fails, it stays
   // taken until the next start, which only makes the signer stricter: the same intent may try again.
   const { intent, digest, key, unsigned, text } = asked;
   reserve(knowledge, { intent, digest, from: own, nonce: transaction.nonce, fee, at: now });
   knowledge.signCounts.accept(evidence.counters);
   knowledge.expectGrant(digest, intent);
-  const signature = await addresses.driverOf(asked.request.key).sign(asked.request.key, hashes.keccak256(asked.bytes));
-  // A crash here: the signature never left, and no record of it exists. The request sent again is decided again.
-  const record: DecisionRecord = await committer.commit({
+  // A crash before this returns leaves a grant without a signature, or none. So whoever takes such a grant out of the folder again has
+  // nothing in his hands, and may have the intent granted on another nonce.
+  const record = await committer.commit({
     type: 'granted',
     at: now,
     fields: {
@@ -143,10 +148,10 @@ async function grant(
       approvedBy: evidence.approvedBy,
       evidence: evidenceFields(asked.request.evidence),
       counters: counterFields(evidence.counters),
-      ...signatureFields(signature),
     },
   });
-  return { signature, record };
+  // A crash from here on: the grant counts, and the same request gets the signature of the log, or the first one.
+  return { signature: await signatureOf(parts, asked, record), record };
 }
 
 /** `approvedBy` are the people who counted, which whoever signed besides does not. */

@@ -32,6 +32,8 @@ export type Knowledge = {
   readonly signCounts: SignCounts;
   /** Sequence of the record that granted an attempt, by {@link attemptName}. */
   readonly granted: (attempt: string) => bigint | undefined;
+  /** Records that claim to hold the signature of a grant, by the sequence of the grant: one, or more where somebody wrote into the log. */
+  readonly signed: (grant: bigint) => readonly bigint[];
   readonly lodged: (digest: string) => readonly Lodged[];
   /** Record that an authority intent led to, by digest. */
   readonly changed: (digest: string) => bigint | undefined;
@@ -81,6 +83,7 @@ type Held = {
   expected: ExpectedRegistry | undefined;
   readonly expectedGrants: BoundedCache<string, MovementIntent>;
   readonly granted: Map<string, bigint>;
+  readonly signed: Map<number, bigint | readonly bigint[]>;
   readonly lodged: Map<string, Lodged[]>;
   readonly changed: Map<string, bigint>;
   readonly clients: Map<string, string>;
@@ -99,6 +102,7 @@ export function openKnowledge(hashes: Hashes): Knowledge {
     expected: undefined,
     expectedGrants: boundedCache(groupRecordsMax * 2),
     granted: new Map(),
+    signed: new Map(),
     lodged: new Map(),
     changed: new Map(),
     clients: new Map(),
@@ -113,6 +117,7 @@ export function openKnowledge(hashes: Hashes): Knowledge {
     registry: () => held.registry,
     everIdentities: () => held.everIdentities,
     granted: (attempt) => held.granted.get(digestText(hashes, attempt)),
+    signed: (grant) => [held.signed.get(Number(grant)) ?? []].flat(),
     lodged: (digest) => held.lodged.get(digest) ?? [],
     changed: (digest) => held.changed.get(digest),
     certified: {
@@ -153,6 +158,12 @@ function applyRecord(parts: Parts, record: RecordLine): void {
     case 'granted':
       applyGrant(parts, record);
       return;
+    case 'signed': {
+      const grant = Number(numberOf(fields, 'grant'));
+      const earlier = held.signed.get(grant);
+      held.signed.set(grant, earlier === undefined ? sequence : [earlier, sequence].flat());
+      return;
+    }
     case 'lodged': {
       const digest = textOf(fields, 'digest');
       const lodged = held.lodged.get(digest) ?? [];

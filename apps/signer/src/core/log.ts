@@ -14,6 +14,7 @@ import {
 import { CustodyError, type DecisionRecord, type SignedStatement } from '@bulkhead/domain';
 import type { RememberedHead } from '@bulkhead/keys';
 import { growingNumbers, type GrowingNumbers } from './growing-numbers.ts';
+import { groupRecordsMax } from './options.ts';
 import type { StateFile } from './state-file.ts';
 
 /** Bytes of records that one answer carries, one record at least. */
@@ -26,24 +27,32 @@ const hashDigits = 64;
 /** A record before it is written: position and time are given with the group. */
 export type PreparedLine = { readonly line: string; readonly hash: string; readonly digest: string };
 
-/** Records that become durable together, and the signed head that covers them. */
+/**
+ * Records that become durable together, and the signed head that covers them. Without one they are signatures alone, which the head of
+ * the next group covers.
+ */
 export type PreparedGroup = {
   readonly lines: readonly PreparedLine[];
   readonly end: RememberedHead;
   readonly at: bigint;
-  readonly head: SignedStatement;
+  readonly head?: SignedStatement;
 };
 
 /**
  * The log as it is on disk. Each record is a line `{hash} {canonical JSON}`; after each group stands a line `head {statement}`
- * with the signed head. What follows the last such line was never finished.
+ * with the signed head. What follows the last such line was never finished, but for records of the type `signed`: they prove
+ * themselves, and are the beginning of the group to come.
  */
 export type StateLog = {
   readonly end: () => RememberedHead;
+  /** Newest record under a signed head: what slots remember and strangers are told. */
+  readonly covered: () => RememberedHead;
+  /** Records after it. */
+  readonly openLines: () => number;
   /** Time of the newest record, Unix seconds. */
   readonly at: () => bigint;
-  /** First sequence of the newest group: heads may be as far behind as the record before it. */
-  readonly newestGroup: () => bigint;
+  /** Newest record under the head before the newest one: slots may be as far behind, and no further. */
+  readonly floor: () => bigint;
   /** Bytes after the last complete group, as the start found them. */
   readonly tornBytes: number;
   /** Removes them. Only once every head store has shown that they were never committed. */
@@ -65,7 +74,14 @@ type Index = {
   readonly groupOffsets: GrowingNumbers;
 };
 
-type Position = { sequence: bigint; hash: string; at: bigint; newestGroup: bigint; size: number };
+type Position = {
+  sequence: bigint;
+  hash: string;
+  at: bigint;
+  covered: RememberedHead;
+  floor: bigint;
+  size: number;
+};
 
 export type Replay = {
   readonly file: StateFile;
@@ -83,50 +99,80 @@ export type Replay = {
 export async function openStateLog(replay: Replay): Promise<{ log: StateLog; head: SignedStatement | undefined }> {
   const { file, hashes } = replay;
   const index: Index = { lineStarts: growingNumbers(), groupEnds: growingNumbers(), groupOffsets: growingNumbers() };
-  const position: Position = { sequence: 0n, hash: zeroHash, at: 0n, newestGroup: 0n, size: 0 };
+  const nothing = { sequence: 0n, hash: zeroHash };
+  const position: Position = { ...nothing, at: 0n, covered: nothing, floor: 0n, size: 0 };
   const head = await readGroups(replay, { index, position });
   const size = await file.size();
   return { log: logOf({ file, hashes, index, position, tornBytes: size - position.size }), head };
 }
 
-type OpenGroup = { records: RecordLine[]; starts: number[]; hash: string; sequence: bigint };
+type ReadLine = { readonly record: RecordLine; readonly hash: string; readonly start: number; readonly end: number };
+type OpenGroup = { readonly lines: ReadLine[]; hash: string; sequence: bigint };
 
 /** Goes line by line and stops at the first that cannot belong to a complete group; the caller judges what is left. */
 async function readGroups(
   { file, hashes, onRecord }: Replay,
-  { index, position }: { index: Index; position: Position },
+  at: { readonly index: Index; readonly position: Position },
 ): Promise<SignedStatement | undefined> {
   let head: SignedStatement | undefined;
-  let group: OpenGroup = { records: [], starts: [], hash: position.hash, sequence: position.sequence };
+  const { index, position } = at;
+  let group: OpenGroup = { lines: [], hash: position.hash, sequence: position.sequence };
   await eachLine(file, (text, start, end) => {
-    if (!text.startsWith(headWord)) return readRecord({ group, hashes, text, start });
+    if (!text.startsWith(headWord)) return readRecord({ group, hashes, text, start, end });
     const signed = readHead(text.slice(headWord.length), group);
-    if (signed === undefined || group.records.length === 0) return false;
+    if (signed === undefined || group.lines.length === 0) return false;
     head = signed;
+    for (const line of group.lines) takeLine(at, line, onRecord);
     index.groupEnds.push(Number(group.sequence));
     index.groupOffsets.push(end);
-    for (const at of group.starts) index.lineStarts.push(at);
-    for (const record of group.records) onRecord(record);
-    position.newestGroup = group.records[0]?.sequence ?? 0n;
-    position.at = group.records.at(-1)?.at ?? position.at;
-    position.sequence = group.sequence;
-    position.hash = group.hash;
-    position.size = end;
-    group = { records: [], starts: [], hash: group.hash, sequence: group.sequence };
+    cover(position, end);
+    group = { lines: [], hash: group.hash, sequence: group.sequence };
     return true;
   });
+  // Signatures that no head covers yet. Each of them is held against its grant before it is given out, and none of them moves the time,
+  // so nothing is believed here.
+  for (const line of group.lines.slice(0, groupRecordsMax)) {
+    if (line.record.type !== 'signed' || line.record.at !== position.at) break;
+    takeLine(at, line, onRecord);
+  }
   return head;
 }
 
-function readRecord(at: { group: OpenGroup; hashes: Hashes; text: string; start: number }): boolean {
-  const { group, hashes, text, start } = at;
+function takeLine(
+  { index, position }: { readonly index: Index; readonly position: Position },
+  { record, hash, start, end }: ReadLine,
+  onRecord: Replay['onRecord'],
+): void {
+  index.lineStarts.push(start);
+  onRecord(record);
+  position.at = record.at;
+  position.sequence = record.sequence;
+  position.hash = hash;
+  position.size = end;
+}
+
+/** A signed head stands after the newest record. */
+function cover(position: Position, size: number): void {
+  position.floor = position.covered.sequence;
+  position.covered = { sequence: position.sequence, hash: position.hash };
+  position.size = size;
+}
+
+type LineRead = {
+  readonly group: OpenGroup;
+  readonly hashes: Hashes;
+  readonly text: string;
+  readonly start: number;
+  readonly end: number;
+};
+
+function readRecord({ group, hashes, text, start, end }: LineRead): boolean {
   const line = text.slice(hashDigits + 1);
   const hash = chainHash(hashes, group.hash, lineDigest(hashes, line));
   if (text.slice(0, hashDigits) !== hash || text.charAt(hashDigits) !== ' ') return false;
   const record = parseRecordLine(line);
   if (record.sequence !== group.sequence + 1n) return false;
-  group.records.push(record);
-  group.starts.push(start);
+  group.lines.push({ record, hash, start, end });
   group.hash = hash;
   group.sequence = record.sequence;
   return true;
@@ -187,7 +233,9 @@ function logOf(parts: Parts): StateLog {
   return {
     end: () => ({ sequence: position.sequence, hash: position.hash }),
     at: () => position.at,
-    newestGroup: () => position.newestGroup,
+    covered: () => position.covered,
+    openLines: () => Number(position.sequence - position.covered.sequence),
+    floor: () => position.floor,
     tornBytes: parts.tornBytes,
     async cutTorn() {
       if ((await file.size()) > position.size) await file.truncate(position.size);
@@ -231,19 +279,22 @@ async function writeGroup(
     texts.push(bytes);
     size += bytes.length;
   }
-  const head = Buffer.from(`${headWord}${canonicalJson({ ...group.head })}\n`, 'utf8');
-  texts.push(head);
-  size += head.length;
+  if (group.head !== undefined) {
+    const head = Buffer.from(`${headWord}${canonicalJson({ ...group.head })}\n`, 'utf8');
+    texts.push(head);
+    size += head.length;
+  }
   await file.append(Buffer.concat(texts));
   await file.sync();
   for (const start of starts) index.lineStarts.push(start);
-  index.groupEnds.push(Number(group.end.sequence));
-  index.groupOffsets.push(size);
-  position.newestGroup = position.sequence + 1n;
   position.sequence = group.end.sequence;
   position.hash = group.end.hash;
   position.at = group.at;
   position.size = size;
+  if (group.head === undefined) return;
+  index.groupEnds.push(Number(group.end.sequence));
+  index.groupOffsets.push(size);
+  cover(position, size);
 }
 
 type FoundLine = { readonly sequence: number; readonly line: string; readonly hash: string };

@@ -16,6 +16,7 @@ import { openStateLog, type StateLog } from './log.ts';
 import { coreLimitDefaults, type SignerCore, type SignerCoreOptions } from './options.ts';
 import { outlookOf } from './outlook.ts';
 import { openRefusals } from './refusals.ts';
+import { openSignatures } from './signatures.ts';
 import { type Slots, slotsOf } from './slots.ts';
 import { openStateFile, type StateFile, stateFileName } from './state-file.ts';
 import { statusOf } from './status.ts';
@@ -55,19 +56,21 @@ async function openOn(options: SignerCoreOptions, file: StateFile): Promise<Sign
   let standstill = await slots.judge(knowledge.forgiven());
   // A slot that holds a record of this log proves all before it. Where none does, the log would prove itself: it names identity keys
   // and root quorum, so a log that somebody made up could let itself go on. There, only a key that was opened proves it.
-  const anchored = standstill === undefined && log.newestGroup() > 1n && knowledge.forgiven().length === 0;
+  const anchored = standstill === undefined && log.floor() > 0n && knowledge.forgiven().length === 0;
   if (!anchored) assertVouched(head, options);
   const { deployment } = knowledge.registry();
   const identities = (): readonly IdentityKey[] => countingOf(options, knowledge);
   const committer = openCommitter({ log, slots, identities, deployment, onRecord }, 0n);
   const time = steadyTime(options.clock, log.at);
+  const addresses = openAddresses(options.drivers, limits);
   const parts: CoreParts = {
     hashes,
     limits,
     log,
     knowledge,
     committer,
-    addresses: openAddresses(options.drivers, limits),
+    addresses,
+    signatures: openSignatures({ hashes, log, knowledge, committer, addresses }),
     verifier: approvalVerifier(hashes),
     identities,
     gate: openGate(limits.decisionsAtOnceMax),
@@ -137,7 +140,7 @@ function coreOf({ parts, slots, file, replay, status, standstill, goOn }: Opened
     async records(after, limit) {
       // While nothing proves the log, its newest group may be one that never counted, written before a crash and then taken back
       // with an older copy: its signatures must not be told. All groups before it counted when it was written.
-      const upTo = standstill() === undefined ? parts.committer.settled() : parts.log.newestGroup() - 1n;
+      const upTo = standstill() === undefined ? parts.committer.settled() : parts.log.floor();
       return parts.log.records({ after, limit: Math.min(limit, recordsPerCallMax), upTo });
     },
     async [Symbol.asyncDispose]() {

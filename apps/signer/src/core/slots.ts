@@ -99,7 +99,7 @@ async function judge(
     }
     slot.expected = found;
     slot.lost = false;
-    if (pardoned || (found?.sequence ?? 0n) >= log.newestGroup() - 1n) current += 1;
+    if (pardoned || (found?.sequence ?? 0n) >= log.floor()) current += 1;
     else behind = tokenRewound(log, { slot, found });
   });
   if (foreign !== undefined) return foreign;

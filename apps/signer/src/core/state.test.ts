@@ -257,11 +257,11 @@ test('nothing leaves while a slot is away; afterwards the same request gives the
   await assert.rejects(world.core().sign(asked), { code: 'hsm/unavailable' });
   await assert.rejects(world.core().sign(asked), { code: 'hsm/unavailable' });
   await assert.rejects(signed(world, 'wd_other', 5n), { code: 'hsm/unavailable' });
-  assert.equal(world.driver.made(), 2);
+  assert.equal(world.driver.made(), 0, 'A key signed what the slots do not know.');
   second.down = false;
-  const { signature, record } = await world.core().sign(asked);
-  assert.equal(world.driver.made(), 2);
-  assert.ok(record.line.includes(String(signature.r)));
+  const { signature } = await world.core().sign(asked);
+  assert.deepEqual((await world.core().sign(asked)).signature, signature);
+  assert.equal(world.driver.made(), 1);
   second.late = true;
   await assert.rejects(signed(world, 'wd_late', 6n), { code: 'hsm/unavailable' });
   second.late = false;

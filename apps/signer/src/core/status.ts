@@ -18,7 +18,7 @@ export async function statusOf(
     residency: residencyOf(opened),
     registryVersion: version,
     registryHash: hash,
-    sequence: log.end().sequence,
+    sequence: log.covered().sequence,
     identities: knowledge.registry().identities,
     slots: [...health.flat(), ...state],
   };
