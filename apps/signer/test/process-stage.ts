@@ -15,7 +15,7 @@ import { createKeyFile, deriveAddress } from '@bulkhead/keys';
 import { createState } from '../src/core/index.ts';
 import { checkConfiguration, type SignerConfigurationFile } from '../src/process/configuration.ts';
 import { openKeys } from '../src/process/keys.ts';
-import { type RunningSigner, startSigner } from '../src/process/launch.ts';
+import { type RunningSigner, type SignerOrder, startSigner } from '../src/process/launch.ts';
 
 export const deployment = '00112233445566778899aabbccddeeff';
 export const passphrase = 'correct-horse-battery-staple';
@@ -73,18 +73,19 @@ function firstItems(): readonly RegistryItem[] {
 export type Stage = AsyncDisposable & {
   readonly directory: string;
   readonly configuration: SignerConfigurationFile;
-  start(change?: Partial<SignerConfigurationFile>): Promise<RunningSigner>;
+  /** With another configuration and, where the test is root, as another user. */
+  start(change?: Partial<SignerConfigurationFile>, user?: SignerOrder['user']): Promise<RunningSigner>;
 };
 
 /** A folder with a key file and the state of a ceremony, for signers of a test. What is still running at the end is ended. */
-export async function prepareStage(): Promise<Stage> {
+export async function prepareStage(seed: Uint8Array = entropy): Promise<Stage> {
   const directory = mkdtempSync(join(tmpdir(), 'signer-'));
   const state = join(directory, 'state');
   mkdirSync(state, { mode: 0o700 });
   const secret = join(directory, 'passphrase');
   writeFileSync(secret, `${passphrase}\n`, { mode: 0o400 });
   const file = join(directory, 'keys.json');
-  await createKeyFile({ path: file, passphrase, entropy, cost: { log2N: 10, r: 8, p: 1 } });
+  await createKeyFile({ path: file, passphrase, entropy: seed, cost: { log2N: 10, r: 8, p: 1 } });
   const configuration: SignerConfigurationFile = {
     format: 'bulkhead-signer-configuration-v1',
     development: true,
@@ -115,8 +116,9 @@ export function stageOf(directory: string, configuration: SignerConfigurationFil
   return {
     directory,
     configuration,
-    async start(change = {}) {
-      const running = await startSigner({ directory, configuration: { ...configuration, ...change } });
+    async start(change = {}, user = undefined) {
+      const order = { directory, configuration: { ...configuration, ...change } };
+      const running = await startSigner(user === undefined ? order : { ...order, user });
       started.push(running);
       return running;
     },
