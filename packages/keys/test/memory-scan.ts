@@ -59,18 +59,22 @@ function formsOf(name: string, bytes: Uint8Array): readonly Needle[] {
 
 const masked = (bytes: Uint8Array): string => Buffer.from(bytes.map((byte) => byte ^ needleMask)).toString('hex');
 
+export type Scan = { readonly hits: readonly Hit[]; readonly bytes: number };
+
 /**
- * Every copy of a needle in the writable memory of this process. Locked pages that are closed are read too: the kernel does not
- * ask about protection here.
+ * Every copy of a needle in the writable memory of a process. Locked pages that are closed are read too: the kernel does not ask
+ * about protection here, only whether the reader may debug the process.
+ *
+ * @param of `self`, or the id of another process
  */
-export function scanOwnMemory(needles: readonly Needle[]): { readonly hits: readonly Hit[]; readonly bytes: number } {
+export function scanMemory(needles: readonly Needle[], of: 'self' | number): Scan {
   const wanted = needles.map(({ masked: text, ...rest }) => ({ ...rest, bytes: Buffer.from(text, 'hex') }));
-  const memory = openSync('/proc/self/mem', 'r');
+  const memory = openSync(`/proc/${of}/mem`, 'r');
   const block = Buffer.alloc(blockBytes + overlapBytes);
   const hits: Hit[] = [];
   let total = 0;
   try {
-    for (const { begin, end, label } of residentMappings()) {
+    for (const { begin, end, label } of residentMappings(of)) {
       for (let at = begin; at < end; at += BigInt(blockBytes)) {
         const length = Number(end - at < BigInt(block.length) ? end - at : BigInt(block.length));
         const read = readMasked(memory, { block, length, at });
@@ -92,10 +96,10 @@ export function scanOwnMemory(needles: readonly Needle[]): { readonly hits: read
 
 type Mapping = { readonly begin: bigint; readonly end: bigint; readonly label: string };
 
-/** Private memory that is in RAM or swap and that this process could have written to, or has closed since. */
-function residentMappings(): readonly Mapping[] {
+/** Private memory that is in RAM or swap and that the process could have written to, or has closed since. */
+function residentMappings(of: 'self' | number): readonly Mapping[] {
   const mappings: Mapping[] = [];
-  for (const part of readFileSync('/proc/self/smaps', 'utf8').split(/^(?=[0-9a-f]+-[0-9a-f]+ )/mu)) {
+  for (const part of readFileSync(`/proc/${of}/smaps`, 'utf8').split(/^(?=[0-9a-f]+-[0-9a-f]+ )/mu)) {
     const [, from, to, access = '', name = ''] =
       /^([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ \S+ \S+[ \t]*([^\n]*)/u.exec(part) ?? [];
     const kb = (field: string): number => Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'mu').exec(part)?.[1] ?? 0);

@@ -7,7 +7,7 @@ import type { KeyDriver } from '../src/driver.ts';
 import { openToken, type Token } from '../src/pkcs11/token.ts';
 import { openSealedSeed } from '../src/sealed-seed-driver.ts';
 import { openSoftwareKeys } from '../src/software-driver.ts';
-import { type Needle, scanOwnMemory } from './memory-scan.ts';
+import { type Needle, scanMemory } from './memory-scan.ts';
 
 export type TokenPlace = {
   readonly library: string;
@@ -29,20 +29,20 @@ export type Task = {
 export type Answer = {
   readonly lockedBeforeKb: number;
   readonly lockedLiveKb: number;
-  readonly scans: Readonly<Record<'before' | 'live' | 'wiped', ReturnType<typeof scanOwnMemory>>>;
+  readonly scans: Readonly<Record<'before' | 'live' | 'wiped', ReturnType<typeof scanMemory>>>;
 };
 
 type Opened = { readonly driver?: KeyDriver; close(): Promise<void> };
 
 const task: Task = JSON.parse(readFileSync(0, 'utf8'));
 const lockedBeforeKb = lockedKb();
-const before = scanOwnMemory(task.needles);
+const before = scanMemory(task.needles, 'self');
 const opened = await open(task.keys);
 if (opened.driver !== undefined) await work(opened.driver);
 const lockedLiveKb = lockedKb();
-const live = scanOwnMemory(task.needles);
+const live = scanMemory(task.needles, 'self');
 await opened.close();
-const wiped = scanOwnMemory(task.needles);
+const wiped = scanMemory(task.needles, 'self');
 const answer: Answer = { lockedBeforeKb, lockedLiveKb, scans: { before, live, wiped } };
 process.stdout.write(JSON.stringify(answer));
 

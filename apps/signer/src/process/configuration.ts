@@ -33,7 +33,13 @@ const token = z.strictObject({
 
 const tree = z.discriminatedUnion('driver', [
   z.strictObject({ driver: z.literal('software'), file: path, passphraseFile: secret }),
-  z.strictObject({ driver: z.literal('pkcs11-sealed-seed'), envelope: path, tokens: z.array(name).length(2) }),
+  z.strictObject({
+    driver: z.literal('pkcs11-sealed-seed'),
+    envelope: path,
+    tokens: z.array(name).length(2),
+    /** How long the seed's tree stays in memory after its last use. */
+    idleSeconds: z.number().int().min(1).max(86_400).exactOptional(),
+  }),
   z.strictObject({ driver: z.literal('luna-bip32'), token: name, seedLabel: label }),
 ]);
 

@@ -68,7 +68,11 @@ async function openSoftware({ tree }: SignerConfiguration): Promise<SoftwareKeys
 async function openTree({ tree }: SignerConfiguration, tokens: Tokens): Promise<KeyDriver | undefined> {
   switch (tree?.driver) {
     case 'pkcs11-sealed-seed':
-      return openSealedSeed({ path: tree.envelope, tokens: slotsOf(tree.tokens, tokens) });
+      return openSealedSeed({
+        path: tree.envelope,
+        tokens: slotsOf(tree.tokens, tokens),
+        ...(tree.idleSeconds === undefined ? {} : { idleMs: tree.idleSeconds * 1_000 }),
+      });
     case 'luna-bip32':
       return openLunaKeys({ ...tokens.options(tree.token), seedLabel: tree.seedLabel });
     case 'software':
@@ -111,6 +115,8 @@ function headOf(name: string, tokens: Tokens): HeadStore {
     protects: true,
     read: async () => (await opened()).read(),
     write: async (head) => (await opened()).write(head),
+    readClaim: async () => (await opened()).readClaim(),
+    writeClaim: async (claim) => (await opened()).writeClaim(claim),
   };
 }
 
