@@ -41,4 +41,11 @@ export interface HeadStore {
   readonly protects: boolean;
   read(): Promise<RememberedHead | undefined>;
   write(head: RememberedHead): Promise<void>;
+  /**
+   * Who works with the keys now: a random text, 32 hex digits. A signer writes its own before it reads the head, and reads it after each
+   * head that it writes, before it answers. Two signers that follow this cannot both answer: either the one sees the other's claim, or the
+   * other sees its head.
+   */
+  readClaim(): Promise<string | undefined>;
+  writeClaim(claim: string): Promise<void>;
 }

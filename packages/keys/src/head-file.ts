@@ -5,6 +5,9 @@ import { readPrivate, replaceWhole } from './whole-file.ts';
 /** Bytes of a head file. One of today has about 120. */
 export const headFileBytesMax: number = 1_024;
 
+/** Ends the name of the file beside it that says who works with the state. */
+export const claimFileSuffix: string = '.claim';
+
 /**
  * Remembers the newest record of the log in a file. It finds an accident, such as a log restored from a backup without this file;
  * it does not stop somebody who can write both.
@@ -14,18 +17,26 @@ export function openHeadFile(path: string): HeadStore {
     name: 'file',
     protects: false,
     read: async () => {
-      let text: string;
-      try {
-        text = await readPrivate(path, headFileBytesMax);
-      } catch (error) {
-        if (error instanceof CustodyError && error.code === 'key/missing-file') return undefined;
-        throw error;
-      }
-      return parseHead(text, path);
+      const text = await readOrNothing(path);
+      return text === undefined ? undefined : parseHead(text, path);
     },
     // A crash leaves the old head or the new one. The old one is an ancestor of the log's end, which the start accepts.
     write: (head) => replaceWhole(path, writeHead(head)),
+    readClaim: async () => {
+      const text = await readOrNothing(`${path}${claimFileSuffix}`);
+      return text !== undefined && /^[0-9a-f]{32}\n$/u.test(text) ? text.trimEnd() : undefined;
+    },
+    writeClaim: (claim) => replaceWhole(`${path}${claimFileSuffix}`, `${claim}\n`),
   };
+}
+
+async function readOrNothing(path: string): Promise<string | undefined> {
+  try {
+    return await readPrivate(path, headFileBytesMax);
+  } catch (error) {
+    if (error instanceof CustodyError && error.code === 'key/missing-file') return undefined;
+    throw error;
+  }
 }
 
 function writeHead(head: RememberedHead): string {

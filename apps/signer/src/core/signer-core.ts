@@ -54,6 +54,12 @@ async function openOn(options: SignerCoreOptions, file: StateFile): Promise<Sign
   const replay = { records: Number(log.end().sequence), durationMs: performance.now() - began };
   const slots = slotsOf(log, { stores: heads, required: requiredOf(options) });
   let standstill = await slots.judge(knowledge.forgiven());
+  if (standstill === undefined) {
+    // A copy that is not the newest was found out without a claim, so that starting it by mistake stops nobody. What another signer has
+    // answered until the claim is in the heads that are read now.
+    await slots.claim();
+    standstill = await slots.judge(knowledge.forgiven());
+  }
   // A slot that holds a record of this log proves all before it. Where none does, the log would prove itself: it names identity keys
   // and root quorum, so a log that somebody made up could let itself go on. There, only a key that was opened proves it.
   const anchored = standstill === undefined && log.floor() > 0n && knowledge.forgiven().length === 0;
@@ -133,7 +139,10 @@ function coreOf({ parts, slots, file, replay, status, standstill, goOn }: Opened
     sign: async (request) => ready(async () => sign(request)),
     async change(change) {
       if (closed || standstill() === undefined) return ready(async () => changeRegistry(parts, change));
-      const changed = await recoverState(parts, change, async () => slots.remembered());
+      const changed = await recoverState(parts, change, async () => {
+        await slots.claim();
+        return slots.remembered();
+      });
       goOn();
       return changed;
     },

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { CustodyError } from '@bulkhead/domain';
 import type { HeadStore, RememberedHead } from '@bulkhead/keys';
 import type { StateLog } from './log.ts';
@@ -11,10 +12,15 @@ export type Slots = {
    * @throws CustodyError `hsm/unavailable` where too few slots answer
    */
   judge(forgiven: readonly RememberedHead[]): Promise<CustodyError | undefined>;
+  /**
+   * Says in every slot that this process works with the keys. Another one that does finds that out before its next answer; and the heads
+   * that are read afterwards are all that it has answered.
+   */
+  claim(): Promise<void>;
   /** Everything that the slots hold now; every slot must answer. */
   remembered(): Promise<readonly RememberedHead[]>;
   /**
-   * Reads, compares and writes the head in every slot.
+   * Reads, compares and writes the head in every slot, and makes sure that the slot is still this process's own.
    *
    * @throws CustodyError `signer/other-signer-active`, `hsm/unavailable`
    */
@@ -23,14 +29,32 @@ export type Slots = {
   overwrite(head: RememberedHead): Promise<void>;
 };
 
-type Slot = { readonly store: HeadStore; expected: RememberedHead | undefined; lost: boolean };
+type Slot = {
+  readonly store: HeadStore;
+  expected: RememberedHead | undefined;
+  lost: boolean;
+  /** Whether this process has written its claim there. */
+  claimed: boolean;
+};
 
 /** `required` of the stores must take part in everything. */
 export function slotsOf(
   log: StateLog,
   { stores, required }: { stores: readonly HeadStore[]; required: number },
 ): Slots {
-  const slots = stores.map((store): Slot => ({ store, expected: undefined, lost: true }));
+  const slots = stores.map((store): Slot => ({ store, expected: undefined, lost: true, claimed: false }));
+  const claim = randomBytes(16).toString('hex');
+  const claimSlot = async (slot: Slot): Promise<void> => {
+    await slot.store.writeClaim(claim);
+    slot.claimed = true;
+  };
+  /**
+   * A comparison and a write are not one step, so another signer may have read the head before this one wrote it. It wrote its claim
+   * before it read: so it is seen here, and nothing leaves.
+   */
+  const assertClaimed = async (slot: Slot): Promise<void> => {
+    if ((await slot.store.readClaim()) !== claim) throw otherClaim(slot);
+  };
   const gather = async (work: (slot: Slot) => Promise<void>): Promise<void> => {
     const failures = await failuresOf(slots, work);
     const foreign = failures.find((failure) => failure.code === 'signer/other-signer-active');
@@ -40,17 +64,26 @@ export function slotsOf(
   };
   return {
     judge: async (forgiven) => judge(log, { slots, required, forgiven }),
+    claim: async () => gather(claimSlot),
     async remembered() {
       const heads = await Promise.all(slots.map(async ({ store }) => store.read()));
       return heads.filter((head) => head !== undefined);
     },
     write: async (head) =>
       gather(async (slot) => {
+        // One that was away when the others were claimed.
+        if (!slot.claimed) await claimSlot(slot);
         const found = await slot.store.read();
         if (!(await fits(log, { slot, found }))) throw otherSigner(slot, found);
         await writeTo(slot, head);
+        await assertClaimed(slot);
       }),
-    overwrite: async (head) => gather(async (slot) => writeTo(slot, head)),
+    overwrite: async (head) =>
+      gather(async (slot) => {
+        if (!slot.claimed) await claimSlot(slot);
+        await writeTo(slot, head);
+        await assertClaimed(slot);
+      }),
   };
 }
 
@@ -145,6 +178,14 @@ function otherSigner({ store, expected }: Slot, found: RememberedHead | undefine
   return new CustodyError(
     'signer/other-signer-active',
     `Slot ${store.name} holds ${named(found)}, and this process wrote ${named(expected)} last. Another signer uses these keys: this one has stopped. Find it, and start one of them only.`,
+    { details: { slot: store.name } },
+  );
+}
+
+function otherClaim({ store }: Slot): CustodyError {
+  return new CustodyError(
+    'signer/other-signer-active',
+    `Slot ${store.name} was claimed by another signer since this one began, or its token was put back to an earlier state: this one has stopped, and nothing that it had not answered leaves. Find the other, and start one of them only.`,
     { details: { slot: store.name } },
   );
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, copyFileSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { appendFileSync, copyFileSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { listText } from '@bulkhead/authority';
@@ -247,6 +248,61 @@ test('two signers: the folder is locked, and a second one on a copy of it is fou
   await assert.rejects(signed(world, 'wd_one', 0n), { code: 'signer/other-signer-active' });
   first.head = undefined;
   await assert.rejects(signed(world, 'wd_two', 1n), { code: 'signer/other-signer-active' });
+});
+
+test('two signers on copies of one folder: only one of them answers, however their steps fall between each other', async () => {
+  for (const lateMs of [0, 10, 25, 40, 55, 70, 85, 100, 130]) {
+    await using world = await openWorld();
+    const other = mkdtempSync(join(tmpdir(), 'bulkhead-other-'));
+    copyFileSync(pathOf(world), join(other, stateFileName));
+    for (const slot of world.heads) slow(slot);
+    const second = openSignerCore({ ...world.options, stateDirectory: other }).catch(() => undefined);
+    await new Promise((resolve) => setTimeout(resolve, lateMs));
+    const asked = request(world, withdrawal(world));
+    const elsewhere = request(world, asked.intent, { nonce: 7n, evidence: asked.evidence });
+    const first = world.core().sign(asked).then(yes, no);
+    const core = await second;
+    const both = await Promise.all([first, core?.sign(elsewhere).then(yes, no)]);
+    assert.ok(both.filter((answered) => answered === true).length <= 1, `Both have signed, ${lateMs} ms apart.`);
+    await core?.[Symbol.asyncDispose]();
+    rmSync(other, { recursive: true });
+  }
+});
+
+const yes = (): boolean => true;
+const no = (): boolean => false;
+
+/** Each step takes a while before and after it happens, so that others can come in between. */
+function slow(slot: World['heads'][number]): void {
+  const pause = async (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 10));
+  const slowly =
+    <A extends readonly unknown[], R>(work: (...given: A) => Promise<R>) =>
+    async (...given: A): Promise<R> => {
+      await pause();
+      const result = await work(...given);
+      await pause();
+      return result;
+    };
+  slot.read = slowly(slot.read.bind(slot));
+  slot.write = slowly(slot.write.bind(slot));
+  slot.readClaim = slowly(slot.readClaim.bind(slot));
+  slot.writeClaim = slowly(slot.writeClaim.bind(slot));
+}
+
+test('a signer whose slot was claimed by another has stopped; one that is away at the start is claimed when it is back', async () => {
+  await using world = await openWorld({ limits: { headsRequired: 1 } });
+  const [, second] = world.heads;
+  await world.stop();
+  second.down = true;
+  const before = second.claim;
+  await world.restart();
+  second.down = false;
+  await signed(world, 'wd_back', 0n);
+  assert.ok(second.claim !== before && second.claim !== undefined);
+  second.claim = 'ab'.repeat(16);
+  await assert.rejects(signed(world, 'wd_one', 1n), { code: 'signer/other-signer-active' });
+  assert.equal(world.driver.made(), 1);
+  await assert.rejects(signed(world, 'wd_two', 2n), { code: 'signer/other-signer-active' });
 });
 
 test('nothing leaves while a slot is away; afterwards the same request gives the signature of then', async () => {

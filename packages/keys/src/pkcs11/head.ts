@@ -6,6 +6,10 @@ import type { Token } from './token.ts';
 /** Name of the data objects in the token; the two have `-a` and `-b` behind it. */
 export const headLabel: string = 'bulkhead/head';
 
+/** Ends the name of the object that says who works with the token. */
+export const claimSuffix: string = '-claim';
+
+const claimForm = /^[0-9a-f]{32}$/u;
 const form = /^bulkhead-head-v1 (\d{1,20}) ([0-9a-f]{64}) ([0-9a-f]{16})$/u;
 
 /**
@@ -56,6 +60,14 @@ export function tokenHeadStore(token: Token, label: string = headLabel): HeadSto
     protects: true,
     read: () => queued(read),
     write: (head) => queued(() => write(head)),
+    readClaim: async () => {
+      const text = Buffer.from((await token.readData(`${label}${claimSuffix}`)) ?? []).toString('latin1');
+      return claimForm.test(text) ? text : undefined;
+    },
+    writeClaim: async (claim) => {
+      invariant(claimForm.test(claim), 'A claim that is not one was to be remembered.');
+      await token.writeData(`${label}${claimSuffix}`, Buffer.from(claim));
+    },
   };
 }
 

@@ -80,6 +80,18 @@ test('the identity key signs messages that OpenSSL verifies', async () => {
   await assert.rejects((await openTokenIdentity(faulty)).sign(message), code('hsm/signature-invalid'));
 });
 
+test('who works with the token is remembered, and what is no claim is none', async () => {
+  const [store, same] = [tokenHeadStore(token, 'bulkhead/claimed'), tokenHeadStore(token, 'bulkhead/claimed')];
+  assert.equal(await store.readClaim(), undefined);
+  for (const claim of ['ab'.repeat(16), 'cd'.repeat(16)]) {
+    await store.writeClaim(claim);
+    assert.equal(await same.readClaim(), claim);
+  }
+  await assert.rejects(store.writeClaim('mine'), { code: 'invariant/broken' });
+  await token.writeData('bulkhead/claimed-claim', Buffer.from('torn'));
+  assert.equal(await store.readClaim(), undefined);
+});
+
 test('the head of the log is remembered, by turns in two objects', async () => {
   const store = tokenHeadStore(token);
   assert.equal(await store.read(), undefined);

@@ -72,6 +72,7 @@ export function testIdentity(name = 'identity'): IdentityKey {
 /** A slot that can go away, come back, and be set to anything. */
 export type TestHeads = HeadStore & {
   head: RememberedHead | undefined;
+  claim: string | undefined;
   down: boolean;
   /** Fails after the write has happened, as a module that answers too late. */
   late: boolean;
@@ -82,6 +83,7 @@ export function testHeads(name = 'slot-1'): TestHeads {
     name,
     protects: true,
     head: undefined,
+    claim: undefined,
     down: false,
     late: false,
     async read() {
@@ -92,6 +94,14 @@ export function testHeads(name = 'slot-1'): TestHeads {
       if (store.down) throw new CustodyError('hsm/unavailable', `Slot ${name} does not answer.`);
       store.head = head;
       if (store.late) throw new CustodyError('hsm/unavailable', `Slot ${name} answers too late.`);
+    },
+    async readClaim() {
+      if (store.down) throw new CustodyError('hsm/unavailable', `Slot ${name} does not answer.`);
+      return store.claim;
+    },
+    async writeClaim(claim) {
+      if (store.down) throw new CustodyError('hsm/unavailable', `Slot ${name} does not answer.`);
+      store.claim = claim;
     },
   };
   return store;
