@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import {
   type Approval,
   CustodyError,
@@ -5,6 +6,7 @@ import {
   type Intent,
   intentBytes,
   intentDigest,
+  type Outlook,
   refuse,
   type Refused,
   type SignedStatement,
@@ -96,19 +98,34 @@ export async function approvalRows(db: Queries, subjects: readonly string[]): Pr
 }
 
 /**
- * How many people the signer wants for an intent beside its requester, when those of the evidence that it does not count are
- * counted too; undefined where it does not say, because nobody answers or no rule of its policy matches.
+ * Milliseconds that a request of a person waits for what the signer would say. A signer that is stopped keeps its socket open and
+ * says nothing, and the limit of its client is as long as that of a whole request.
  */
-export async function peopleNeeded(custody: Custody, intent: Intent, evidence: Evidence): Promise<number | undefined> {
+export const outlookMsMax = 2_000;
+
+/** What the signer would say, or undefined where nobody says it in time. What comes later is thrown away: it decides nothing. */
+async function outlookSoon(custody: Custody, intent: Intent, evidence: Evidence): Promise<Outlook | undefined> {
+  const waited = new AbortController();
+  const late = pause(outlookMsMax, undefined, { signal: waited.signal }).catch(() => undefined);
   try {
-    const outlook = await custody.signer.outlook(intent, evidence);
-    if (outlook.refusal !== undefined) return undefined;
-    const missing = Math.max(outlook.approvalsNeeded - outlook.approvedBy.length, 0);
-    return evidence.approvals.length + missing;
+    return await Promise.race([custody.signer.outlook(intent, evidence), late]);
   } catch (error) {
     if (error instanceof CustodyError && signerSays(error)) return undefined;
     throw error;
+  } finally {
+    waited.abort();
   }
+}
+
+/**
+ * How many people the signer wants for an intent beside its requester, when those of the evidence that it does not count are
+ * counted too; undefined where it does not say within {@link outlookMsMax}, or no rule of its policy matches.
+ */
+export async function peopleNeeded(custody: Custody, intent: Intent, evidence: Evidence): Promise<number | undefined> {
+  const outlook = await outlookSoon(custody, intent, evidence);
+  if (outlook === undefined || outlook.refusal !== undefined) return undefined;
+  const missing = Math.max(outlook.approvalsNeeded - outlook.approvedBy.length, 0);
+  return evidence.approvals.length + missing;
 }
 
 /** Whether a fault came from the signer, or from the lack of one: the work waits and is tried again. */
@@ -123,10 +140,6 @@ export function canonicalOf(intent: Intent): { readonly canonical: string; reado
 
 /** What the signer says about an intent now, signed, for the approval page; null while it does not answer. */
 export async function briefOf(custody: Custody, subject: string, intent: Intent): Promise<SignedStatement | null> {
-  try {
-    return (await custody.signer.outlook(intent, await evidenceFor(custody.db, subject, intent))).brief;
-  } catch (error) {
-    if (error instanceof CustodyError && signerSays(error)) return null;
-    throw error;
-  }
+  const outlook = await outlookSoon(custody, intent, await evidenceFor(custody.db, subject, intent));
+  return outlook?.brief ?? null;
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CustodyError } from '@bulkhead/domain';
+import { outlookMsMax } from './approval.ts';
 import { dispatchViews, type DispatchView, findDispatch } from './dispatch.ts';
 import { taskList } from './jobs.ts';
 import { movementViews } from './movement-view.ts';
@@ -24,6 +25,7 @@ import {
   withdrawal,
 } from './testing/withdrawing.ts';
 import { cancelWithdrawal } from './withdrawal.ts';
+import { withdrawalIntentText } from './withdrawal-approval.ts';
 
 async function dispatchOf(bench: Bench, id: string): Promise<DispatchView> {
   const [view] = await dispatchViews(bench.custody.db, { reference: id, after: null, limit: 1 });
@@ -96,6 +98,30 @@ test('a refusal before the nonce costs nothing, is shown with its code, and is t
   assert.deepEqual([sent.state, sent.reason], ['broadcast', null]);
   await settle(bench);
   assert.equal((await withdrawal(bench, id)).state, 'settled');
+});
+
+test('a signer that is stopped, and says nothing, makes nobody wait: a withdrawal is taken with the quorum of the policy', async () => {
+  await using bench = await openWithdrawing();
+  const { client } = await funded(bench, 3n * ether);
+  bench.signer.rules.quorum = 9;
+  const outlook = bench.signer.outlook.bind(bench.signer);
+  const silent = Promise.withResolvers<never>();
+  bench.signer.outlook = () => silent.promise;
+  const began = performance.now();
+  const { id } = await ask(bench, { client, amount: ether });
+  const taken = await withdrawal(bench, id);
+  assert.equal(taken.quorum, bench.custody.policy.quorum);
+  assert.equal(
+    (await withdrawalIntentText(bench.custody, id))?.brief,
+    null,
+    'who reads what is to be signed does not wait for it either',
+  );
+  assert.ok(performance.now() - began < 5 * outlookMsMax);
+  bench.signer.outlook = outlook;
+  // What fails after nobody waits for it any more ends no process.
+  silent.reject(new CustodyError('signer/unavailable', 'The connection broke.'));
+  await approve(bench, id);
+  assert.equal((await withdrawal(bench, id)).quorum, 9, 'once it answers its word counts');
 });
 
 test('a refusal after the nonce leaves the attempt unsigned and the hold where it is, says why, and is tried again', async () => {
