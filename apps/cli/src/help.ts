@@ -97,6 +97,9 @@ export const commandHelp = {
   bulkhead ceremony addresses --bundle <bundle.json> --compartments <1,2,10000> [--count <number>]
   bulkhead ceremony addresses --envelope <seed.json> --slot … --slot … --pin-file … --compartments <…> [--count <number>]
   bulkhead ceremony drill --bundle <bundle.json> --slot <one> --pin-file <its PIN> --performer <name> --witness <name>
+  bulkhead ceremony drills --bundle <bundle.json> [--identity hsm_slot_1=<key> --identity hsm_slot_2=<key>]
+  bulkhead ceremony reseal --bundle <bundle.json> --lost hsm_slot_2 --slot … --slot … --pin-file … --pin-file … --performer <name>
+      --witness <name> [--envelope <seed.json>] [--identity hsm_slot_1=<key> --identity hsm_slot_2=<key> --deployment <hex>]
 
   plan       writes down what will be done, and prints its SHA-256: write that on paper
   run        carries it out at a terminal, step by step; started again, it goes on where an earlier run was interrupted
@@ -104,8 +107,10 @@ export const commandHelp = {
   restore    from shares on paper into two fresh tokens; with --registry it opens a new state of a signer, too
   addresses  of compartments, by certified account keys or by the seed itself: both must say the same
   drill      restores the seed from one slot, wipes it, and appends a signed line beside the bundle
+  drills     reads those lines: chain, signatures, and the age of the newest drill of each slot; exits 1 when it is above 92 days
+  reseal     one token is lost: seals the seed to a fresh one from the slot that answers, and says what must follow
 
-  A PIN without a file is asked for and not shown. docs/operations/ceremony.md has the whole procedure.`,
+  A PIN without a file is asked for at a terminal and not shown. docs/operations/ceremony.md has the whole procedure.`,
   doctor: `Examines a hardware module or the drivers of a signer, and says what is good, bad and unknown
 
   bulkhead doctor --library <path> --label <token> --pin-file <file> [--environment NAME=value] …

@@ -338,3 +338,39 @@ test('a drill appends a line that the slot signed', async () => {
     assert.ok(lines.at(-1)?.includes(bundle().signatures[1]?.identity ?? 'none'));
   }
 });
+
+test('the record of drills is judged, and a line that was changed is named', async () => {
+  const sound = await typed('drills', '--bundle', bundleFile);
+  assert.deepEqual([sound.code, sound.out.match(/^good /gmu)?.length], [0, 3], sound.out);
+  assert.match(sound.out, /^good {2}hsm_slot_2: the newest drill is of \S+, 0 days ago$/mu);
+  const path = join(folder, 'out', 'drills.jsonl');
+  const text = readFileSync(path, 'utf8');
+  writeFileSync(path, text.replace('Petra', 'Pedro'));
+  const changed = await typed('drills', '--bundle', bundleFile);
+  assert.deepEqual([changed.code, /^BAD {3}drills: line 1 was changed/mu.test(changed.out)], [1, true], changed.out);
+  writeFileSync(path, text);
+  const half = await typed('drills', '--bundle', bundleFile, '--identity', `hsm_slot_1=${robots[0]}`);
+  assert.equal(half.code, 2);
+});
+
+test('a lost slot is sealed to a fresh token, and what must follow is said', async () => {
+  const fresh = makeTestToken(folder, 'site-c');
+  const slots = slotWords([tokens[0], fresh]);
+  const people = ['--performer', 'Petra', '--witness', 'Wim'];
+  const unnamed = await typed('reseal', '--bundle', bundleFile, ...slots, ...people);
+  assert.deepEqual([unnamed.code, /needs --lost/u.test(unnamed.err)], [2, true]);
+  const done = await typed('reseal', '--bundle', bundleFile, '--lost', 'hsm_slot_2', ...slots, ...people);
+  assert.deepEqual([done.code, done.err], [0, '']);
+  assert.match(done.out, /^hsm_slot_2: sealed from hsm_slot_1, and opened again/u);
+  assert.match(done.out, /^Both tokens remember record 1 of the signer\.$/mu);
+  assert.match(
+    done.out,
+    /policy-change with \{"item":"identities","publicKeys":\["[0-9a-f]{64}","[0-9a-f]{64}"\]\}$/mu,
+  );
+  const judged = await typed('drills', '--bundle', bundleFile);
+  assert.deepEqual([judged.code, judged.out.match(/^good /gmu)?.length], [0, 3], judged.out);
+  const wanted = ['--compartments', '1', '--count', '3'];
+  const certified = await typed('addresses', '--bundle', bundleFile, ...wanted);
+  const found = await typed('addresses', '--envelope', 'out/seed.json', ...slots, ...wanted);
+  assert.equal(found.out, certified.out);
+});

@@ -68,7 +68,8 @@ export function pinsOf(terminal: Terminal, texts: readonly string[], console: Ty
   };
 }
 
-function slotWord(option: string, text: string): { readonly slot: SlotName; readonly value: string } {
+/** `hsm_slot_1=<value>` */
+export function slotWord(option: string, text: string): { readonly slot: SlotName; readonly value: string } {
   const at = text.indexOf('=');
   const slot = slotNames.find((name) => name === text.slice(0, at));
   const value = text.slice(at + 1);

@@ -3,18 +3,13 @@ import {
   addressesMax,
   type Bundle,
   ceremonyFiles,
-  type CeremonyPins,
-  type CeremonyTokens,
   certifiedAddresses,
   denyCoreFiles,
   type ListedAddress,
-  openCeremonyToken,
   parseBundle,
   parsePlan,
   planDigest,
-  type PlanSlot,
   planText,
-  recordDrill,
   restoredAddresses,
   restoreSeed,
   runCeremony,
@@ -26,6 +21,8 @@ import { dirname, join, resolve } from 'node:path';
 import { needed, readOptions } from '../command-line.ts';
 import { type ExitCode, exitCodes, UsageError } from '../exit-code.ts';
 import { type Terminal, withProgress } from '../terminal.ts';
+import { drill, drills, reseal } from './ceremony-drill.ts';
+import { tellFindings, tokensOf } from './ceremony-tokens.ts';
 import { bothSlots, fileBytes, fileText, numberOf, numbersOf, pinsOf, slotsOf } from './ceremony-words.ts';
 import { openConsole } from './console.ts';
 
@@ -36,6 +33,8 @@ const actions: Readonly<Record<string, (terminal: Terminal) => Promise<ExitCode>
   restore,
   addresses,
   drill,
+  drills,
+  reseal,
 };
 
 const text = { type: 'string' } as const;
@@ -47,7 +46,7 @@ export async function ceremony(terminal: Terminal): Promise<ExitCode> {
   const act = Object.hasOwn(actions, action) ? actions[action] : undefined;
   if (act === undefined) {
     throw new UsageError(
-      'ceremony knows: plan, run, verify, restore, addresses, drill. "bulkhead help ceremony" explains them.',
+      'ceremony knows: plan, run, verify, restore, addresses, drill, drills, reseal. "bulkhead help ceremony" explains them.',
     );
   }
   return act({ ...terminal, words });
@@ -139,26 +138,6 @@ function folderOf(terminal: Terminal, out: string | undefined): string {
   return directory;
 }
 
-type OpenTokens = AsyncDisposable & { readonly open: () => Promise<CeremonyTokens> };
-
-/** Opens both tokens once; after a failure the next call tries again. */
-function tokensOf([first, second]: readonly [PlanSlot, PlanSlot], pins: CeremonyPins): OpenTokens {
-  const stack = new AsyncDisposableStack();
-  let tokens: CeremonyTokens | undefined;
-  return {
-    async open() {
-      if (tokens !== undefined) return tokens;
-      await using fresh = new AsyncDisposableStack();
-      const one = fresh.use(await openCeremonyToken(first.name, first, pins));
-      const two = fresh.use(await openCeremonyToken(second.name, second, pins));
-      stack.use(fresh.move());
-      tokens = { hsm_slot_1: one, hsm_slot_2: two };
-      return tokens;
-    },
-    [Symbol.asyncDispose]: () => stack.disposeAsync(),
-  };
-}
-
 async function verify(terminal: Terminal): Promise<ExitCode> {
   const [file = '', ...words] = terminal.words;
   const options = readOptions('ceremony', words, { 'plan-hash': text, identity: texts });
@@ -168,17 +147,14 @@ async function verify(terminal: Terminal): Promise<ExitCode> {
     ...(planHash === undefined ? {} : { planHash }),
     ...(options.identity === undefined ? {} : { identities: options.identity }),
   });
-  for (const { part, faults, detail } of findings) {
-    if (faults.length === 0) terminal.out(`good  ${part}: ${detail}`);
-    for (const fault of faults) terminal.out(`BAD   ${part}: ${fault}`);
-  }
+  const code = tellFindings(terminal, findings);
   for (const { identity } of bundle.signatures) terminal.out(`Identity ${identity}`);
   if (planHash === undefined || options.identity === undefined) {
     terminal.err(
       'Compare the SHA-256 of the plan and the identity keys with paper, or give --plan-hash and --identity.',
     );
   }
-  return findings.some(({ faults }) => faults.length > 0) ? exitCodes.found : exitCodes.ok;
+  return code;
 }
 
 const restoring = { bundle: text, out: text, slot: texts, 'pin-file': texts, identity: texts } as const;
@@ -264,39 +240,4 @@ async function fromSeed(
     { tokens: await opened.open(), envelope: resolve(terminal.folder, of.envelope) },
     of.listed,
   );
-}
-
-async function drill(terminal: Terminal): Promise<ExitCode> {
-  const options = readOptions('ceremony', terminal.words, {
-    bundle: text,
-    envelope: text,
-    slot: texts,
-    'pin-file': texts,
-    performer: text,
-    witness: text,
-  });
-  const file = resolve(terminal.folder, needed('ceremony', 'bundle', options.bundle));
-  const bundle = fileText(terminal, file);
-  parseBundle(bundle);
-  const places = slotsOf(terminal.folder, options.slot ?? []);
-  const [slot, second] = (['hsm_slot_1', 'hsm_slot_2'] as const).filter((name) => places[name] !== undefined);
-  const place = slot === undefined ? undefined : places[slot];
-  if (slot === undefined || place === undefined || second !== undefined) {
-    throw new UsageError('ceremony drill needs --slot once: each slot has a drill of its own.');
-  }
-  const envelope = options.envelope ?? join(dirname(file), ceremonyFiles.envelope);
-  await using token = await openCeremonyToken(slot, place, pinsOf(terminal, options['pin-file'] ?? [], undefined));
-  denyCoreFiles();
-  const { passed, finding } = await recordDrill({
-    bundle,
-    envelope: resolve(terminal.folder, envelope),
-    record: join(dirname(file), ceremonyFiles.drills),
-    slot,
-    token,
-    performer: needed('ceremony', 'performer', options.performer),
-    witness: needed('ceremony', 'witness', options.witness),
-    clock,
-  });
-  terminal.out(`${slot}: ${passed ? 'passed' : 'NOT PASSED'}. ${finding}`);
-  return passed ? exitCodes.ok : exitCodes.found;
 }

@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { listText } from '@bulkhead/authority';
-import { CustodyError } from '@bulkhead/domain';
 import { openSealedSeed, openToken, openTokenIdentity, slotNames, tokenHeadStore } from '@bulkhead/keys';
 import { temporaryToken } from '@bulkhead/keys/testing';
 import { genesisItems } from '../core/testing/registry.ts';
@@ -15,6 +14,7 @@ import { openSignerCore } from '../core/index.ts';
 import { nativeHashes } from '../process/native-hashes.ts';
 import { runCeremony } from './conductor.ts';
 import type { CeremonyConsole } from './console.ts';
+import { people } from './testing/people.ts';
 import { planDigest, type PlanOrder, planText } from './plan.ts';
 import { ceremonyFiles, type CeremonyOrder } from './stage.ts';
 import { stepIds } from './steps.ts';
@@ -59,43 +59,6 @@ const planned: PlanOrder = {
   compartments: [1, 100_000],
   list,
 };
-
-/** People who do what they are asked; `interrupt` ends the run at a question, once. */
-function people(plan: string, interrupt?: RegExp): CeremonyConsole & { readonly said: readonly string[] } {
-  const said: string[] = [];
-  let paper = '';
-  const answers: readonly (readonly [RegExp, (found: RegExpExecArray) => string])[] = [
-    [/^Last 8 digits/u, () => planDigest(plan).slice(-8)],
-    [/^Performer/u, () => 'Petra'],
-    [/^Witness/u, () => 'Wim'],
-    [/^Anything/u, () => ''],
-    [/is for (\w+)\. Alone/u, (found) => found[1] ?? ''],
-    [
-      /^Press Enter/u,
-      () => {
-        paper = [...said.slice(-12).join('\n').matchAll(/^ .*$/gmu)]
-          .flatMap(([row]) => [...row.matchAll(/ \d+ ([a-z]+)/gu)].map(([, word]) => word))
-          .join(' ');
-        return '';
-      },
-    ],
-    [/^1>$/u, () => paper],
-    [/^Type "again"/u, () => 'stop'],
-  ];
-  return {
-    said,
-    say: (line) => void said.push(line),
-    async ask(question) {
-      if (interrupt?.test(question) === true) throw new CustodyError('ceremony/interrupted', 'The power is gone.');
-      for (const [asked, answer] of answers) {
-        const found = asked.exec(question);
-        if (found !== null) return answer(found);
-      }
-      throw new Error(`Nobody knows what to answer to "${question}".`);
-    },
-    aside: (action) => action(),
-  };
-}
 
 function order(planned_: string, console: CeremonyConsole): CeremonyOrder {
   return {
@@ -215,9 +178,8 @@ test('a drill that does not pass is written down as such, and a torn record of d
   const text = readFileSync(join(folder, ceremonyFiles.bundle), 'utf8');
   const record = join(folder, ceremonyFiles.drills);
   const drill = {
-    bundle: text,
+    record: { path: record, bundle: text },
     envelope: join(folder, ceremonyFiles.envelope),
-    record,
     slot: 'hsm_slot_1',
     performer: 'Petra',
     witness: 'Wim',

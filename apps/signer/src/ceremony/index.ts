@@ -4,6 +4,14 @@ export { runCeremony } from './conductor.ts';
 export type { CeremonyConsole } from './console.ts';
 export { denyCoreFiles } from './core-files.ts';
 export { type DrillOrder, recordDrill } from './drill.ts';
+export {
+  drillAgeDaysMax,
+  drillLines,
+  type DrillRecord,
+  otherSlot,
+  type SlotIdentities,
+  verifyDrills,
+} from './drill-record.ts';
 export { diceRollsNeeded, parsePlan, type Plan, planDigest, type PlanOrder, type PlanSlot, planText } from './plan.ts';
 export {
   addressesMax,
@@ -14,6 +22,7 @@ export {
   type RestoreOrder,
   restoreSeed,
 } from './restoration.ts';
+export { type Resealed, type ResealOrder, resealSlot } from './reseal.ts';
 export { ceremonyFiles, type CeremonyOrder } from './stage.ts';
 export { type Finding, identitiesOf, type Trusted, verifyBundle } from './verification.ts';
 export { readSecret } from '../process/secret-file.ts';

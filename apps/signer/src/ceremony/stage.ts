@@ -37,6 +37,7 @@ export const ceremonyFiles = {
   state: 'state',
   bundle: 'bundle.json',
   drills: 'drills.jsonl',
+  resealedAccounts: 'resealed-accounts.json',
 } as const;
 
 export function placeOf(stage: Pick<CeremonyOrder, 'directory'>, file: keyof typeof ceremonyFiles): string {

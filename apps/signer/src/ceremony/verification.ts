@@ -94,7 +94,7 @@ function signatureFaults({ manifest, signatures }: Bundle, { identities }: Trust
   return faults;
 }
 
-function isSigned(text: string, identity: string, signature: string): boolean {
+export function isSigned(text: string, identity: string, signature: string): boolean {
   if (!/^[0-9a-f]{64}$/u.test(identity) || !/^[0-9a-f]{128}$/u.test(signature)) return false;
   const x = Buffer.from(identity, 'hex').toString('base64url');
   const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' });
