@@ -14,7 +14,7 @@ export const commandHelp = {
   bulkhead migrate
 
   Needs DATABASE_OWNER_URL, or DATABASE_URL with an owner's login; without either, the embedded database is migrated.`,
-  check: `Proves every invariant of the books, and that no block is missing
+  check: `Proves every invariant of the books, and that no block and no record of the signer is missing
 
   bulkhead check
 

@@ -1,4 +1,4 @@
-import { type Custody, signerLogView } from '@bulkhead/custody';
+import { countedSignerLogView, type Custody } from '@bulkhead/custody';
 import type { Signer } from '@bulkhead/domain';
 import { bigint, text, textOrNull } from '@bulkhead/postgres';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
@@ -165,10 +165,10 @@ export function gaugeSigner(registry: Registry, custody: Pick<Custody, 'db'>, si
   });
   const trouble: Gauge = new Gauge({
     name: 'bulkhead_signer_log_trouble',
-    help: '1 when the log of the signer contradicts what was stored of it: find out why before anything else',
+    help: '1 when the log of the signer contradicts what was stored of it, or stored records are gone: find out why before anything else',
     registers,
     async collect() {
-      trouble.set((await signerLogView(db)).trouble === null ? 0 : 1);
+      trouble.set((await countedSignerLogView(db)).trouble === null ? 0 : 1);
     },
   });
 }

@@ -76,6 +76,7 @@ export {
   type SignerRecordView,
   signerRecordViews,
 } from './signer-record.ts';
+export { auditSignerRecords, countedSignerLogView } from './signer-record-audit.ts';
 export { type Followed, type Following, followRecovery } from './signer-recovery.ts';
 export { sendDispatch, watchDispatch } from './send.ts';
 export { requestSweep, sweepsMax, type SweepView } from './sweep.ts';

@@ -12,7 +12,9 @@ import {
 } from '@bulkhead/postgres';
 import { signerSays } from './approval.ts';
 import { type Custody, machine } from './custody.ts';
+import { enqueue } from './job.ts';
 import { record as note } from './journal.ts';
+import { namesAssets } from './reviewed-code.ts';
 import { readState, writeState } from './state.ts';
 
 /** Records asked of the signer at a time. */
@@ -21,7 +23,7 @@ export const signerRecordsAtOnce = 200;
 export const signerRoundsMax = 50;
 
 /** Hash of an empty log. */
-const zeroHash = '0'.repeat(64);
+export const zeroHash: string = '0'.repeat(64);
 
 /** How far the signer's log is known here, and what is wrong with it. */
 export type SignerLogView = {
@@ -45,7 +47,7 @@ export type SignerRecordView = {
   readonly head: DecisionRecord['head'];
 };
 
-type Log = {
+export type Log = {
   readonly sequence: bigint;
   readonly hash: string;
   readonly trouble: string | null;
@@ -65,7 +67,7 @@ function logOf(row: Row | undefined): Log {
 
 const logColumns = 'sequence, hash, trouble, doubt';
 
-async function findLog(db: Queries): Promise<Log> {
+export async function findLog(db: Queries): Promise<Log> {
   const [row] = await db.query(`select ${logColumns} from custody.signer_log where name = 'signer'`);
   return logOf(row);
 }
@@ -79,7 +81,7 @@ async function lockLog(tx: Transaction, now: Date): Promise<Log> {
 }
 
 /** Hash of the log up to a line: SHA-256 over the hash before it and the SHA-256 of the line. */
-function hashAfter(record: DecisionRecord): string {
+export function hashAfter(record: Pick<DecisionRecord, 'line' | 'previous'>): string {
   const line = createHash('sha256').update(record.line, 'utf8').digest();
   return createHash('sha256').update(Buffer.from(record.previous, 'hex')).update(line).digest('hex');
 }
@@ -217,6 +219,9 @@ async function takeRecords(
     }
     sequence = record.sequence;
     hash = hashAfter(record);
+  }
+  if (records.some(namesAssets)) {
+    for (const chain of custody.chains.keys()) await enqueue(tx, { task: 'check-token-codes', id: chain });
   }
   await advance(tx, { sequence, hash, now });
   return true;

@@ -13,8 +13,9 @@ export async function check(terminal: Terminal): Promise<ExitCode> {
 /** Prints what an examination found, one line each. */
 export function tellFindings(terminal: Terminal, findings: readonly Finding[]): ExitCode {
   for (const { kind, detail } of findings) terminal.out(`${kind}: ${detail}`);
-  if (findings.length === 0) terminal.out('Every invariant of the books holds, and no block is missing.');
-  else {
+  if (findings.length === 0) {
+    terminal.out('Every invariant of the books holds, and no block and no record of the signer is missing.');
+  } else {
     terminal.out(
       `${findings.length} invariants are broken. Stop withdrawals, keep a copy of the database, and find out who changed it.`,
     );

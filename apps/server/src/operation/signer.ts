@@ -4,13 +4,13 @@ import {
   addressCertificate,
   type AddressCertificateView,
   approveRegistryChange,
+  countedSignerLogView,
   type Custody,
   notFound,
   proposeRegistryChange,
   type RegistryChangeView,
   registryChangeText,
   registryChangeViews,
-  signerLogView,
   signerRecordViews,
 } from '@bulkhead/custody';
 import { CustodyError, invariant, type SignerStatus } from '@bulkhead/domain';
@@ -44,7 +44,7 @@ export function signerOperations(custody: Custody, { reached, approvalPage }: Be
     return { ...change, list, intent: view };
   };
   return {
-    getSigner: async () => ({ ...(await statusView(reached)), stored: await signerLogView(db) }),
+    getSigner: async () => ({ ...(await statusView(reached)), stored: await countedSignerLogView(db) }),
     listSignerRecords: async (_call, query) =>
       pageOf(query, {
         read: (after, limit) =>
