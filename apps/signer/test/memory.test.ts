@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import { needlesOf, scanMemory } from '@bulkhead/keys/testing/memory-scan';
+import { needlesOf, scanMemory } from '@bulkhead/keys/testing';
 import { SignerClient } from '@bulkhead/signer-client';
 import { beneficiary, entropy, gasGrant } from './process-stage.ts';
 import { prepareTokenStage } from './process-tokens.ts';

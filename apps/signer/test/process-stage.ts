@@ -116,7 +116,7 @@ export function stageOf(directory: string, configuration: SignerConfigurationFil
   return {
     directory,
     configuration,
-    async start(change = {}, user = undefined) {
+    async start(change = {}, user) {
       const order = { directory, configuration: { ...configuration, ...change } };
       const running = await startSigner(user === undefined ? order : { ...order, user });
       started.push(running);
