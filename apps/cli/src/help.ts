@@ -73,6 +73,8 @@ export const commandHelp = {
   bulkhead signer status
   bulkhead signer records [--after <number>] [--limit <number>]
   bulkhead signer build [--out <folder>]
+  bulkhead signer verify <file> --identity <hex> … [--deployment <hex>] [--client <id>] [--address <0x…>] [--chain <CAIP-2 id>]
+      [--compartment <number>]
   bulkhead signer recovery --out <file>
   bulkhead signer recover <file> --approval <file> --approval <file> …
   bulkhead signer follow
@@ -80,11 +82,13 @@ export const commandHelp = {
   status   deployment, identities, residency of the keys, registry, and each slot; exits 1 when the signer does not answer
   records  its decisions as it recorded and signed them, each verified against the pinned identities; exits 1 when one is not right
   build    emits the signer as the one file of JavaScript that it runs, and prints its SHA-256; the same source gives the same file
+  verify   offline and without a configuration: that a certificate or a record in a file (as the API gave it) is signed by one of these
+           identity keys and says what is expected; exits 1 when not. An address is looked for in an account certificate, too
   recovery  where an older copy of the signer's state was put back: writes what the root quorum has to approve ("bulkhead approve")
   recover   hands that in with the approvals; the signer goes on from the older state. docs/signer.md says what comes first
   follow    has the books follow the recovered signer again, as the owner of the tables; what it lost is kept apart
 
-  All but build ask the signer that the configuration names, or the one that runs beside the server.`,
+  All but build and verify ask the signer that the configuration names, or the one that runs beside the server.`,
   ceremony: `Makes, splits, seals and certifies the seed of a signer in front of people; verifies and restores it
 
   bulkhead ceremony plan --out <plan.json> --name <text> --performer <name> --witness <name> … [--confirmations <number>]
@@ -92,8 +96,8 @@ export const commandHelp = {
       --compartments <1,2,10000> --registry <list> [--dice] [--deployment <hex>] [--program <SHA-256>]
   bulkhead ceremony run <plan.json> --registry <list> --out <folder> [--program <signer.mjs>] [--pin-file hsm_slot_1=<file>] …
   bulkhead ceremony verify <bundle.json> [--plan-hash <digits>] [--identity <key>] …
-  bulkhead ceremony restore --bundle <bundle.json> --slot … --slot … --out <folder> [--pin-file …] [--identity <key>] …
-      [--registry <list> [--deployment <hex>]]
+  bulkhead ceremony restore --bundle <bundle.json> --slot … --slot … --out <folder> --performer <name> --witness <name> …
+      [--pin-file …] [--identity <key>] … [--registry <list> [--deployment <hex>]]
   bulkhead ceremony addresses --bundle <bundle.json> --compartments <1,2,10000> [--count <number>]
   bulkhead ceremony addresses --envelope <seed.json> --slot … --slot … --pin-file … --compartments <…> [--count <number>]
   bulkhead ceremony drill --bundle <bundle.json> --slot <one> --pin-file <its PIN> --performer <name> --witness <name>

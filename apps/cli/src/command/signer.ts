@@ -8,6 +8,7 @@ import { readOptions } from '../command-line.ts';
 import { type ExitCode, exitCodes, UsageError } from '../exit-code.ts';
 import { type Terminal, withProgress } from '../terminal.ts';
 import { follow, recover, recoveryIntent } from './signer-recovery.ts';
+import { verify } from './signer-verification.ts';
 
 /** Records that one command prints at most. */
 const recordsShownMax = 500;
@@ -17,6 +18,7 @@ const actions: Readonly<Record<string, (terminal: Terminal) => Promise<ExitCode>
   status,
   records,
   build,
+  verify,
   recovery: recoveryIntent,
   recover,
   follow,
@@ -27,7 +29,7 @@ export async function signer(terminal: Terminal): Promise<ExitCode> {
   const run = Object.hasOwn(actions, action) ? actions[action] : undefined;
   if (run === undefined) {
     throw new UsageError(
-      'signer knows: status, records, build, recovery, recover, follow. "bulkhead help signer" explains them.',
+      'signer knows: status, records, build, verify, recovery, recover, follow. "bulkhead help signer" explains them.',
     );
   }
   return run({ ...terminal, words });

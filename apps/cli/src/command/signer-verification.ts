@@ -1,0 +1,180 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import type { CanonicalObject } from '@bulkhead/authority';
+import {
+  type Address,
+  CustodyError,
+  type DecisionRecord,
+  parseAddress,
+  parseAmount,
+  parseCompartment,
+  type SignedStatement,
+} from '@bulkhead/domain';
+import { hasAddress } from '@bulkhead/keys';
+import { verifyRecord, verifyStatement } from '@bulkhead/signer-client';
+import { type ExitCode, exitCodes, UsageError } from '../exit-code.ts';
+import type { Terminal } from '../terminal.ts';
+
+/** Characters of a file that is verified. A record with a long list of changes is the longest. */
+export const verifiedCharsMax = 16 * 2 ** 20;
+
+/** First addresses of an account among which one is looked for. */
+export const accountAddressesMax = 10_000;
+
+type Expected = {
+  readonly identities: readonly string[];
+  readonly address: Address | undefined;
+  /** Fields that must be exactly so. */
+  readonly fields: Readonly<Record<string, string>>;
+};
+
+/**
+ * Verifies a certificate or a record offline, for whoever has nothing of the installation but its identity keys: no configuration is
+ * read and nobody is asked.
+ */
+export async function verify(terminal: Terminal): Promise<ExitCode> {
+  const { file, expected } = read(terminal.words);
+  const value = jsonOf(resolve(terminal.folder, file));
+  try {
+    for (const line of verified(value, expected)) terminal.out(line);
+    return exitCodes.ok;
+  } catch (error) {
+    if (!(error instanceof CustodyError)) throw error;
+    terminal.out(`NOT PROVEN: ${error.message}`);
+    return exitCodes.found;
+  }
+}
+
+const options = {
+  identity: { type: 'string', multiple: true },
+  address: { type: 'string' },
+  client: { type: 'string' },
+  chain: { type: 'string' },
+  compartment: { type: 'string' },
+  deployment: { type: 'string' },
+} as const;
+
+const explained = '"bulkhead help signer" shows what it takes.';
+
+function read(words: readonly string[]): { readonly file: string; readonly expected: Expected } {
+  let parsed: ReturnType<typeof parseArgs<{ options: typeof options; allowPositionals: true; strict: true }>>;
+  try {
+    parsed = parseArgs({ args: [...words], options, strict: true, allowPositionals: true });
+  } catch (error) {
+    throw new UsageError(`${error instanceof Error ? error.message.split(/\.\s/u)[0] : ''}. ${explained}`);
+  }
+  const { values, positionals } = parsed;
+  const [file, ...more] = positionals;
+  if (file === undefined || more.length > 0) throw new UsageError(`signer verify takes one file. ${explained}`);
+  const identities = values.identity ?? [];
+  if (identities.length === 0 || !identities.every((key) => /^[0-9a-f]{64}$/u.test(key))) {
+    throw new UsageError(
+      `signer verify needs --identity with the 64 hex digits of each identity key that you believe, from the ceremony. A key that comes with the file proves nothing.`,
+    );
+  }
+  const { identity: _, address, ...fields } = values;
+  return {
+    file,
+    expected: { identities, address: address === undefined ? undefined : parseAddress(address), fields },
+  };
+}
+
+function jsonOf(path: string): unknown {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new UsageError(`${path} cannot be read: ${error instanceof Error ? error.message : ''}`);
+  }
+  if (text.length > verifiedCharsMax) {
+    throw new UsageError(`${path} has ${text.length} characters, at most ${verifiedCharsMax} are read.`);
+  }
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new UsageError(`${path} is not JSON: give the certificate or the record as the API gave it.`);
+  }
+}
+
+/** A record proves itself by its head; anything else is a statement, or has one under `certificate`. */
+function verified(value: unknown, expected: Expected): readonly string[] {
+  if (field(value, 'line') !== undefined) return verifiedRecord(recordOf(value), expected);
+  const statement = statementOf(field(value, 'certificate') ?? value);
+  const { kind, fields } = verifyStatement(statement, expected.identities, expected.fields);
+  if (expected.address !== undefined) assertAddress(fields, { kind, address: expected.address });
+  return [`Proven: ${kind}, signed by ${statement.identity}`, ...toldFields(fields)];
+}
+
+function verifiedRecord(record: DecisionRecord, { identities, address, fields: wanted }: Expected): readonly string[] {
+  const { sequence, at, type, fields } = verifyRecord(record, identities);
+  const all = { ...wanted, ...(address === undefined ? {} : { address }) };
+  for (const [name, text] of Object.entries(all)) {
+    // The installation is named by the head that the record stands below.
+    if (name === 'deployment') verifyStatement(record.head, identities, { deployment: text });
+    else if (fields[name] !== text) throw unlike(name, text);
+  }
+  const time = new Date(Number(at) * 1_000).toISOString();
+  return [`Proven: record ${sequence}, ${type}, ${time}, signed by ${record.head.identity}`, ...toldFields(fields)];
+}
+
+function assertAddress(fields: CanonicalObject, of: { readonly kind: string; readonly address: Address }): void {
+  const { kind, address } = of;
+  const { xpub, compartment } = fields;
+  if (kind !== 'account-certificate' || typeof xpub !== 'string' || typeof compartment !== 'string') {
+    if (fields['address'] !== address) throw unlike('address', address);
+    return;
+  }
+  const account = { xpub, compartment: parseCompartment(Number(compartment)) };
+  if (hasAddress(account, address, accountAddressesMax)) return;
+  throw new CustodyError(
+    'signer/certificate-invalid',
+    `${address} is none of the first ${accountAddressesMax} addresses of this account.`,
+  );
+}
+
+function unlike(name: string, text: string): CustodyError {
+  return new CustodyError('signer/certificate-invalid', `Its "${name}" is not "${text}": it is about something else.`);
+}
+
+function toldFields(fields: CanonicalObject): readonly string[] {
+  return Object.entries(fields).map(([name, value]) => {
+    const text = typeof value === 'string' ? value : JSON.stringify(value);
+    return `  ${name}: ${JSON.stringify(text.slice(0, 400)).slice(1, -1)}`;
+  });
+}
+
+function field(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, name)
+    ? Reflect.get(value, name)
+    : undefined;
+}
+
+function text(value: unknown, name: string): string {
+  const found = field(value, name);
+  if (typeof found === 'string') return found;
+  throw new UsageError(`The file has no text "${name}": give a certificate or a record as the API gave it.`);
+}
+
+function statementOf(value: unknown): SignedStatement {
+  return {
+    statement: text(value, 'statement'),
+    identity: text(value, 'identity'),
+    signature: text(value, 'signature'),
+  };
+}
+
+function recordOf(value: unknown): DecisionRecord {
+  const following = field(value, 'following');
+  const sequence = field(value, 'sequence');
+  if (!Array.isArray(following) || !following.every((digest) => typeof digest === 'string')) {
+    throw new UsageError('The file has no list "following": give a record as the API gave it.');
+  }
+  return {
+    sequence: parseAmount(typeof sequence === 'number' ? String(sequence) : text(value, 'sequence')),
+    line: text(value, 'line'),
+    previous: text(value, 'previous'),
+    following,
+    head: statementOf(field(value, 'head')),
+  };
+}

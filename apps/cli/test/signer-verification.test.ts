@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { generateKeyPairSync, sign } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { lineDigest, nobleHashes, recordHash, recordLine, statementText, zeroHash } from '@bulkhead/authority';
+import { parseCompartment, type SignedStatement } from '@bulkhead/domain';
+import { deriveAddress, openTree, secretOf } from '@bulkhead/keys';
+import { main } from '../src/index.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'bulkhead-verify-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+const identity = publicKey.export({ format: 'der', type: 'spki' }).subarray(-32).toString('hex');
+const deployment = '0123456789abcdef'.repeat(2);
+const address = `0x${'ab'.repeat(20)}`;
+const claim = { client: 'cl_ada', compartment: '100000', chain: 'eip155:1', address };
+const xpub = xpubOf(100_000);
+
+function xpubOf(compartment: number): string {
+  using entropy = secretOf(new Uint8Array(32).fill(9));
+  using tree = openTree(entropy);
+  return tree.accountXpub(parseCompartment(compartment));
+}
+
+function signed(kind: Parameters<typeof statementText>[0], fields: Readonly<Record<string, string>>): SignedStatement {
+  const statement = statementText(kind, { deployment, ...fields });
+  return { statement, identity, signature: sign(null, Buffer.from(statement), privateKey).toString('hex') };
+}
+
+const certificate = signed('address-certificate', { ...claim, path: "m/44'/60'/100000'/0/0", issuedAt: '1790000000' });
+const account = signed('account-certificate', {
+  compartment: '100000',
+  path: "m/44'/60'/100000'",
+  xpub,
+  residency: 'hsm-sealed',
+});
+
+function record(): unknown {
+  const line = recordLine({ sequence: 1n, at: 1_790_000_000n, type: 'certified', fields: claim });
+  const later = recordLine({ sequence: 2n, at: 1_790_000_001n, type: 'started', fields: {} });
+  const hash = recordHash(nobleHashes, recordHash(nobleHashes, zeroHash, line), later);
+  const head = signed('head', { sequence: '2', hash, at: '1790000001' });
+  return { sequence: 1, line, previous: zeroHash, following: [lineDigest(nobleHashes, later)], head };
+}
+
+let files = 0;
+
+async function verify(value: unknown, ...words: readonly string[]): Promise<readonly [code: number, said: string]> {
+  const file = `${(files += 1)}.json`;
+  writeFileSync(join(folder, file), typeof value === 'string' ? value : JSON.stringify(value));
+  const said: string[] = [];
+  const say = (line: string): number => said.push(line);
+  const all = ['signer', 'verify', file, ...words];
+  const code = await main({ words: all, folder, environment: {}, out: say, err: say });
+  return [code, said.join('\n')];
+}
+
+const believed = ['--identity', identity] as const;
+
+test('certificates and records are proven offline, with what they are about', async () => {
+  const whole = ['--deployment', deployment, '--client', 'cl_ada', '--chain', 'eip155:1', '--address', address];
+  const [code, said] = await verify(certificate, ...believed, ...whole);
+  assert.equal(code, 0, said);
+  assert.match(said, new RegExp(`^Proven: address-certificate, signed by ${identity}\\n.*  address: ${address}`, 'su'));
+  assert.equal((await verify({ walletId: 'wa_1', address, certificate }, ...believed, ...whole))[0], 0);
+  assert.match((await verify(record(), ...believed, ...whole))[1], /^Proven: record 1, certified, 2026-/u);
+  const own = deriveAddress({ compartment: parseCompartment(100_000), xpub }, 7);
+  assert.equal((await verify({ certificate: account }, ...believed, '--address', own))[0], 0);
+});
+
+test('what is not proven exits 1 and says why', async () => {
+  const other = generateKeyPairSync('ed25519').publicKey.export({ format: 'der', type: 'spki' }).subarray(-32);
+  const changed = { ...certificate, statement: certificate.statement.replaceAll('ab', 'ba') };
+  const wrong: readonly (readonly [unknown, readonly string[], RegExp])[] = [
+    [certificate, ['--identity', other.toString('hex')], /not among the 1 pinned/u],
+    [changed, believed, /its signature is not one of/u],
+    [certificate, [...believed, '--client', 'cl_bob'], /"client" is "cl_ada" where "cl_bob"/u],
+    [certificate, [...believed, '--address', `0x${'cd'.repeat(20)}`], /"address" is not/u],
+    [certificate, [...believed, '--deployment', '00'.repeat(16)], /"deployment" is/u],
+    [account, [...believed, '--address', address], /none of the first 10000 addresses/u],
+    [record(), [...believed, '--client', 'cl_bob'], /"client" is not "cl_bob"/u],
+    [record(), [...believed, '--deployment', '00'.repeat(16)], /"deployment" is/u],
+    [{ ...Object(record()), following: [] }, believed, /NOT PROVEN/u],
+    [{ ...Object(record()), sequence: '7' }, believed, /it was moved/iu],
+  ];
+  for (const [value, words, message] of wrong) {
+    const [code, said] = await verify(value, ...words);
+    assert.equal(code, 1, said);
+    assert.match(said, message);
+  }
+});
+
+test('a command line or a file that cannot be used exits 2', async () => {
+  assert.equal((await verify(certificate))[0], 2, 'no identity is believed because it came along');
+  assert.equal((await verify(certificate, '--identity', 'aa'))[0], 2);
+  assert.equal((await verify(certificate, ...believed, 'more'))[0], 2);
+  assert.equal((await verify(certificate, ...believed, '--colour', 'red'))[0], 2);
+  assert.equal((await verify('no json', ...believed))[0], 2);
+  assert.equal((await verify({ statement: 'only' }, ...believed))[0], 2);
+});
+
+test('the recipe of the specification says the same with OpenSSL alone', () => {
+  const text = readFileSync(new URL('../../../spec/statement.md', import.meta.url), 'utf8');
+  const line = /^openssl pkeyutl .*$/mu.exec(text)?.[0] ?? '';
+  writeFileSync(join(folder, 'signature.bin'), Buffer.from(certificate.signature, 'hex'));
+  const prefix = /printf ([0-9a-f]{24});/u.exec(text)?.[1] ?? '';
+  writeFileSync(join(folder, 'identity.der'), Buffer.from(prefix + identity, 'hex'));
+  const run = (statement: string): string => {
+    writeFileSync(join(folder, 'statement.txt'), statement);
+    return execFileSync('sh', ['-c', line], { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  };
+  assert.match(run(certificate.statement), /Verified Successfully/u);
+  assert.throws(() => run(certificate.statement.replace('cl_ada', 'cl_bob')));
+});
