@@ -100,6 +100,7 @@ export function mortalChain(inner: Chain, mortality: Mortality): Chain {
     block: (height, watch) => mortal(() => inner.block(height, watch)),
     hashAt: (height) => mortal(() => inner.hashAt(height)),
     balances: (queries, at) => mortal(() => inner.balances(queries, at)),
+    codeHash: (address, at) => mortal(() => inner.codeHash(address, at)),
     nonce: (address, at) => mortal(() => inner.nonce(address, at)),
     estimate: (plan) => mortal(() => inner.estimate(plan)),
     build: (plan, terms, nonce) => inner.build(plan, terms, nonce),

@@ -18,6 +18,7 @@ export const statusOf: Readonly<Record<ProblemCode, number>> = {
   'amount/malformed': 400,
   'amount/out-of-range': 400,
   'approval/of-another-person': 422,
+  'asset/code-changed': 409,
   'asset/fee-on-transfer': 422,
   'asset/malformed': 400,
   'asset/not-allowed': 422,

@@ -80,6 +80,8 @@ export type BreakEvidence = {
   readonly block?: BlockRef;
   readonly causes?: readonly BreakCause[];
   readonly removed?: readonly BlockRef[];
+  /** Keccak-256 of a token's code, as it was reviewed and as it is. */
+  readonly code?: { readonly expected: string; readonly found: string };
 };
 
 export type BreakResolution = { readonly action: BreakEnd; readonly note: string; readonly by: readonly string[] };
@@ -110,6 +112,7 @@ const types: readonly string[] = [
   'shortfall',
   'excess',
   'reorg',
+  'token-code',
 ] satisfies BreakType[];
 
 export function breakTypeOf(value: string): BreakType {
@@ -159,7 +162,7 @@ function viewOf(row: Row, now: Date): BreakView {
     compartment: stored.line?.compartment ?? null,
     walletId: stored.line?.wallet ?? null,
     address: address === null ? null : checksumAddress(parseAddress(address)),
-    asset: stored.line?.asset ?? null,
+    asset: textOrNull(row, 'asset'),
     books: stored.line === undefined ? null : stored.books.toString(),
     onChain: stored.line === undefined ? null : stored.onChain.toString(),
     difference: stored.line === undefined ? null : stored.difference.toString(),

@@ -17,6 +17,7 @@ import { type DepositView, depositView } from './deposit-view.ts';
 import { stepped } from './deposit-detection.ts';
 import { record } from './journal.ts';
 import { askScreening } from './screening.ts';
+import { codeBreak, unreviewedCode } from './token-code.ts';
 
 type PersonStep = {
   readonly id: string;
@@ -47,7 +48,9 @@ async function decideAs(
 
 /** Releases a deposit that screening did not clear. The first person proposes, a second one releases. */
 export async function releaseDeposit(custody: Custody, call: WriteCall, id: string): Promise<Answer<DepositView>> {
-  return decideAs(custody, call, { id, event: { type: 'release-asked', by: call.actor.name } });
+  const allowed = (tx: Transaction, deposit: DepositRow): Promise<Refused | undefined> =>
+    unreviewedCode(tx, deposit.terms.asset);
+  return decideAs(custody, call, { id, event: { type: 'release-asked', by: call.actor.name }, allowed });
 }
 
 /** Keeps a deposit in quarantine until two people release it or it is sent back. */
@@ -98,6 +101,8 @@ export async function screenDeposit(custody: Custody, id: string): Promise<void>
     const locked = await lockDeposit(tx, id);
     invariant(locked !== undefined, 'A deposit that was there is gone.', { id });
     if (locked.state.step !== 'final' || locked.state.verdict !== undefined) return;
+    // Without a verdict it stays in quarantine; the look that finds the reviewed code again asks for its screening.
+    if ((await codeBreak(tx, locked.terms.asset)) !== undefined) return;
     const event = {
       type: 'screened',
       verdict: answer.verdict,

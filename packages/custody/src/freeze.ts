@@ -92,7 +92,7 @@ async function reorgBreak(
   { chain, removed, now }: FinalityViolation,
 ): Promise<string> {
   const [open] = await tx.query(
-    `select id, evidence::text from custody.break where chain = $1 and wallet is null and resolved_at is null for update`,
+    `select id, evidence::text from custody.break where chain = $1 and type = 'reorg' and resolved_at is null for update`,
     [chain],
   );
   const evidence = writeState({ removed });

@@ -8,7 +8,8 @@ export type Job =
   | { readonly task: 'send-dispatch'; readonly id: string }
   | { readonly task: 'watch-dispatch'; readonly id: string }
   | { readonly task: 'apply-registry-change'; readonly id: string }
-  /** The id is that of the chain. */
+  /** The ids are those of chains. */
+  | { readonly task: 'check-token-codes'; readonly id: string }
   | { readonly task: 'reconcile'; readonly id: string };
 
 /** Attempts before a job is left for people to look at; the back-off of the worker is exponential, so this is days. */

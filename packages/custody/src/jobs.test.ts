@@ -238,6 +238,7 @@ test('every task of the schedule runs as the application and is known to the que
   ];
   assert.deepEqual(names.toSorted(), [
     'apply-registry-change',
+    'check-token-codes',
     'expire-holds',
     'expire-withdrawals',
     'find-liquidity',

@@ -21,6 +21,7 @@ import { applyRegistryChange, tendRegistryChanges } from './registry-change.ts';
 import { sendDispatch, watchDispatch } from './send.ts';
 import { signerWaits } from './signing.ts';
 import { pullSignerRecords } from './signer-record.ts';
+import { checkTokenCodes } from './token-code.ts';
 import { wakeWaiting } from './waking.ts';
 import { expireWithdrawals, screenWithdrawal } from './withdrawal.ts';
 
@@ -41,6 +42,7 @@ const bodies: Readonly<Record<Job['task'], (custody: Custody, id: string) => Pro
   'send-dispatch': sendDispatch,
   'watch-dispatch': watchDispatch,
   'apply-registry-change': applyRegistryChange,
+  'check-token-codes': checkTokenCodes,
   // A chain of which nothing is booked yet has nothing to reconcile: a refusal, and not a reason to try again.
   reconcile: async (custody, id) => {
     const chain = parseChainId(id);
@@ -140,6 +142,12 @@ async function resumeWork(custody: Custody): Promise<void> {
   );
   for (const row of withdrawals) await enqueue(custody.db, { task: 'screen-withdrawal', id: text(row, 'id') });
   for (const chain of custody.chains.keys()) await wake(custody, chain);
+  await askForCodes(custody);
+}
+
+/** Whether tokens still have the code that was reviewed, at every chain. */
+async function askForCodes(custody: Custody): Promise<void> {
+  for (const chain of custody.chains.keys()) await enqueue(custody.db, { task: 'check-token-codes', id: chain });
 }
 
 async function wake(custody: Custody, chain: ChainId): Promise<void> {
@@ -183,6 +191,7 @@ export async function runJobs(custody: Custody, options: JobsOptions): Promise<R
     `select graphile_worker.force_unlock_workers(array(
        select distinct locked_by from graphile_worker._private_jobs where locked_by is not null))`,
   );
+  if (options.tasks === undefined) await askForCodes(custody);
   const concurrency = options.jobsAtOnce ?? jobsAtOnceDefault;
   const pool = openPool(options, concurrency);
   const runner = await started(pool, {

@@ -33,6 +33,7 @@ import {
 } from './reconciliation-line.ts';
 import { type ReconciliationLineView, type ReconciliationView, storedReconciliation } from './reconciliation-view.ts';
 import { writeState } from './state.ts';
+import { lookAtCodes } from './token-code.ts';
 
 /** Balances asked of the chain port in one call; the adapter batches them into RPC calls by hundreds. */
 export const balanceQueriesMax = 20_000;
@@ -89,6 +90,8 @@ export async function requestReconciliation(
 
 async function lookAtChain(custody: Custody, chain: ChainId): Promise<Sighting | Refused> {
   const startedAt = custody.clock.now();
+  // Balances are what the code of a token says they are.
+  await lookAtCodes(custody, chain);
   const port = chainPort(custody, chain);
   const pinned = await pin(custody, port);
   if (isRefused(pinned)) return pinned;

@@ -6,6 +6,7 @@ import {
   CustodyError,
   bumpFeeTerms,
   chainOf,
+  contractOf,
   feeMax,
   invariant,
   nativeAsset,
@@ -22,6 +23,7 @@ import { enqueue } from './job.ts';
 import { ownMovement } from './own-movement.ts';
 import { type FinishedDispatch, finishDispatch } from './finish.ts';
 import { orWaits, payingWallet, signerWouldSign, signMissing } from './signing.ts';
+import { codeBreak, lookAtCodes } from './token-code.ts';
 import { lockWallet } from './wallet.ts';
 
 /**
@@ -74,6 +76,10 @@ async function prepare(custody: Custody, dispatch: Dispatch): Promise<boolean> {
   if (!gate) return false;
   if (!(await recipientKnown(custody, dispatch))) return false;
   if (!(await signerWouldSign(custody, dispatch))) return false;
+  if (contractOf(dispatch.asset) !== undefined) {
+    await lookAtCodes(custody, dispatch.chain, dispatch.asset);
+    if (await codeDiffers(custody.db, dispatch, custody.clock.now())) return false;
+  }
   const plan = await orWaits(custody, dispatch.id, () => planOf(custody, dispatch));
   if (plan === undefined) return false;
   const terms = await termsFor(custody, chain, { dispatch, plan });
@@ -86,7 +92,7 @@ async function prepare(custody: Custody, dispatch: Dispatch): Promise<boolean> {
   );
 }
 
-/** What must hold before anything irreversible: not expired, compartment not frozen, gas there. */
+/** What must hold before anything irreversible: not expired, compartment not frozen, code of the token as reviewed, gas there. */
 async function passGates(custody: Custody, tx: Transaction, id: string): Promise<boolean> {
   const dispatch = await lockDispatch(tx, id);
   if (dispatch === undefined || dispatch.state.step !== 'queued') return false;
@@ -97,6 +103,7 @@ async function passGates(custody: Custody, tx: Transaction, id: string): Promise
     return false;
   }
   if (await frozen(tx, dispatch, now)) return false;
+  if (await codeDiffers(tx, dispatch, now)) return false;
   if (dispatch.kind === 'sweep' || dispatch.kind === 'fee-payment') return gasReady(custody, tx, { dispatch, now });
   return true;
 }
@@ -110,6 +117,14 @@ async function frozen(tx: Transaction, dispatch: Dispatch, now: Date): Promise<b
   const cause = await stoppedBy(tx, dispatch);
   if (cause === undefined) return false;
   await dispatchWaits(tx, dispatch.id, { reason: `Compartment ${dispatch.compartment} is frozen by ${cause}.`, now });
+  return true;
+}
+
+/** Which look it goes by: the newest one of anybody. It is woken when one finds the reviewed code. */
+async function codeDiffers(db: Queries, { id, asset }: Dispatch, now: Date): Promise<boolean> {
+  const found = await codeBreak(db, asset);
+  if (found === undefined) return false;
+  await dispatchWaits(db, id, { reason: found.reason, now });
   return true;
 }
 

@@ -16,6 +16,7 @@ import { type Dispatch, dispatchWaits, findDispatch, lockDispatch, stepDispatch 
 import { frozenBy } from './freeze.ts';
 import { enqueue } from './job.ts';
 import { storeRecord } from './signer-record.ts';
+import { codeBreak } from './token-code.ts';
 import { findWallet, proven, type Wallet } from './wallet.ts';
 import { lockWithdrawal, stepWithdrawal, withdrawalSigned } from './withdrawal-step.ts';
 
@@ -167,7 +168,7 @@ export async function signMissing(custody: Custody, id: string): Promise<void> {
     if (dispatch.state.cancelAsked && isEffect) continue;
     // Frozen between its nonce and its signature: it waits here as it would have waited for the nonce. What is signed may settle.
     const isFirst = !dispatch.state.attempts.some(({ hash }) => hash !== undefined);
-    if (isFirst && isEffect && (await frozenBy(custody.db, dispatch.compartment)).length > 0) continue;
+    if (isFirst && isEffect && (await standsStill(custody, dispatch))) continue;
     const { nonce } = dispatch.state;
     if (!(await mayAsk(custody, { dispatch, nonce, row }))) continue;
     const end = await orWaits(custody, id, () => signAttempt(custody, { dispatch, nonce, row }));
@@ -212,6 +213,10 @@ async function noteRefusal(custody: Custody, { dispatch, row }: Unsigned, error:
       new Date(custody.clock.now().getTime() + pauseMs),
     ],
   );
+}
+
+async function standsStill({ db }: Custody, { asset, compartment }: Dispatch): Promise<boolean> {
+  return (await frozenBy(db, compartment)).length > 0 || (await codeBreak(db, asset)) !== undefined;
 }
 
 function expired(custody: Custody, { intent }: Dispatch): boolean {

@@ -109,7 +109,7 @@ function wrongAction(facts: BreakFacts, action: BreakAction): Refused | undefine
   const difference = facts.line?.difference ?? 0n;
   const fits = fittingActions(facts.type, difference);
   if (fits.includes(action)) return undefined;
-  const advice = fits.length === 0 ? 'wait for the next reconciliation' : `resolve it with ${fits.join(' or ')}`;
+  const advice = fits.length === 0 ? 'wait for the next look at the chain' : `resolve it with ${fits.join(' or ')}`;
   return refuse(
     'break/wrong-type',
     `Break ${facts.id} is of type ${facts.type} with a difference of ${difference}; ${action} does not fit: ${advice}.`,
@@ -123,6 +123,9 @@ function fittingActions(type: BreakType, difference: bigint): readonly BreakActi
     case 'reorg':
       // Booking what is on its way would book it twice; after a reorg the lines of the next reconciliation say what to book.
       return ['acknowledge'];
+    case 'token-code':
+      // No word of people makes code reviewed: it ends when the code is what the signer lists, be it another list.
+      return [];
     case 'fee':
     case 'missing-movement':
     case 'shortfall':

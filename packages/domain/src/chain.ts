@@ -20,6 +20,9 @@ export function parseHash(text: string): Hash {
   return text as Hash;
 }
 
+/** Keccak-256 of no bytes at all: of an address without code (EIP-1052). */
+export const codeHashOfNothing: string = 'c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470';
+
 export type BlockRef = { readonly number: bigint; readonly hash: Hash };
 
 /**
@@ -126,6 +129,8 @@ export interface Chain {
   hashAt(height: bigint): Promise<Hash | undefined>;
   /** Balances at exactly this block, in the order asked, batched by hundreds per call. */
   balances(queries: readonly BalanceQuery[], at: BlockRef): Promise<readonly bigint[]>;
+  /** Keccak-256 of the code at an address at exactly this block, 64 lower-case hex digits; {@link codeHashOfNothing} where there is none. */
+  codeHash(address: Address, at: BlockRef): Promise<string>;
   /** Number of transactions the address has sent, at exactly this block or in the newest one. */
   nonce(address: Address, at: BlockRef | 'latest'): Promise<bigint>;
   /** Fee terms for a plan now. Throws `transaction/rejected` when the chain says that the plan would fail. */

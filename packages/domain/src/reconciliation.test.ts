@@ -99,6 +99,7 @@ test('only what is on its way into the books leaves withdrawals alone', () => {
     shortfall: true,
     excess: true,
     reorg: true,
+    'token-code': false,
   };
   const types: readonly BreakType[] = [
     'pending',
@@ -108,6 +109,7 @@ test('only what is on its way into the books leaves withdrawals alone', () => {
     'shortfall',
     'excess',
     'reorg',
+    'token-code',
   ];
   for (const type of types) assert.equal(breakFreezes(type), freezes[type], type);
 });

@@ -5,9 +5,18 @@
  * - `fee`: nothing left in another way, and network fees of our own are not booked;
  * - `unknown-deposit`: value arrived in a way we saw, more than fees took, and is in no book;
  * - `shortfall`, `excess`: less or more on chain than in the books, and what we saw does not explain it;
- * - `reorg`: the pinned block is not the one that our books were made from.
+ * - `reorg`: the pinned block is not the one that our books were made from;
+ * - `token-code`: a token has another code than the one that was reviewed; its assets wait, and no compartment is frozen.
  */
-export type BreakType = 'pending' | 'fee' | 'unknown-deposit' | 'missing-movement' | 'shortfall' | 'excess' | 'reorg';
+export type BreakType =
+  | 'pending'
+  | 'fee'
+  | 'unknown-deposit'
+  | 'missing-movement'
+  | 'shortfall'
+  | 'excess'
+  | 'reorg'
+  | 'token-code';
 
 /** One wallet and asset at the pinned block. All sums in base units; `unbooked` sums are of movements we observed up to there. */
 export type ReconciliationLine = {
@@ -40,5 +49,5 @@ export function classifyBreak(line: ReconciliationLine): BreakType | undefined {
 
 /** Whether a break of this type stops withdrawals of its compartment until it is resolved. */
 export function breakFreezes(type: BreakType): boolean {
-  return type !== 'pending';
+  return type !== 'pending' && type !== 'token-code';
 }

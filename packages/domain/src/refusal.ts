@@ -8,6 +8,7 @@ import type { TransferRequest } from './transfer.ts';
 export const refusalCodes = [
   'agreement/missing',
   'approval/of-another-person',
+  'asset/code-changed',
   'asset/fee-on-transfer',
   'asset/not-allowed',
   'break/already-resolved',

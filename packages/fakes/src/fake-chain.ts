@@ -118,6 +118,12 @@ export class FakeChain implements Chain {
     return queries.map(({ asset, address }) => this.ground.balance(asset, address, at.number));
   }
 
+  async codeHash(address: Address, at: BlockRef): Promise<string> {
+    await this.faults.meet('codeHash');
+    this.#assertCanonical(at);
+    return this.ground.codeHash(address, at.number);
+  }
+
   async nonce(address: Address, at: BlockRef | 'latest'): Promise<bigint> {
     await this.faults.meet('nonce');
     if (at === 'latest') return this.ground.nonce(address);

@@ -2,7 +2,16 @@ import { type ChainId, CustodyError } from '@bulkhead/domain';
 import type { Random } from './random.ts';
 
 /** Methods of the port that can fail. `build` and `assemble` are pure and cannot. */
-export type PortMethod = 'heads' | 'block' | 'hashAt' | 'balances' | 'nonce' | 'estimate' | 'broadcast' | 'sight';
+export type PortMethod =
+  | 'heads'
+  | 'block'
+  | 'hashAt'
+  | 'balances'
+  | 'codeHash'
+  | 'nonce'
+  | 'estimate'
+  | 'broadcast'
+  | 'sight';
 
 /**
  * - `unavailable`, `nonsense`, `disagreement`: the three faults of the port;

@@ -4,6 +4,8 @@ import {
   type BlockRef,
   type BroadcastOutcome,
   type ChainId,
+  codeHashOfNothing,
+  contractOf,
   type Hash,
   invariant,
   type Movement,
@@ -13,7 +15,7 @@ import {
 } from '@bulkhead/domain';
 import { type Contract, type Contracts, execute, type Execution, isExecutable, type Receipt } from './execution.ts';
 import { History } from './history.ts';
-import { hashOf, namedAddress } from './key.ts';
+import { digestOf, hashOf, namedAddress } from './key.ts';
 import { Mempool } from './mempool.ts';
 import { decodeSigned, type SignedTransaction } from './transaction.ts';
 
@@ -72,6 +74,7 @@ export class Ground {
   readonly mempool: Mempool = new Mempool();
   readonly contracts: Contracts = new Map();
   readonly #blocks: GroundBlock[] = [];
+  readonly #codes: { readonly contract: Address; readonly height: bigint; readonly code: string | undefined }[] = [];
   /** Every transaction that was ever sent here: whoever saw one can send it again. */
   readonly #seen = new Map<Hash, SignedTransaction>();
   readonly #finalLag: bigint | 'manual';
@@ -173,6 +176,21 @@ export class Ground {
   /** From now on, every transfer of the token succeeds and moves nothing, or moves again. */
   pretendToken(asset: AssetId, pretending: boolean): void {
     this.#token(asset).pretending = pretending;
+  }
+
+  /** From the next block on the token has other code; undefined takes it away. */
+  swapCode(asset: AssetId, code: string | undefined): void {
+    const contract = contractOf(asset);
+    invariant(contract !== undefined, 'A native coin has no code.', { asset });
+    this.#codes.push({ contract, height: this.height + 1n, code });
+  }
+
+  /** Stands in for Keccak-256 of the code at an address, by height. */
+  codeHash(address: Address, height: bigint): string {
+    const contract = this.contracts.get(address);
+    const swapped = this.#codes.findLast((swap) => swap.contract === address && swap.height <= height);
+    if (swapped === undefined) return contract === undefined ? codeHashOfNothing : digestOf('code', contract.kind);
+    return swapped.code === undefined ? codeHashOfNothing : digestOf('code', swapped.code);
   }
 
   #token(asset: AssetId): Extract<Contract, { kind: 'token' }> {

@@ -20,7 +20,7 @@ import {
 import type { View } from './view.ts';
 
 export const breakType = z
-  .enum(['pending', 'fee', 'unknown-deposit', 'missing-movement', 'shortfall', 'excess', 'reorg'])
+  .enum(['pending', 'fee', 'unknown-deposit', 'missing-movement', 'shortfall', 'excess', 'reorg', 'token-code'])
   .meta({ description: 'Types of break, in words of the reconciliation desk' });
 export const reconciliationState = z.enum(['queued', 'running', 'finished', 'failed']);
 export const breakState = z.enum(['open', 'resolved']);

@@ -43,6 +43,7 @@ import { observe, startChain } from '../follower.ts';
 import { migrateWorker, migrationSources } from '../migrations.ts';
 import { blockMovements, blockSent } from '../movement.ts';
 import { checkEquation } from '../reconciliation-line.ts';
+import { checkTokenCodes } from '../token-code.ts';
 import type { WalletPurpose } from '../wallet.ts';
 import { issueClientWallet, issueCompartmentWallet } from '../wallet-issue.ts';
 import { watchSet } from '../watch.ts';
@@ -166,7 +167,7 @@ export async function openBench(options: BenchOptions = {}): Promise<Bench> {
     screening,
     signer,
     // Tests reconcile by hand, when they want to know.
-    workers: { 'screen-deposit': screenDeposit, reconcile: async () => undefined, ...options.workers },
+    workers: { 'screen-deposit': screenDeposit, 'check-token-codes': checkTokenCodes, reconcile: async () => undefined, ...options.workers },
   };
   await allowAsset(plain, callAs('admin'), {
     id: native,

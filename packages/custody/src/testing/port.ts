@@ -8,6 +8,7 @@ export function withPort(chain: Chain, replaced: Partial<Chain>): Chain {
     block: (height, watch) => chain.block(height, watch),
     hashAt: (height) => chain.hashAt(height),
     balances: (queries, at) => chain.balances(queries, at),
+    codeHash: (address, at) => chain.codeHash(address, at),
     nonce: (address, at) => chain.nonce(address, at),
     estimate: (plan) => chain.estimate(plan),
     build: (plan, terms, nonce) => chain.build(plan, terms, nonce),
