@@ -3,7 +3,7 @@ import type { Signer } from '@bulkhead/domain';
 import { bigint, text, textOrNull } from '@bulkhead/postgres';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { ChainBoard } from './chain-board.ts';
-import { silenceOf } from './readiness.ts';
+import { hearSigner } from './signer-condition.ts';
 
 /** The longest that one answer to a scrape may take to collect, for sources that are slow. */
 const buckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
@@ -138,7 +138,7 @@ export function gaugeSigner(registry: Registry, custody: Pick<Custody, 'db'>, si
     help: '1 while the signer answers; without it withdrawals wait',
     registers,
     async collect() {
-      reachable.set((await silenceOf(signer)) === undefined ? 1 : 0);
+      reachable.set('status' in (await hearSigner(signer)) ? 1 : 0);
     },
   });
   const waiting: Gauge = new Gauge({

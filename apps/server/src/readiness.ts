@@ -1,8 +1,8 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import type { Readiness } from '@bulkhead/api';
 import type { Custody } from '@bulkhead/custody';
 import { CustodyError, type Signer } from '@bulkhead/domain';
 import { type ChainBoard, lagBlocksReadyMax } from './chain-board.ts';
+import { type Heard, hearSigner, troublesOf } from './signer-condition.ts';
 
 /** Parts that a process cannot do its work without, and whether they work now. */
 export type Vitals = {
@@ -36,25 +36,9 @@ export async function readinessOf({ custody, board, jobsRunning, signer }: Vital
   }
   // Without the signer withdrawals wait and everything else goes on: no reason to take requests away from this process.
   const ready = reasons.length === 0;
-  const silence = await silenceOf(signer);
-  return { ready, reasons: silence === undefined ? reasons : [...reasons, `Withdrawals wait: ${silence}`] };
+  return { ready, reasons: [...reasons, ...signerReasons(await hearSigner(signer))] };
 }
 
-/** Milliseconds that a signer has to say something: whoever asks whether this process is ready asks again, and may end what is silent. */
-export const signerAnswerMsMax = 2_000;
-
-/** Why the signer does not answer, or undefined while it does. One that is stopped keeps its socket open and says nothing. */
-export async function silenceOf(signer: Signer): Promise<string | undefined> {
-  const waited = new AbortController();
-  const late = pause(signerAnswerMsMax, `The signer did not answer within ${signerAnswerMsMax} ms.`, {
-    signal: waited.signal,
-  }).catch(() => undefined);
-  try {
-    return await Promise.race([signer.status().then(() => undefined), late]);
-  } catch (error) {
-    if (!(error instanceof CustodyError)) throw error;
-    return error.message;
-  } finally {
-    waited.abort();
-  }
+function signerReasons(heard: Heard): readonly string[] {
+  return 'silence' in heard ? [`Withdrawals wait: ${heard.silence}`] : troublesOf(heard.status);
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { admit, chain, coin, deposit, openHouse, until } from './house.ts';
@@ -74,4 +74,26 @@ test('a signer that is stopped and says nothing does not make readiness silent',
   } finally {
     process.kill(pid, 'SIGCONT');
   }
+});
+
+test('a signer that came back on an older state answers and signs nothing: readiness and the signer view say why', async () => {
+  await using house = await openHouse();
+  const { desk, server, configuration } = house;
+  const { signer } = configuration;
+  const pid = server.reached.pid?.();
+  assert.ok(pid !== undefined && signer.kind === 'development');
+  const log = join(signer.directory, 'state', 'state.log');
+  process.kill(pid, 'SIGSTOP');
+  const lines = readFileSync(log, 'utf8').trimEnd().split('\n');
+  writeFileSync(log, `${lines.slice(0, -1).join('\n')}\n`);
+  process.kill(pid, 'SIGKILL');
+  const told = await until('the signer to be back', async () => {
+    const ready = await readiness(server.url);
+    return ready.reasons.join(' ').includes('signs nothing') && ready;
+  });
+  assert.equal(told.status, 200, 'deposits, books and API go on');
+  assert.match(told.reasons.join(' '), /^Withdrawals wait: the signer answers and signs nothing\. /u);
+  const view: Readonly<Record<string, unknown>> = { ...(await desk.get('/v1/signer')) };
+  assert.deepEqual([view['reachable'], view['reason']], [true, told.reasons.join(' ')]);
+  assert.match(await (await fetch(`${server.url}/metrics`)).text(), /^bulkhead_signer_reachable 1$/mu);
 });

@@ -13,10 +13,11 @@ import {
   registryChangeViews,
   signerRecordViews,
 } from '@bulkhead/custody';
-import { CustodyError, invariant, type SignerStatus } from '@bulkhead/domain';
+import { invariant, type SignerStatus } from '@bulkhead/domain';
 import { type Pinned, verifyStatement } from '@bulkhead/signer-client';
 import { provenSigner } from '../proven-signer.ts';
 import type { ReachedSigner } from '../reached-signer.ts';
+import { hearSigner, troublesOf } from '../signer-condition.ts';
 import { intentView } from './intent-view.ts';
 import { pageOf, position } from './paging.ts';
 
@@ -91,23 +92,24 @@ type StatusView = Omit<SignerView, 'stored'>;
 
 /** Asked of the signer now. One that does not answer is told as that, and is no fault of the request. */
 async function statusView({ signer, pinned }: ReachedSigner): Promise<StatusView> {
-  try {
-    return { ...told(await signer.status()), reachable: true, reason: null, pinned: pinned.identities };
-  } catch (error) {
-    if (!(error instanceof CustodyError)) throw error;
-    return {
-      reachable: false,
-      reason: error.message,
-      deployment: pinned.deployment,
-      pinned: pinned.identities,
-      residency: null,
-      registryVersion: null,
-      registryHash: null,
-      sequence: null,
-      identities: [],
-      slots: [],
-    };
+  const heard = await hearSigner(signer);
+  if ('status' in heard) {
+    const troubles = troublesOf(heard.status);
+    const reason = troubles.length === 0 ? null : troubles.join(' ');
+    return { ...told(heard.status), reachable: true, reason, pinned: pinned.identities };
   }
+  return {
+    reachable: false,
+    reason: heard.silence,
+    deployment: pinned.deployment,
+    pinned: pinned.identities,
+    residency: null,
+    registryVersion: null,
+    registryHash: null,
+    sequence: null,
+    identities: [],
+    slots: [],
+  };
 }
 
 function told(status: SignerStatus): Omit<StatusView, 'reachable' | 'reason' | 'pinned'> {

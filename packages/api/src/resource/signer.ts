@@ -25,7 +25,7 @@ export const slot = z
 export const signerView = z
   .strictObject({
     reachable: z.boolean().meta({ description: 'Whether the signer answered just now' }),
-    reason: z.string().nullable().meta({ description: 'Why not' }),
+    reason: z.string().nullable().meta({ description: 'Why not, or what is wrong with one that answers' }),
     deployment: z
       .string()
       .regex(/^[0-9a-f]{32}$/u)
