@@ -37,6 +37,30 @@ test('signatures of both halves come out in the lower one, recoverable to the pu
   assert.equal(endpoint.seen.high, 8);
 });
 
+test('a key that was imported, lies elsewhere or is switched off is refused before it is used', async () => {
+  const options = {
+    region: 'eu-central-1',
+    endpoint: endpoint.url,
+    credentials: { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'of no account' },
+  };
+  for (const said of [
+    { Origin: 'EXTERNAL' },
+    { Origin: 'EXTERNAL_KEY_STORE' },
+    { Origin: '' },
+    { KeyState: 'Disabled' },
+  ]) {
+    endpoint.describe(said);
+    await using fresh = await openKmsKeys(options);
+    const [wrong = ''] = Object.values(said);
+    await assert.rejects(fresh.publicKey(key), (error) => code('hsm/refused')(error) && String(error).includes(wrong));
+    const before = endpoint.seen.high;
+    await assert.rejects(fresh.sign(key, randomBytes(32)), code('hsm/refused'));
+    assert.equal(endpoint.seen.high, before);
+    endpoint.describe({ Origin: 'AWS_KMS', KeyState: 'Enabled' });
+    assert.deepEqual(await fresh.publicKey(key), endpoint.publicKey);
+  }
+});
+
 test('throttling is waited out, and only so often', async () => {
   endpoint.throttle(kmsAttemptsMax - 1);
   await driver.sign(key, randomBytes(32));

@@ -1,4 +1,4 @@
-import type { GetPublicKeyCommand, KMSClient, KMSClientConfig } from '@aws-sdk/client-kms';
+import type { GetPublicKeyCommand, KeyMetadata, KMSClient, KMSClientConfig } from '@aws-sdk/client-kms';
 import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CustodyError, type FaultCode, invariant, type KeyRef } from '@bulkhead/domain';
@@ -14,7 +14,7 @@ export const kmsConnectTimeoutMs: number = 2_000;
 export const kmsRequestTimeoutMs: number = 5_000;
 
 /** Said wherever this driver shows itself. */
-export const kmsEvidence: string = 'tested with the real SDK against a local stand-in of two calls, not against AWS';
+export const kmsEvidence: string = 'tested with the real SDK against a local stand-in of three calls, not against AWS';
 
 export type KmsOptions = {
   readonly region: string;
@@ -45,8 +45,8 @@ export function kmsAlias(key: KeyRef): string {
 
 /**
  * Driver `aws-kms`: keys of type ECC_SECG_P256K1 in AWS KMS, made by its owner, each with an alias of {@link kmsAlias}. AWS sees every
- * digest, and whoever may change the alias or the policy of a key there may sign with it. Whether a key was made in KMS or imported
- * is not asked here: `residency` holds for keys with the origin AWS_KMS.
+ * digest, and whoever may change the alias or the policy of a key there may sign with it. Where a key comes from is asked before its first
+ * use: one that was imported, or that lies in somebody's external key store, is not as far from software as `residency` says, and refused.
  *
  * @throws CustodyError `key/native-module-missing`
  */
@@ -59,7 +59,10 @@ export async function openKmsKeys(options: KmsOptions): Promise<KmsKeyDriver> {
   const publicKeyOf = async (alias: string): Promise<Uint8Array> => {
     const before = known.get(alias);
     if (before !== undefined) return before;
-    const answer = await kept(alias, () => client.send(new sdk.GetPublicKeyCommand({ KeyId: alias })));
+    const { KeyMetadata: said } = await kept(alias, () => client.send(new sdk.DescribeKeyCommand({ KeyId: alias })));
+    const keyId = madeInside(alias, said);
+    // By its own name, so that an alias that is moved meanwhile gives no key whose origin nobody asked for.
+    const answer = await kept(alias, () => client.send(new sdk.GetPublicKeyCommand({ KeyId: keyId })));
     if (answer.KeySpec !== 'ECC_SECG_P256K1' || answer.KeyUsage !== 'SIGN_VERIFY') {
       throw kmsFault('hsm/refused', alias, {
         text: `is a key of type ${answer.KeySpec} for ${answer.KeyUsage}, not ECC_SECG_P256K1 for SIGN_VERIFY`,
@@ -93,6 +96,21 @@ export async function openKmsKeys(options: KmsOptions): Promise<KmsKeyDriver> {
       return Promise.resolve();
     },
   };
+}
+
+/** Origins of keys that were made in a module and cannot be outside of one: KMS's own, and a CloudHSM cluster of the owner's. */
+export const kmsOrigins: readonly string[] = ['AWS_KMS', 'AWS_CLOUDHSM'];
+
+/** Name of the key itself. @throws CustodyError `hsm/refused` for a key whose origin does not bear out `hsm` */
+function madeInside(alias: string, said: KeyMetadata | undefined): string {
+  const origin = said?.Origin ?? 'unknown';
+  if (said?.Arn === undefined || !kmsOrigins.includes(origin)) {
+    throw kmsFault('hsm/refused', alias, {
+      text: `has the origin ${origin}, not ${kmsOrigins.join(' or ')}: what was imported or lies elsewhere may exist in software, and certificates would say "hsm"`,
+    });
+  }
+  if (said.KeyState === 'Enabled') return said.Arn;
+  throw kmsFault('hsm/refused', alias, { text: `is in the state ${said.KeyState ?? 'unknown'}, not Enabled` });
 }
 
 function clientConfiguration(options: KmsOptions): KMSClientConfig {

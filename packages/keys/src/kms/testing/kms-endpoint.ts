@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import { json } from 'node:stream/consumers';
 import { secp256k1 } from '@noble/curves/secp256k1.js';
 
-/** Answers GetPublicKey and Sign as AWS KMS does, over HTTP, for one key. */
+/** Answers DescribeKey, GetPublicKey and Sign as AWS KMS does, over HTTP, for one key. */
 export type KmsEndpoint = AsyncDisposable & {
   readonly url: string;
   readonly publicKey: Uint8Array;
@@ -11,6 +11,8 @@ export type KmsEndpoint = AsyncDisposable & {
   throttle(calls: number): void;
   /** The next answer to Sign carries these bytes. */
   spoil(signature: Uint8Array): void;
+  /** What DescribeKey says of the key from now on. */
+  describe(said: { readonly Origin?: string; readonly KeyState?: string }): void;
   readonly seen: { calls: number; high: number };
 };
 
@@ -26,6 +28,8 @@ export async function startKmsEndpoint(alias: string): Promise<KmsEndpoint> {
   const key = secp256k1.utils.randomSecretKey();
   const publicKey = secp256k1.getPublicKey(key, false);
   const seen = { calls: 0, high: 0 };
+  const arn = 'arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab';
+  let described: Readonly<Record<string, string>> = { Origin: 'AWS_KMS', KeyState: 'Enabled' };
   let throttled = 0;
   let spoilt: Uint8Array | undefined;
   const sign = (digest: Uint8Array): Uint8Array => {
@@ -41,7 +45,11 @@ export async function startKmsEndpoint(alias: string): Promise<KmsEndpoint> {
       throttled -= 1;
       return [400, { __type: 'ThrottlingException', message: 'Rate exceeded' }];
     }
-    if (field(body, 'KeyId') !== alias) return [400, { __type: 'NotFoundException', message: 'not found' }];
+    if (![alias, arn].includes(field(body, 'KeyId')))
+      return [400, { __type: 'NotFoundException', message: 'not found' }];
+    if (target === 'TrentService.DescribeKey') {
+      return [200, { KeyMetadata: { KeyId: arn.split('/')[1], Arn: arn, KeySpec: 'ECC_SECG_P256K1', ...described } }];
+    }
     if (target === 'TrentService.GetPublicKey') {
       const der = Buffer.concat([Buffer.from(spkiHeader, 'hex'), publicKey]).toString('base64');
       return [200, { KeyId: alias, KeySpec: 'ECC_SECG_P256K1', KeyUsage: 'SIGN_VERIFY', PublicKey: der }];
@@ -70,6 +78,7 @@ export async function startKmsEndpoint(alias: string): Promise<KmsEndpoint> {
     publicKey,
     seen,
     throttle: (calls) => (throttled = calls),
+    describe: (said) => (described = { ...described, ...said }),
     spoil: (signature) => (spoilt = signature),
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
