@@ -125,6 +125,7 @@ export const statusOf: Readonly<Record<ProblemCode, number>> = {
   'signer/state-damaged': 500,
   'signer/state-exists': 500,
   'signer/state-rewound': 500,
+  'signer/too-many-attempts': 409,
   'signer/too-many-refusals': 503,
   'signer/unavailable': 503,
   'signer/unknown-asset': 422,

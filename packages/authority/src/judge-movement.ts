@@ -204,11 +204,12 @@ function objectionToFee(registry: Registry, question: MovementQuestion): SignerR
     );
   }
   const before = feesSpent(chain.feeWindowSeconds);
-  if (before + fee <= chain.feeWindowMax) return undefined;
+  const charged = question.charged ?? fee;
+  if (before + charged <= chain.feeWindowMax) return undefined;
   return refuse(
     'signer/fee-above-limit',
-    `Compartment ${intent.compartment} may have burnt ${before} wei in the last ${chain.feeWindowSeconds} seconds; ${fee} more would be above ${chain.feeWindowMax}. Wait, or have the chain's limit changed.`,
-    { fee: String(fee), feesSpent: String(before), feeWindowMax: String(chain.feeWindowMax) },
+    `Compartment ${intent.compartment} may have burnt ${before} wei in the last ${chain.feeWindowSeconds} seconds; ${charged} more would be above ${chain.feeWindowMax}. Wait, or have the chain's limit changed.`,
+    { fee: String(charged), feesSpent: String(before), feeWindowMax: String(chain.feeWindowMax) },
   );
 }
 

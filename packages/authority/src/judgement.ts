@@ -47,6 +47,8 @@ export type MovementQuestion = {
   readonly feesSpent: (windowSeconds: bigint) => bigint;
   /** Worst network fee of the transaction in wei, or the intent's `feeMax` before there is one. */
   readonly fee: bigint;
+  /** What counts against the window of the chain, where it is more than the fee: a nonce of nobody costs more than its gas. */
+  readonly charged?: bigint;
   readonly isOwn: IsOwn;
 };
 

@@ -97,6 +97,7 @@ export const faultCodes = [
   'signer/state-damaged',
   'signer/state-exists',
   'signer/state-rewound',
+  'signer/too-many-attempts',
   'signer/too-many-refusals',
   'signer/unavailable',
   'signer/unknown-asset',

@@ -13,8 +13,8 @@ import {
 import { keyText, tierOfKey } from './addresses.ts';
 import { approvalsOf, type VerifiedEvidence } from './approvals.ts';
 import type { CoreParts } from './core-parts.ts';
-import { attemptName, claimOf, reserve } from './knowledge.ts';
-import { compartmentsOf, judge, ownAddresses } from './question.ts';
+import { attemptName, attemptsOf, chargedFor, claimOf, reserve } from './knowledge.ts';
+import { assertPaced, compartmentsOf, judge, ownAddresses } from './question.ts';
 import { counterFields, evidenceFields, isMovement } from './record-fields.ts';
 import { recordOf } from './record-lookup.ts';
 import { refusalError } from './refusals.ts';
@@ -105,9 +105,18 @@ async function grantOnce(parts: CoreParts, making: Making, at: { asked: Asked; o
   const allowed = allowedGrant(parts, at);
   const running = making.get(attempt);
   if (running !== undefined) return running;
+  assertFurther(parts, allowed);
   const granted = grant(parts, allowed).finally(() => making.delete(attempt));
   making.set(attempt, granted);
   return granted;
+}
+
+/** Limits of how many there may be; the same request beside one that is being made is not one more. */
+function assertFurther(parts: CoreParts, { asked, fee, now, evidence }: AllowedGrant): void {
+  const { knowledge, limits } = parts;
+  const name = knowledge.attemptDigest(attemptName(asked));
+  knowledge.attempts.assertFurther({ intent: attemptsOf(asked.intent), name, fee }, limits);
+  assertPaced(parts, { intent: asked.intent, at: now, approved: evidence.approvedBy.length > 0 });
 }
 
 type AllowedGrant = Proposed & { readonly evidence: CountedEvidence };
@@ -128,7 +137,11 @@ async function grant(
   // From here to the record there may be other decisions: what this one takes is taken now. If the hardware then fails, it stays
   // taken until the next start, which only makes the signer stricter: the same intent may try again.
   const { intent, digest, key, unsigned, text } = asked;
-  reserve(knowledge, { intent, digest, from: own, nonce: transaction.nonce, fee, at: now });
+  const charged = chargedFor(knowledge, { intent, fee });
+  const attempt = knowledge.attemptDigest(attemptName(asked));
+  const approved = evidence.approvedBy.length > 0;
+  const { nonce } = transaction;
+  reserve(knowledge, { intent, digest, from: own, nonce, fee, charged, at: now, attempt, approved });
   knowledge.signCounts.accept(evidence.counters);
   knowledge.expectGrant(digest, intent);
   // A crash before this returns leaves a grant without a signature, or none. So whoever takes such a grant out of the folder again has
@@ -142,8 +155,9 @@ async function grant(
       key,
       unsigned,
       from: own,
-      nonce: String(transaction.nonce),
+      nonce: String(nonce),
       fee: String(fee),
+      charged: String(charged),
       registryVersion: String(knowledge.registry().version),
       approvedBy: evidence.approvedBy,
       evidence: evidenceFields(asked.request.evidence),

@@ -15,9 +15,11 @@ import {
   parseCompartment,
 } from '@bulkhead/domain';
 import type { RememberedHead } from '@bulkhead/keys';
+import { type Attempts, openAttempts } from './attempts.ts';
 import { type BoundedCache, boundedCache } from './bounded-cache.ts';
 import { type Nonces, openNonces } from './nonces.ts';
 import { groupRecordsMax } from './options.ts';
+import { openPace, type Pace, type PaceStep } from './pace.ts';
 import { countersOf, headsOf, intentOfText, isMovement, numberOf, textOf, textsOf } from './record-fields.ts';
 import { openSignCounts, type SignCounts } from './sign-counts.ts';
 import { openUsage, type Usage } from './usage.ts';
@@ -29,7 +31,11 @@ export type Knowledge = {
   readonly everIdentities: () => readonly string[];
   readonly nonces: Nonces;
   readonly usage: Usage;
+  readonly pace: Pace;
+  readonly attempts: Attempts;
   readonly signCounts: SignCounts;
+  /** {@link attemptName} in a fixed length. */
+  readonly attemptDigest: (attempt: string) => string;
   /** Sequence of the record that granted an attempt, by {@link attemptName}. */
   readonly granted: (attempt: string) => bigint | undefined;
   /** Records that claim to hold the signature of a grant, by the sequence of the grant: one, or more where somebody wrote into the log. */
@@ -111,11 +117,18 @@ export function openKnowledge(hashes: Hashes): Knowledge {
     paid: new Map(),
     effective: new Set(),
   };
-  const ledgers: Ledgers = { nonces: openNonces(), usage: openUsage(windowSecondsMax), signCounts: openSignCounts() };
+  const ledgers: Ledgers = {
+    nonces: openNonces(),
+    usage: openUsage(windowSecondsMax),
+    pace: openPace(),
+    attempts: openAttempts(),
+    signCounts: openSignCounts(),
+  };
   return {
     ...ledgers,
     registry: () => held.registry,
     everIdentities: () => held.everIdentities,
+    attemptDigest: (attempt) => digestText(hashes, attempt),
     granted: (attempt) => held.granted.get(digestText(hashes, attempt)),
     signed: (grant) => [held.signed.get(Number(grant)) ?? []].flat(),
     lodged: (digest) => held.lodged.get(digest) ?? [],
@@ -140,7 +153,7 @@ export function openKnowledge(hashes: Hashes): Knowledge {
   };
 }
 
-type Ledgers = { readonly nonces: Nonces; readonly usage: Usage; readonly signCounts: SignCounts };
+type Ledgers = Pick<Knowledge, 'nonces' | 'usage' | 'pace' | 'attempts' | 'signCounts'>;
 type Parts = { readonly hashes: Hashes; readonly held: Held; readonly ledgers: Ledgers };
 
 function applyRecord(parts: Parts, record: RecordLine): void {
@@ -208,40 +221,76 @@ function applyGrant({ hashes, held, ledgers }: Parts, { fields, sequence, at }: 
   const intent = held.expectedGrants.peek(digest) ?? intentOfText(textOf(fields, 'intent'));
   if (!isMovement(intent)) return;
   const nonce = numberOf(fields, 'nonce');
-  reserve(ledgers, {
-    intent,
-    digest,
-    from: parseAddress(textOf(fields, 'from')),
-    nonce,
-    fee: numberOf(fields, 'fee'),
-    at,
-  });
-  ledgers.signCounts.accept(countersOf(fields));
   const attempt = attemptName({ digest, key: textOf(fields, 'key'), unsigned: textOf(fields, 'unsigned') });
-  held.granted.set(digestText(hashes, attempt), sequence);
+  const name = digestText(hashes, attempt);
+  const from = parseAddress(textOf(fields, 'from'));
+  const fee = numberOf(fields, 'fee');
+  const charged = numberOf(fields, 'charged');
+  const approved = textsOf(fields, 'approvedBy').length > 0;
+  reserve(ledgers, { intent, digest, from, nonce, fee, charged, at, attempt: name, approved });
+  ledgers.signCounts.accept(countersOf(fields));
+  held.granted.set(name, sequence);
   if (held.effective.has(intent.id) || intent.kind === 'cancel') return;
   held.effective.add(intent.id);
-  const name = `${intent.compartment}/${intent.to}`;
-  const earlier = held.paid.get(name);
-  held.paid.set(name, { times: (earlier?.times ?? 0n) + 1n, first: earlier?.first ?? at });
+  const payee = `${intent.compartment}/${intent.to}`;
+  const earlier = held.paid.get(payee);
+  held.paid.set(payee, { times: (earlier?.times ?? 0n) + 1n, first: earlier?.first ?? at });
 }
 
-/** What a grant takes: its nonce, its amount and its fee. */
+/** What a grant takes: its nonce, its amount and its fee, a place in its minute, and one of the attempts of its intent. */
 export type Reservation = {
   readonly intent: MovementIntent;
   readonly digest: string;
   readonly from: Address;
   readonly nonce: bigint;
+  /** The most that the transaction can burn, and what counts against the window: {@link chargedFor}. */
   readonly fee: bigint;
+  readonly charged: bigint;
   readonly at: bigint;
+  readonly attempt: string;
+  /** Whether people have approved it. */
+  readonly approved: boolean;
 };
 
 /** Binds at once, so that a decision made while another one waits for the hardware sees it. Twice is the same as once. */
-export function reserve({ nonces, usage }: Omit<Ledgers, 'signCounts'>, taken: Reservation): void {
-  const { intent, digest, from, nonce, fee, at } = taken;
+export function reserve({ nonces, usage, pace, attempts }: Omit<Ledgers, 'signCounts'>, taken: Reservation): void {
+  const { intent, digest, from, nonce, fee, charged, at, attempt, approved } = taken;
+  const step = paceStepOf({ nonces }, { intent, at, approved });
+  if (step !== undefined) pace.take(step);
+  attempts.take({ intent: attemptsOf(intent), name: attempt, fee });
   nonces.bind(claimOf({ intent, digest, from, nonce }));
-  usage.record({ series: feeSeries(intent), intent: intent.id, at, amount: fee });
+  usage.record({ series: feeSeries(intent), intent: intent.id, at, amount: charged });
   usage.record({ series: amountSeries(intent), intent: intent.id, at, amount: intent.amount });
+}
+
+/** The pace that a grant counts for: undefined for one that people approve, and for the nonce of another intent. */
+export function paceStepOf(
+  { nonces }: Pick<Ledgers, 'nonces'>,
+  { intent, at, approved }: Pick<Reservation, 'intent' | 'at' | 'approved'>,
+): PaceStep | undefined {
+  const { compartment, id } = intent;
+  if (intent.kind !== 'cancel') {
+    return approved || nonces.isBound(id) ? undefined : { kind: 'unattended', compartment, intent: id, at };
+  }
+  return nonces.isBound(intent.cancels) ? undefined : { kind: 'free-cancel', compartment, intent: id, at };
+}
+
+/** All cancellations of one nonce are attempts of one thing: another id of the cancellation makes no more of them. */
+export function attemptsOf(intent: MovementIntent): string {
+  return intent.kind === 'cancel' ? `cancel ${intent.cancels}` : intent.id;
+}
+
+/**
+ * What counts against the fee window. A cancellation of a nonce that nothing is bound to makes a hole in the order of the wallet's
+ * transactions that only people can close, so it costs what one intent may burn at most, whatever the price of gas.
+ */
+export function chargedFor(
+  { registry, nonces }: Pick<Knowledge, 'registry' | 'nonces'>,
+  { intent, fee }: Pick<Reservation, 'intent' | 'fee'>,
+): bigint {
+  if (intent.kind !== 'cancel' || nonces.isBound(intent.cancels)) return fee;
+  const feeMax = registry().chains.get(chainOf(intent.asset))?.feeMax ?? fee;
+  return feeMax > fee ? feeMax : fee;
 }
 
 export function claimOf(at: Pick<Reservation, 'intent' | 'digest' | 'from' | 'nonce'>): Parameters<Nonces['bind']>[0] {

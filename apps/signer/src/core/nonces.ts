@@ -17,6 +17,8 @@ export type Nonces = {
   /** @throws CustodyError `signer/intent-spent`, `signer/nonce-taken` */
   assertFree(claim: NonceClaim | CancelClaim): void;
   bind(claim: NonceClaim | CancelClaim): void;
+  /** Whether an intent has a nonce, its own or one that a cancellation took for it. */
+  isBound(intent: string): boolean;
   /** Whether another content was granted under this id. */
   assertSame(intent: string, digest: string): void;
 };
@@ -52,6 +54,7 @@ export function openNonces(): Nonces {
         );
       }
     },
+    isBound: (intent) => places.has(intent),
     bind(claim) {
       const owner = ownerOf(claim);
       const place = placeText(claim.place);

@@ -9,6 +9,14 @@ export const groupRecordsMax: number = 64;
 export type CoreLimits = {
   /** Refusals written down in a minute; beyond, requests are refused without a record. */
   readonly refusalRecordsPerMinuteMax: number;
+  /** Intents of a compartment that nobody approves (sweeps, gas grants, fee payments) granted in a minute. */
+  readonly unattendedPerMinuteMax: number;
+  /** Nonces of nobody that are cancelled in a compartment in a minute. */
+  readonly freeCancelsPerMinuteMax: number;
+  /** Grants of one intent: the first, and its replacements. */
+  readonly attemptsPerIntentMax: number;
+  /** Address certificates written in a minute. */
+  readonly certificatesPerMinuteMax: number;
   /** Head stores that must have taken a head before anything leaves. Absent: all of them. */
   readonly headsRequired?: number;
   /** Addresses and account keys kept derived; the least recently used goes first. */
@@ -21,6 +29,10 @@ export type CoreLimits = {
 
 export const coreLimitDefaults: CoreLimits = {
   refusalRecordsPerMinuteMax: 600,
+  unattendedPerMinuteMax: 300,
+  freeCancelsPerMinuteMax: 4,
+  attemptsPerIntentMax: 64,
+  certificatesPerMinuteMax: 600,
   derivationsCachedMax: 8_192,
   recipientIndexCount: 256,
   decisionsAtOnceMax: 32,

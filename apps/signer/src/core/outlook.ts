@@ -12,6 +12,7 @@ import {
 import {
   type AuthorityIntent,
   canonicalIntent,
+  CustodyError,
   type Evidence,
   type Intent,
   intentBytes,
@@ -25,7 +26,7 @@ import { approvalsOf, type VerifiedApproval } from './approvals.ts';
 import { signStatement } from './commit.ts';
 import type { CoreParts } from './core-parts.ts';
 import { approvalOf, isMovement } from './record-fields.ts';
-import { compartmentsOf, judge, ownAddresses, spending } from './question.ts';
+import { assertPaced, compartmentsOf, judge, ownAddresses, spending } from './question.ts';
 
 /**
  * What the signer would say now. It costs nothing and binds nothing; signatures that were lodged count as if they had been sent
@@ -43,7 +44,11 @@ export async function outlookOf(parts: CoreParts, given: Intent, evidence: Evide
   const sent = parts.verifier.evidence(registry, { intent, digest }, evidence);
   const people = [...sent.approvers, ...lodged.map(({ person }) => person)];
   const judgement = isMovement(intent)
-    ? judgeByTier(parts, { intent, requester: sent.requester, approvers: people, now: at })
+    ? paced(
+        parts,
+        { intent, at },
+        judgeByTier(parts, { intent, requester: sent.requester, approvers: people, now: at }),
+      )
     : judgeChange(parts, { intent, approvers: people, now: at });
   const brief = briefOf(registry, {
     intent,
@@ -82,6 +87,18 @@ async function lodgedApprovals(
     }
   }
   return counted;
+}
+
+/** The server asks before it takes a nonce, so it must hear of every limit. */
+function paced(parts: CoreParts, { intent, at }: { intent: MovementIntent; at: bigint }, judged: Judgement): Judgement {
+  if (judged.refusal !== undefined) return judged;
+  try {
+    assertPaced(parts, { intent, at, approved: judged.approvalsNeeded > 0 });
+    return judged;
+  } catch (error) {
+    if (!(error instanceof CustodyError)) throw error;
+    return { ...judged, refusal: { code: error.code, message: error.message, details: error.details } };
+  }
 }
 
 const tiers: readonly Tier[] = ['hot', 'warm', 'cold'];

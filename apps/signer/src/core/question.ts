@@ -1,7 +1,7 @@
 import { type IsOwn, type Judgement, judgeMovement, type MovementQuestion } from '@bulkhead/authority';
 import { type Compartment, houseFees, type KeyResidency, type MovementIntent } from '@bulkhead/domain';
 import type { CoreParts } from './core-parts.ts';
-import { amountSeries, feeSeries } from './knowledge.ts';
+import { amountSeries, chargedFor, feeSeries, paceStepOf } from './knowledge.ts';
 
 /** What a judgement about a movement rests on besides the registry. */
 export type MovementFacts = Pick<MovementQuestion, 'intent' | 'tier' | 'approvers' | 'fee'> & {
@@ -18,9 +18,19 @@ export function judge({ knowledge }: CoreParts, facts: MovementFacts): Judgement
     ...rest,
     intent,
     now,
+    charged: chargedFor(knowledge, { intent, fee: facts.fee }),
     ...(requester === undefined ? {} : { requester }),
     ...spending({ knowledge }, { intent, now }),
   });
+}
+
+/** A first grant that nobody approves has its place in the minute. @throws CustodyError `signer/velocity-exceeded` */
+export function assertPaced(
+  { knowledge, limits }: Pick<CoreParts, 'knowledge' | 'limits'>,
+  asked: { readonly intent: MovementIntent; readonly at: bigint; readonly approved: boolean },
+): void {
+  const step = paceStepOf(knowledge, asked);
+  if (step !== undefined) knowledge.pace.assertWithin(step, limits);
 }
 
 /** What other intents have used of the windows that this one falls into. */
