@@ -3,11 +3,10 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { listText } from '@bulkhead/authority';
 import { CustodyError, type FaultCode, faultCodes } from '@bulkhead/domain';
-import { type RunningSigner, type SignerOrder as LaunchOrder, startSigner } from '@bulkhead/signer/launch';
+import type { SignerOrder as LaunchOrder } from '@bulkhead/signer/launch';
 import { type Pinned, SignerClient } from '@bulkhead/signer-client';
 import { z } from 'zod';
 import type { Configuration } from '../config.ts';
@@ -16,14 +15,12 @@ import { privateText } from '../private-file.ts';
 import type { ReachedSigner } from '../reached-signer.ts';
 import { firstList } from './first-list.ts';
 import { identityLabel, type SetUpOrder, slots } from './set-up-order.ts';
+import { supervise } from './supervision.ts';
 
 /** Library of SoftHSM where Debian puts it: a hardware module in software, for development and tests. */
 const softhsmLibrary = '/usr/lib/softhsm/libsofthsm2.so';
 /** Longest path of a unix socket that every system takes. */
 const socketPathCharsMax = 100;
-/** Pauses before a signer that ended by itself is started again. */
-const restartPauseMsMin = 50;
-const restartPauseMsMax = 5_000;
 /** A first start makes tokens and seals a seed; it takes a second or two. */
 const setUpMsMax = 60_000;
 
@@ -192,70 +189,6 @@ function socketIn(directory: string, parts: AsyncDisposableStack): string {
   parts.defer(() => rmSync(folder, { recursive: true, force: true }));
   return join(folder, 'signer.sock');
 }
-
-type Supervised = AsyncDisposable & { readonly endpoint: () => string; readonly pid: () => number };
-
-/** Runs the signer, and again whenever it ends by itself, until it is disposed of. */
-async function supervise(order: LaunchOrder, tell: Tell): Promise<Supervised> {
-  let running: RunningSigner = await startWhenFree(order);
-  const stop = new AbortController();
-  const watch = async (): Promise<void> => {
-    while (!stop.signal.aborted) {
-      const { code, signal } = await running.exited;
-      if (stop.signal.aborted) return;
-      tell({
-        part: 'signer',
-        what: `WARNING: the signer ended (${signal ?? `code ${code}`}) and is started again`,
-        where: running.logFile,
-      });
-      const again = await restarted(order, stop.signal);
-      if (again === undefined) return;
-      running = again;
-      // A stop that was asked for meanwhile has not seen this one.
-      if (stop.signal.aborted) await running.stop();
-    }
-  };
-  const watching = watch();
-  return {
-    endpoint: () => running.endpoint,
-    pid: () => running.pid,
-    [Symbol.asyncDispose]: async () => {
-      stop.abort();
-      await running.stop();
-      await watching;
-    },
-  };
-}
-
-/** Tries again, less and less often, until it runs or nobody wants it any more. */
-async function restarted(order: LaunchOrder, stop: AbortSignal): Promise<RunningSigner | undefined> {
-  for (let pauseMs = restartPauseMsMin; ; pauseMs = Math.min(restartPauseMsMax, pauseMs * 2)) {
-    try {
-      await pause(pauseMs, undefined, { signal: stop });
-      return await startSigner(order);
-    } catch (error) {
-      if (stop.aborted) return undefined;
-      if (!(error instanceof CustodyError)) throw error;
-    }
-  }
-}
-
-/** Attempts while the signer of a server that was killed is still ending: it ends with the pipe to its parent. */
-const freeAttempts = 20;
-
-async function startWhenFree(order: LaunchOrder): Promise<RunningSigner> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await startSigner(order);
-    } catch (error) {
-      const busy = error instanceof CustodyError && busyCodes.has(error.code);
-      if (!busy || attempt === freeAttempts) throw error;
-      await pause(restartPauseMsMin * 2);
-    }
-  }
-}
-
-const busyCodes: ReadonlySet<string> = new Set(['signer/other-signer-active', 'platform/folder-busy']);
 
 function parsedJson(text: string): unknown {
   try {

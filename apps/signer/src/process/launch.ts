@@ -10,6 +10,8 @@ import { hardeningFlags } from './hardening-flags.ts';
 import { stopMsMax } from './limits.ts';
 import { secretPath } from './secret-file.ts';
 
+export { pinRefusedExitCode } from './limits.ts';
+
 /** How long the signer may take until it listens: its log is replayed first. */
 export const readyMsMax = 120_000;
 
