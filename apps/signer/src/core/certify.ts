@@ -53,7 +53,7 @@ export async function certifyAddress(parts: CoreParts, claim: AddressClaim): Pro
   const compartment = parseCompartment(claim.key.compartment);
   const key: KeyRef = { ...claim.key, compartment };
   const name = keyName(key);
-  const about = { client: client.slice(0, 90), chain, compartment: String(compartment), key: name };
+  const about = { client: client.slice(0, 90), chain, compartment: String(compartment), key: name.slice(0, 90) };
   return parts.gate.shared(async () => {
     const address = await parts.addresses.of(key);
     return parts.refusals.recorded({ request: 'certify', about }, async () => {
@@ -76,6 +76,9 @@ export async function certifyAddress(parts: CoreParts, claim: AddressClaim): Pro
       );
       // Signing took its time: another claim for the same key may have come first.
       assertCertifiable(parts, { client, compartment, chain, key });
+      const step = { kind: 'certificate', compartment, name: `${name}/${chain}`, at } as const;
+      knowledge.pace.assertWithin(step, parts.limits);
+      knowledge.pace.take(step);
       knowledge.certified.reserve(compartment, name, client);
       await committer.commit({
         type: 'certified',

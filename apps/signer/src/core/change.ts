@@ -42,7 +42,7 @@ export async function changeRegistry(parts: CoreParts, change: RegistryChange): 
   return parts.gate.alone(async () => {
     const earlier = parts.knowledge.changed(asked.digest);
     if (earlier !== undefined) return repeated(parts, earlier);
-    const about = { intent: asked.text, digest: asked.digest };
+    const about = { id: asked.intent.id, digest: asked.digest };
     return parts.refusals.recorded({ request: 'change', about }, async () => applyChange(parts, asked));
   });
 }

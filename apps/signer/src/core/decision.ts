@@ -74,7 +74,8 @@ async function answer(parts: CoreParts, making: Making, asked: Asked): Promise<G
   // Expiry and policy of today do not matter: the grant counts, and whoever asks may have lost its signature in a crash.
   if (earlier !== undefined) return repeated(parts, asked, earlier);
   const { intent, digest } = asked;
-  const about = { intent: asked.text, digest, key: asked.key, unsigned: asked.unsigned };
+  const transaction = Buffer.from(parts.hashes.sha256(asked.bytes)).toString('hex');
+  const about = { id: intent.id, digest, key: asked.key.slice(0, 120), transaction };
   return parts.gate.shared(async () => {
     const own = await parts.addresses.of(asked.request.key);
     await Promise.all([

@@ -192,7 +192,7 @@ function applyRecord(parts: Parts, record: RecordLine): void {
       ledgers.signCounts.accept(countersOf(fields));
       return;
     case 'certified':
-      applyCertificate(held, record);
+      applyCertificate(parts, record);
       return;
     case 'recovered':
       held.forgiven = headsOf(fields, 'forgiven');
@@ -270,9 +270,9 @@ export function paceStepOf(
 ): PaceStep | undefined {
   const { compartment, id } = intent;
   if (intent.kind !== 'cancel') {
-    return approved || nonces.isBound(id) ? undefined : { kind: 'unattended', compartment, intent: id, at };
+    return approved || nonces.isBound(id) ? undefined : { kind: 'unattended', compartment, name: id, at };
   }
-  return nonces.isBound(intent.cancels) ? undefined : { kind: 'free-cancel', compartment, intent: id, at };
+  return nonces.isBound(intent.cancels) ? undefined : { kind: 'free-cancel', compartment, name: id, at };
 }
 
 /** All cancellations of one nonce are attempts of one thing: another id of the cancellation makes no more of them. */
@@ -307,11 +307,13 @@ export function feeSeries({ compartment, asset }: MovementIntent): string {
   return `fee/${compartment}/${chainOf(asset)}`;
 }
 
-function applyCertificate(held: Held, { fields, sequence }: RecordLine): void {
+function applyCertificate({ held, ledgers }: Parts, { fields, sequence, at }: RecordLine): void {
   const compartment = parseCompartment(Number(textOf(fields, 'compartment')));
   const key = textOf(fields, 'key');
   held.clients.set(`${compartment}/${key}`, textOf(fields, 'client'));
-  held.certificates.set(`${compartment}/${key}/${textOf(fields, 'chain')}`, sequence);
+  const chain = textOf(fields, 'chain');
+  held.certificates.set(`${compartment}/${key}/${chain}`, sequence);
+  ledgers.pace.take({ kind: 'certificate', compartment, name: `${key}/${chain}`, at });
   const addresses = held.addresses.get(compartment) ?? new Set();
   addresses.add(parseAddress(textOf(fields, 'address')));
   held.addresses.set(compartment, addresses);

@@ -17,7 +17,7 @@ export async function lodge(parts: CoreParts, given: Intent, approval: Approval)
   const intent = canonicalIntent(given);
   const canonical = intentBytes(intent);
   const digest = Buffer.from(parts.hashes.sha256(canonical)).toString('hex');
-  const about = { intent: Buffer.from(canonical).toString('latin1'), digest };
+  const about = { id: intent.id, digest };
   return parts.gate.shared(async () => {
     await parts.verifier.prepare(parts.knowledge.registry(), { intent, digest }, [approval]);
     return parts.refusals.recorded(
@@ -44,7 +44,8 @@ export async function lodge(parts: CoreParts, given: Intent, approval: Approval)
           type: 'lodged',
           at: parts.time.now(),
           fields: {
-            ...about,
+            intent: Buffer.from(canonical).toString('latin1'),
+            digest,
             person,
             key: approval.key,
             approval: approvalFields(approval),

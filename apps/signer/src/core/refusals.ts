@@ -3,7 +3,7 @@ import { CustodyError } from '@bulkhead/domain';
 import type { Committer } from './commit.ts';
 import type { SteadyTime } from './time.ts';
 
-/** What was refused, for the record. */
+/** What was refused, for the record: who and which, by name and digest. The content would make refusals the cheapest way to fill the disk. */
 export type Refused = {
   readonly request: 'sign' | 'lodge' | 'change' | 'certify';
   readonly about: Readonly<Record<string, string>>;
@@ -20,7 +20,7 @@ export type Refusals = {
 };
 
 /** Messages quote what was asked; the log keeps the beginning. */
-export const refusalCharactersMax: number = 600;
+export const refusalCharactersMax: number = 200;
 
 export function openRefusals(parts: {
   readonly committer: Committer;
