@@ -78,6 +78,7 @@ export const commandHelp = {
   bulkhead signer recovery --out <file>
   bulkhead signer recover <file> --approval <file> --approval <file> …
   bulkhead signer follow
+  bulkhead signer compare
 
   status   deployment, identities, residency of the keys, registry, and each slot; exits 1 when the signer does not answer
   records  its decisions as it recorded and signed them, each verified against the pinned identities; exits 1 when one is not right
@@ -87,6 +88,8 @@ export const commandHelp = {
   recovery  where an older copy of the signer's state was put back: writes what the root quorum has to approve ("bulkhead approve")
   recover   hands that in with the approvals; the signer goes on from the older state. docs/signer.md says what comes first
   follow    has the books follow the recovered signer again, as the owner of the tables; what it lost is kept apart
+  compare   after a backup of the database was put back: what the signer granted and the database does not know, with what was
+            signed; exits 1 when there is any
 
   All but build and verify ask the signer that the configuration names, or the one that runs beside the server.`,
   ceremony: `Makes, splits, seals and certifies the seed of a signer in front of people; verifies and restores it

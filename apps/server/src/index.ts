@@ -15,6 +15,7 @@ export type { StartedPart } from './part.ts';
 export { besideRunning } from './running.ts';
 export type { ReachedSigner } from './reached-signer.ts';
 export { openSigner } from './signer.ts';
+export { compareWithSigner } from './signer-comparison.ts';
 export { followSigner } from './signer-following.ts';
 export {
   openCustody,

@@ -42,6 +42,7 @@ export {
   transferViews,
 } from './ledger-view.ts';
 export { findLiquidity } from './liquidity.ts';
+export { type LostGrant, lostGrants } from './lost-grant.ts';
 export { custodyMigrations, migrateAll, migrateWorker, migrationSources } from './migrations.ts';
 export { type MovementView, movementViews } from './movement-view.ts';
 export { reconcile, requestReconciliation } from './reconciliation.ts';
@@ -80,7 +81,7 @@ export { auditSignerRecords, countedSignerLogView } from './signer-record-audit.
 export { type Followed, type Following, followRecovery } from './signer-recovery.ts';
 export { sendDispatch, watchDispatch } from './send.ts';
 export { requestSweep, sweepsMax, type SweepView } from './sweep.ts';
-export { type WalletPurpose, type WalletView, walletViews } from './wallet.ts';
+export { type ListedWalletView, type WalletProblem, type WalletPurpose, type WalletView, walletViews } from './wallet.ts';
 export { type CompartmentWalletRequest, issueClientWallet, issueCompartmentWallet } from './wallet-issue.ts';
 export { type SignedApproval } from './approval.ts';
 export {

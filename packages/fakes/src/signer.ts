@@ -227,7 +227,12 @@ export class FakeSigner implements Signer {
     }
     assertConforms(request);
     this.#bind(intent, key, unsigned);
-    const record = this.log.append('granted', { digest: intentDigest(intent), id: intent.id });
+    const record = this.log.append('granted', {
+      digest: intentDigest(intent),
+      id: intent.id,
+      intent: Buffer.from(intentBytes(intent)).toString('utf8'),
+      unsigned: Buffer.from(unsigned).toString('hex'),
+    });
     const granted = { signature: signAs(addressOfKey(key), unsigned), record };
     this.#grants.set(name, granted);
     this.signed.push(request);

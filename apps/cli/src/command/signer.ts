@@ -7,6 +7,7 @@ import { resolve } from 'node:path';
 import { readOptions } from '../command-line.ts';
 import { type ExitCode, exitCodes, UsageError } from '../exit-code.ts';
 import { type Terminal, withProgress } from '../terminal.ts';
+import { compare } from './signer-comparison.ts';
 import { follow, recover, recoveryIntent } from './signer-recovery.ts';
 import { verify } from './signer-verification.ts';
 
@@ -22,6 +23,7 @@ const actions: Readonly<Record<string, (terminal: Terminal) => Promise<ExitCode>
   recovery: recoveryIntent,
   recover,
   follow,
+  compare,
 };
 
 export async function signer(terminal: Terminal): Promise<ExitCode> {
@@ -29,7 +31,7 @@ export async function signer(terminal: Terminal): Promise<ExitCode> {
   const run = Object.hasOwn(actions, action) ? actions[action] : undefined;
   if (run === undefined) {
     throw new UsageError(
-      'signer knows: status, records, build, verify, recovery, recover, follow. "bulkhead help signer" explains them.',
+      'signer knows: status, records, build, verify, recovery, recover, follow, compare. "bulkhead help signer" explains them.',
     );
   }
   return run({ ...terminal, words });
