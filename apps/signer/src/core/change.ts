@@ -34,6 +34,9 @@ type Asked = {
 export async function changeRegistry(parts: CoreParts, change: RegistryChange): Promise<Changed> {
   const asked = readChange(parts, change);
   if (asked.intent.kind === 'state-recovery') {
+    const recovered = parts.knowledge.changed(asked.digest);
+    // It was this one that ended the standstill, and its answer was lost.
+    if (recovered !== undefined) return repeatedRecovery(parts, recovered);
     throw new CustodyError(
       'signer/protocol',
       'The state of this signer is the newest: there is nothing to recover. Nothing was changed.',
@@ -52,6 +55,11 @@ async function repeated(parts: CoreParts, sequence: bigint): Promise<Changed> {
   const { record, fields } = await recordOf(parts, sequence);
   const version = fields['version'];
   return { version: BigInt(typeof version === 'string' ? version : '0'), record };
+}
+
+/** A recovery has no list: the version stays what it is. */
+async function repeatedRecovery(parts: CoreParts, sequence: bigint): Promise<Changed> {
+  return { ...(await repeated(parts, sequence)), version: parts.knowledge.registry().version };
 }
 
 function readChange({ hashes }: CoreParts, change: RegistryChange): Asked {
@@ -167,9 +175,7 @@ export async function recoverState(
     const earlier = knowledge.changed(digest);
     // Written by this process, and then a slot failed: the same intent carries on with the slots. Any other change of this log is
     // history: whoever sends it again has nobody's word that this state may go on.
-    if (earlier !== undefined && committer.recovering()) {
-      return { ...(await repeated(parts, earlier)), version: knowledge.registry().version };
-    }
+    if (earlier !== undefined && committer.recovering()) return repeatedRecovery(parts, earlier);
     if (intent.kind !== 'state-recovery') throw notRecovered(intent.kind);
     const end = log.covered();
     if (intent.sequence !== end.sequence || intent.head !== end.hash) {

@@ -63,11 +63,15 @@ test('an older copy opens for recovery alone, and goes on once the root quorum n
   await assert.rejects(world.core().change({ intent, list: '', evidence: few }), { code: 'signer/approvals-missing' });
   assert.equal(world.core().mode(), 'recovery');
 
-  await world.core().change({ intent, list: '', evidence: world.approved(intent) });
+  const asked = { intent, list: '', evidence: world.approved(intent) };
+  const recovered = await world.core().change(asked);
   assert.equal(world.core().mode(), 'ready');
   await signed(world, 'wd_new', 0n);
+  assert.deepEqual(await world.core().change(asked), recovered);
   await world.restart();
   assert.equal(world.core().mode(), 'ready');
+  assert.deepEqual(await world.core().change(asked), recovered);
+  await assert.rejects(world.core().change({ ...asked, intent: other }), { code: 'signer/protocol' });
 });
 
 test('what a recovery has forgiven is forgiven once: a token put back to it later is refused', async () => {
