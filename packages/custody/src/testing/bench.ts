@@ -167,7 +167,12 @@ export async function openBench(options: BenchOptions = {}): Promise<Bench> {
     screening,
     signer,
     // Tests reconcile by hand, when they want to know.
-    workers: { 'screen-deposit': screenDeposit, 'check-token-codes': checkTokenCodes, reconcile: async () => undefined, ...options.workers },
+    workers: {
+      'screen-deposit': screenDeposit,
+      'check-token-codes': checkTokenCodes,
+      reconcile: async () => undefined,
+      ...options.workers,
+    },
   };
   await allowAsset(plain, callAs('admin'), {
     id: native,
