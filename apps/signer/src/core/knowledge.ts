@@ -2,6 +2,7 @@ import {
   applyList,
   emptyRegistry,
   type Hashes,
+  likeness,
   type RecordLine,
   type Registry,
   windowSecondsMax,
@@ -68,7 +69,8 @@ export type Certified = {
   /** The record with the certificate for one chain. */
   record(compartment: Compartment, key: string, chain: string): bigint | undefined;
   has(compartment: Compartment, address: Address): boolean;
-  addresses(compartment: Compartment): Iterable<Address>;
+  /** Those that look like an address to people: {@link likeness}. Found without going through all of them. */
+  alike(compartment: Compartment, address: Address): readonly Address[];
   /** Takes a key for a client while its record is being written. */
   reserve(compartment: Compartment, key: string, client: string): void;
 };
@@ -95,6 +97,7 @@ type Held = {
   readonly clients: Map<string, string>;
   readonly certificates: Map<string, bigint>;
   readonly addresses: Map<Compartment, Set<Address>>;
+  readonly alike: Map<string, Address[]>;
   readonly paid: Map<string, Paid>;
   /** Intents that were granted at least once. */
   readonly effective: Set<string>;
@@ -114,6 +117,7 @@ export function openKnowledge(hashes: Hashes): Knowledge {
     clients: new Map(),
     certificates: new Map(),
     addresses: new Map(),
+    alike: new Map(),
     paid: new Map(),
     effective: new Set(),
   };
@@ -137,7 +141,7 @@ export function openKnowledge(hashes: Hashes): Knowledge {
       client: (compartment, key) => held.clients.get(`${compartment}/${key}`),
       record: (compartment, key, chain) => held.certificates.get(`${compartment}/${key}/${chain}`),
       has: (compartment, address) => held.addresses.get(compartment)?.has(address) === true,
-      addresses: (compartment) => held.addresses.get(compartment) ?? [],
+      alike: (compartment, address) => held.alike.get(`${compartment}/${likeness(address)}`) ?? [],
       reserve: (compartment, key, client) => held.clients.set(`${compartment}/${key}`, client),
     },
     paid: (compartment, to) => held.paid.get(`${compartment}/${to}`),
@@ -315,8 +319,15 @@ function applyCertificate({ held, ledgers }: Parts, { fields, sequence, at }: Re
   held.certificates.set(`${compartment}/${key}/${chain}`, sequence);
   ledgers.pace.take({ kind: 'certificate', compartment, name: `${key}/${chain}`, at });
   const addresses = held.addresses.get(compartment) ?? new Set();
-  addresses.add(parseAddress(textOf(fields, 'address')));
+  const address = parseAddress(textOf(fields, 'address'));
+  // One for several chains is one address.
+  if (addresses.has(address)) return;
+  addresses.add(address);
   held.addresses.set(compartment, addresses);
+  const looks = `${compartment}/${likeness(address)}`;
+  const alike = held.alike.get(looks);
+  if (alike === undefined) held.alike.set(looks, [address]);
+  else alike.push(address);
 }
 
 /** Attempts are remembered by a digest of fixed length: unsigned transactions are longer, and there are millions. */

@@ -153,8 +153,8 @@ function usedBy({ knowledge }: CoreParts, intent: MovementIntent): { times: bigi
   return knowledge.paid(intent.compartment, intent.to) ?? { times: 0n };
 }
 
-/** Own addresses of the compartment that the log knows: somebody may have made one that looks alike. */
-function ownOf({ knowledge }: CoreParts, { compartment }: MovementIntent): readonly KnownAddress[] {
+/** Own addresses of the compartment that look like the destination: somebody may have made one that does. */
+function ownOf({ knowledge }: CoreParts, { compartment, to }: MovementIntent): readonly KnownAddress[] {
   const label = `own address of compartment ${compartment}`;
-  return [...knowledge.certified.addresses(compartment)].map((address) => ({ address, label }));
+  return knowledge.certified.alike(compartment, to).map((address) => ({ address, label }));
 }

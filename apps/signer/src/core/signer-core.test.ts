@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { chainHash, parseBrief, parseRecordLine, parseStatement, recordHash, zeroHash } from '@bulkhead/authority';
-import { intentDigest } from '@bulkhead/domain';
+import { intentDigest, parseAddress } from '@bulkhead/domain';
 import { nativeHashes } from '../process/native-hashes.ts';
 import { lodgedPerIntentMax } from './lodging.ts';
 import { groupRecordsMax } from './options.ts';
@@ -195,6 +195,24 @@ test('an outlook says who is missing, counts what was lodged, and its brief is a
   await world.core().sign(request(world, intent));
   const later = await world.core().outlook(withdrawal(world, { id: 'wd_later' }), { approvals: [] });
   assert.equal(parseBrief(parseStatement(later.brief.statement).fields).destination?.timesUsed, 1n);
+});
+
+test('an outlook warns of an own address that looks like the destination', async () => {
+  await using world = await openWorld();
+  const { first } = registry.compartments;
+  const key = { compartment: first, index: 3 };
+  const own = world.address(first, 3);
+  const alike = parseAddress(`${own.slice(0, 6).toLowerCase()}${'7'.repeat(32)}${own.slice(-4).toLowerCase()}`);
+  const seen = async (): Promise<readonly string[]> => {
+    const { brief } = await world.core().outlook(withdrawal(world, { to: alike }), { approvals: [] });
+    const { destination } = parseBrief(parseStatement(brief.statement).fields);
+    return (destination?.lookAlikes ?? []).map(({ address }) => address);
+  };
+  assert.deepEqual(await seen(), []);
+  await world.core().certifyAddress({ client: registry.clientOne, chain: registry.mainChain, key });
+  assert.deepEqual(await seen(), [own]);
+  await world.restart();
+  assert.deepEqual(await seen(), [own]);
 });
 
 test('approvals that were lodged in order may be used in another order, and one that fell behind may not', async () => {
