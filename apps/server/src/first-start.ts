@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type Actor, allowAsset, type Custody, findAsset, walletViews } from '@bulkhead/custody';
+import { type Actor, allowAsset, type Custody, findAsset, type ListedWalletView, walletViews } from '@bulkhead/custody';
 import {
   type Asset,
   type CertifiedAccount,
@@ -60,6 +60,7 @@ export async function holdKeysAgainstBooks(custody: Custody, pinned: Pinned): Pr
   const wallets = await walletViews(custody, { after: null, limit: 50 });
   const wallet = wallets.find(({ derivationPath }) => derivationPath !== null);
   if (wallet === undefined || wallet.derivationPath === null) return;
+  if (wallet.address === null) throw unproven(wallet);
   const index = Number(wallet.derivationPath.split('/').at(-1));
   const account = await accountOrSilence(custody, parseCompartment(wallet.compartment));
   if (account === undefined) return;
@@ -69,6 +70,14 @@ export async function holdKeysAgainstBooks(custody: Custody, pinned: Pinned): Pr
     'key/derivation',
     `The books issued ${wallet.address} at ${wallet.derivationPath}, and the keys of the signer derive another address there: this is not the signer of this database, or somebody changed the row. Put the right signer back, or begin with a new database.`,
     { details: { wallet: wallet.id } },
+  );
+}
+
+function unproven({ id, problem }: ListedWalletView): CustodyError {
+  return new CustodyError(
+    problem ?? 'wallet/address-mismatch',
+    `The oldest wallet of the books, ${id}, is not one of the keys that the pinned identities certify: this is not the signer of this database, or somebody changed the database. Put the right signer back, or find out who wrote there.`,
+    { details: { wallet: id } },
   );
 }
 

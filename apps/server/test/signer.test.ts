@@ -204,14 +204,25 @@ test('who owns the database and changes a destination, an approval or an address
   // The thief's address in the place of a client's: it is neither shown nor certified nor paid to.
   const issued = await desk.post(`/v1/clients/${client.id}/wallets`, { chain: 'eip155:31337' }, 'operator');
   await alter(`update custody.wallet set address = $2 where id = $1`, [issued.id, other]);
-  const shown = await desk.ask('GET', `/v1/clients/${client.id}/wallets`, { person: 'auditor' });
-  assert.deepEqual([shown.status, shown.body.code], [500, 'wallet/address-mismatch']);
+  const { items: shown } = await desk.get(`/v1/clients/${client.id}/wallets`);
+  const bad: Readonly<Record<string, unknown>> = { ...shown.find(({ id }) => id === issued.id) };
+  assert.deepEqual([bad['address'], bad['problem']], [null, 'wallet/address-mismatch']);
+  assert.ok(shown.some(({ address }) => address === checksumAddress(client.address)));
   const certified = await desk.ask('POST', `/v1/wallets/${issued.id}/certificate`, {
     person: 'operator',
     key: randomUUID(),
   });
   assert.deepEqual([certified.status, certified.body.code], [500, 'wallet/address-mismatch']);
   await alter(`update custody.wallet set address = $2 where id = $1`, [issued.id, issued.address.toLowerCase()]);
+
+  // A stored record of the signer: the examination of the books names it.
+  await alter(`update custody.signer_record set line = line || ' ' where sequence = $1`, ['2']);
+  const [finding] = await examine(house.server.access);
+  assert.match(
+    `${finding?.kind}: ${finding?.detail}`,
+    /^signer-record: Record 2 of the signer is not what was stored/u,
+  );
+  await alter(`update custody.signer_record set line = rtrim(line) where sequence = $1`, ['2']);
 });
 
 type Certified = Seen & {

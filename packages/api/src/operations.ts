@@ -19,6 +19,7 @@ import type {
   CompartmentListQuery,
   CompartmentView,
   CompartmentWalletInput,
+  ListedWallet,
   Wallet,
   WalletCertificate,
   WalletListQuery,
@@ -116,7 +117,7 @@ export type Operations = {
   readonly recordAgreement: Write<ClientPath & AgreementInput, Agreement>;
   readonly listSegregation: List<ClientPath & SegregationListQuery, SegregationVersion>;
   readonly setSegregation: Write<ClientPath & SegregationInput, SegregationVersion>;
-  readonly listClientWallets: List<ClientPath & WalletListQuery, Wallet>;
+  readonly listClientWallets: List<ClientPath & WalletListQuery, ListedWallet>;
   readonly issueClientWallet: Write<ClientPath & ClientWalletInput, Wallet>;
   readonly listBalances: List<ClientPath & BalanceListQuery, Balance>;
 
@@ -125,7 +126,7 @@ export type Operations = {
 
   readonly listCompartments: List<CompartmentListQuery, CompartmentView>;
   readonly getCompartment: Read<CompartmentPath, CompartmentView>;
-  readonly listCompartmentWallets: List<CompartmentPath & WalletListQuery, Wallet>;
+  readonly listCompartmentWallets: List<CompartmentPath & WalletListQuery, ListedWallet>;
   readonly issueCompartmentWallet: Write<CompartmentPath & CompartmentWalletInput, Wallet>;
   readonly certifyWallet: Write<WalletPath, WalletCertificate>;
 

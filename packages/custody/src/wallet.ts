@@ -60,6 +60,19 @@ export type WalletView = {
   readonly createdAt: string;
 };
 
+/**
+ * A wallet in a list. One whose address is not proven keeps its place and shows none: to leave it out would hide what somebody did,
+ * and to fail would hide all the others.
+ */
+export type ListedWalletView = Omit<WalletView, 'address'> & {
+  readonly address: string | null;
+  /** Why no address is shown; null where one is. */
+  readonly problem: WalletProblem | null;
+};
+
+/** The stored address is not that of the key, or the stored certificate of the key is not the signer's. */
+export type WalletProblem = 'wallet/address-mismatch' | 'signer/certificate-invalid';
+
 const purposes: readonly string[] = ['deposit', 'unassigned', 'pool', 'gas', 'fees'] satisfies WalletPurpose[];
 
 function purposeOf(value: string): WalletPurpose {
@@ -159,10 +172,10 @@ export type WalletFilter = {
 };
 
 /**
- * A page of wallets. Each address is derived again from the certified key: a page that would show another one fails with
- * `wallet/address-mismatch` and names the wallet, because to leave it out would hide what somebody did.
+ * A page of wallets. Each address is derived again from the certified key; where that gives another one, or the certificate is not
+ * the signer's, the wallet is shown with the problem in the place of the address.
  */
-export async function walletViews(custody: Custody, filter: WalletFilter): Promise<readonly WalletView[]> {
+export async function walletViews(custody: Custody, filter: WalletFilter): Promise<readonly ListedWalletView[]> {
   const { db } = custody;
   const rows = await db.query(
     `select * from custody.wallet
@@ -178,9 +191,23 @@ export async function walletViews(custody: Custody, filter: WalletFilter): Promi
       filter.limit,
     ],
   );
-  const views: WalletView[] = [];
-  for (const row of rows) views.push(await provenView(custody, db, row));
+  const views: ListedWalletView[] = [];
+  for (const row of rows) views.push(await listedView(custody, db, row));
   return views;
+}
+
+async function listedView(custody: Custody, db: Queries, row: Row): Promise<ListedWalletView> {
+  try {
+    return { ...(await provenView(custody, db, row)), problem: null };
+  } catch (error) {
+    const problem = error instanceof CustodyError ? problemOf(error) : undefined;
+    if (problem === undefined) throw error;
+    return { ...viewOf(row), address: null, problem };
+  }
+}
+
+function problemOf({ code }: CustodyError): WalletProblem | undefined {
+  return code === 'wallet/address-mismatch' || code === 'signer/certificate-invalid' ? code : undefined;
 }
 
 /** What a row shows, with the address and the residency that the certificate gives. */

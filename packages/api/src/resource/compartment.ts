@@ -30,6 +30,15 @@ export const wallet = z
   })
   .meta({ id: 'Wallet', description: 'One on-chain destination of one compartment on one chain' });
 
+export const listedWallet = wallet
+  .extend({
+    address: address.nullable().meta({ description: 'Null where there is a problem: do not pay to it' }),
+    problem: z.enum(['wallet/address-mismatch', 'signer/certificate-invalid']).nullable().meta({
+      description: 'Why no address is shown: the stored one is not that of the key, or nothing proves the key',
+    }),
+  })
+  .meta({ id: 'ListedWallet', description: 'A wallet in a list; one that is not proven is there without its address' });
+
 /** For a client: the compartment follows from its segregation model on the chain. */
 export const clientWalletInput = z.strictObject({ chain: chainInput });
 
@@ -94,6 +103,7 @@ export const walletListQuery = z.strictObject({
 });
 
 export type Wallet = View<typeof wallet>;
+export type ListedWallet = View<typeof listedWallet>;
 export type ClientWalletInput = z.output<typeof clientWalletInput>;
 export type WalletCertificate = View<typeof walletCertificate>;
 export type CompartmentWalletInput = z.output<typeof compartmentWalletInput>;

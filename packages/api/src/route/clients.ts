@@ -10,7 +10,7 @@ import {
   segregationListQuery,
   segregationVersion,
 } from '../resource/client.ts';
-import { clientWalletInput, wallet, walletListQuery } from '../resource/compartment.ts';
+import { clientWalletInput, listedWallet, wallet, walletListQuery } from '../resource/compartment.ts';
 import { page } from '../resource/page.ts';
 import { clientPath, nothing, pageOnly } from './path.ts';
 import { read, write } from './route.ts';
@@ -103,7 +103,7 @@ export const clients: readonly Route[] = [
     summary: 'Lists the wallets of a client',
     params: clientPath,
     query: walletListQuery,
-    view: page(wallet),
+    view: page(listedWallet),
     run: (operations) => operations.listClientWallets,
   }),
   write({

@@ -3,6 +3,7 @@ import {
   compartmentListQuery,
   compartmentView,
   compartmentWalletInput,
+  listedWallet,
   wallet,
   walletCertificate,
   walletListQuery,
@@ -64,7 +65,7 @@ export const compartments: readonly Route[] = [
     summary: 'Lists the wallets of a compartment',
     params: compartmentPath,
     query: walletListQuery,
-    view: page(wallet),
+    view: page(listedWallet),
     run: (operations) => operations.listCompartmentWallets,
   }),
   write({
