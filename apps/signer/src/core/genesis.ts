@@ -18,7 +18,7 @@ import { steadyTime } from './time.ts';
  */
 export async function createState(options: CreateStateOptions): Promise<DecisionRecord> {
   const { hashes, heads, identities, genesis } = options;
-  const time = steadyTime(options.clock, () => 0n);
+  const time = steadyTime({ clock: options.clock, floor: () => 0n });
   const at = time.now();
   const opening = { list: genesis.list, now: at, authority: 'opening' } as const;
   const registry = applyList(

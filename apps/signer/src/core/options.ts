@@ -58,6 +58,10 @@ export type SignerCoreOptions = {
   /** Native ones: see {@link Hashes}. */
   readonly hashes: Hashes;
   readonly clock: Clock;
+  /** Seconds that nobody can set, against which the clock is held; the kernel's by default. */
+  readonly monotonic?: () => bigint;
+  /** The clock is right although it is long after the newest record: said by whoever starts, once. */
+  readonly acceptLongStandstill?: boolean;
   readonly limits?: Partial<CoreLimits>;
   /** How the state file is opened; {@link openStateFile} by default. */
   readonly openFile?: (directory: string) => Promise<StateFile>;

@@ -20,7 +20,7 @@ import { openSignatures } from './signatures.ts';
 import { type Slots, slotsOf } from './slots.ts';
 import { openStateFile, type StateFile, stateFileName } from './state-file.ts';
 import { statusOf } from './status.ts';
-import { steadyTime } from './time.ts';
+import { assertPlausibleStart, steadyTime } from './time.ts';
 
 /** Records that one call answers at most. */
 export const recordsPerCallMax: number = 1_000;
@@ -51,6 +51,7 @@ async function openOn(options: SignerCoreOptions, file: StateFile): Promise<Sign
   const { log, head } = await openStateLog({ file, hashes, onRecord });
   if (head === undefined) throw await withoutState(log, options);
   assertOwn({ head, knowledge, options });
+  if (options.acceptLongStandstill !== true) assertPlausibleStart(options.clock, log.at());
   const replay = { records: Number(log.end().sequence), durationMs: performance.now() - began };
   const slots = slotsOf(log, { stores: heads, required: requiredOf(options) });
   let standstill = await slots.judge(knowledge.forgiven());
@@ -67,7 +68,8 @@ async function openOn(options: SignerCoreOptions, file: StateFile): Promise<Sign
   const { deployment } = knowledge.registry();
   const identities = (): readonly IdentityKey[] => countingOf(options, knowledge);
   const committer = openCommitter({ log, slots, identities, deployment, onRecord }, 0n);
-  const time = steadyTime(options.clock, log.at);
+  const { clock, monotonic } = options;
+  const time = steadyTime({ clock, floor: log.at, ...(monotonic === undefined ? {} : { monotonic }) });
   const addresses = openAddresses(options.drivers, limits);
   const parts: CoreParts = {
     hashes,

@@ -93,6 +93,8 @@ const schema = z.strictObject({
   tree: tree.optional(),
   labelled: labelled.optional(),
   identities: z.array(identity).min(1).max(8),
+  /** For one start, after the clock was looked at: it is long after the newest record, and right. */
+  acceptLongStandstill: z.boolean().default(false),
   limits: z
     .strictObject({
       connectionsMax: limit(listenLimits.connectionsMax),

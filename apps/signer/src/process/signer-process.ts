@@ -36,6 +36,7 @@ export async function openSignerProcess(
       heads: keys.heads,
       hashes: nativeHashes(),
       clock: { now: () => new Date() },
+      acceptLongStandstill: configuration.acceptLongStandstill,
       limits:
         configuration.limits.headsRequired === undefined ? {} : { headsRequired: configuration.limits.headsRequired },
     }),

@@ -49,7 +49,8 @@ export async function openWorld(given: Partial<SignerCoreOptions> = {}): Promise
   const heads = [testHeads('slot-1'), testHeads('slot-2')] as const;
   const identities = given.identities ?? [testIdentity()];
   const stores = given.heads ?? heads;
-  const base = { stateDirectory: directory, identities, heads: stores, hashes: nativeHashes(), clock };
+  const monotonic = (): bigint => clock.seconds;
+  const base = { stateDirectory: directory, identities, heads: stores, hashes: nativeHashes(), clock, monotonic };
   const options: SignerCoreOptions = { ...base, drivers: { tree: driver }, ...given };
   const list = listText(registry.genesisItems);
   await createState({ ...base, genesis: { deployment: registry.deployment, list } });
