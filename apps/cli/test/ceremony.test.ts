@@ -290,6 +290,19 @@ test('the seed is restored from shares into two fresh tokens, and every address 
   const [foreign = ''] = await splitEntropy({ entropy, threshold: 2, count: 3 });
   const [hana = '', hugo = ''] = [papers.get('Hana'), papers.get('Hugo')];
   const words = ['ceremony', 'restore', '--bundle', bundleFile, '--out', 'restored', ...slotWords(fresh)];
+  words.push('--performer', 'Petra', '--witness', 'Wim');
+  {
+    using seat = takeSeat({ name: 'restore-killed', folder, words });
+    await seat.asked(/^1>$/u);
+    seat.kill();
+    assert.equal(await seat.ended(), 137);
+  }
+  {
+    using seat = takeSeat({ name: 'restore-stopped', folder, words });
+    await seat.asked(/^1>$/u);
+    seat.stop();
+    assert.equal(await seat.ended(), 1);
+  }
   {
     using seat = takeSeat({ name: 'restore', folder, words: [...words, '--registry', list] });
     await seat.answer(/^1>$/u, hana.replace(/^\S+/u, 'bitcoin'));
@@ -316,6 +329,25 @@ test('the seed is restored from shares into two fresh tokens, and every address 
       assert.match(shown, complaint);
     }
   }
+  const record = readFileSync(join(folder, 'restored', 'restoration.jsonl'), 'utf8');
+  const lines = [...record.matchAll(/"step":"(\w+)","type":"(\w+)","witnesses":\[([^\]]*)\]/gu)];
+  assert.deepEqual(
+    lines.map(([, id, type]) => `${id} ${type}`),
+    [
+      'plan step',
+      'slots step',
+      'slots interrupted',
+      'plan step',
+      'slots step',
+      'shares interrupted',
+      ...['plan', 'slots', 'shares', 'seal', 'drill', 'identity', 'certificates', 'registry'].map((id) => `${id} step`),
+    ],
+  );
+  assert.equal(lines.at(-1)?.[3], '"Wim"');
+  assert.deepEqual(
+    threesOf(`${hana} ${hugo}`).filter((three) => record.includes(three)),
+    [],
+  );
   const wanted = ['--compartments', '1,10000,100000', '--count', '20'];
   const certified = await typed('addresses', '--bundle', bundleFile, ...wanted);
   const found = await typed('addresses', '--envelope', 'restored/seed.json', ...slotWords(fresh), ...wanted);

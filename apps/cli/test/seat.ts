@@ -17,6 +17,8 @@ export type Seat = Disposable & {
   readonly answer: (question: RegExp, text: string) => Promise<void>;
   /** Ends the program at once, as a machine that fails does. */
   readonly kill: () => void;
+  /** Types Ctrl-C. */
+  readonly stop: () => void;
   /** Waits until the program has ended, and answers its exit code. */
   readonly ended: () => Promise<number>;
 };
@@ -81,6 +83,9 @@ export function takeSeat({ name, folder, words }: SeatOrder): Seat {
       // The shell's only child; the shell then says how it ended.
       const shell = tmux('display-message', '-p', '#{pane_pid}').trim();
       execFileSync('pkill', ['-KILL', '-P', shell]);
+    },
+    stop: () => {
+      tmux('send-keys', 'C-c');
     },
     async ended() {
       const shown = await asked(/^exit code: \d+$/u);

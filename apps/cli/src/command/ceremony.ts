@@ -160,8 +160,19 @@ async function verify(terminal: Terminal): Promise<ExitCode> {
 const restoring = { bundle: text, out: text, slot: texts, 'pin-file': texts, identity: texts } as const;
 
 async function restore(terminal: Terminal): Promise<ExitCode> {
-  const options = readOptions('ceremony', terminal.words, { ...restoring, registry: text, deployment: text });
+  const options = readOptions('ceremony', terminal.words, {
+    ...restoring,
+    registry: text,
+    deployment: text,
+    performer: text,
+    witness: texts,
+  });
   const bundle = bundleOf(terminal, options.bundle);
+  const performer = needed('ceremony', 'performer', options.performer);
+  const witnesses = options.witness ?? [];
+  if (witnesses.length === 0 || witnesses.includes(performer)) {
+    throw new UsageError('ceremony restore needs --witness: somebody else than the performer watches.');
+  }
   const slots = bothSlots('ceremony restore', slotsOf(terminal.folder, options.slot ?? []));
   const state =
     options.registry === undefined
@@ -182,6 +193,8 @@ async function restore(terminal: Terminal): Promise<ExitCode> {
     console,
     clock,
     tokens: await opened.open(),
+    performer,
+    witnesses,
     ...(options.identity === undefined ? {} : { identities: options.identity }),
     ...state,
   });

@@ -37,6 +37,7 @@ export const ceremonyFiles = {
   state: 'state',
   bundle: 'bundle.json',
   drills: 'drills.jsonl',
+  restoration: 'restoration.jsonl',
   resealedAccounts: 'resealed-accounts.json',
 } as const;
 
