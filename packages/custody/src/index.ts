@@ -81,7 +81,13 @@ export { auditSignerRecords, countedSignerLogView } from './signer-record-audit.
 export { type Followed, type Following, followRecovery } from './signer-recovery.ts';
 export { sendDispatch, watchDispatch } from './send.ts';
 export { requestSweep, sweepsMax, type SweepView } from './sweep.ts';
-export { type ListedWalletView, type WalletProblem, type WalletPurpose, type WalletView, walletViews } from './wallet.ts';
+export {
+  type ListedWalletView,
+  type WalletProblem,
+  type WalletPurpose,
+  type WalletView,
+  walletViews,
+} from './wallet.ts';
 export { type CompartmentWalletRequest, issueClientWallet, issueCompartmentWallet } from './wallet-issue.ts';
 export { type SignedApproval } from './approval.ts';
 export {
