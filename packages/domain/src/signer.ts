@@ -132,7 +132,4 @@ export interface Signer {
 export type DeriveAddress = (account: AccountXpub, index: number) => Address;
 
 /** Verifies a statement against the pinned identity keys of the signer, and that it says what the caller expects. */
-export type VerifyStatement = (
-  signed: SignedStatement,
-  expected: Readonly<Record<string, string>>,
-) => void;
+export type VerifyStatement = (signed: SignedStatement, expected: Readonly<Record<string, string>>) => void;

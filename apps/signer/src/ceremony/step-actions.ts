@@ -204,8 +204,9 @@ async function openRegistry(stage: Stage): Promise<StepResult> {
 async function clearState(stage: Stage): Promise<void> {
   await inBothSlots(await stage.tokens(), async (slot, token) => {
     await assertIdle(slot, token);
-    for (const object of ['bulkhead/head-a', 'bulkhead/head-b', 'bulkhead/head-claim'])
+    for (const object of ['bulkhead/head-a', 'bulkhead/head-b', 'bulkhead/head-claim']) {
       await token.destroy(object).catch(unlessMissing);
+    }
   });
   await rm(placeOf(stage, 'state'), { recursive: true, force: true });
 }

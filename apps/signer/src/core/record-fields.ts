@@ -103,10 +103,6 @@ export function countersOf(fields: CanonicalObject): readonly Counter[] {
   }));
 }
 
-export function headFields({ sequence, hash }: RememberedHead): CanonicalObject {
-  return { sequence: String(sequence), hash };
-}
-
 export function headsOf(fields: CanonicalObject, name: string): readonly RememberedHead[] {
   return objectsOf(fields, name).map((head) => ({ sequence: numberOf(head, 'sequence'), hash: textOf(head, 'hash') }));
 }

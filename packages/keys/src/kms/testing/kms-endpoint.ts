@@ -45,8 +45,9 @@ export async function startKmsEndpoint(alias: string): Promise<KmsEndpoint> {
       throttled -= 1;
       return [400, { __type: 'ThrottlingException', message: 'Rate exceeded' }];
     }
-    if (![alias, arn].includes(field(body, 'KeyId')))
+    if (![alias, arn].includes(field(body, 'KeyId'))) {
       return [400, { __type: 'NotFoundException', message: 'not found' }];
+    }
     if (target === 'TrentService.DescribeKey') {
       return [200, { KeyMetadata: { KeyId: arn.split('/')[1], Arn: arn, KeySpec: 'ECC_SECG_P256K1', ...described } }];
     }
