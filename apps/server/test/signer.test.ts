@@ -215,7 +215,12 @@ test('who owns the database and changes a destination, an approval or an address
   assert.deepEqual([certified.status, certified.body.code], [500, 'wallet/address-mismatch']);
   await alter(`update custody.wallet set address = $2 where id = $1`, [issued.id, issued.address.toLowerCase()]);
 
-  // A stored record of the signer: the examination of the books names it.
+  // A stored record of the signer: the examination of the books names it. Records are fetched each minute, and here at once.
+  await database.admin.query(`select graphile_worker.add_job('pull-signer-records', '{}')`);
+  await until('the records of the signer to be stored', async () => {
+    const rows = await database.admin.query('select 1 from custody.signer_record where sequence = 2');
+    return rows.length === 1;
+  });
   await alter(`update custody.signer_record set line = line || ' ' where sequence = $1`, ['2']);
   const [finding] = await examine(house.server.access);
   assert.match(
