@@ -130,6 +130,3 @@ export interface Signer {
 
 /** Derives the address of a path from the account's xpub; no private key takes part. */
 export type DeriveAddress = (account: AccountXpub, index: number) => Address;
-
-/** Verifies a statement against the pinned identity keys of the signer, and that it says what the caller expects. */
-export type VerifyStatement = (signed: SignedStatement, expected: Readonly<Record<string, string>>) => void;
