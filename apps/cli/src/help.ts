@@ -118,6 +118,12 @@ export const commandHelp = {
   reseal     one token is lost: seals the seed to a fresh one from the slot that answers, and says what must follow
 
   A PIN without a file is asked for at a terminal and not shown. docs/operations/ceremony.md has the whole procedure.`,
+  keys: `Makes the key file of a signer with keys in software, for development
+
+  bulkhead keys init --file <path> --passphrase-file <file>
+
+  The file is encrypted under the passphrase and replaces none. "tree" of the signer's configuration names both files.
+  Keys that hold anything of worth are made by a ceremony.`,
   doctor: `Examines a hardware module or the drivers of a signer, and says what is good, bad and unknown
 
   bulkhead doctor --library <path> --label <token> --pin-file <file> [--environment NAME=value] …

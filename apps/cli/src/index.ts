@@ -29,6 +29,7 @@ const commands: Readonly<Record<Exclude<CommandName, 'help'>, Command>> = {
   // These open keys. A process that does anything else never loads what can.
   ceremony: async (terminal) => (await import('./command/ceremony.ts')).ceremony(terminal),
   doctor: async (terminal) => (await import('./command/doctor.ts')).doctor(terminal),
+  keys: async (terminal) => (await import('./command/keys.ts')).keys(terminal),
 };
 
 /** Runs one command and answers what the shell is to be told. Faults become one clear sentence. */

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { openKeyFile } from '@bulkhead/keys';
 import { commandHelp } from '../src/help.ts';
 import { main, type Terminal } from '../src/index.ts';
 
@@ -83,6 +84,20 @@ test('a database that does not answer exits 3; with BULKHEAD_DEBUG the stack is 
     assert.ok(!said.err.includes('secret-of-nobody'));
   }
   assert.match((await typed(['check'], { ...environment, BULKHEAD_DEBUG: '1' })).err, /\n    at /u);
+});
+
+test('keys init makes a key file once, that its passphrase opens', async () => {
+  const words = ['keys', 'init', '--file', join(folder, 'made.key'), '--passphrase-file', join(folder, 'passphrase')];
+  writeFileSync(join(folder, 'passphrase'), 'correct horse battery staple\n', { mode: 0o600 });
+  const made = await typed(words);
+  assert.deepEqual([made.code, made.out.includes('correct horse')], [0, false]);
+  const { entropy, fingerprint } = await openKeyFile(join(folder, 'made.key'), 'correct horse battery staple');
+  entropy.wipe();
+  assert.match(made.out, new RegExp(`fingerprint ${fingerprint}\\. DEVELOPMENT ONLY`, 'u'));
+  const again = await typed(words);
+  assert.deepEqual([again.code, again.out], [3, '']);
+  assert.match(again.err, /exists already and is not replaced/u);
+  assert.match((await typed(['keys'])).err, /one action: init/u);
 });
 
 test('the program of the signer is built to the same bytes in any folder', async () => {
