@@ -97,6 +97,19 @@ test('a missing declaration is said once, an import that is not allowed wherever
   );
 });
 
+test('a side door opens itself and not the rest of the workspace', () => {
+  const doors = {
+    ...table,
+    edge: { folder: 'packages/edge', imports: ['core/door'], testImports: ['far'], node: true },
+  };
+  const messages = (text: string): readonly string[] =>
+    checkImports(new Map([...sound, ['packages/edge/src/a.ts', text]]), doors).map(({ message }) => message);
+  assert.deepEqual(messages("import '@bulkhead/core/door';\n"), []);
+  for (const target of ['@bulkhead/core', '@bulkhead/core/doors', '@bulkhead/core/door/in']) {
+    assert.deepEqual(messages(`import '${target}';\n`), [`imports ${target}, which the import table does not allow`]);
+  }
+});
+
 test('a path out of the workspace is no way around the table', () => {
   assert.deepEqual(messagesWith('packages/core/src/c.ts', "import '../../edge/src/a.ts';\n"), [
     'packages/core/src/c.ts:1 imports ../../edge/src/a.ts, which is outside of packages/core',

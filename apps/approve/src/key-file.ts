@@ -1,6 +1,7 @@
 import { createCipheriv, createDecipheriv, randomBytes, scryptSync } from 'node:crypto';
 import type { ApproverKey } from '@bulkhead/authority';
 import { CustodyError } from '@bulkhead/domain';
+import { createWhole, readPrivate } from '@bulkhead/keys/whole-file';
 import type { Pins } from './examination.ts';
 import {
   type ApproverKeyCost,
@@ -11,7 +12,6 @@ import {
   parseKeyFile,
   writeKeyFile,
 } from './key-file-form.ts';
-import { createPrivateFile, readPrivateFile } from './private-file.ts';
 import { type SoftwareApprover, softwareEntry, type SoftwareKind, softwarePublic } from './software-approver.ts';
 
 /** About half a second and 128 MiB. */
@@ -65,7 +65,7 @@ export async function createApproverKey(request: ApproverKeyRequest): Promise<Ap
       kdf: { name: 'scrypt', log2N: cost.log2N, r: cost.r, p: cost.p, salt: randomBytes(32).toString('hex') },
       cipher: { name: 'aes-256-gcm', nonce: randomBytes(12).toString('hex') },
     };
-    await createPrivateFile(path, seal(header, secret, passphrase));
+    await createWhole(path, seal(header, secret, passphrase));
     return entryOf(header);
   } finally {
     secret.fill(0);
@@ -78,7 +78,7 @@ export async function createApproverKey(request: ApproverKeyRequest): Promise<Ap
  * @throws CustodyError `key/missing-file`, `key/file-access`, `key/damaged-file`, `key/wrong-passphrase`
  */
 export async function openApproverKey(path: string, passphrase: string): Promise<SoftwareApprover> {
-  const { header, ciphertext, tag } = parseKeyFile(await readPrivateFile(path, approverKeyFileBytesMax), path);
+  const { header, ciphertext, tag } = parseKeyFile(await readPrivate(path, approverKeyFileBytesMax), path);
   const stretched = stretch(passphrase.normalize('NFKC'), header.kdf);
   const decipher = createDecipheriv('aes-256-gcm', stretched, Buffer.from(header.cipher.nonce, 'hex'));
   decipher.setAAD(Buffer.from(JSON.stringify(header), 'utf8'));
@@ -102,7 +102,7 @@ export async function openApproverKey(path: string, passphrase: string): Promise
 
 /** What a key file says of itself without its passphrase; nothing of it is authenticated. @throws as {@link openApproverKey} */
 export async function readApproverKeyHeader(path: string): Promise<ApproverKeyHeader> {
-  return parseKeyFile(await readPrivateFile(path, approverKeyFileBytesMax), path).header;
+  return parseKeyFile(await readPrivate(path, approverKeyFileBytesMax), path).header;
 }
 
 /** Wipes the key from memory. */
