@@ -1,6 +1,6 @@
-import { countedSignerLogView, type Custody } from '@bulkhead/custody';
+import { countedSignerLogView, type Custody, signerRefusalCounts } from '@bulkhead/custody';
 import type { Signer } from '@bulkhead/domain';
-import { bigint, text, textOrNull } from '@bulkhead/postgres';
+import { bigint, text } from '@bulkhead/postgres';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { ChainBoard } from './chain-board.ts';
 import { hearSigner } from './signer-condition.ts';
@@ -156,11 +156,9 @@ export function gaugeSigner(registry: Registry, custody: Pick<Custody, 'db'>, si
     labelNames: ['code'],
     registers,
     async collect() {
-      const rows = await db.query(
-        `select line::jsonb ->> 'code' as code, count(*) from custody.signer_record where line::jsonb ->> 'type' = 'refused' group by 1`,
-      );
+      const counts = await signerRefusalCounts(db);
       refused.reset();
-      for (const row of rows) refused.set({ code: textOrNull(row, 'code') ?? 'unknown' }, Number(bigint(row, 'count')));
+      for (const [code, count] of counts) refused.set({ code }, count);
     },
   });
   const trouble: Gauge = new Gauge({

@@ -76,6 +76,7 @@ export {
   signerLogView,
   type SignerRecordView,
   signerRecordViews,
+  signerRefusalCounts,
 } from './signer-record.ts';
 export { auditSignerRecords, countedSignerLogView } from './signer-record-audit.ts';
 export { type Followed, type Following, followRecovery } from './signer-recovery.ts';

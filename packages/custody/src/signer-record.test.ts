@@ -6,6 +6,7 @@ import {
   signerLogView,
   signerRecordsAtOnce,
   signerRecordViews,
+  signerRefusalCounts,
   storeRecord,
 } from './signer-record.ts';
 import { type Bench, openBench } from './testing/bench.ts';
@@ -178,4 +179,20 @@ test('a line that was changed, moved or put below another head is not stored', a
       ['1'],
     );
   }
+});
+
+test('refusals are counted by code, whatever they quote, and no record is read again for it', async () => {
+  await using bench = await openBench();
+  const { log } = bench.signer;
+  log.append('refused', { code: 'signer/unknown-client', message: 'a NUL \0 and "type":"granted"' });
+  log.append('refused', { code: 'signer/unknown-client', message: '' });
+  log.append('refused', { code: 'signer/intent-spent', message: '' });
+  log.append('granted', { message: '"type":"refused","code":"signer/hardening"' });
+  await pullSignerRecords(bench.custody);
+  const counts = await signerRefusalCounts(bench.custody.db);
+  assert.deepEqual(Object.fromEntries(counts), { 'signer/intent-spent': 1, 'signer/unknown-client': 2 });
+  const rows = await bench.database.owner.query(
+    `select attgenerated::text as generated from pg_attribute where attrelid = 'custody.signer_record'::regclass and attname = 'refused'`,
+  );
+  assert.deepEqual(rows, [{ generated: 's' }]);
 });

@@ -272,3 +272,11 @@ export async function signerRecordViews(
     head: readState<DecisionRecord['head']>(text(row, 'head')),
   }));
 }
+
+/** How often the signer refused, by code, in the records that are stored. */
+export async function signerRefusalCounts(db: Queries): Promise<ReadonlyMap<string, number>> {
+  const rows = await db.query(
+    'select refused, count(*) from custody.signer_record where refused is not null group by refused',
+  );
+  return new Map(rows.map((row) => [text(row, 'refused'), Number(bigint(row, 'count'))]));
+}
