@@ -18,6 +18,7 @@ import {
   FakeScreening,
   FakeSigner,
   fakeVerifyAccount,
+  fakeVerifyDepositAddress,
   fakeVerifyRecord,
   fakeVerifyWallet,
   ManualClock,
@@ -120,6 +121,7 @@ export async function makeWorld(seed: number): Promise<World> {
     deriveAddress: fakeDerive,
     verifyAccount: fakeVerifyAccount,
     verifyWallet: fakeVerifyWallet,
+    verifyDepositAddress: fakeVerifyDepositAddress,
     verifyRecord: fakeVerifyRecord,
     policy: policyOf(chain.id),
   };

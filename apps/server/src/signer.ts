@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { type CertifiedWallet, CustodyError, type Signer, type SignerStatus } from '@bulkhead/domain';
-import { type Pinned, SignerClient, verifyStatement } from '@bulkhead/signer-client';
+import { CustodyError, type Signer, type SignerStatus } from '@bulkhead/domain';
+import { type Pinned, SignerClient } from '@bulkhead/signer-client';
 import type { Configuration, SignerConfiguration } from './config.ts';
 import { startDevelopmentSigner } from './development/signer.ts';
 import { lockFolder } from './folder.ts';
@@ -102,21 +102,4 @@ export function holdAgainst({ identities, deployment }: Pinned, status: SignerSt
     'signer/certificate-invalid',
     `The signer has the identities ${status.identities.join(', ')}, and the configuration believes none of them. Compare them with the record of the ceremony before you change /signer/identities.`,
   );
-}
-
-/**
- * Verifies that a pinned identity vouches for the address of a key of its own.
- *
- * @throws CustodyError `signer/certificate-invalid`
- */
-export function verifyWallet(wallet: CertifiedWallet, { identities, deployment }: Pinned): void {
-  const { certificate, compartment, label, address, residency } = wallet;
-  verifyStatement(certificate, identities, {
-    kind: 'wallet-certificate',
-    deployment,
-    compartment: `${compartment}`,
-    label,
-    address,
-    residency,
-  });
 }

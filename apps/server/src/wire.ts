@@ -4,7 +4,7 @@ import { createApi, type Operations } from '@bulkhead/api';
 import { type Custody, migrateAll, runJobs, startChain } from '@bulkhead/custody';
 import { type ChainId, type Clock, CustodyError } from '@bulkhead/domain';
 import { deriveAddress } from '@bulkhead/keys/derivation';
-import { verifyAccount, verifyRecord } from '@bulkhead/signer-client';
+import { verifyAccount, verifyDepositAddress, verifyRecord, verifyWallet } from '@bulkhead/signer-client';
 import { type Database, databaseAccess, type DatabaseAccess, openDatabase, startEmbedded } from '@bulkhead/postgres';
 import { chainBoard, type ChainBoard } from './chain-board.ts';
 import { openChains, type OpenedChain } from './chains.ts';
@@ -25,7 +25,7 @@ import { startReconciling } from './reconciling.ts';
 import { noteRunning } from './running.ts';
 import { startSignerRetries } from './signer-retries.ts';
 import type { ReachedSigner } from './reached-signer.ts';
-import { reachSigner, verifyWallet } from './signer.ts';
+import { reachSigner } from './signer.ts';
 
 export type StartOptions = {
   /** Told of every part as it comes up. */
@@ -227,6 +227,7 @@ function custodyOf(configuration: Configuration, { db, reached, chains }: Custod
     signer: reached.signer,
     verifyAccount: (account) => verifyAccount(account, reached.pinned),
     verifyWallet: (wallet) => verifyWallet(wallet, reached.pinned),
+    verifyDepositAddress: (address) => verifyDepositAddress(address, reached.pinned),
     verifyRecord: (record) => {
       verifyRecord(record, reached.pinned.identities);
     },

@@ -1,4 +1,4 @@
-import { checksumAddress, CustodyError, refuse, type SignedStatement } from '@bulkhead/domain';
+import { checksumAddress, invariant, parseAddress, refuse, type SignedStatement } from '@bulkhead/domain';
 import { type Queries, text, type Transaction } from '@bulkhead/postgres';
 import { type Answer, commandAfterAsking, notFound, type WriteCall } from './command.ts';
 import type { Actor, Custody } from './custody.ts';
@@ -16,14 +16,14 @@ export type AddressCertificateView = {
  * The deposit-address certificate of a client's wallet: the signer says, in a statement that verifies offline, that this address
  * is where this client pays in. Asked for once and stored.
  *
- * @throws CustodyError `wallet/address-mismatch`, `signer/unavailable`, `signer/address-certified-before`
+ * @throws CustodyError `wallet/address-mismatch`, `signer/certificate-invalid`, `signer/unavailable`, `signer/address-certified-before`
  */
 export async function addressCertificate(
   custody: Custody,
   call: WriteCall,
   walletId: string,
 ): Promise<Answer<AddressCertificateView>> {
-  return commandAfterAsking<{ certificate: SignedStatement }, AddressCertificateView>(custody, call, {
+  const answer = await commandAfterAsking<{ certificate: SignedStatement }, AddressCertificateView>(custody, call, {
     ask: async () => {
       const wallet = await findWallet(custody.db, walletId);
       if (wallet === undefined) return notFound('wallet', walletId);
@@ -45,6 +45,18 @@ export async function addressCertificate(
       return { walletId, address: checksumAddress(wallet.address), certificate: first };
     },
   });
+  if (answer.outcome.status === 'done') await assertGenuine(custody, answer.outcome.view);
+  return answer;
+}
+
+/** What is stored may have been changed since: an answer is held against key and identities each time that it is given out. */
+async function assertGenuine(custody: Custody, view: AddressCertificateView): Promise<void> {
+  const wallet = await findWallet(custody.db, view.walletId);
+  invariant(wallet?.client !== undefined, 'A certificate names a wallet of no client.', { wallet: view.walletId });
+  const stated = { ...wallet, address: parseAddress(view.address) };
+  await proven(custody, custody.db, stated);
+  const { client, chain, key, address } = { ...stated, client: wallet.client };
+  custody.verifyDepositAddress({ client, chain, key, address, certificate: view.certificate });
 }
 
 type ClientWallet = Wallet & { readonly client: string };
@@ -59,10 +71,9 @@ export async function certifyWallet(custody: Custody, wallet: ClientWallet, acto
 async function askCertificate(custody: Custody, wallet: ClientWallet): Promise<SignedStatement> {
   await proven(custody, custody.db, wallet);
   const stored = await storedCertificate(custody.db, wallet.id);
-  if (stored !== undefined) return stored;
-  const { client, chain, key } = wallet;
-  const certificate = await custody.signer.certifyAddress({ client, chain, key });
-  if (!certificate.statement.toLowerCase().includes(wallet.address)) throw ofAnotherAddress(wallet);
+  const { client, chain, key, address } = wallet;
+  const certificate = stored ?? (await custody.signer.certifyAddress({ client, chain, key }));
+  custody.verifyDepositAddress({ client, chain, key, address, certificate });
   return certificate;
 }
 
@@ -87,12 +98,4 @@ async function storeCertificate(tx: Transaction, { wallet, certificate, actor, n
 export async function storedCertificate(db: Queries, wallet: string): Promise<SignedStatement | undefined> {
   const [row] = await db.query('select certificate::text from custody.address_certificate where wallet = $1', [wallet]);
   return row === undefined ? undefined : readState<SignedStatement>(text(row, 'certificate'));
-}
-
-function ofAnotherAddress(wallet: Wallet): CustodyError {
-  return new CustodyError(
-    'wallet/address-mismatch',
-    `The signer certifies another address for wallet ${wallet.id} than ${checksumAddress(wallet.address)}: nothing is given out.`,
-    { details: { wallet: wallet.id } },
-  );
 }

@@ -49,14 +49,15 @@ test('an address that was swapped in the database is not shown: the wallet is th
   const other = await bench.wallet(two);
   await swap(bench, issued.id);
   const page = { after: null, limit: 10 };
-  const both = [
-    [issued.id, null, 'wallet/address-mismatch'],
-    [other.id, checksumAddress(other.address), null],
-  ];
+  const bad = [issued.id, null, 'wallet/address-mismatch'] as const;
+  // Ids of one millisecond come in any order, and pages are in the order of ids.
+  const both = [bad, [other.id, checksumAddress(other.address), null] as const].toSorted(([a], [b]) =>
+    a < b ? -1 : 1,
+  );
   // A process that knows nothing yet, and one that has verified the key before.
   for (const custody of [bench.custody, { ...bench.custody }]) {
     assert.deepEqual(shown(await walletViews(custody, page)), both);
-    assert.deepEqual(shown(await walletViews(custody, { ...page, client: one })), [both[0]]);
+    assert.deepEqual(shown(await walletViews(custody, { ...page, client: one })), [bad]);
   }
   await assert.rejects(addressCertificate(bench.custody, bench.as('ann'), issued.id), names(issued.id));
   bench.signer.down = true;
@@ -274,5 +275,41 @@ test('a deposit-address certificate is for wallets of clients, asked for once an
   const other = await bench.wallet(await bench.client('individual'));
   const certifyAddress = bench.signer.certifyAddress.bind(bench.signer);
   bench.signer.certifyAddress = (claim) => certifyAddress({ ...claim, key: { ...claim.key, label: 'another' } });
-  await assert.rejects(certify(other.id), names(other.id), 'a signer that means another address is not passed on');
+  const invalid = { code: 'signer/certificate-invalid' };
+  await assert.rejects(certify(other.id), invalid, 'a signer that means another address is not passed on');
+  const rows = await bench.custody.db.query('select wallet from custody.address_certificate');
+  assert.deepEqual(rows, [{ wallet: wallet.id }], 'and what it said is not stored');
+});
+
+test('a certificate that was changed where it is stored is not given out, neither anew nor as the answer of before', async () => {
+  await using bench = await openBench();
+  const [one, two] = [await bench.client('individual'), await bench.client('individual')];
+  const [wallet, foreign] = [await bench.wallet(one), await bench.wallet(two)];
+  const certify = (id: string, key: string): ReturnType<typeof addressCertificate> =>
+    addressCertificate(bench.custody, bench.as('ann', key), id);
+  const first = viewOf(await certify(wallet.id, 'one'));
+  const other = viewOf(await certify(foreign.id, 'two'));
+  assert.deepEqual(viewOf(await certify(wallet.id, 'one')), first);
+  // A genuine certificate, of another client.
+  const invalid = { code: 'signer/certificate-invalid' };
+  await tamper(
+    bench,
+    'command',
+    `answer = jsonb_set(answer, '{view,certificate}', (select answer #> '{view,certificate}' from custody.command where key = 'two'))
+     where key = 'one'`,
+  );
+  await assert.rejects(certify(wallet.id, 'one'), invalid);
+  await tamper(
+    bench,
+    'address_certificate',
+    `certificate = jsonb_set(certificate, '{signature}', to_jsonb(repeat('00', 64)))`,
+  );
+  await assert.rejects(certify(wallet.id, 'three'), invalid);
+  // The address of another client, with its certificate.
+  await tamper(
+    bench,
+    'command',
+    `answer = jsonb_set(answer, '{view,address}', to_jsonb('${other.address}'::text)) where key = 'one'`,
+  );
+  await assert.rejects(certify(wallet.id, 'one'), names(wallet.id));
 });

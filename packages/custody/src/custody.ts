@@ -1,5 +1,6 @@
 import type {
   CertifiedAccount,
+  CertifiedDepositAddress,
   CertifiedWallet,
   Chain,
   ChainId,
@@ -66,6 +67,8 @@ export type Custody = {
   readonly verifyAccount: (account: CertifiedAccount) => void;
   /** The same for the address of a wallet with a key of its own. */
   readonly verifyWallet: (wallet: CertifiedWallet) => void;
+  /** The same for the certificate of a deposit address, before it is stored and each time that it is given out. */
+  readonly verifyDepositAddress: (address: CertifiedDepositAddress) => void;
   /**
    * Holds a record of the signer's log against the pinned identities: that one of them signed a head below which exactly this line
    * stands. What does not pass is stored nowhere, because whoever answers at the socket could say it.

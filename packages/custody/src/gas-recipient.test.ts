@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { CustodyError } from '@bulkhead/domain';
+import { CustodyError, recipientIndexCount } from '@bulkhead/domain';
 import { dispatchViews, findDispatch } from './dispatch.ts';
-import { certifyAgainMs, recipientIndexCount } from './gas-recipient.ts';
+import { certifyAgainMs } from './gas-recipient.ts';
 import { movementViews } from './movement-view.ts';
 import { sendDispatch } from './send.ts';
 import { requestSweep } from './sweep.ts';

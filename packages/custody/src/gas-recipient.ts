@@ -1,4 +1,4 @@
-import { CustodyError, invariant } from '@bulkhead/domain';
+import { CustodyError, invariant, recipientIndexCount } from '@bulkhead/domain';
 import { date, only, type Queries } from '@bulkhead/postgres';
 import { certifyWallet, storedCertificate } from './address-certificate.ts';
 import { signerSays } from './approval.ts';
@@ -7,8 +7,6 @@ import { type Dispatch, dispatchWaits } from './dispatch.ts';
 import { signerWaits } from './signing.ts';
 import { findWallet, type Wallet } from './wallet.ts';
 
-/** Indices of a compartment, from 0, that the signer derives by itself to see that gas goes to one of ours. Beyond, it wants to have certified the address. */
-export const recipientIndexCount = 256;
 /** How long a certificate that was refused is not asked for again: each refusal is a record of the signer for ever. */
 export const certifyAgainMs = 3_600_000;
 

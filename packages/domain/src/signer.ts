@@ -13,6 +13,9 @@ export type KeyLabel = { readonly compartment: Compartment; readonly label: stri
 
 export type KeyRef = KeyPath | KeyLabel;
 
+/** Indices of a compartment, from 0, that the signer derives by itself to see that a recipient is one of ours. Beyond, it wants to have certified the address. */
+export const recipientIndexCount = 256;
+
 /** Public half of a compartment's account level, enough to derive its addresses and nothing else. Confidential all the same: with one leaked child key it gives the account key. */
 export type AccountXpub = { readonly compartment: Compartment; readonly xpub: string };
 
@@ -39,6 +42,12 @@ export type CertifiedAccount = AccountXpub & {
 export type CertifiedWallet = KeyLabel & {
   readonly address: Address;
   readonly residency: KeyResidency;
+  readonly certificate: SignedStatement;
+};
+
+/** An address where a client pays in, for which the signer vouches. */
+export type CertifiedDepositAddress = AddressClaim & {
+  readonly address: Address;
   readonly certificate: SignedStatement;
 };
 

@@ -23,6 +23,7 @@ export {
   type FakeRules,
   FakeSigner,
   fakeVerifyAccount,
+  fakeVerifyDepositAddress,
   fakeVerifyWallet,
 } from './signer.ts';
 export { fakeDeployment, FakeSignerLog, fakeStatement, fakeVerifyRecord, foreignIdentity } from './signer-log.ts';

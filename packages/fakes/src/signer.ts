@@ -3,6 +3,7 @@ import {
   type AddressClaim,
   type Approval,
   type CertifiedAccount,
+  type CertifiedDepositAddress,
   type CertifiedWallet,
   chainOf,
   type Clock,
@@ -23,6 +24,7 @@ import {
   nativeAsset,
   type Outlook,
   parseIntent,
+  recipientIndexCount,
   type RegistryChange,
   type SignedStatement,
   type Signer,
@@ -51,8 +53,17 @@ export function fakeVerifyWallet({ compartment, label, address, residency, certi
   throw new CustodyError('signer/certificate-invalid', `The certificate of key ${compartment}/${label} is not right.`);
 }
 
-/** Indices of a compartment whose addresses the signer knows for its own without having certified them. */
-const recipientIndexCount = 256;
+export function fakeVerifyDepositAddress(certified: CertifiedDepositAddress): void {
+  const { client, chain, key, address, certificate } = certified;
+  const said = fakeStatement('address-certificate', {
+    client,
+    chain,
+    address,
+    compartment: String(key.compartment),
+  });
+  if (isFakeStatement(certificate) && certificate.statement === said.statement) return;
+  throw new CustodyError('signer/certificate-invalid', `The certificate of ${address} for ${client} is not right.`);
+}
 
 export type FakeRefusal = { readonly code: FaultCode; readonly message: string };
 

@@ -17,7 +17,15 @@ export {
   requestIdLengthMax,
   requestMsMax,
 } from './protocol.ts';
-export { followingMax, type Pinned, verifyAccount, verifyRecord, verifyStatement } from './verification.ts';
+export {
+  followingMax,
+  type Pinned,
+  verifyAccount,
+  verifyDepositAddress,
+  verifyRecord,
+  verifyStatement,
+  verifyWallet,
+} from './verification.ts';
 export {
   type AnswerFrame,
   answerText,

@@ -10,8 +10,8 @@ import {
   statementText,
   zeroHash,
 } from '@bulkhead/authority';
-import { parseCompartment, type SignedStatement } from '@bulkhead/domain';
-import { verifyAccount, verifyRecord, verifyStatement } from './verification.ts';
+import { parseAddress, parseChainId, parseCompartment, type SignedStatement } from '@bulkhead/domain';
+import { verifyAccount, verifyDepositAddress, verifyRecord, verifyStatement, verifyWallet } from './verification.ts';
 
 type Identity = { readonly publicKey: string; readonly privateKey: KeyObject };
 
@@ -42,6 +42,53 @@ test('an account is believed for exactly what its certificate says', () => {
   const other = parseCompartment(100_001);
   assert.throws(() => verifyAccount({ ...certified, compartment: other }, { identities, deployment }), refused);
   assert.throws(() => verifyAccount(certified, { identities, deployment: 'f'.repeat(32) }), refused);
+});
+
+const address = parseAddress(`0x${'a1'.repeat(20)}`);
+const elsewhere = parseAddress(`0x${'b2'.repeat(20)}`);
+const pinned = { identities, deployment };
+
+test('a wallet with a key of its own is believed for exactly what its certificate says', () => {
+  const fields = { deployment, compartment: '100000', label: 'cold-1', address, residency: 'hsm' };
+  const wallet = {
+    compartment,
+    label: 'cold-1',
+    address,
+    residency: 'hsm',
+    certificate: signed(identity, statementText('wallet-certificate', fields)),
+  } as const;
+  verifyWallet(wallet, pinned);
+  const others = [
+    { compartment: parseCompartment(100_001) },
+    { label: 'cold-2' },
+    { address: elsewhere },
+    { residency: 'software' },
+  ] as const;
+  for (const other of others) assert.throws(() => verifyWallet({ ...wallet, ...other }, pinned), refused);
+  assert.throws(() => verifyWallet(wallet, { ...pinned, deployment: 'f'.repeat(32) }), refused);
+});
+
+test('a deposit address is believed for exactly the client, chain, key and address of its certificate', () => {
+  const fields = { deployment, client: 'cl_1', compartment: '100000', chain: 'eip155:1', address, issuedAt: '1' };
+  const place = { client: 'cl_1', chain: parseChainId('eip155:1'), address };
+  const certify = (key: Readonly<Record<string, string>>): SignedStatement =>
+    signed(identity, statementText('address-certificate', { ...fields, ...key }));
+  const inTree = { ...place, key: { compartment, index: 3 }, certificate: certify({ path: "m/44'/60'/100000'/0/3" }) };
+  const ofItsOwn = { ...place, key: { compartment, label: 'cold-1' }, certificate: certify({ label: 'cold-1' }) };
+  verifyDepositAddress(inTree, pinned);
+  verifyDepositAddress(ofItsOwn, pinned);
+  const others = [
+    { client: 'cl_2' },
+    { chain: parseChainId('eip155:2') },
+    { address: elsewhere },
+    { key: { compartment, index: 4 } },
+    { key: { compartment: parseCompartment(100_001), index: 3 } },
+    { key: ofItsOwn.key },
+    { certificate: ofItsOwn.certificate },
+  ];
+  for (const other of others) assert.throws(() => verifyDepositAddress({ ...inTree, ...other }, pinned), refused);
+  assert.throws(() => verifyDepositAddress(inTree, { ...pinned, identities: [stranger.publicKey] }), refused);
+  assert.throws(() => verifyDepositAddress(inTree, { ...pinned, deployment: 'f'.repeat(32) }), refused);
 });
 
 test('only a pinned identity counts, and only over the very text', () => {

@@ -8,7 +8,14 @@ import {
   type RecordLine,
   type Statement,
 } from '@bulkhead/authority';
-import { type CertifiedAccount, CustodyError, type DecisionRecord, type SignedStatement } from '@bulkhead/domain';
+import {
+  type CertifiedAccount,
+  type CertifiedDepositAddress,
+  type CertifiedWallet,
+  CustodyError,
+  type DecisionRecord,
+  type SignedStatement,
+} from '@bulkhead/domain';
 
 /** DER of a SubjectPublicKeyInfo for Ed25519 (RFC 8410) up to the 32 bytes of the key. */
 const ed25519Prefix = '302a300506032b6570032100';
@@ -67,6 +74,43 @@ export function verifyAccount(certified: CertifiedAccount, { identities, deploym
     path: `m/44'/60'/${compartment}'`,
     xpub,
     residency,
+  });
+}
+
+/**
+ * Verifies that a pinned identity vouches for the address of a key of its own.
+ *
+ * @throws CustodyError `signer/certificate-invalid`
+ */
+export function verifyWallet(certified: CertifiedWallet, { identities, deployment }: Pinned): void {
+  const { certificate, compartment, label, address, residency } = certified;
+  verifyStatement(certificate, identities, {
+    kind: 'wallet-certificate',
+    deployment,
+    compartment: `${compartment}`,
+    label,
+    address,
+    residency,
+  });
+}
+
+/**
+ * Verifies that a pinned identity vouches for exactly this: that with this key, at this address, this client pays in on this chain.
+ *
+ * @throws CustodyError `signer/certificate-invalid`
+ */
+export function verifyDepositAddress(certified: CertifiedDepositAddress, { identities, deployment }: Pinned): void {
+  const { certificate, client, chain, key, address } = certified;
+  const { compartment } = key;
+  const place = 'label' in key ? { label: key.label } : { path: `m/44'/60'/${compartment}'/0/${key.index}` };
+  verifyStatement(certificate, identities, {
+    kind: 'address-certificate',
+    deployment,
+    client,
+    compartment: `${compartment}`,
+    chain,
+    address,
+    ...place,
   });
 }
 

@@ -1,5 +1,5 @@
 import type { Hashes } from '@bulkhead/authority';
-import type { Clock, Signer } from '@bulkhead/domain';
+import { type Clock, recipientIndexCount, type Signer } from '@bulkhead/domain';
 import type { HeadStore, IdentityKey, KeyDriver } from '@bulkhead/keys';
 import type { StateFile } from './state-file.ts';
 
@@ -34,7 +34,7 @@ export const coreLimitDefaults: CoreLimits = {
   attemptsPerIntentMax: 64,
   certificatesPerMinuteMax: 600,
   derivationsCachedMax: 8_192,
-  recipientIndexCount: 256,
+  recipientIndexCount,
   decisionsAtOnceMax: 32,
 };
 
