@@ -56,6 +56,13 @@ export const parts: readonly Part[] = [
     present: (machine) => machine.hasProgram('tmux'),
   },
   {
+    // Proves what the compiler's model checker asks about the vault's policy.
+    name: 'z3',
+    packages: ['z3'],
+    neededBy: /^contracts\//u,
+    present: (machine) => machine.hasProgram('z3'),
+  },
+  {
     // For the shim that stands in for a Luna.
     name: 'a C compiler',
     packages: ['gcc', 'libc6-dev'],

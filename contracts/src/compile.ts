@@ -8,6 +8,9 @@ const sourceDirectory = fileURLToPath(new URL('../sources', import.meta.url));
 /** Where the committed artifacts lie, one JSON file per contract. */
 export const artifactDirectory: string = fileURLToPath(new URL('../artifacts', import.meta.url));
 
+/** The oldest EVM that the code runs on. */
+export const evmVersion = 'cancun';
+
 const resolve = createRequire(import.meta.url).resolve;
 
 type SourceUnit = { readonly content: string };
@@ -25,7 +28,7 @@ export async function compileContracts(): Promise<ReadonlyMap<string, string>> {
     language: 'Solidity',
     sources: readSources(),
     settings: {
-      evmVersion: 'cancun',
+      evmVersion,
       optimizer: { enabled: true, runs: 200 },
       metadata: { appendCBOR: false, bytecodeHash: 'none' },
       outputSelection: { '*': { '*': ['abi', 'evm.bytecode.object'] } },
