@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { accessSync, constants, mkdirSync, mkdtempSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
@@ -107,7 +107,11 @@ function workFolder(): string {
     accessSync(own, constants.W_OK);
     return own;
   } catch {
-    borrowedFolder ??= mkdtempSync(join(tmpdir(), 'bulkhead-forge-'));
+    if (borrowedFolder === undefined) {
+      const borrowed = mkdtempSync(join(tmpdir(), 'bulkhead-forge-'));
+      process.on('exit', () => rmSync(borrowed, { recursive: true, force: true }));
+      borrowedFolder = borrowed;
+    }
     return borrowedFolder;
   }
 }
