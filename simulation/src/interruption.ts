@@ -101,6 +101,7 @@ export function mortalChain(inner: Chain, mortality: Mortality): Chain {
     hashAt: (height) => mortal(() => inner.hashAt(height)),
     balances: (queries, at) => mortal(() => inner.balances(queries, at)),
     codeHash: (address, at) => mortal(() => inner.codeHash(address, at)),
+    read: (contract, data, at) => mortal(() => inner.read(contract, data, at)),
     nonce: (address, at) => mortal(() => inner.nonce(address, at)),
     estimate: (plan) => mortal(() => inner.estimate(plan)),
     build: (plan, terms, nonce) => inner.build(plan, terms, nonce),

@@ -38,6 +38,7 @@ export async function openLiveChain(
     hashAt: (height) => inner.hashAt(height),
     balances: (queries, at) => inner.balances(queries, at),
     codeHash: (address, at) => inner.codeHash(address, at),
+    read: (contract, data, at) => inner.read(contract, data, at),
     nonce: (address, at) => inner.nonce(address, at),
     estimate: (plan) => inner.estimate(plan),
     build: (plan, terms, nonce) => inner.build(plan, terms, nonce),

@@ -1,4 +1,4 @@
-import type { Address, BlockRef, Hash } from '@bulkhead/domain';
+import type { Address, BlockRef, ContractLog, Hash } from '@bulkhead/domain';
 import {
   type Fields,
   nonsense,
@@ -23,13 +23,7 @@ export type TransactionFacts = {
   readonly gasPrice: bigint | undefined;
 };
 
-export type LogFacts = {
-  readonly transaction: Hash;
-  readonly index: bigint;
-  readonly address: Address;
-  readonly topics: readonly string[];
-  readonly data: string;
-};
+export type LogFacts = ContractLog;
 
 export type ReceiptFacts = {
   readonly transaction: Hash;

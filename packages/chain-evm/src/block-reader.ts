@@ -66,9 +66,13 @@ async function readOutcomesSingly(reading: Reading, body: BlockBody): Promise<Ou
     const value = await source.read(call, request.signal);
     receipts.set(transaction.hash, readReceipt(value ?? gone(body), transaction, body.header));
   }
-  const tokens = [...request.interest.tokens];
-  if (tokens.length === 0) return { receipts, logs: [] };
-  const filter = { blockHash: body.header.hash, address: tokens, topics: [transferTopic] };
+  const { tokens, watch } = request.interest;
+  // Contracts of ours may be a million: where some are followed, all events of the block are asked for and most are dropped.
+  const follows = watch.contracts !== undefined;
+  if (tokens.size === 0 && !follows) return { receipts, logs: [] };
+  const filter = follows
+    ? { blockHash: body.header.hash }
+    : { blockHash: body.header.hash, address: [...tokens], topics: [transferTopic] };
   const logs = await source.read({ method: 'eth_getLogs', params: [filter] }, request.signal);
   return { receipts, logs: readLogs(logs, body.header) };
 }

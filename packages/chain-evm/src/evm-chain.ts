@@ -3,7 +3,7 @@ import type { Asset, Chain, ChainId, ObservedBlock } from '@bulkhead/domain';
 import { agree, gather, type Quorum } from './agreement.ts';
 import { checkQueries, readBalances } from './balances.ts';
 import { readBlock } from './block-reader.ts';
-import { readCodeHash } from './code-reader.ts';
+import { readCodeHash, readContract } from './code-reader.ts';
 import { readHashAt, readHeads } from './heads.ts';
 import type { Interest } from './observation.ts';
 import { type ProbedSource, probeSource } from './probed-source.ts';
@@ -64,6 +64,7 @@ export async function openEvmChain(options: EvmChainOptions): Promise<EvmChain> 
       return await readBalances(quorum, queries, at);
     },
     codeHash: async (address, at) => await readCodeHash(quorum, address, at),
+    read: async (contract, data, at) => await readContract(quorum, { contract, data }, at),
     nonce: async (address, at) => await readNonce(quorum, address, at),
     estimate: async (plan) => await estimate(quorum, plan, estimates),
     build: (plan, terms, nonce) => {

@@ -3,6 +3,7 @@ import type {
   Address,
   AssetId,
   ChainId,
+  ContractLog,
   Hash,
   Movement,
   ObservedBlock,
@@ -61,7 +62,14 @@ export function observe(facts: BlockFacts, interest: Interest): ObservedBlock {
     const asset = nativeAsset(interest.chain);
     movements.push({ kind: 'validator-withdrawal', reference: index.toString(), asset, to, amount });
   }
-  return { ...header, movements, sent };
+  return { ...header, movements, sent, logs: followedLogs(facts.logs, interest) };
+}
+
+/** Transfers of listed tokens are movements, whoever emits them; every other event of ours or of a followed contract is told as it is. */
+function followedLogs(logs: readonly LogFacts[], { watch, tokens }: Interest): readonly ContractLog[] {
+  return logs
+    .filter(({ address }) => !tokens.has(address) && (watch.has(address) || watch.contracts?.has(address) === true))
+    .toSorted((a, b) => (a.index < b.index ? -1 : 1));
 }
 
 /** Whether the transaction itself, not what it calls, has to do with us. */

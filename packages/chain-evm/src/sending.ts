@@ -1,4 +1,4 @@
-import { CustodyError, invariant } from '@bulkhead/domain';
+import { contractOf, CustodyError, invariant } from '@bulkhead/domain';
 import type {
   Address,
   BlockRef,
@@ -80,7 +80,7 @@ async function estimateAt(inquiry: Inquiry): Promise<Estimate> {
   const { source, plan, signal } = inquiry;
   const { to, value, data } = callOf(plan);
   const request = { from: plan.from, to, value: hexQuantity(value), ...(data === '0x' ? {} : { data }) };
-  const reason = data === '0x' ? await weighCoin(inquiry) : await simulateToken(inquiry, request);
+  const reason = await objection(inquiry, request);
   if (reason !== undefined) return { fails: true, reason };
   const call = { method: 'eth_estimateGas', params: [request] };
   const answer = await source.ask(call, signal);
@@ -99,6 +99,22 @@ async function estimateAt(inquiry: Inquiry): Promise<Estimate> {
   return { fails: false, gas, baseFee, priority };
 }
 
+type CallRequest = { readonly to: Address };
+
+/** Why the plan would fail though a node would estimate its gas; undefined where nothing speaks against it. */
+async function objection(inquiry: Inquiry, request: CallRequest): Promise<string | undefined> {
+  const { plan } = inquiry;
+  if (plan.data !== undefined) {
+    return (await hasCode(inquiry, plan.to)) ? undefined : 'there is no contract at the address that is called';
+  }
+  return contractOf(plan.asset) === undefined ? weighCoin(inquiry) : simulateToken(inquiry, request);
+}
+
+async function hasCode({ source, signal }: Inquiry, address: Address): Promise<boolean> {
+  const code = await source.read({ method: 'eth_getCode', params: [address, 'latest'] }, signal);
+  return readData(code, `the code of ${address}`) !== '0x';
+}
+
 /** Some nodes estimate the gas of a payment without looking whether the sender has the coin. */
 async function weighCoin(inquiry: Inquiry): Promise<string | undefined> {
   const { source, plan, signal } = inquiry;
@@ -108,7 +124,7 @@ async function weighCoin(inquiry: Inquiry): Promise<string | undefined> {
 }
 
 /** Why a token transfer would fail, or undefined. A token that returns nothing is taken at its word, one that returns false too. */
-async function simulateToken(inquiry: Inquiry, request: { readonly to: Address }): Promise<string | undefined> {
+async function simulateToken(inquiry: Inquiry, request: CallRequest): Promise<string | undefined> {
   const { source, signal } = inquiry;
   const call = { method: 'eth_call', params: [request, 'latest'] };
   const answer = await source.ask(call, signal);
@@ -118,10 +134,7 @@ async function simulateToken(inquiry: Inquiry, request: { readonly to: Address }
   }
   const returned = readData(answer.result, 'what the token returns');
   if (returned === '0x') {
-    const code = await source.read({ method: 'eth_getCode', params: [request.to, 'latest'] }, signal);
-    return readData(code, 'the code of the token') === '0x'
-      ? 'there is no contract at the address of the token'
-      : undefined;
+    return (await hasCode(inquiry, request.to)) ? undefined : 'there is no contract at the address of the token';
   }
   if (returned.length < 66) return 'the token returns less than a word';
   return BigInt(returned.slice(0, 66)) === 0n ? 'the token returns false' : undefined;

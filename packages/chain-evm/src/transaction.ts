@@ -18,8 +18,8 @@ import type { TransactionSerializableEIP1559 } from 'viem';
 /** `transfer(address,uint256)` of ERC-20: selector, padded address, amount. */
 const transferCall = /^0xa9059cbb0{24}([0-9a-f]{40})([0-9a-f]{64})$/u;
 
-/** Longest unsigned transaction we make: a token transfer with every number at its largest stays far below. */
-export const unsignedBytesMax = 512;
+/** Longest unsigned transaction we make: the first payment of a vault, with its creation and its policy, stays far below. */
+export const unsignedBytesMax = 16_384;
 
 /** What the bytes of an unsigned transaction do. It does nothing else. */
 export type TransactionReading = {
@@ -47,6 +47,10 @@ export function transferCalldata(to: Address, amount: bigint): `0x${string}` {
 /** What the plan calls: callee, native value and calldata. */
 export function callOf(plan: TransactionPlan): { to: Address; value: bigint; data: `0x${string}` } {
   const contract = contractOf(plan.asset);
+  if (plan.data !== undefined) {
+    invariant(contract === undefined && plan.amount === 0n, 'A call of a contract pays nothing.', { to: plan.to });
+    return { to: plan.to, value: 0n, data: plan.data };
+  }
   if (contract === undefined) return { to: plan.to, value: plan.amount, data: '0x' };
   return { to: contract, value: 0n, data: transferCalldata(plan.to, plan.amount) };
 }

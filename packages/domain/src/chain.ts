@@ -56,6 +56,19 @@ export type SentTransaction = {
   readonly fee: bigint;
 };
 
+/** Bytes as `0x` and an even number of lower-case hex digits. */
+export type Hex = `0x${string}`;
+
+/** An event of a contract as its receipt has it. What it means is for those who know the contract. */
+export type ContractLog = {
+  readonly transaction: Hash;
+  /** Its place among the events of the block. */
+  readonly index: bigint;
+  readonly address: Address;
+  readonly topics: readonly string[];
+  readonly data: Hex;
+};
+
 /** A block as far as it concerns the watched addresses. Only what happened (status success) is a movement. */
 export type ObservedBlock = BlockRef & {
   readonly parentHash: Hash;
@@ -63,19 +76,27 @@ export type ObservedBlock = BlockRef & {
   readonly timestamp: bigint;
   readonly movements: readonly Movement[];
   readonly sent: readonly SentTransaction[];
+  /** Events of watched addresses and of followed contracts, in the order of the block; without transfers of tokens. */
+  readonly logs: readonly ContractLog[];
 };
 
 /** Answers whether an address is ours. Small enough to hold a million addresses in memory. */
-export type WatchSet = { has(address: Address): boolean };
+export type WatchSet = {
+  has(address: Address): boolean;
+  /** Contracts that hold nothing of ours and whose events are followed all the same: a vault factory, a signer set. */
+  readonly contracts?: ReadonlySet<Address>;
+};
 
 export type BalanceQuery = { readonly asset: AssetId; readonly address: Address };
 
-/** What we ask the chain to do: the one transfer a transaction makes. */
+/** What we ask the chain to do: the one transfer a transaction makes, or one call of a contract that moves nothing of its sender. */
 export type TransactionPlan = {
   readonly from: Address;
   readonly asset: AssetId;
   readonly to: Address;
   readonly amount: bigint;
+  /** Calldata for the contract `to`. The asset is the native coin then, and the amount zero. */
+  readonly data?: Hex;
 };
 
 /** Fee terms of EIP-1559 in wei. The most a transaction can burn is `gasLimit * maxFeePerGas`. */
@@ -122,7 +143,7 @@ export interface Chain {
   /**
    * The block at a height on the canonical chain, or undefined when there is none yet. At most three calls per source
    * whatever the number of watched addresses. Movements are complete for tokens of `assets` and for value of successful
-   * top-level calls; for inner calls where the sources offer traces.
+   * top-level calls; for inner calls where the sources offer traces. Logs are complete.
    */
   block(height: bigint, watch: WatchSet): Promise<ObservedBlock | undefined>;
   /** Hash of the canonical block at a height, or undefined above the head. One call per source. */
@@ -131,6 +152,8 @@ export interface Chain {
   balances(queries: readonly BalanceQuery[], at: BlockRef): Promise<readonly bigint[]>;
   /** Keccak-256 of the code at an address at exactly this block, 64 lower-case hex digits; {@link codeHashOfNothing} where there is none. */
   codeHash(address: Address, at: BlockRef): Promise<string>;
+  /** What a contract answers to a call at exactly this block, without changing anything. Throws `transaction/rejected` where it fails. */
+  read(contract: Address, data: Hex, at: BlockRef): Promise<Hex>;
   /** Number of transactions the address has sent, at exactly this block or in the newest one. */
   nonce(address: Address, at: BlockRef | 'latest'): Promise<bigint>;
   /** Fee terms for a plan now. Throws `transaction/rejected` when the chain says that the plan would fail. */

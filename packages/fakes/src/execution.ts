@@ -1,12 +1,16 @@
 import {
   type Address,
   type AssetId,
+  type ContractLog,
+  contractOf,
   type Hash,
+  type Hex,
   type Movement,
   nativeAsset,
   type SentTransaction,
 } from '@bulkhead/domain';
 import type { History } from './history.ts';
+import type { Program, ProgramEffect, ProgramState } from './program.ts';
 import { readPayoutCall, readTokenCall, revertCall, type SignedTransaction } from './transaction.ts';
 
 /** What lives at an address that is not a key. */
@@ -31,12 +35,19 @@ export type Contract =
 export type Contracts = Map<Address, Contract>;
 
 /** What a transaction did. Movements are complete: an adapter without traces leaves the `internal` ones out. */
-export type Receipt = SentTransaction & { readonly raw: Uint8Array; readonly movements: readonly Movement[] };
+export type Receipt = SentTransaction & {
+  readonly raw: Uint8Array;
+  readonly movements: readonly Movement[];
+  readonly logs: readonly ContractLog[];
+};
 
 export type Execution = {
   readonly state: History;
   readonly contracts: Contracts;
+  readonly programs: readonly Program[];
   readonly height: bigint;
+  /** Unix seconds of the block at the height. */
+  readonly timestamp: bigint;
   readonly baseFee: bigint;
   /** Index of the next log of the block. */
   logIndex: number;
@@ -45,6 +56,8 @@ export type Execution = {
 export const nativeGas = 21_000n;
 export const tokenGas = 60_000n;
 const payoutGas = 40_000n;
+/** Of any call of a program. */
+export const programGas = 300_000n;
 
 /** Whether a transaction can stand in the next block: its nonce is due, its fee is enough and its sender can pay for the worst. */
 export function isExecutable(signed: SignedTransaction, on: Omit<Execution, 'logIndex'>): boolean {
@@ -61,16 +74,80 @@ export function isExecutable(signed: SignedTransaction, on: Omit<Execution, 'log
 export function execute(signed: SignedTransaction, on: Execution): Receipt {
   const { transaction, from, hash, raw } = signed;
   const { state, height } = on;
-  const needed = gasOf(signed, on.contracts);
+  const needed = gasOf(signed, on);
   const gasUsed = needed > transaction.gasLimit ? transaction.gasLimit : needed;
   const tipped = on.baseFee + transaction.maxPriorityFeePerGas;
   const price = tipped < transaction.maxFeePerGas ? tipped : transaction.maxFeePerGas;
   const fee = gasUsed * price;
   state.add({ asset: nativeAsset(transaction.chain), address: from, height, change: -fee });
   state.countNonce(from, height);
-  const movements = needed > transaction.gasLimit ? undefined : call(signed, on);
+  const done = needed > transaction.gasLimit ? undefined : call(signed, on);
   const { nonce } = transaction;
-  return { hash, from, nonce, succeeded: movements !== undefined, fee, raw, movements: movements ?? [] };
+  const { movements, logs } = done ?? { movements: [], logs: [] };
+  return { hash, from, nonce, succeeded: done !== undefined, fee, raw, movements, logs };
+}
+
+type Did = { readonly movements: readonly Movement[]; readonly logs: readonly ContractLog[] };
+
+export function programState({
+  state,
+  height,
+  timestamp,
+}: Pick<Execution, 'state' | 'height' | 'timestamp'>): ProgramState {
+  return {
+    balance: (asset, address) => state.balance(asset, address, height),
+    word: (address, slot) => state.word(address, slot, height),
+    timestamp,
+  };
+}
+
+/** What the call of a program would do; `none` where no program is called. */
+function effectsOf(
+  { transaction, from }: Pick<SignedTransaction, 'transaction' | 'from'>,
+  on: Omit<Execution, 'logIndex'>,
+): readonly ProgramEffect[] | 'none' | 'reverts' {
+  const { to, data, value } = transaction;
+  if (!isHex(data)) return 'none';
+  const read = programState(on);
+  const program = on.programs.find((candidate) => candidate.handles(to, read));
+  if (program === undefined) return 'none';
+  return value === 0n ? (program.run({ from, to, data }, read) ?? 'reverts') : 'reverts';
+}
+
+function isHex(text: string): text is Hex {
+  return /^0x(?:[0-9a-f]{2})*$/u.test(text);
+}
+
+function carryOut(effects: readonly ProgramEffect[], hash: Hash, on: Execution): Did {
+  const movements: Movement[] = [];
+  const logs: ContractLog[] = [];
+  let inner = 0;
+  for (const effect of effects) {
+    switch (effect.type) {
+      case 'store':
+        on.state.store({ ...effect, height: on.height });
+        break;
+      case 'log': {
+        const { address, topics, data } = effect;
+        logs.push({ transaction: hash, index: BigInt(on.logIndex), address, topics, data });
+        on.logIndex += 1;
+        break;
+      }
+      case 'move': {
+        const { asset, from, to, amount } = effect;
+        const token = contractOf(asset) === undefined ? undefined : on.contracts.get(contractOf(asset) ?? to);
+        if (token?.kind === 'token') {
+          movements.push(moveToken({ hash, from, to, amount }, token, on));
+          break;
+        }
+        const facts = { kind: 'internal', reference: `${hash}:${inner}`, transaction: hash } as const;
+        inner += 1;
+        movements.push(move({ ...facts, asset, from, to, amount }, on));
+        break;
+      }
+    }
+  }
+  return { movements, logs };
 }
 
 /** Whether a call would go through as things stand; nothing changes. */
@@ -82,6 +159,8 @@ export function wouldSucceed(
   const contract = on.contracts.get(transaction.to);
   const native = nativeAsset(transaction.chain);
   if (on.state.balance(native, from, on.height) < transaction.value) return false;
+  const effects = effectsOf(signed, on);
+  if (effects !== 'none') return effects !== 'reverts';
   if (contract === undefined) return true;
   switch (contract.kind) {
     case 'refuser':
@@ -96,19 +175,36 @@ export function wouldSucceed(
   }
 }
 
-function gasOf(signed: SignedTransaction, contracts: Contracts): bigint {
-  const contract = contracts.get(signed.transaction.to);
+export function isProgramCall(
+  signed: Pick<SignedTransaction, 'transaction' | 'from'>,
+  on: Omit<Execution, 'logIndex'>,
+): boolean {
+  return effectsOf(signed, on) !== 'none';
+}
+
+function gasOf(signed: SignedTransaction, on: Execution): bigint {
+  const contract = on.contracts.get(signed.transaction.to);
+  if (isProgramCall(signed, on)) return programGas;
   if (contract?.kind === 'token') return tokenGas;
   if (contract?.kind === 'payer') return nativeGas + payoutGas * BigInt(signed.transaction.data.split('\n').length);
   return nativeGas;
 }
 
 /** The movements of the call, or undefined when it reverted and did nothing. */
-function call(signed: SignedTransaction, on: Execution): readonly Movement[] | undefined {
+function call(signed: SignedTransaction, on: Execution): Did | undefined {
   if (!wouldSucceed(signed, on)) return undefined;
+  const effects = effectsOf(signed, on);
+  if (effects !== 'none') return effects === 'reverts' ? undefined : carryOut(effects, signed.hash, on);
+  return { movements: paid(signed, on), logs: [] };
+}
+
+function paid(signed: SignedTransaction, on: Execution): readonly Movement[] {
   const { transaction, from, hash } = signed;
   const contract = on.contracts.get(transaction.to);
-  if (contract?.kind === 'token') return contract.pretending ? [] : [moveToken(signed, contract, on)];
+  if (contract?.kind === 'token') {
+    const { to, amount } = readTokenCall(transaction.data) ?? { to: from, amount: 0n };
+    return contract.pretending ? [] : [moveToken({ hash, from, to, amount }, contract, on)];
+  }
   const asset = nativeAsset(transaction.chain);
   const movements: Movement[] = [];
   if (transaction.value > 0n) {
@@ -140,15 +236,20 @@ function move(movement: Moved, on: Execution): Movement {
   return movement;
 }
 
-function moveToken(signed: SignedTransaction, token: Extract<Contract, { kind: 'token' }>, on: Execution): Movement {
-  const { to, amount } = readTokenCall(signed.transaction.data) ?? { to: signed.from, amount: 0n };
+type TokenTransfer = { readonly hash: Hash; readonly from: Address; readonly to: Address; readonly amount: bigint };
+
+function moveToken(
+  { hash, from, to, amount }: TokenTransfer,
+  token: Extract<Contract, { kind: 'token' }>,
+  on: Execution,
+): Movement {
   const { asset } = token;
   const burnt = (amount * token.feePercent) / 100n;
-  on.state.add({ asset, address: signed.from, height: on.height, change: -amount });
+  on.state.add({ asset, address: from, height: on.height, change: -amount });
   on.state.add({ asset, address: to, height: on.height, change: amount - burnt });
-  const reference = `${signed.hash}:${on.logIndex}`;
+  const reference = `${hash}:${on.logIndex}`;
   on.logIndex += 1;
-  return { kind: 'token', reference, transaction: signed.hash, asset, from: signed.from, to, amount };
+  return { kind: 'token', reference, transaction: hash, asset, from, to, amount };
 }
 
 /** Inner payments in order. One that is told to revert, is refused or is not covered fails alone. */

@@ -10,6 +10,7 @@ import {
   CustodyError,
   type FeeTerms,
   type Hash,
+  type Hex,
   type Movement,
   type ObservedBlock,
   type Signature,
@@ -17,7 +18,7 @@ import {
   type TransactionSight,
   type WatchSet,
 } from '@bulkhead/domain';
-import { nativeGas, tokenGas, wouldSucceed } from './execution.ts';
+import { isProgramCall, nativeGas, programGas, tokenGas, wouldSucceed } from './execution.ts';
 import { FaultPlan } from './fault-plan.ts';
 import {
   Ground,
@@ -105,6 +106,9 @@ export class FakeChain implements Chain {
       sent: block.receipts
         .filter(({ from }) => watch.has(from))
         .map(({ hash, from, nonce, succeeded, fee }) => ({ hash, from, nonce, succeeded, fee })),
+      logs: block.receipts
+        .flatMap(({ logs }) => logs)
+        .filter(({ address }) => watch.has(address) || watch.contracts?.has(address) === true),
     };
   }
 
@@ -124,6 +128,16 @@ export class FakeChain implements Chain {
     return this.ground.codeHash(address, at.number);
   }
 
+  async read(contract: Address, data: Hex, at: BlockRef): Promise<Hex> {
+    await this.faults.meet('read');
+    this.#assertCanonical(at);
+    const state = this.ground.programState(at.number);
+    const program = this.ground.programs.find((candidate) => candidate.handles(contract, state));
+    const answer = program === undefined ? '0x' : program.view(contract, data, state);
+    if (answer !== undefined) return answer;
+    throw new CustodyError('transaction/rejected', `${this.id}: the call of ${contract} fails.`);
+  }
+
   async nonce(address: Address, at: BlockRef | 'latest'): Promise<bigint> {
     await this.faults.meet('nonce');
     if (at === 'latest') return this.ground.nonce(address);
@@ -133,12 +147,16 @@ export class FakeChain implements Chain {
 
   async estimate(plan: TransactionPlan): Promise<FeeTerms> {
     await this.faults.meet('estimate');
-    const gasLimit = contractOf(plan.asset) === undefined ? nativeGas : tokenGas;
+    const { history: state, contracts, programs, height, nextBaseFee: baseFee, nextTimestamp: timestamp } = this.ground;
+    const on = { state, contracts, programs, height, timestamp, baseFee };
     const maxPriorityFeePerGas = this.#priorityFee;
+    const plain = contractOf(plan.asset) === undefined ? nativeGas : tokenGas;
+    const gasLimit = plan.data === undefined ? plain : programGas;
     const terms = { gasLimit, maxFeePerGas: this.ground.nextBaseFee * 2n + maxPriorityFeePerGas, maxPriorityFeePerGas };
     const transaction = transactionOf(plan, terms, { chain: this.id, nonce: this.ground.nonce(plan.from) });
-    const { history: state, contracts, height, nextBaseFee: baseFee } = this.ground;
-    if (wouldSucceed({ transaction, from: plan.from }, { state, contracts, height, baseFee })) return terms;
+    const called = { transaction, from: plan.from };
+    const answered = plan.data === undefined || isProgramCall(called, on);
+    if (answered && wouldSucceed(called, on)) return terms;
     throw new CustodyError(
       'transaction/rejected',
       `${this.id}: paying ${plan.amount} of ${plan.asset} from ${plan.from} to ${plan.to} would fail now.`,

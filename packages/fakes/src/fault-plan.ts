@@ -8,6 +8,7 @@ export type PortMethod =
   | 'hashAt'
   | 'balances'
   | 'codeHash'
+  | 'read'
   | 'nonce'
   | 'estimate'
   | 'broadcast'

@@ -13,10 +13,19 @@ import {
   parseChainId,
   tokenAsset,
 } from '@bulkhead/domain';
-import { type Contract, type Contracts, execute, type Execution, isExecutable, type Receipt } from './execution.ts';
+import {
+  type Contract,
+  type Contracts,
+  execute,
+  type Execution,
+  isExecutable,
+  programState,
+  type Receipt,
+} from './execution.ts';
 import { History } from './history.ts';
 import { digestOf, hashOf, namedAddress } from './key.ts';
 import { Mempool } from './mempool.ts';
+import type { Program, ProgramState } from './program.ts';
 import { decodeSigned, type SignedTransaction } from './transaction.ts';
 
 export type GroundOptions = {
@@ -73,6 +82,8 @@ export class Ground {
   readonly history: History = new History();
   readonly mempool: Mempool = new Mempool();
   readonly contracts: Contracts = new Map();
+  /** Contracts that answer calldata. */
+  readonly programs: Program[] = [];
   readonly #blocks: GroundBlock[] = [];
   readonly #codes: { readonly contract: Address; readonly height: bigint; readonly code: string | undefined }[] = [];
   /** Every transaction that was ever sent here: whoever saw one can send it again. */
@@ -80,6 +91,7 @@ export class Ground {
   readonly #finalLag: bigint | 'manual';
   readonly #baseFee: (height: bigint) => bigint;
   #credits: Credit[] = [];
+  #skippedSeconds = 0n;
   #nextWithdrawalIndex = 0n;
   #final = 0n;
   #branch = 0;
@@ -106,6 +118,21 @@ export class Ground {
 
   get final(): GroundBlock {
     return this.at(this.#final);
+  }
+
+  /** Time of the next block, in Unix seconds. */
+  get nextTimestamp(): bigint {
+    return this.head.timestamp + blockSeconds + this.#skippedSeconds;
+  }
+
+  /** Lets this much more time pass before the next block. */
+  skipTime(seconds: bigint): void {
+    this.#skippedSeconds += seconds;
+  }
+
+  /** What programs stored up to a height. */
+  programState(height: bigint = this.height): ProgramState {
+    return programState({ state: this.history, height, timestamp: this.at(height).timestamp });
   }
 
   get nextBaseFee(): bigint {
@@ -187,6 +214,8 @@ export class Ground {
 
   /** Stands in for Keccak-256 of the code at an address, by height. */
   codeHash(address: Address, height: bigint): string {
+    const program = this.programs.map((one) => one.codeHash(address, this.programState(height))).find(Boolean);
+    if (program !== undefined) return program;
     const contract = this.contracts.get(address);
     const swapped = this.#codes.findLast((swap) => swap.contract === address && swap.height <= height);
     if (swapped === undefined) return contract === undefined ? codeHashOfNothing : digestOf('code', contract.kind);
@@ -250,7 +279,9 @@ export class Ground {
     const credits = this.#credits;
     this.#credits = [];
     const candidates = options.transactions?.map((hash) => this.#seen.get(hash)).filter((known) => known !== undefined);
-    const receipts = this.#run(candidates ?? this.mempool.ready(), number);
+    const timestamp = this.nextTimestamp;
+    this.#skippedSeconds = 0n;
+    const receipts = this.#run(candidates ?? this.mempool.ready(), { height: number, timestamp });
     for (const { to, amount } of credits) {
       this.history.add({ asset: this.native, address: to, height: number, change: amount });
     }
@@ -263,7 +294,7 @@ export class Ground {
       number,
       hash,
       parentHash: parent.hash,
-      timestamp: parent.timestamp + blockSeconds,
+      timestamp,
       receipts,
       credits,
     };
@@ -304,9 +335,13 @@ export class Ground {
   }
 
   /** Runs what can run, again and again, because one transaction can make the next one possible. */
-  #run(candidates: readonly SignedTransaction[], height: bigint): readonly Receipt[] {
-    const { history: state, contracts } = this;
-    const execution: Execution = { state, contracts, height, baseFee: this.#baseFee(height), logIndex: 0 };
+  #run(
+    candidates: readonly SignedTransaction[],
+    { height, timestamp }: { readonly height: bigint; readonly timestamp: bigint },
+  ): readonly Receipt[] {
+    const { history: state, contracts, programs } = this;
+    const baseFee = this.#baseFee(height);
+    const execution: Execution = { state, contracts, programs, height, timestamp, baseFee, logIndex: 0 };
     const receipts: Receipt[] = [];
     let waiting = candidates;
     for (let progress = true; progress;) {

@@ -35,6 +35,20 @@ export class History {
     this.#set(key, height, this.#at(key, height) + 1n);
   }
 
+  /** A word of a contract's storage at a height. */
+  word(address: Address, slot: string, height: bigint): bigint {
+    return this.#at(wordKey(address, slot), height);
+  }
+
+  store(entry: {
+    readonly address: Address;
+    readonly slot: string;
+    readonly height: bigint;
+    readonly value: bigint;
+  }): void {
+    this.#set(wordKey(entry.address, entry.slot), entry.height, entry.value);
+  }
+
   /** Forgets what happened above a height. */
   rewind(height: bigint): void {
     for (const versions of this.#versions.values()) {
@@ -58,6 +72,10 @@ export class History {
 
 function balanceKey(asset: AssetId, address: Address): string {
   return `${asset} ${address}`;
+}
+
+function wordKey(address: Address, slot: string): string {
+  return `word ${address} ${slot}`;
 }
 
 function nonceKey(address: Address): string {

@@ -14,6 +14,7 @@ export {
   type ReorgOptions,
 } from './ground.ts';
 export { addressOfKey, addressOfPath, fakeDerive, fakeXpub, namedAddress, signAs } from './key.ts';
+export type { Program, ProgramCall, ProgramEffect, ProgramState } from './program.ts';
 export { Outside, type OutsidePayment, type Theft } from './outside.ts';
 export { type Random, seededRandom } from './random.ts';
 export { FakeScreening } from './screening.ts';

@@ -13,7 +13,7 @@ import {
 } from '@bulkhead/domain';
 import { hashOf, recoverSigner } from './key.ts';
 
-/** A transaction as the fake chain runs it. `data` is plain text: {@link tokenCall}, {@link payoutCall} or empty. */
+/** A transaction as the fake chain runs it. `data` is plain text: {@link tokenCall}, {@link payoutCall} or empty; for a program it is calldata in hex. */
 export type FakeTransaction = FeeTerms & {
   readonly chain: ChainId;
   readonly nonce: bigint;
@@ -71,8 +71,9 @@ export function transactionOf(
 ): FakeTransaction {
   const contract = contractOf(plan.asset);
   const { gasLimit, maxFeePerGas, maxPriorityFeePerGas } = terms;
+  const called = plan.data ?? '';
   const common = { gasLimit, maxFeePerGas, maxPriorityFeePerGas, chain: at.chain, nonce: at.nonce };
-  if (contract === undefined) return { ...common, to: plan.to, value: plan.amount, data: '' };
+  if (contract === undefined) return { ...common, to: plan.to, value: plan.amount, data: called };
   return { ...common, to: contract, value: 0n, data: tokenCall(plan.to, plan.amount) };
 }
 

@@ -9,6 +9,7 @@ export function withPort(chain: Chain, replaced: Partial<Chain>): Chain {
     hashAt: (height) => chain.hashAt(height),
     balances: (queries, at) => chain.balances(queries, at),
     codeHash: (address, at) => chain.codeHash(address, at),
+    read: (contract, data, at) => chain.read(contract, data, at),
     nonce: (address, at) => chain.nonce(address, at),
     estimate: (plan) => chain.estimate(plan),
     build: (plan, terms, nonce) => chain.build(plan, terms, nonce),
