@@ -31,6 +31,7 @@ const packages = [
   'ledger',
   'postgres',
   'signer-client',
+  'vaults',
 ] as const;
 
 /**
@@ -41,6 +42,14 @@ export const importTable: Readonly<Record<string, Zone>> = {
   domain: {
     folder: 'packages/domain',
     imports: [],
+    testImports: [],
+    outside: ['@noble/hashes'],
+    node: false,
+  },
+  // What a client's vault is, in bytes: pure, and the same in a browser.
+  vaults: {
+    folder: 'packages/vaults',
+    imports: ['domain'],
     testImports: [],
     outside: ['@noble/hashes'],
     node: false,

@@ -108,6 +108,9 @@ export const faultCodes = [
   'signer/velocity-exceeded',
   'signer/wrong-deployment',
   'transaction/rejected',
+  'vault/configuration',
+  'vault/malformed',
+  'vault/signature',
   'wallet/address-mismatch',
 ] as const;
 

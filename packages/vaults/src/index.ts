@@ -1,0 +1,10 @@
+export * from './client-key.ts';
+export { type Keccak, type TypedField, type TypedValue } from './codec.ts';
+export * from './initial-policy.ts';
+export * from './signer-set-message.ts';
+export * from './typed-data.ts';
+export * from './vault-address.ts';
+export * from './vault-agreement.ts';
+export * from './vault-config.ts';
+export * from './vault-message.ts';
+export * from './word.ts';
