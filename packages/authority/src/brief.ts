@@ -85,7 +85,7 @@ export function briefOf(registry: Registry, question: BriefQuestion): Brief {
     approvalsNeeded,
     requestNeeded,
     approvedBy,
-    ...('compartment' in intent ? movementFacts(registry, question, intent) : {}),
+    ...('amount' in intent ? movementFacts(registry, question, intent) : {}),
     ...(refusal === undefined ? {} : { refusal: { code: refusal.code, message: refusal.message } }),
   };
 }

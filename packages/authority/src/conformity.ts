@@ -53,6 +53,9 @@ export function assertConforms(proposal: Proposal): void {
       assertOurs(intent.beneficiary, 'derived', proposal);
       assertTransfer(intent, transaction);
       return;
+    case 'relay':
+    case 'delegation':
+      throw difference('kind of the intent', 'one that is a transfer', intent.kind);
     case 'withdrawal':
     case 'deposit-return':
       assertTransfer(intent, transaction);

@@ -1,13 +1,18 @@
 import {
   type Address,
   type AssetId,
+  type AuthorityIntent,
   chainOf,
   checksumAddress,
   type Compartment,
   formatDecimal,
   type Intent,
+  isVaultMatter,
   kindOf,
+  membersOf,
   nativeAsset,
+  type VaultAuthorisation,
+  type VaultIntent,
 } from '@bulkhead/domain';
 import type { AssetEntry } from './registry.ts';
 
@@ -23,7 +28,7 @@ export type KnownAssets = ReadonlyMap<AssetId, Pick<AssetEntry, 'symbol' | 'deci
  * units; an asset that is not known has base units alone.
  */
 export function describeIntent(intent: Intent, assets: KnownAssets): readonly DescriptionLine[] {
-  const lines = 'compartment' in intent ? movementLines(intent, assets) : authorityLines(intent);
+  const lines = linesOf(intent, assets);
   return [
     { name: 'What', value: whatOf(intent) },
     ...lines,
@@ -53,6 +58,11 @@ export function describeCompartment(compartment: Compartment): string {
   return `${compartment} (${kindOf(compartment)})`;
 }
 
+function linesOf(intent: Intent, assets: KnownAssets): readonly DescriptionLine[] {
+  if ('amount' in intent) return movementLines(intent, assets);
+  return isVaultMatter(intent) ? vaultMatterLines(intent, assets) : authorityLines(intent);
+}
+
 type Movement = Extract<Intent, { readonly amount: bigint }>;
 
 function movementLines(intent: Movement, assets: KnownAssets): readonly DescriptionLine[] {
@@ -66,6 +76,8 @@ function movementLines(intent: Movement, assets: KnownAssets): readonly Descript
   if (intent.kind === 'cancel') {
     lines.push({ name: 'Cancels', value: intent.cancels }, { name: 'Nonce', value: String(intent.nonce) });
   }
+  if (intent.kind === 'relay' || intent.kind === 'delegation') lines.push(...carriedLines(intent));
+  if ('vault' in intent) lines.push(...vaultLines(intent));
   const chain = chainOf(intent.asset);
   const fee = describeAmount(intent.feeMax, nativeAsset(chain), assets);
   const payer = 'feePayer' in intent ? `, paid by the ${intent.feePayer}` : '';
@@ -74,11 +86,96 @@ function movementLines(intent: Movement, assets: KnownAssets): readonly Descript
   return lines;
 }
 
+type Carried = Extract<Movement, { readonly kind: 'relay' | 'delegation' }>;
+
+function carriedLines(intent: Carried): readonly DescriptionLine[] {
+  if (intent.kind === 'delegation') {
+    return [
+      { name: 'Pays only', value: recipient(intent.wallet) },
+      { name: 'Nonce', value: String(intent.nonce) },
+    ];
+  }
+  return [
+    { name: 'Carries', value: intent.relays },
+    { name: 'For compartment', value: describeCompartment(intent.beneficiary) },
+    { name: 'Digest of the call', value: intent.callDigest },
+  ];
+}
+
+type OfVault = Extract<Intent, { readonly vault: Address }>;
+
+function vaultLines(intent: OfVault): readonly DescriptionLine[] {
+  return [
+    { name: 'Vault', value: recipient(intent.vault) },
+    ...(intent.kind === 'vault-withdrawal'
+      ? [{ name: 'Let out by', value: authorisations[intent.authorisation] }]
+      : []),
+    { name: 'Nonce of the vault', value: String(intent.vaultNonce) },
+    { name: 'Void on the chain after', value: describeSecond(intent.deadline) },
+  ];
+}
+
+const authorisations: Readonly<Record<VaultAuthorisation, string>> = {
+  listed: 'listed: the destination is one that the client agreed to',
+  unlisted: 'unlisted: the window of an omnibus vault for other destinations',
+  'one-off': "one-off: the client's own key signs besides, and no limit of the vault counts",
+};
+
+function vaultMatterLines(intent: VaultIntent, assets: KnownAssets): readonly DescriptionLine[] {
+  if ('members' in intent) {
+    return [
+      { name: 'Set of signers', value: recipient(intent.signerSet) },
+      { name: 'Number of the change', value: String(intent.number) },
+      ...membersOf(intent).map((member, at) => ({ name: `Member ${at + 1}`, value: recipient(member) })),
+      { name: 'Signatures needed', value: String(intent.threshold) },
+    ];
+  }
+  if ('blockHash' in intent) {
+    return [
+      { name: 'Chain', value: intent.chain },
+      { name: 'Set of signers', value: recipient(intent.signerSet) },
+      { name: 'Block', value: String(intent.blockNumber) },
+      { name: 'Hash of the block', value: intent.blockHash },
+      { name: 'Statement', value: intent.statement },
+    ];
+  }
+  return [
+    { name: 'Client', value: intent.client },
+    { name: 'Compartment', value: describeCompartment(intent.compartment) },
+    { name: 'Chain', value: 'chain' in intent ? intent.chain : chainOf(intent.asset) },
+    ...restrictionLines(intent, assets),
+    ...vaultLines(intent),
+  ];
+}
+
+function restrictionLines(intent: OfVault, assets: KnownAssets): readonly DescriptionLine[] {
+  switch (intent.kind) {
+    case 'vault-invalidation':
+      return [{ name: 'Cancels', value: intent.cancels }];
+    case 'vault-limit-lowering':
+      return [
+        { name: 'New limit of a window', value: describeAmount(intent.cap, intent.asset, assets) },
+        { name: 'For destinations that are', value: intent.window },
+      ];
+    case 'vault-destination-removal':
+      return [{ name: 'Destination', value: recipient(intent.to) }];
+    case 'vault-key-recovery':
+      return [
+        { name: 'Key that is replaced', value: intent.role },
+        { name: 'Id of the new key', value: intent.newKey },
+      ];
+    case 'vault-pause':
+    case 'vault-withdrawal':
+    case 'vault-fee':
+      return [];
+  }
+}
+
 function recipient(to: Address): string {
   return checksumAddress(to);
 }
 
-function authorityLines(intent: Exclude<Intent, Movement>): readonly DescriptionLine[] {
+function authorityLines(intent: AuthorityIntent): readonly DescriptionLine[] {
   if (intent.kind === 'state-recovery') {
     return [
       { name: 'Newest record that stays', value: String(intent.sequence) },
@@ -106,8 +203,30 @@ function whatOf({ kind }: Intent): string {
       return 'Fee payment: fees that a client owes go to the house';
     case 'cancel':
       return 'Cancellation: nothing moves, and another transaction becomes impossible';
+    case 'relay':
+      return 'Relay: the house pays for carrying to a contract what others have signed';
+    case 'delegation':
+      return 'Delegation: anybody may sweep this address, and only to one wallet of its compartment; to zero takes it back';
+    case 'vault-withdrawal':
+      return "Withdrawal from a vault: a client's assets leave to a destination";
+    case 'vault-fee':
+      return 'Fee from a vault: the agreed fee goes to the receiver that the vault names';
+    case 'vault-invalidation':
+      return 'Invalidation: nothing moves, and a payment of the vault becomes impossible';
+    case 'vault-pause':
+      return 'Pause: the vault pays nobody for a while; its exit stays open';
+    case 'vault-limit-lowering':
+      return 'Lower limit: the vault lets less through, at once';
+    case 'vault-destination-removal':
+      return 'Removal: the vault pays this destination no more, at once';
+    case 'vault-key-recovery':
+      return 'Recovery of a key: a lost key of the client is replaced after a delay, unless the client objects';
+    case 'signer-set-change':
+      return 'Change of the set of signers: other keys sign for all vaults, on every chain';
+    case 'signer-set-heartbeat':
+      return 'Heartbeat: the custodian shows that it is alive';
     case 'enrolment':
-      return 'Enrolment: clients and destinations are enrolled, or rights taken away';
+      return 'Enrolment: clients, destinations and vaults are enrolled, or rights taken away';
     case 'policy-change':
       return 'Change of policy: chains, assets, wallets, people, quorums or limits';
     case 'state-recovery':

@@ -53,6 +53,17 @@ const intents = {
   'gas-grant': { ...toUs, kind: 'gas-grant', compartment: houseGas, asset: ether, beneficiary: vault },
   'fee-payment': { ...toUs, kind: 'fee-payment', client, amount: 50n },
   cancel: { ...toUs, kind: 'cancel', amount: 0n, cancels: 'wd_0', nonce: 3n },
+  relay: {
+    ...base,
+    kind: 'relay',
+    compartment: houseGas,
+    asset: ether,
+    amount: 0n,
+    relays: 'wd_1',
+    beneficiary: vault,
+    callDigest: 'c'.repeat(64),
+  },
+  delegation: { ...base, kind: 'delegation', asset: ether, amount: 0n, feeMax: 0n, wallet: ours, nonce: 0n },
 } as const satisfies Record<MovementIntent['kind'], MovementIntent>;
 
 /** Everything is there for the intent; a test takes one thing away. */
@@ -79,8 +90,16 @@ function codeOf(judgement: Judgement): string | undefined {
   return judgement.refusal?.code;
 }
 
+const { relay, delegation, ...transfers } = intents;
+
+test('nothing is relayed to a contract that no list names, and nothing delegated to one', () => {
+  for (const intent of [relay, delegation]) {
+    assert.notEqual(codeOf(judgeMovement(registry, question(intent))), undefined);
+  }
+});
+
 test('an intent of every kind for which everything is there is allowed', () => {
-  for (const intent of Object.values(intents)) {
+  for (const intent of Object.values(transfers)) {
     const judgement = judgeMovement(registry, question(intent));
     assert.equal(judgement.refusal, undefined, intent.kind);
     assert.equal(judgement.requestNeeded, 'expiresAt' in intent);
@@ -211,7 +230,7 @@ test('velocity: what moved in the window of the rule and this amount stay within
 });
 
 test('fees: of the intent, of one intent on the chain, of the compartment in a window', () => {
-  for (const intent of Object.values(intents)) {
+  for (const intent of Object.values(transfers)) {
     const of = (change: Partial<MovementQuestion>, of_ = intent as MovementIntent): string | undefined =>
       codeOf(judgeMovement(registry, { ...question(of_), ...change }));
     assert.equal(of({ fee: 901n }), 'signer/fee-above-limit', `${intent.kind}: above the intent`);

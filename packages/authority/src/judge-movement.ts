@@ -141,6 +141,9 @@ function objectionToRecipient(
       return isOwn(houseFees, intent.to, 'listed')
         ? undefined
         : notOurs(intent, `a listed wallet of compartment ${houseFees}`);
+    case 'relay':
+    case 'delegation':
+      return notOurs(intent, 'a contract that the registry lists');
     case 'cancel':
       return isOwn(intent.compartment, intent.to, 'derived')
         ? undefined

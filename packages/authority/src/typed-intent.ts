@@ -33,6 +33,22 @@ const forClient: readonly TypedField[] = [
   { name: 'expiresAt', type: 'uint64' },
 ];
 
+const ofVault: readonly TypedField[] = [
+  { name: 'client', type: 'string' },
+  { name: 'vault', type: 'address' },
+  { name: 'vaultNonce', type: 'uint256' },
+  { name: 'deadline', type: 'uint64' },
+];
+
+const vaultMatter: readonly TypedField[] = [
+  ...asked,
+  { name: 'compartment', type: 'uint32' },
+  { name: 'chain', type: 'string' },
+  ...ofVault,
+];
+
+const expiring: TypedField = { name: 'expiresAt', type: 'uint64' };
+
 const listed: readonly TypedField[] = [
   ...asked,
   { name: 'before', type: 'uint64' },
@@ -53,6 +69,66 @@ const forms: Readonly<Record<IntentKind, Form>> = {
   cancel: {
     name: 'Cancel',
     fields: [...effect, { name: 'cancels', type: 'string' }, { name: 'nonce', type: 'uint64' }],
+  },
+  relay: {
+    name: 'Relay',
+    fields: [
+      ...effect,
+      { name: 'relays', type: 'string' },
+      { name: 'beneficiary', type: 'uint32' },
+      { name: 'callDigest', type: 'bytes32' },
+    ],
+  },
+  delegation: {
+    name: 'Delegation',
+    fields: [...effect, { name: 'wallet', type: 'address' }, { name: 'nonce', type: 'uint64' }],
+  },
+  'vault-withdrawal': {
+    name: 'VaultWithdrawal',
+    fields: [...effect, ...ofVault, { name: 'authorisation', type: 'string' }, expiring],
+  },
+  'vault-fee': { name: 'VaultFee', fields: [...effect, ...ofVault] },
+  'vault-invalidation': { name: 'VaultInvalidation', fields: [...vaultMatter, { name: 'cancels', type: 'string' }] },
+  'vault-pause': { name: 'VaultPause', fields: [...vaultMatter, expiring] },
+  'vault-limit-lowering': {
+    name: 'VaultLimitLowering',
+    fields: [
+      ...vaultMatter,
+      { name: 'asset', type: 'string' },
+      { name: 'cap', type: 'uint256' },
+      { name: 'window', type: 'string' },
+      expiring,
+    ],
+  },
+  'vault-destination-removal': {
+    name: 'VaultDestinationRemoval',
+    fields: [...vaultMatter, { name: 'to', type: 'address' }, expiring],
+  },
+  'vault-key-recovery': {
+    name: 'VaultKeyRecovery',
+    fields: [...vaultMatter, { name: 'role', type: 'string' }, { name: 'newKey', type: 'bytes32' }, expiring],
+  },
+  'signer-set-change': {
+    name: 'SignerSetChange',
+    fields: [
+      ...asked,
+      { name: 'signerSet', type: 'address' },
+      { name: 'number', type: 'uint64' },
+      { name: 'members', type: 'string' },
+      { name: 'threshold', type: 'uint64' },
+      expiring,
+    ],
+  },
+  'signer-set-heartbeat': {
+    name: 'SignerSetHeartbeat',
+    fields: [
+      ...asked,
+      { name: 'chain', type: 'string' },
+      { name: 'signerSet', type: 'address' },
+      { name: 'blockNumber', type: 'uint64' },
+      { name: 'blockHash', type: 'bytes32' },
+      { name: 'statement', type: 'bytes32' },
+    ],
   },
   enrolment: { name: 'Enrolment', fields: listed },
   'policy-change': { name: 'PolicyChange', fields: listed },

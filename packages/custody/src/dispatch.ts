@@ -18,6 +18,7 @@ import {
   decideDispatch,
   intentBytes,
   intentDigest,
+  isMovement,
   parseAddress,
   parseAssetId,
   parseChainId,
@@ -63,7 +64,7 @@ function kindOf(value: string): DispatchKind {
 
 function movementIntent(canonical: string): MovementIntent {
   const intent = parseIntent(Buffer.from(canonical, 'utf8'));
-  if ('compartment' in intent) return intent;
+  if (isMovement(intent)) return intent;
   throw new CustodyError('invariant/broken', `Intent ${intent.id} moves no coins and has a dispatch.`);
 }
 

@@ -5,6 +5,7 @@ import {
   type DecisionRecord,
   type Hash,
   intentDigest,
+  isMovement,
   type MovementIntent,
   parseIntent,
 } from '@bulkhead/domain';
@@ -77,9 +78,9 @@ function textOf(fields: Fields, name: string): string {
 }
 
 async function lostGrant(custody: Custody, { sequence }: DecisionRecord, fields: Fields): Promise<Found | undefined> {
-  const unsigned = textOf(fields, 'unsigned');
   const intent = parseIntent(Buffer.from(textOf(fields, 'intent'), 'utf8'));
-  if (!('compartment' in intent)) return undefined;
+  if (!isMovement(intent)) return undefined;
+  const unsigned = textOf(fields, 'unsigned');
   const [row] = await custody.db.query(
     `select exists (select from custody.attempt where unsigned = $1) as known,
        (select id from custody.dispatch where intent_digest = $2 limit 1) as dispatch`,

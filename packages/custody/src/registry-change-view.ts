@@ -1,4 +1,4 @@
-import { type AuthorityIntent, CustodyError, type Intent, invariant, parseIntent } from '@bulkhead/domain';
+import { type AuthorityIntent, CustodyError, type Intent, invariant, isAuthority, parseIntent } from '@bulkhead/domain';
 import {
   bigint,
   bigintOrNull,
@@ -31,7 +31,7 @@ const changeColumns = 'id, state, before_version, intent, list, expires_at, crea
 
 function changeOf(row: Row): Change {
   const intent = parseIntent(Buffer.from(text(row, 'intent'), 'utf8'));
-  invariant(!('compartment' in intent), 'A change of the registry moves no coins.', { id: intent.id });
+  invariant(isAuthority(intent), 'A change of the registry is an intent of authority.', { id: intent.id });
   return {
     id: text(row, 'id'),
     state: stateOf(text(row, 'state')),

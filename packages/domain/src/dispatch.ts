@@ -1,6 +1,6 @@
 import type { BlockRef, FeeTerms, Hash, TransactionSight } from './chain.ts';
 import { invariant } from './fault.ts';
-import type { MovementIntent } from './intent.ts';
+import type { MovementIntent } from './movement-intent.ts';
 import type { Decided } from './refusal.ts';
 
 /**

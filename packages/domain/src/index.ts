@@ -4,6 +4,7 @@ export * from './address.ts';
 export * from './amount.ts';
 export * from './approval.ts';
 export * from './asset.ts';
+export type { AuthorityIntent } from './authority-intent.ts';
 export * from './balance-difference.ts';
 export * from './break.ts';
 export * from './chain.ts';
@@ -14,10 +15,20 @@ export * from './dispatch.ts';
 export * from './fault.ts';
 export * from './fees.ts';
 export * from './intent.ts';
+export type { FeePayer, MovementIntent, MovementIntentKind } from './movement-intent.ts';
 export * from './reconciliation.ts';
 export * from './refusal.ts';
 export * from './screening.ts';
 export * from './settlement.ts';
 export * from './signer.ts';
 export * from './transfer.ts';
+export {
+  membersOf,
+  setMembersMax,
+  type VaultAuthorisation,
+  type VaultIntent,
+  type VaultIntentKind,
+  type VaultKeyRole,
+} from './vault-intent.ts';
+export * from './vault-signer.ts';
 export * from './withdrawal.ts';

@@ -6,7 +6,18 @@ import { parseAddress } from './address.ts';
 import { amountMax } from './amount.ts';
 import { nativeAsset, parseChainId } from './asset.ts';
 import { compartmentMax, parseCompartment } from './compartment.ts';
-import { canonicalIntent, type Intent, intentBytes, intentBytesMax, intentDigest, parseIntent } from './intent.ts';
+import {
+  canonicalIntent,
+  type Intent,
+  intentBytes,
+  intentBytesMax,
+  intentDigest,
+  isAuthority,
+  isMovement,
+  isVaultMatter,
+  parseIntent,
+} from './intent.ts';
+import { membersOf, setMembersMax } from './vault-intent.ts';
 
 type Vector = { readonly intent: Record<string, string>; readonly canonical: string; readonly digest: string };
 type Vectors = { readonly vectors: Vector[]; readonly refused: { readonly why: string; readonly text: string }[] };
@@ -27,6 +38,17 @@ test('there is a vector for every kind of intent', () => {
     'gas-grant': true,
     'fee-payment': true,
     cancel: true,
+    relay: true,
+    delegation: true,
+    'vault-withdrawal': true,
+    'vault-fee': true,
+    'vault-invalidation': true,
+    'vault-pause': true,
+    'vault-limit-lowering': true,
+    'vault-destination-removal': true,
+    'vault-key-recovery': true,
+    'signer-set-change': true,
+    'signer-set-heartbeat': true,
     enrolment: true,
     'policy-change': true,
     'state-recovery': true,
@@ -44,10 +66,10 @@ test('intents are read, written and digested as the specification says', () => {
 });
 
 test('bytes that are not the canonical form of an intent are refused', () => {
-  assert.ok(refused.length >= 40);
+  assert.ok(refused.length >= 75);
   for (const { why, text } of refused) {
     const codes =
-      /^(?:intent\/malformed|amount\/(?:malformed|out-of-range)|compartment\/out-of-range|asset\/malformed)$/u;
+      /^(?:intent\/malformed|amount\/(?:malformed|out-of-range)|compartment\/out-of-range|asset\/malformed|address\/(?:malformed|checksum))$/u;
     assert.throws(() => parseIntent(bytesOf(text)), { name: 'CustodyError', code: codes }, why);
   }
 });
@@ -90,8 +112,68 @@ const effect = {
   feeMax: fc.bigInt({ min: 0n, max: amountMax }),
 };
 
+const address = fc.stringMatching(/^0x[0-9a-f]{40}$/u).map(parseAddress);
+const ofVault = {
+  client: asked.id,
+  vault: address,
+  vaultNonce: fc.bigInt({ min: 0n, max: amountMax }),
+  deadline: long,
+};
+const matter = {
+  ...asked,
+  ...ofVault,
+  chain: fc.integer({ min: 1, max: 2 ** 31 }).map((chain) => parseChainId(`eip155:${chain}`)),
+  compartment: effect.compartment,
+  expiresAt: long,
+};
+const matters = fc.oneof(
+  fc.record({
+    ...effect,
+    ...ofVault,
+    kind: fc.constant('vault-withdrawal' as const),
+    authorisation: fc.constantFrom('listed' as const, 'unlisted', 'one-off'),
+    expiresAt: long,
+  }),
+  fc.record({ ...matter, kind: fc.constant('vault-destination-removal' as const), to: address }),
+  fc.record({
+    ...matter,
+    kind: fc.constant('vault-limit-lowering' as const),
+    asset: effect.asset,
+    cap: fc.bigInt({ min: 0n, max: 2n ** 104n - 1n }),
+    window: fc.constantFrom('listed' as const, 'unlisted'),
+  }),
+  fc
+    .record({ set: fc.uniqueArray(address, { minLength: 1, maxLength: setMembersMax }), ...asked, expiresAt: long })
+    .map(({ set, ...rest }) => ({
+      ...rest,
+      kind: 'signer-set-change' as const,
+      signerSet: parseAddress(`0x${'5e'.repeat(20)}`),
+      number: 2n,
+      members: [...set].sort().join(','),
+      threshold: BigInt(set.length),
+    })),
+);
+
+test('a change of signers has its members one by one', () => {
+  const [change] = vectors.filter(({ intent }) => intent['kind'] === 'signer-set-change');
+  assert.ok(change !== undefined);
+  const intent = parseIntent(bytesOf(change.canonical));
+  assert.ok(intent.kind === 'signer-set-change');
+  assert.equal(membersOf(intent).join(','), intent.members);
+  assert.equal(membersOf(intent).length, 3);
+});
+
+test('each kind belongs to one of three groups', () => {
+  const groups = [isMovement, isVaultMatter, isAuthority];
+  for (const { canonical } of vectors) {
+    const intent = parseIntent(bytesOf(canonical));
+    assert.equal(groups.filter((belongs) => belongs(intent)).length, 1, intent.kind);
+  }
+});
+
 test('every intent survives the way to its bytes and back', () => {
   const any = fc.oneof(
+    matters,
     fc.record({
       ...effect,
       kind: fc.constantFrom('withdrawal' as const, 'deposit-return' as const),

@@ -3,7 +3,9 @@ import type { Approval, Evidence } from './approval.ts';
 import type { ChainId } from './asset.ts';
 import type { Signature } from './chain.ts';
 import type { Compartment } from './compartment.ts';
-import type { AuthorityIntent, Intent, MovementIntent } from './intent.ts';
+import type { AuthorityIntent } from './authority-intent.ts';
+import type { Intent } from './intent.ts';
+import type { MovementIntent } from './movement-intent.ts';
 
 /** Where a wallet's key is in the tree of its seed: `m/44'/60'/{compartment}'/0/{index}` (BIP-44). */
 export type KeyPath = { readonly compartment: Compartment; readonly index: number };
@@ -68,7 +70,10 @@ export type SignRequest = {
   readonly intent: MovementIntent;
   readonly evidence: Evidence;
   readonly key: KeyRef;
-  /** Canonical unsigned transaction as {@link Chain.build} makes it. */
+  /**
+   * Canonical unsigned transaction as {@link Chain.build} makes it; for a `delegation` the authorisation of EIP-7702, `0x05` and the
+   * list of chain id, delegate and nonce. What is signed is the Keccak-256 of exactly these bytes.
+   */
   readonly unsigned: Uint8Array;
 };
 
@@ -111,6 +116,8 @@ export type SignerStatus = {
   readonly identities: readonly string[];
   /** Each place that holds keys or the head of the log, and whether it answers. */
   readonly slots: readonly { readonly name: string; readonly healthy: boolean; readonly detail: string }[];
+  /** Addresses of its keys that are for sets of signers. */
+  readonly members?: readonly Address[];
 };
 
 /**

@@ -5,7 +5,7 @@ import type { BlockRef } from './chain.ts';
 import type { Compartment } from './compartment.ts';
 import type { DispatchOutcome } from './dispatch.ts';
 import { invariant } from './fault.ts';
-import type { FeePayer, MovementIntent } from './intent.ts';
+import type { FeePayer, MovementIntent } from './movement-intent.ts';
 import { type Decided, type Refused, refuse } from './refusal.ts';
 import type { ScreeningVerdict } from './screening.ts';
 import { type TransferRequest, transferKey } from './transfer.ts';

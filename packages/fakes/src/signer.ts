@@ -17,6 +17,7 @@ import {
   type Intent,
   intentBytes,
   intentDigest,
+  isMovement,
   type KeyLabel,
   type KeyRef,
   type KeyResidency,
@@ -179,7 +180,7 @@ export class FakeSigner implements Signer {
   async sign(request: SignRequest): Promise<Granted> {
     this.#answers();
     const intent = parseIntent(intentBytes(request.intent));
-    if (!('compartment' in intent)) throw refusal('signer/malformed-transaction', `Intent ${intent.id} moves nothing.`);
+    if (!isMovement(intent)) throw refusal('signer/malformed-transaction', `Intent ${intent.id} moves nothing.`);
     const name = digestOf(intentDigest(intent), request.unsigned, addressOfKey(request.key));
     const before = this.#grants.get(name);
     if (before !== undefined) {
@@ -271,8 +272,8 @@ export class FakeSigner implements Signer {
   }
 
   #judge(intent: Intent, { request, approvals }: Evidence): Judged {
-    const approvalsNeeded = 'compartment' in intent ? this.#quorumOf(intent.kind) : this.rules.registryQuorum;
-    const requestNeeded = 'compartment' in intent && approvalsNeeded > 0;
+    const approvalsNeeded = isMovement(intent) ? this.#quorumOf(intent.kind) : this.rules.registryQuorum;
+    const requestNeeded = isMovement(intent) && approvalsNeeded > 0;
     for (const one of request === undefined ? approvals : [request, ...approvals]) assertSigned(intent, one);
     const counted = approvals
       .map(({ person }) => person)

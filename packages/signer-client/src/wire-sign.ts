@@ -4,9 +4,10 @@ import {
   CustodyError,
   type DecisionRecord,
   type Evidence,
-  type Granted,
   evidenceApprovalsMax,
+  type Granted,
   intentBytesMax,
+  isMovement,
   type KeyRef,
   type MovementIntent,
   parseCompartment,
@@ -66,7 +67,7 @@ export function hasExactly(value: unknown, names: readonly string[]): value is o
 function intentOf(text: unknown): MovementIntent | undefined {
   if (typeof text !== 'string' || text.length > intentBytesMax) return undefined;
   const intent = orUndefined(() => parseIntent(Buffer.from(text, 'utf8')));
-  return intent !== undefined && 'compartment' in intent ? intent : undefined;
+  return intent !== undefined && isMovement(intent) ? intent : undefined;
 }
 
 function evidenceOf(value: unknown): Evidence | undefined {

@@ -12,6 +12,8 @@ import {
   type Intent,
   intentBytes,
   intentBytesMax,
+  isAuthority,
+  isMovement,
   type KeyLabel,
   type KeyPath,
   type KeyRef,
@@ -79,7 +81,7 @@ export const intent: z.ZodType<Intent> = parsed(intentBytesMax, {
 export const movementIntent: z.ZodType<MovementIntent> = parsed(intentBytesMax, {
   parse: (text) => {
     const value = parseIntent(Buffer.from(text, 'utf8'));
-    if (!('compartment' in value)) throw wrongKind(`An intent of kind "${value.kind}" moves nothing: a wallet signs`);
+    if (!isMovement(value)) throw wrongKind(`An intent of kind "${value.kind}" is no movement: a wallet signs`);
     return value;
   },
   write: textOf,
@@ -88,7 +90,7 @@ export const movementIntent: z.ZodType<MovementIntent> = parsed(intentBytesMax, 
 export const authorityIntent: z.ZodType<AuthorityIntent> = parsed(intentBytesMax, {
   parse: (text) => {
     const value = parseIntent(Buffer.from(text, 'utf8'));
-    if ('compartment' in value) throw wrongKind(`An intent of kind "${value.kind}" moves coins: a change needs`);
+    if (!isAuthority(value)) throw wrongKind(`An intent of kind "${value.kind}" changes no authority: a change needs`);
     return value;
   },
   write: textOf,

@@ -12,11 +12,12 @@ import {
   CustodyError,
   type DecisionRecord,
   intentBytes,
+  isAuthority,
   type RegistryChange,
 } from '@bulkhead/domain';
 import type { RememberedHead } from '@bulkhead/keys';
 import type { CoreParts } from './core-parts.ts';
-import { counterFields, evidenceFields, isMovement } from './record-fields.ts';
+import { counterFields, evidenceFields } from './record-fields.ts';
 import { recordOf } from './record-lookup.ts';
 import { assertAboutHeads } from './recovery-heads.ts';
 import { refusalError } from './refusals.ts';
@@ -71,8 +72,8 @@ function readChange({ hashes }: CoreParts, change: RegistryChange): Asked {
   }
   const intent = canonicalIntent(change.intent);
   const canonical = intentBytes(intent);
-  if (isMovement(intent)) {
-    throw new CustodyError('signer/protocol', `A ${intent.kind} changes no registry: use "sign".`);
+  if (!isAuthority(intent)) {
+    throw new CustodyError('signer/protocol', `A ${intent.kind} changes no registry: ask for its signature.`);
   }
   const text = Buffer.from(canonical).toString('latin1');
   return { change, intent, text, digest: Buffer.from(hashes.sha256(canonical)).toString('hex') };

@@ -6,6 +6,7 @@ import {
   type DecisionRecord,
   type Granted,
   intentBytes,
+  isMovement,
   type MovementIntent,
   type Signature,
   type SignRequest,
@@ -15,7 +16,7 @@ import { approvalsOf, type VerifiedEvidence } from './approvals.ts';
 import type { CoreParts } from './core-parts.ts';
 import { attemptName, attemptsOf, chargedFor, claimOf, reserve } from './knowledge.ts';
 import { assertPaced, compartmentsOf, judge, ownAddresses } from './question.ts';
-import { counterFields, evidenceFields, isMovement } from './record-fields.ts';
+import { counterFields, evidenceFields } from './record-fields.ts';
 import { recordOf } from './record-lookup.ts';
 import { refusalError } from './refusals.ts';
 

@@ -11,6 +11,7 @@ import {
   type Address,
   chainOf,
   type Compartment,
+  isMovement,
   type MovementIntent,
   parseAddress,
   parseCompartment,
@@ -21,7 +22,7 @@ import { type BoundedCache, boundedCache } from './bounded-cache.ts';
 import { type Nonces, openNonces } from './nonces.ts';
 import { groupRecordsMax } from './options.ts';
 import { openPace, type Pace, type PaceStep } from './pace.ts';
-import { countersOf, headsOf, intentOfText, isMovement, numberOf, textOf, textsOf } from './record-fields.ts';
+import { countersOf, headsOf, intentOfText, numberOf, textOf, textsOf } from './record-fields.ts';
 import { openSignCounts, type SignCounts } from './sign-counts.ts';
 import { openUsage, type Usage } from './usage.ts';
 

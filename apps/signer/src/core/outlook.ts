@@ -17,6 +17,8 @@ import {
   type Intent,
   intentBytes,
   invariant,
+  isMovement,
+  isVaultMatter,
   type KeyResidency,
   type MovementIntent,
   type Outlook,
@@ -25,7 +27,7 @@ import { walletsOf } from './addresses.ts';
 import { approvalsOf, type VerifiedApproval } from './approvals.ts';
 import { signStatement } from './commit.ts';
 import type { CoreParts } from './core-parts.ts';
-import { approvalOf, isMovement } from './record-fields.ts';
+import { approvalOf } from './record-fields.ts';
 import { assertPaced, compartmentsOf, judge, ownAddresses, spending } from './question.ts';
 
 /**
@@ -34,6 +36,7 @@ import { assertPaced, compartmentsOf, judge, ownAddresses, spending } from './qu
  */
 export async function outlookOf(parts: CoreParts, given: Intent, evidence: Evidence): Promise<Outlook> {
   const intent = canonicalIntent(given);
+  if (isVaultMatter(intent)) throw new CustodyError('signer/protocol', `A ${intent.kind} is not known to this signer.`);
   const canonical = intentBytes(intent);
   const digest = Buffer.from(parts.hashes.sha256(canonical)).toString('hex');
   if (isMovement(intent)) await parts.addresses.prepare(parts.knowledge.registry(), compartmentsOf(intent));

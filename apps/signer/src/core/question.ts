@@ -56,8 +56,11 @@ export function compartmentsOf(intent: MovementIntent): readonly Compartment[] {
       return [intent.beneficiary];
     case 'fee-payment':
       return [houseFees];
+    case 'delegation':
+      return [intent.compartment];
     case 'withdrawal':
     case 'deposit-return':
+    case 'relay':
       return [];
   }
 }

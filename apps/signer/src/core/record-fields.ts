@@ -5,7 +5,6 @@ import {
   type Evidence,
   type Intent,
   intentBytes,
-  type MovementIntent,
   parseIntent,
   type Signature,
 } from '@bulkhead/domain';
@@ -20,10 +19,6 @@ export function intentText(intent: Intent): string {
 
 export function intentOfText(text: string): Intent {
   return parseIntent(Buffer.from(text, 'latin1'));
-}
-
-export function isMovement(intent: Intent): intent is MovementIntent {
-  return 'compartment' in intent;
 }
 
 export function textOf(fields: CanonicalObject, name: string): string {

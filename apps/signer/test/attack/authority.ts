@@ -1,7 +1,7 @@
 import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { listDigest, nobleHashes } from '@bulkhead/authority';
-import { parseChainId, parseIntent } from '@bulkhead/domain';
+import { isMovement, parseChainId, parseIntent } from '@bulkhead/domain';
 import { passkey } from '../../src/core/testing/approver.ts';
 import { testDriver } from '../../src/core/testing/keys.ts';
 import * as registry from '../../src/core/testing/registry.ts';
@@ -229,7 +229,7 @@ export const authorityAttacks: readonly Attack[] = [
     attack: async (world) => {
       const text = `bulkhead-intent-v1\n{"amount":"1","amount":"1000"}`;
       const intent = parseIntent(Buffer.from(text));
-      return 'compartment' in intent ? world.core().sign(request(world, intent)) : undefined;
+      return isMovement(intent) ? world.core().sign(request(world, intent)) : undefined;
     },
     honest: sign,
   }),

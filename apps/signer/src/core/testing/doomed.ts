@@ -1,8 +1,7 @@
 import { writeSync } from 'node:fs';
-import { type Approval, parseCompartment, parseIntent, type SignRequest } from '@bulkhead/domain';
+import { type Approval, isMovement, parseCompartment, parseIntent, type SignRequest } from '@bulkhead/domain';
 import { openHeadFile } from '@bulkhead/keys';
 import { nativeHashes } from '../../process/native-hashes.ts';
-import { isMovement } from '../record-fields.ts';
 import { openSignerCore } from '../signer-core.ts';
 import { openStateFile } from '../state-file.ts';
 import { testDriver, testIdentity } from './keys.ts';

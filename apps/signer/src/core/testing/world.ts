@@ -7,6 +7,7 @@ import {
   type Compartment,
   type Evidence,
   type Intent,
+  isMovement,
   type KeyRef,
   type MovementIntent,
   type RegistryChange,
@@ -92,7 +93,7 @@ export async function openWorld(given: Partial<SignerCoreOptions> = {}): Promise
 function approvedBy(intent: Intent): Evidence {
   const { anna, ben, olga } = registry.people;
   const approvals = [anna.approve(intent), ben.approve(intent)];
-  return 'compartment' in intent ? { request: olga.approve(intent), approvals } : { approvals };
+  return isMovement(intent) ? { request: olga.approve(intent), approvals } : { approvals };
 }
 
 async function enrol(world: World): Promise<void> {
