@@ -46,32 +46,47 @@ export async function compileContracts(): Promise<ReadonlyMap<string, string>> {
 }
 
 function readSources(): Readonly<Record<string, SourceUnit>> {
-  const names = readdirSync(sourceDirectory).filter((name) => name.endsWith('.sol'));
+  const names = readdirSync(sourceDirectory, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.sol'))
+    .map((name) => name.replaceAll('\\', '/'));
   return Object.fromEntries(
     names.map((name) => [name, { content: readFileSync(join(sourceDirectory, name), 'utf8') }]),
   );
 }
 
 function readDependency(path: string): { contents: string } | { error: string } {
-  if (!path.startsWith('@openzeppelin/contracts/')) {
-    return { error: `"${path}" is neither a source of ours nor of @openzeppelin/contracts.` };
+  const file = fileOfDependency(path);
+  if (file === undefined) {
+    return { error: `"${path}" is neither a source of ours nor of @openzeppelin/contracts or solady.` };
   }
-  return { contents: readFileSync(resolve(path), 'utf8') };
+  return { contents: readFileSync(file, 'utf8') };
+}
+
+/** Sources import `solady/utils/…`, as Foundry's remappings do; the package keeps them in `src`. */
+function fileOfDependency(path: string): string | undefined {
+  if (path.startsWith('@openzeppelin/contracts/')) return resolve(path);
+  if (path.startsWith('solady/')) return resolve(path.replace('solady/', 'solady/src/'));
+  return undefined;
 }
 
 function artifactsOf(sources: unknown): ReadonlyMap<string, string> {
   const artifacts = new Map<string, string>();
   for (const [source, contracts] of entriesOf(sources)) {
-    if (source.startsWith('@')) continue;
+    if (fileOfDependency(source) !== undefined) continue;
     for (const [name, contract] of entriesOf(contracts)) {
+      const abi = listIn(contract, 'abi');
       const code = textIn(fieldIn(fieldIn(contract, 'evm'), 'bytecode'), 'object');
-      // An interface or an abstract contract has no code of its own.
-      if (code === '') continue;
-      const artifact = { name, abi: listIn(contract, 'abi'), bytecode: `0x${code}` };
+      // An interface or an abstract contract has no code of its own, and a library of inner functions none to deploy.
+      if (code === '' || !abi.some((entry) => isEntrance(entry))) continue;
+      const artifact = { name, abi, bytecode: `0x${code}` };
       artifacts.set(`${name}.json`, `${JSON.stringify(artifact, null, 1)}\n`);
     }
   }
   return artifacts;
+}
+
+function isEntrance(entry: unknown): boolean {
+  return ['function', 'constructor', 'receive'].includes(textIn(entry, 'type'));
 }
 
 function entriesOf(value: unknown): readonly (readonly [string, unknown])[] {

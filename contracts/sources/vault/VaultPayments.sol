@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {Assets} from "./Assets.sol";
+import {Fee, Invalidation, OneOff, Payment, VaultMessages, Withdrawal, WithdrawalBatch} from "./VaultMessages.sol";
+import {VaultPolicy} from "./VaultPolicy.sol";
+import {VaultState} from "./VaultState.sol";
+import {VaultTerms} from "./VaultTerms.sol";
+import {Gate, Side, VaultConfig, Window} from "./VaultTypes.sol";
+
+/// @notice What the quorum can do with the assets: pay agreed destinations within the caps, pay any address together
+/// with the client key, collect the capped fee. A call either does all it says or nothing.
+abstract contract VaultPayments is VaultState {
+    uint8 private constant LISTED = 1;
+    uint8 private constant UNLISTED = 2;
+    uint8 private constant ONE_OFF = 3;
+
+    /// `to` is not active: it is from `activeFrom`, which is 0 if nobody listed it and the highest number if removed.
+    error NotADestination(address to, uint256 activeFrom);
+
+    /// Zero, the vault itself, or another vault or forwarder of the same factory.
+    error ForbiddenDestination(address to);
+
+    error NothingToPay();
+    error FeeAboveMax(uint256 amount, uint256 feeMax);
+
+    /// @notice Pays one destination.
+    function pay(VaultConfig calldata config, Withdrawal calldata message, bytes calldata signatures)
+        external
+        bound(config)
+    {
+        requirePaying();
+        bytes32 structHash = VaultMessages.hash(message);
+        authorise(config, Side.Quorum, structHash, message.nonce, message.deadline, signatures);
+        uint8 authority = authorityOver(config, message.token, message.to, message.amount);
+        count(config, limits[message.token], message.amount);
+        payOut(message.token, message.to, message.amount, message.nonce, authority);
+    }
+
+    /// @notice Pays many destinations, or none.
+    /// @dev The cap of a token is written once for each run of payments of that token.
+    function payBatch(VaultConfig calldata config, WithdrawalBatch calldata message, bytes calldata signatures)
+        external
+        bound(config)
+    {
+        requirePaying();
+        bytes32 structHash = VaultMessages.hash(message);
+        authorise(config, Side.Quorum, structHash, message.nonce, message.deadline, signatures);
+        uint256 length = message.payments.length;
+        require(length != 0, NothingToPay());
+        uint256 run = 0;
+        for (uint256 i = 0; i < length; ++i) {
+            Payment calldata payment = message.payments[i];
+            run += payment.amount;
+            if (i + 1 == length || message.payments[i + 1].token != payment.token) {
+                count(config, limits[payment.token], run);
+                run = 0;
+            }
+        }
+        for (uint256 i = 0; i < length; ++i) {
+            Payment calldata payment = message.payments[i];
+            uint8 authority = authorityOver(config, payment.token, payment.to, payment.amount);
+            payOut(payment.token, payment.to, payment.amount, message.nonce, authority);
+        }
+    }
+
+    /// @notice Pays any address any amount, with the quorum and the client key over the same digest.
+    function payOnce(
+        VaultConfig calldata config,
+        OneOff calldata message,
+        bytes calldata signatures,
+        bytes calldata clientSignature
+    ) external bound(config) {
+        requirePaying();
+        bytes32 structHash = VaultMessages.hash(message);
+        bytes32 digest = authorise(config, Side.Quorum, structHash, message.nonce, message.deadline, signatures);
+        requireKey(config, Side.ClientKey, digest, clientSignature);
+        payOut(message.token, message.to, message.amount, message.nonce, ONE_OFF);
+    }
+
+    /// @notice Pays the fee of the time since the last collection; the first call for a token starts its clock.
+    function collectFee(VaultConfig calldata config, Fee calldata message, bytes calldata signatures)
+        external
+        bound(config)
+    {
+        requirePaying();
+        bytes32 structHash = VaultMessages.hash(message);
+        authorise(config, Side.Quorum, structHash, message.nonce, message.deadline, signatures);
+        uint256 since = feeClocks[message.token];
+        uint256 max = since == 0
+            ? 0
+            : VaultPolicy.feeMax(
+                Assets.balanceOf(message.token, address(this)),
+                VaultTerms.feeBpsYear(config.terms),
+                block.timestamp - since
+            );
+        require(message.amount <= max, FeeAboveMax(message.amount, max));
+        feeClocks[message.token] = VaultPolicy.readyAtAfter(0, block.timestamp);
+        emit FeeCollected(message.token, message.amount, message.nonce, since, block.timestamp);
+        if (message.amount != 0) Assets.send(message.token, config.feeReceiver, message.amount);
+    }
+
+    /// @notice Takes a nonce of the quorum, so that what was signed with it has no effect.
+    function invalidate(VaultConfig calldata config, Invalidation calldata message, bytes calldata signatures)
+        external
+        bound(config)
+    {
+        authorise(config, Side.Quorum, VaultMessages.hash(message), message.nonce, message.deadline, signatures);
+        emit NonceInvalidated(message.nonce);
+    }
+
+    function requirePaying() private view {
+        Gate memory state = gate;
+        VaultPolicy.requireNoExit(state.exitReadyAt);
+        VaultPolicy.requireNoPause(state.quorumPauseUntil, block.timestamp);
+        VaultPolicy.requireNoPause(state.clientPauseUntil, block.timestamp);
+    }
+
+    /// @dev Says by what right the quorum alone pays this address, and counts the cap of unlisted ones.
+    function authorityOver(VaultConfig calldata config, address token, address to, uint256 amount)
+        private
+        returns (uint8)
+    {
+        uint256 activeFrom = destinations[to];
+        if (activeFrom != 0 && activeFrom <= block.timestamp) return LISTED;
+        bool mayBeUnlisted = VaultTerms.kind(config.terms) == VaultTerms.OMNIBUS && activeFrom != REMOVED;
+        require(mayBeUnlisted, NotADestination(to, activeFrom));
+        require(!isVaultOrForwarder(to), ForbiddenDestination(to));
+        count(config, unlistedLimits[token], amount);
+        return UNLISTED;
+    }
+
+    function count(VaultConfig calldata config, Window storage window, uint256 amount) private {
+        Window memory next =
+            VaultPolicy.spend(window, amount, VaultTerms.windowSeconds(config.terms), block.timestamp);
+        window.cap = next.cap;
+        window.spent = next.spent;
+        window.since = next.since;
+        window.written = next.written;
+    }
+
+    function payOut(address token, address to, uint256 amount, uint256 nonce, uint8 authority) private {
+        require(amount != 0, NothingToPay());
+        require(to != address(0) && to != address(this), ForbiddenDestination(to));
+        emit Withdrawn(token, to, amount, nonce, authority);
+        Assets.send(token, to, amount);
+    }
+}
