@@ -55,29 +55,25 @@ function readSources(): Readonly<Record<string, SourceUnit>> {
 }
 
 function readDependency(path: string): { contents: string } | { error: string } {
-  const file = fileOfDependency(path);
-  if (file === undefined) {
+  if (!isDependency(path)) {
     return { error: `"${path}" is neither a source of ours nor of @openzeppelin/contracts or solady.` };
   }
-  return { contents: readFileSync(file, 'utf8') };
+  return { contents: readFileSync(resolve(path), 'utf8') };
 }
 
-/** Sources import `solady/utils/…`, as Foundry's remappings do; the package keeps them in `src`. */
-function fileOfDependency(path: string): string | undefined {
-  if (path.startsWith('@openzeppelin/contracts/')) return resolve(path);
-  if (path.startsWith('solady/')) return resolve(path.replace('solady/', 'solady/src/'));
-  return undefined;
+function isDependency(path: string): boolean {
+  return path.startsWith('@openzeppelin/contracts/') || path.startsWith('solady/src/');
 }
 
 function artifactsOf(sources: unknown): ReadonlyMap<string, string> {
   const artifacts = new Map<string, string>();
   for (const [source, contracts] of entriesOf(sources)) {
-    if (fileOfDependency(source) !== undefined) continue;
+    if (isDependency(source)) continue;
     for (const [name, contract] of entriesOf(contracts)) {
       const abi = listIn(contract, 'abi');
       const code = textIn(fieldIn(fieldIn(contract, 'evm'), 'bytecode'), 'object');
       // An interface or an abstract contract has no code of its own, and a library of inner functions none to deploy.
-      if (code === '' || !abi.some((entry) => isEntrance(entry))) continue;
+      if (code === '' || !abi.some(isEntrance)) continue;
       const artifact = { name, abi, bytecode: `0x${code}` };
       artifacts.set(`${name}.json`, `${JSON.stringify(artifact, null, 1)}\n`);
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {WebAuthn} from "solady/utils/WebAuthn.sol";
+import {WebAuthn} from "solady/src/utils/WebAuthn.sol";
 import {Secp256k1} from "./Secp256k1.sol";
 
 /// @notice The key of a client, named by 32 bytes: an address (secp256k1), or keccak256(abi.encode(x, y)) of a passkey.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {SSTORE2} from "solady/utils/SSTORE2.sol";
+import {SSTORE2} from "solady/src/utils/SSTORE2.sol";
 import {Secp256k1} from "./Secp256k1.sol";
 
 /// @notice The signers of one custodian, for all its vaults: who they are now, who they will be, and when they last

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {SafeTransferLib} from "solady/utils/SafeTransferLib.sol";
+import {SafeTransferLib} from "solady/src/utils/SafeTransferLib.sol";
 
 /// @notice What a legacy deposit address delegates to (EIP-7702), so that its tokens are moved without gas being sent to
 /// it: to the one wallet of its compartment, and nowhere else. One is deployed per wallet.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {LibCall} from "solady/utils/LibCall.sol";
+import {LibCall} from "solady/src/utils/LibCall.sol";
 import {ClientVault} from "./ClientVault.sol";
 import {CloneCode} from "./CloneCode.sol";
 import {DepositForwarder} from "./DepositForwarder.sol";
