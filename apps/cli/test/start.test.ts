@@ -34,7 +34,10 @@ const adminToken = randomBytes(24).toString('hex');
 // With people of its own a server plays no story, and starts in a moment.
 const tokens = [{ name: 'admin', role: 'admin', sha256: createHash('sha256').update(adminToken).digest('hex') }];
 const chains = [{ id: 'eip155:31337', development: true, pollMs: 50 }];
-writeFileSync(join(folder, 'bulkhead.config.json'), JSON.stringify({ http: { port: 0 }, chains, tokens }));
+writeFileSync(
+  join(folder, 'bulkhead.config.json'),
+  JSON.stringify({ http: { port: 0 }, chains, tokens, vaultSigners: 0 }),
+);
 const shell: Shell = { folder };
 const data = join(folder, '.bulkhead');
 const state = join(data, 'chain-eip155-31337', 'state.json');

@@ -126,28 +126,42 @@ const hexDigits = (count: number, what: string): z.ZodString =>
 /** Identities that one deployment may have: one for each slot, and those of the year before. */
 const identitiesMax = 8;
 
-/** The signer that somebody else runs. Which identities are believed is decided here and nowhere else. */
-const signer = z.strictObject({
-  address: words.regex(/^(?:unix:\/.+|tls:\/\/[^/\s]+:[0-9]{1,5})$/u, {
-    error: 'Give unix:/path/to/its/socket or tls://host:port.',
-  }),
-  deployment: hexDigits(32, 'the id of the deployment'),
-  identities: z
-    .array(hexDigits(64, 'a public identity key of the signer'), { error: 'Give a list of identity keys.' })
-    .min(1, { error: 'Name at least one identity: without one nothing that the signer says could be believed.' })
-    .max(identitiesMax),
-  tls: z
-    .strictObject({
-      authorityFile: words,
-      certificateFile: words,
-      keyFile: words,
-      signerKeys: z
-        .array(hexDigits(64, "the SHA-256 of the public key of the signer's certificate"))
-        .min(1)
-        .max(identitiesMax),
-    })
-    .exactOptional(),
-});
+/** A signer that somebody else runs. Which identities are believed is decided here and nowhere else. */
+const vaultSigner = z.strictObject(
+  {
+    address: words.regex(/^(?:unix:\/.+|tls:\/\/[^/\s]+:[0-9]{1,5})$/u, {
+      error: 'Give unix:/path/to/its/socket or tls://host:port.',
+    }),
+    identities: z
+      .array(hexDigits(64, 'a public identity key of the signer'), { error: 'Give a list of identity keys.' })
+      .min(1, { error: 'Name at least one identity: without one nothing that the signer says could be believed.' })
+      .max(identitiesMax),
+    tls: z
+      .strictObject({
+        authorityFile: words,
+        certificateFile: words,
+        keyFile: words,
+        signerKeys: z
+          .array(hexDigits(64, "the SHA-256 of the public key of the signer's certificate"))
+          .min(1)
+          .max(identitiesMax),
+      })
+      .exactOptional(),
+  },
+  {
+    error: ({ code }) =>
+      code === 'invalid_type' ? 'Give an object with address and identities of the signer.' : undefined,
+  },
+);
+
+/** The one that holds the keys of the wallets also says which installation this is. */
+const signer = vaultSigner.extend({ deployment: hexDigits(32, 'the id of the deployment') });
+
+/** Signers beside the first one that hold a key of the signer set of the vaults. */
+export const vaultSignersMax = 15;
+
+/** How many of them are started beside the signer for development. */
+export const vaultSignersOfDevelopment: z.ZodDefault<z.ZodNumber> = whole(0, vaultSignersMax).default(2);
 
 const pageMistake =
   'Give the address of the approval page, such as "https://approve.example.com"; beside the signer for development, { "port": 4401, "name": "…" } says how it is served.';
@@ -175,6 +189,10 @@ export const sections = {
     .prefault({}),
   database: z.strictObject({ connections: whole(2, 500).default(20) }).prefault({}),
   signer: signer.optional(),
+  vaultSigners: z
+    .array(vaultSigner, { error: 'Give a list of signers, or beside the signer for development how many are started.' })
+    .max(vaultSignersMax)
+    .default([]),
   approvalPage: z.union([pageAddress, pageOfDevelopment], { error: pageMistake }).optional(),
   chains: z.array(chain, { error: 'Give a list of chains.' }).max(50).default([]),
   assets: z.array(asset, { error: 'Give a list of assets.' }).max(1_000).optional(),
@@ -193,6 +211,7 @@ export const sectionNames: readonly SectionName[] = [
   'http',
   'database',
   'signer',
+  'vaultSigners',
   'approvalPage',
   'chains',
   'assets',

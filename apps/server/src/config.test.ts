@@ -38,6 +38,7 @@ test('without file and environment everything is embedded and for development', 
     kind: 'development',
     directory: '/srv/.bulkhead/signer',
     peopleDirectory: '/srv/.bulkhead/people',
+    vaultSignersCount: 2,
   });
   assert.deepEqual(configuration.approvalPage, {
     kind: 'development',
@@ -59,6 +60,7 @@ test('everything that is wrong is named at once, with its place, what to do, and
     policy: { quorum: 0, omnibusCompartment: 5 },
     tokens: [{ name: 'alice', role: 'king', environment: 'TOKEN_ALICE' }],
     signer: { address: 'http://signer', deployment: 'x', identities: [], keys: [secret] },
+    vaultSigners: [{ address: 'unix:/a', identities: ['x'], deployment: secret }, 7],
     approvalPage: 'approve.example',
     databse: {},
   };
@@ -87,6 +89,9 @@ test('everything that is wrong is named at once, with its place, what to do, and
     '/signer/identities',
     '/signer/keys',
     '/tokens/0/role',
+    '/vaultSigners/0/deployment',
+    '/vaultSigners/0/identities/0',
+    '/vaultSigners/1',
     'BULKHEAD_PORT',
     'BULKHEAD_PROT',
     'CHAIN_EIP155_1_RPC',
@@ -153,6 +158,7 @@ test('a real chain needs a signer of its own, which is a socket here or one behi
     tls: undefined,
     deployment: signer.deployment,
     identities: [identity],
+    vaultSigners: [],
   });
   const signerKeys = ['ab'.repeat(32)];
   const tls = {
@@ -173,6 +179,34 @@ test('a real chain needs a signer of its own, which is a socket here or one behi
   for (const address of ['tcp://signer:1', 'tls://signer', 'unix:signer.sock', '/run/signer.sock', 'tls://a/b:1']) {
     assert.deepEqual(problems({ signer: { ...signer, address } }), ['/signer/address'], address);
   }
+});
+
+test('other signers of the vaults are listed beside a signer of yours, each once, and counted beside one for development', () => {
+  const other = { address: 'unix:/run/bulkhead/second.sock', identities: ['1e'.repeat(32)] };
+  const { signer: known } = valid({ signer, vaultSigners: [other] });
+  assert.deepEqual(known.kind === 'external' && known.vaultSigners, [
+    { endpoint: other.address, tls: undefined, identities: other.identities },
+  ]);
+  const count = (content: object): unknown => {
+    const configured = valid(content).signer;
+    return configured.kind === 'development' && configured.vaultSignersCount;
+  };
+  assert.deepEqual([count({}), count({ vaultSigners: 0 }), count({ vaultSigners: 4 })], [2, 0, 4]);
+  const wrong = (vaultSigners: unknown, beside: object = { signer }): readonly string[] =>
+    problems({ ...beside, vaultSigners });
+  assert.deepEqual(wrong(2), ['/vaultSigners']);
+  assert.deepEqual(wrong(16, {}), ['/vaultSigners']);
+  assert.deepEqual(wrong('two', {}), ['/vaultSigners']);
+  assert.deepEqual(wrong([other], {}), ['/vaultSigners']);
+  assert.deepEqual(wrong([other, { ...other, identities: ['2e'.repeat(32)] }]), ['/vaultSigners/1/address']);
+  assert.deepEqual(wrong([{ ...other, identities: [identity] }]), ['/vaultSigners/0/identities']);
+  assert.deepEqual(wrong([{ ...other, address: 'tls://second:1' }, signer]), ['/vaultSigners/1/deployment']);
+  const { deployment: _deployment, ...first } = signer;
+  assert.deepEqual(wrong([{ ...other, address: 'tls://second:1' }, first]), [
+    '/vaultSigners/0/tls',
+    '/vaultSigners/1/address',
+    '/vaultSigners/1/identities',
+  ]);
 });
 
 test('the approval page is served beside the signer for development, and has an address beside another one', () => {

@@ -12,7 +12,15 @@ import {
   nativeAsset,
   parseChainId,
 } from '@bulkhead/domain';
-import { pageOfDevelopment, type Section, type SectionName, sectionNames, sections } from './config-schema.ts';
+import {
+  pageOfDevelopment,
+  type Section,
+  type SectionName,
+  sectionNames,
+  sections,
+  vaultSignersOfDevelopment,
+} from './config-schema.ts';
+import { type SignerConfiguration, signerOf } from './config-signer.ts';
 import {
   chainSources,
   databaseUrls,
@@ -46,32 +54,6 @@ export type ChainConfiguration = {
   readonly pollMs: number;
   readonly fees: FeeCaps;
 };
-
-/** Files in PEM form: who may vouch for the signer, and what this server shows of itself. */
-export type SignerTls = {
-  readonly authorityFile: string;
-  readonly certificateFile: string;
-  readonly keyFile: string;
-  /** SHA-256 of the public key of each certificate that the signer may show, hex. */
-  readonly signerKeys: readonly string[];
-};
-
-/**
- * Who holds the keys. `development`: a process that the server starts on a folder of its own; `external`: one that somebody else
- * runs. Nothing that the signer says counts unless one of the identities has signed it.
- */
-export type SignerConfiguration =
-  | { readonly kind: 'development'; readonly directory: string; readonly peopleDirectory: string }
-  | {
-      readonly kind: 'external';
-      /** `unix:/path` or `tls://host:port`. */
-      readonly endpoint: string;
-      readonly tls: SignerTls | undefined;
-      /** 32 hex digits. */
-      readonly deployment: string;
-      /** Public Ed25519 keys, hex. */
-      readonly identities: readonly string[];
-    };
 
 /**
  * Where people see and sign intents. `none`: intents have no links; `address`: somebody else serves it; `development`: it is built for
@@ -177,7 +159,7 @@ export function checkConfiguration(input: ConfigurationInput): {
   const chains = chainsOf(file.chains, chainSources(reader), problems);
   const assets = assetsOf(file.assets, chains, problems);
   const tokens = tokensOf(file.tokens, reader);
-  const signer = signerOf({ folder: input.folder, dataDirectory, section: file.signer, chains }, problems);
+  const signer = signerOf({ folder: input.folder, dataDirectory, file, chains }, problems);
   const page = pageOf({ dataDirectory, section: file.approvalPage, signer }, problems);
   const port = portFrom(reader);
   const logLevel = logLevelFrom(reader) ?? file.logLevel;
@@ -204,7 +186,10 @@ function absolute(folder: string, path: string): string {
   return isAbsolute(path) ? path : join(folder, path);
 }
 
-type FileSections = { readonly [Name in SectionName]: Section<Name> | undefined };
+type FileSections = { readonly [Name in SectionName]: Section<Name> | undefined } & {
+  /** How many are to be started, where the file gives a number in place of the list. */
+  readonly vaultSignersCount: number | undefined;
+};
 
 function readSections(content: unknown, problems: ConfigurationProblem[]): FileSections {
   const isObject = typeof content === 'object' && content !== null && !Array.isArray(content);
@@ -221,12 +206,15 @@ function readSections(content: unknown, problems: ConfigurationProblem[]): FileS
     problems.push(...result.error.issues.flatMap((issue) => problemsOf(name, issue)));
     return undefined;
   };
+  const counted = typeof given.get('vaultSigners') === 'number';
   return {
     dataDirectory: read('dataDirectory', sections.dataDirectory),
     logLevel: read('logLevel', sections.logLevel),
     http: read('http', sections.http),
     database: read('database', sections.database),
     signer: read('signer', sections.signer),
+    vaultSigners: counted ? [] : read('vaultSigners', sections.vaultSigners),
+    vaultSignersCount: counted ? read('vaultSigners', vaultSignersOfDevelopment) : undefined,
     approvalPage: read('approvalPage', sections.approvalPage),
     chains: read('chains', sections.chains),
     assets: read('assets', sections.assets),
@@ -380,41 +368,6 @@ function tokensOf(listed: Section<'tokens'> | undefined, reader: EnvironmentRead
     const digest = tokenDigest(reader, environment ?? '');
     return digest === undefined ? [] : [{ name, role, tokenSha256: digest }];
   });
-}
-
-type SignerOrder = {
-  readonly folder: string;
-  readonly dataDirectory: string;
-  readonly section: Section<'signer'> | undefined;
-  readonly chains: readonly ChainConfiguration[];
-};
-
-function signerOf(order: SignerOrder, problems: ConfigurationProblem[]): SignerConfiguration {
-  const { section, folder, dataDirectory, chains } = order;
-  if (section === undefined) {
-    const real = chains.find((chain) => !chain.development);
-    if (real !== undefined) {
-      const sentence = `${real.id} is no development chain, and the signer that starts by itself is for development alone. Name the signer of this deployment, or mark the chain as development if its coins are worth nothing.`;
-      problems.push({ place: '/signer', sentence });
-    }
-    const directory = join(dataDirectory, 'signer');
-    return { kind: 'development', directory, peopleDirectory: join(dataDirectory, 'people') };
-  }
-  const { address, deployment, identities, tls } = section;
-  if (address.startsWith('tls:') === (tls === undefined)) {
-    const sentence =
-      tls === undefined
-        ? 'A signer behind tls:// needs /signer/tls: the authority that vouches for it, and the certificate and key of this server.'
-        : 'A socket of this machine has no certificates. Remove /signer/tls, or give tls://host:port.';
-    problems.push({ place: '/signer/tls', sentence });
-  }
-  const files = tls && {
-    authorityFile: absolute(folder, tls.authorityFile),
-    certificateFile: absolute(folder, tls.certificateFile),
-    keyFile: absolute(folder, tls.keyFile),
-    signerKeys: tls.signerKeys,
-  };
-  return { kind: 'external', endpoint: address, tls: files, deployment, identities };
 }
 
 type PageOrder = {

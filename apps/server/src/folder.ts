@@ -76,7 +76,9 @@ export async function beginAnew(configuration: Configuration): Promise<void> {
   if (guard === undefined) throw folderFault(configuration);
   try {
     const ours = readdirSync(dataDirectory).filter((name) =>
-      /^(?:postgres|signer|people|approval-page|tokens\.json|running\.json|chain-eip155-[0-9]+)$/u.test(name),
+      /^(?:postgres|signer|vault-signer-[0-9]+|people|approval-page|tokens\.json|running\.json|chain-eip155-[0-9]+)$/u.test(
+        name,
+      ),
     );
     for (const name of ours) rmSync(join(dataDirectory, name), { recursive: true, force: true });
   } finally {

@@ -5,17 +5,19 @@ import type { DatabaseAccess } from '@bulkhead/postgres';
 import { z } from 'zod';
 import type { Configuration } from './config.ts';
 import { folderBusy, folderFault } from './folder.ts';
-import type { ReachedSigner } from './reached-signer.ts';
+import type { ReachedSigner, ReachedSigners } from './reached-signer.ts';
+
+const signerForm = { endpoint: z.string(), identities: z.array(z.string()) } as const;
 
 const form = z.strictObject({
   api: z.url(),
   database: z.strictObject({ url: z.string(), ownerUrl: z.string() }),
   chains: z.record(z.string(), z.url()),
-  signer: z.strictObject({ endpoint: z.string(), deployment: z.string(), identities: z.array(z.string()) }),
+  signer: z.strictObject({ ...signerForm, deployment: z.string(), vaultSigners: z.array(z.strictObject(signerForm)) }),
 });
 
 type Running = {
-  readonly reached: ReachedSigner;
+  readonly reached: ReachedSigners;
   readonly url: string;
   readonly access: DatabaseAccess;
   readonly chains: ReadonlyMap<ChainId, { readonly embeddedUrl: string | undefined }>;
@@ -39,14 +41,18 @@ export function noteRunning(configuration: Configuration, { url, access, chains,
     database: { url: access.app.url, ownerUrl: access.owner.url },
     chains: Object.fromEntries(embedded),
     signer: {
-      endpoint: reached.endpoint,
+      ...placeOf(reached),
       deployment: reached.pinned.deployment,
-      identities: [...reached.pinned.identities],
+      vaultSigners: reached.vaultSigners.map(placeOf),
     },
   };
   rmSync(path, { force: true });
   writeFileSync(path, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600, flag: 'wx' });
   return { [Symbol.dispose]: () => rmSync(path, { force: true }) };
+}
+
+function placeOf({ endpoint, pinned }: ReachedSigner): z.output<z.ZodObject<typeof signerForm>> {
+  return { endpoint, identities: [...pinned.identities] };
 }
 
 /**
@@ -64,7 +70,7 @@ export async function besideRunning(configuration: Configuration): Promise<Confi
   return {
     ...configuration,
     database: database.kind === 'embedded' ? { kind: 'server', ...running.database, connections: 5 } : database,
-    signer: signer.kind === 'development' ? { kind: 'external', tls: undefined, ...running.signer } : signer,
+    signer: signer.kind === 'development' ? besideDevelopment(running.signer) : signer,
     chains: chains.map((chain) => {
       const url = sources.get(chain.id);
       return chain.source.kind === 'rpc' || url === undefined
@@ -72,6 +78,11 @@ export async function besideRunning(configuration: Configuration): Promise<Confi
         : { ...chain, source: { kind: 'rpc', urls: [url] } };
     }),
   };
+}
+
+function besideDevelopment(running: z.output<typeof form>['signer']): Configuration['signer'] {
+  const vaultSigners = running.vaultSigners.map((one) => ({ ...one, tls: undefined }));
+  return { kind: 'external', ...running, tls: undefined, vaultSigners };
 }
 
 function read(configuration: Configuration): z.output<typeof form> | undefined {

@@ -24,8 +24,8 @@ import { readinessOf } from './readiness.ts';
 import { startReconciling } from './reconciling.ts';
 import { noteRunning } from './running.ts';
 import { startSignerRetries } from './signer-retries.ts';
-import type { ReachedSigner } from './reached-signer.ts';
-import { reachSigner } from './signer.ts';
+import type { ReachedSigner, ReachedSigners } from './reached-signer.ts';
+import { reachSigners } from './signer.ts';
 
 export type StartOptions = {
   /** Told of every part as it comes up. */
@@ -41,8 +41,8 @@ export type OpenedCustody = AsyncDisposable & {
   readonly chains: ReadonlyMap<ChainId, OpenedChain>;
   /** How owner and application reach the database. */
   readonly access: DatabaseAccess;
-  /** The process that signs, and who of it is believed. */
-  readonly reached: ReachedSigner;
+  /** The processes that sign, and who of them is believed. */
+  readonly reached: ReachedSigners;
 };
 
 /** A server that answers. */
@@ -70,7 +70,7 @@ export async function openCustody(configuration: Configuration, tell: Tell = () 
   await migrateAll(access.owner);
   const db = parts.use(openDatabase({ ...access.app, connections: configuration.database.connections }));
   const chains = await openChains(configuration, { db, parts, tell });
-  const reached = await reachSigner(configuration, { parts, tell });
+  const reached = await reachSigners(configuration, { parts, tell });
   const custody = custodyOf(configuration, { db, reached, chains });
   const board = chainBoard(custody, chains);
   await holdKeysAgainstBooks(custody, reached.pinned);

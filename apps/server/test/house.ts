@@ -145,7 +145,7 @@ export async function openHouse(content: object = {}): Promise<House> {
   const { configuration, problems } = checkConfiguration({
     folder,
     environment,
-    content: { chains, logLevel: 'error', approvalPage: 'https://approve.example', ...content },
+    content: { chains, logLevel: 'error', approvalPage: 'https://approve.example', vaultSigners: 0, ...content },
   });
   assert.ok(configuration !== undefined, JSON.stringify(problems));
   const server = parts.use(await startServer(configuration, { log: openLog('error') }));

@@ -42,7 +42,11 @@ test('kill -9 at any moment: after the restarts every withdrawal is settled once
   const chains = [{ id: chain, development: true, pollMs: 50 }];
   writeFileSync(
     join(folder, 'bulkhead.config.json'),
-    JSON.stringify({ chains, policy: { releaseUnscreenedDeposits: true, releaseUnscreenedWithdrawals: true } }),
+    JSON.stringify({
+      chains,
+      vaultSigners: 0,
+      policy: { releaseUnscreenedDeposits: true, releaseUnscreenedWithdrawals: true },
+    }),
   );
   const environment = {
     DATABASE_URL: database.urls.app,

@@ -47,6 +47,7 @@ async function openSourced(count: number, database: Readonly<Record<string, stri
   const sources: ScriptedSource[] = [];
   for (let n = 0; n < count; n++) sources.push(parts.use(await startScriptedSource(anvil.url)));
   const content = {
+    vaultSigners: 0,
     chains: [{ id: chain, development: true, pollMs: 50 }],
     policy: { releaseUnscreenedDeposits: true },
   };

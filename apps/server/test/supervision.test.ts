@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { checkConfiguration } from '../src/config.ts';
 import { slots } from '../src/development/set-up-order.ts';
-import { reachSigner } from '../src/signer.ts';
+import { reachSigners } from '../src/signer.ts';
 import { chain, until } from './house.ts';
 
 test('a signer that does not come back says why once, runs again when it can, and a refused PIN is tried once', async (t) => {
@@ -16,12 +16,12 @@ test('a signer that does not come back says why once, runs again when it can, an
   const { configuration } = checkConfiguration({
     folder,
     environment: {},
-    content: { chains: [{ id: chain, development: true }] },
+    content: { chains: [{ id: chain, development: true }], vaultSigners: 0 },
   });
   assert.ok(configuration?.signer.kind === 'development');
   const { directory } = configuration.signer;
   const said: string[] = [];
-  const { pid } = await reachSigner(configuration, { parts, tell: ({ what }) => said.push(what) });
+  const { pid } = await reachSigners(configuration, { parts, tell: ({ what }) => said.push(what) });
   assert.ok(pid !== undefined);
   const told = (what: RegExp): number => said.filter((one) => what.test(one)).length;
 

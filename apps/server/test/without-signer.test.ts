@@ -20,7 +20,10 @@ test('without its signer a server starts with a warning: deposits are credited, 
   const endpoint = `unix:${join(configuration.dataDirectory, 'nobody.sock')}`;
   const said: string[] = [];
   await using alone = await startServer(
-    { ...configuration, signer: { kind: 'external', endpoint, tls: undefined, deployment, identities } },
+    {
+      ...configuration,
+      signer: { kind: 'external', endpoint, tls: undefined, deployment, identities, vaultSigners: [] },
+    },
     { log: openLog('error'), onPart: ({ what }) => said.push(what) },
   );
   assert.match(said.join('\n'), /WARNING: the signer does not answer/u);

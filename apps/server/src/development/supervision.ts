@@ -10,6 +10,12 @@ export const restartPauseMsMax = 5_000;
 /** Characters of the signer's log that are repeated where it ended by itself. */
 const lastWordsCharsMax = 300;
 
+export type Supervision = {
+  /** How people are told which one it is, within a sentence. */
+  readonly name: string;
+  readonly tell: Tell;
+};
+
 export type Supervised = AsyncDisposable & { readonly endpoint: () => string; readonly pid: () => number };
 
 /**
@@ -18,7 +24,7 @@ export type Supervised = AsyncDisposable & { readonly endpoint: () => string; re
  *
  * @throws CustodyError what the signer says why it does not start the first time
  */
-export async function supervise(order: SignerOrder, tell: Tell): Promise<Supervised> {
+export async function supervise(order: SignerOrder, { name, tell }: Supervision): Promise<Supervised> {
   let running: RunningSigner = await startWhenFree(order);
   const stop = new AbortController();
   const watch = async (): Promise<void> => {
@@ -26,10 +32,10 @@ export async function supervise(order: SignerOrder, tell: Tell): Promise<Supervi
       const { code, signal } = await running.exited;
       if (stop.signal.aborted) return;
       const { logFile: where } = running;
-      if (code === pinRefusedExitCode) return tell({ part: 'signer', what: pinRefused, where });
+      if (code === pinRefusedExitCode) return tell({ part: 'signer', what: pinRefused(name), where });
       const how = signal ?? `code ${code}${lastWordsOf(where)}`;
-      tell({ part: 'signer', what: `WARNING: the signer ended (${how}) and is started again`, where });
-      const again = await restarted({ order, tell, where }, stop.signal);
+      tell({ part: 'signer', what: `WARNING: ${name} ended (${how}) and is started again`, where });
+      const again = await restarted({ order, name, tell, where }, stop.signal);
       if (again === undefined) return;
       running = again;
       // A stop that was asked for meanwhile has not seen this one.
@@ -48,8 +54,9 @@ export async function supervise(order: SignerOrder, tell: Tell): Promise<Supervi
   };
 }
 
-const pinRefused =
-  'WARNING: a token refuses the PIN of the signer, which is not started again, because a token locks itself: correct the file of the PIN, then start the server again';
+function pinRefused(name: string): string {
+  return `WARNING: a token refuses the PIN of ${name}, which is not started again, because a token locks itself: correct the file of the PIN, then start the server again`;
+}
 
 function lastWordsOf(logFile: string): string {
   try {
@@ -60,30 +67,32 @@ function lastWordsOf(logFile: string): string {
   }
 }
 
-type Restart = { readonly order: SignerOrder; readonly tell: Tell; readonly where: string };
+type Restart = Supervision & { readonly order: SignerOrder; readonly where: string };
 
 /**
  * Tries again, less and less often, until it runs, a PIN is refused, or nobody wants it any more. Each reason why it does not start
  * is told once: what repeats itself every few seconds is read by nobody.
  */
-async function restarted({ order, tell, where }: Restart, stop: AbortSignal): Promise<RunningSigner | undefined> {
+async function restarted({ order, name, tell, where }: Restart, stop: AbortSignal): Promise<RunningSigner | undefined> {
   const told = new Set<string>();
   for (let pauseMs = restartPauseMsMin; ; pauseMs = Math.min(restartPauseMsMax, pauseMs * 2)) {
     try {
       await pause(pauseMs, undefined, { signal: stop });
       const running = await startSigner(order);
-      if (told.size > 0) tell({ part: 'signer', what: `Signer, runs again: process ${running.pid}`, where });
+      if (told.size > 0) {
+        tell({ part: 'signer', what: `Signing goes on: ${name} runs again, process ${running.pid}`, where });
+      }
       return running;
     } catch (error) {
       if (stop.aborted) return undefined;
       if (!(error instanceof CustodyError)) throw error;
       if (error.code === 'hsm/pin-refused') {
-        tell({ part: 'signer', what: pinRefused, where });
+        tell({ part: 'signer', what: pinRefused(name), where });
         return undefined;
       }
       const reason = `${error.message} (${error.code})`;
       if (!told.has(reason)) {
-        tell({ part: 'signer', what: `WARNING: the signer does not start and is tried again: ${reason}`, where });
+        tell({ part: 'signer', what: `WARNING: ${name} does not start and is tried again: ${reason}`, where });
       }
       told.add(reason);
     }

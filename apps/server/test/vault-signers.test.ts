@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { CustodyError, houseGas } from '@bulkhead/domain';
+import { verifyRecord } from '@bulkhead/signer-client';
+import { checkConfiguration, type Configuration } from '../src/config.ts';
+import { beginAnew } from '../src/folder.ts';
+import type { ReachedSigners } from '../src/reached-signer.ts';
+import { reachSigners } from '../src/signer.ts';
+import { chain, until } from './house.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'bulkhead-house-'));
+const data = join(folder, '.bulkhead');
+const note = join(data, 'signer', 'development.json');
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+function configured(vaultSigners: number): Configuration {
+  const content = { chains: [{ id: chain, development: true }], vaultSigners };
+  const { configuration } = checkConfiguration({ folder, environment: {}, content });
+  assert.ok(configuration !== undefined);
+  return configuration;
+}
+
+type Running = AsyncDisposable & { readonly reached: ReachedSigners; readonly said: readonly string[] };
+
+async function started(vaultSigners = 2): Promise<Running> {
+  await using parts = new AsyncDisposableStack();
+  const said: string[] = [];
+  const reached = await reachSigners(configured(vaultSigners), { parts, tell: ({ what }) => said.push(what) });
+  const owned = parts.move();
+  return { reached, said, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+function alive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+test('three signers begin with one list, each with keys, tokens and a log of its own, and end with the server', async () => {
+  const running = await started();
+  const all = [running.reached, ...running.reached.vaultSigners];
+  assert.equal(all.length, 3);
+  const status = await Promise.all(all.map(({ signer }) => signer.status()));
+  const distinct = (values: readonly unknown[]): number => new Set(values).size;
+  assert.deepEqual(
+    [status.map(({ deployment }) => deployment), status.map(({ registryHash }) => registryHash)].map(distinct),
+    [1, 1],
+  );
+  const identities = all.flatMap(({ pinned }) => pinned.identities);
+  assert.equal(distinct(identities), identities.length);
+  assert.deepEqual(
+    status.map((one) => one.identities),
+    all.map(({ pinned }) => pinned.identities),
+  );
+  const accounts = await Promise.all(all.map(({ signer }) => signer.account(houseGas)));
+  assert.equal(distinct(accounts.map(({ xpub }) => xpub)), 3, 'each has a seed of its own');
+  for (const { signer, pinned } of all) {
+    const [opened] = await signer.records(0n, 1);
+    assert.ok(opened !== undefined);
+    verifyRecord(opened, pinned.identities);
+  }
+  const pids = all.map(({ pid }) => pid?.() ?? 0);
+  assert.equal(distinct(pids), 3);
+  for (const name of ['signer', 'vault-signer-2', 'vault-signer-3']) {
+    assert.ok(existsSync(join(data, name, 'state', 'state.log')) && existsSync(join(data, name, 'signer.log')), name);
+    assert.equal(existsSync(join(data, name, 'hsm')), existsSync('/usr/lib/softhsm/libsofthsm2.so'), name);
+  }
+  assert.equal(running.said.filter((one) => /^(?:Signer|Vault signer [23]), for development: /u.test(one)).length, 3);
+
+  const [, second] = all;
+  assert.ok(second?.pid !== undefined);
+  const { pid } = second;
+  process.kill(pids[1] ?? 0, 'SIGKILL');
+  await until('the second signer to run again', async () => pid() !== pids[1] && (await second.signer.status()));
+  assert.match(running.said.at(-1) ?? '', /^WARNING: vault signer 2 ended \(SIGKILL\) and is started again$/u);
+  const last = all.map((one) => one.pid?.() ?? 0);
+  await running[Symbol.asyncDispose]();
+  assert.deepEqual(last.map(alive), [false, false, false]);
+});
+
+test('the folder stays what it is: found again, of another number, of before there were vaults, and with one gone', async () => {
+  const written = readFileSync(note, 'utf8');
+  {
+    await using again = await started();
+    assert.equal(again.reached.vaultSigners.length, 2);
+    assert.equal(readFileSync(note, 'utf8'), written);
+  }
+  {
+    await using fewer = await started(0);
+    assert.equal(fewer.reached.vaultSigners.length, 2);
+    assert.match(fewer.said.join('\n'), /This data folder has 2 vault signers and goes on as it is/u);
+  }
+  renameSync(join(data, 'vault-signer-3'), join(data, 'elsewhere'));
+  await assert.rejects(
+    started(),
+    (error) =>
+      error instanceof CustodyError &&
+      error.code === 'platform/damaged-state' &&
+      /vault-signer-3 is gone/u.test(error.message),
+  );
+  renameSync(join(data, 'elsewhere'), join(data, 'vault-signer-3'));
+  const old: Record<string, unknown> = JSON.parse(written);
+  delete old['vaultSigners'];
+  writeFileSync(note, JSON.stringify(old));
+  {
+    await using before = await started();
+    assert.deepEqual(before.reached.vaultSigners, []);
+    assert.match(
+      before.said.join('\n'),
+      /This data folder was made before there were vaults and goes on as it is; --fresh begins anew with 2 vault signers/u,
+    );
+  }
+  writeFileSync(note, written);
+});
+
+test('a set-up that was interrupted is made again with all its signers, and --fresh takes all of them away', async () => {
+  const before: { readonly deployment: string } = JSON.parse(readFileSync(note, 'utf8'));
+  rmSync(note);
+  writeFileSync(join(data, 'signer', 'unfinished'), '');
+  {
+    await using again = await started(1);
+    assert.notEqual(again.reached.pinned.deployment, before.deployment);
+    assert.equal(again.reached.vaultSigners.length, 1);
+  }
+  await beginAnew(configured(1));
+  assert.deepEqual(
+    ['signer', 'vault-signer-2', 'people'].map((name) => existsSync(join(data, name))),
+    [false, false, false],
+  );
+});
