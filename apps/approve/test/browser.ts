@@ -25,11 +25,15 @@ export type Stage = {
   readonly strike: () => Promise<void>;
 };
 
-/** @param cameraShows the text whose QR code the camera sees */
-export async function setStage(cameraShows: string): Promise<Stage> {
+export async function launchChromium(args: readonly string[] = []): Promise<Browser> {
   if (!existsSync(chromiumPath)) {
     throw new Error(`Chromium is missing at ${chromiumPath}: install it with "apt-get install chromium".`);
   }
+  return chromium.launch({ executablePath: chromiumPath, args: [...args] });
+}
+
+/** @param cameraShows the text whose QR code the camera sees */
+export async function setStage(cameraShows: string): Promise<Stage> {
   const folder = mkdtempSync(join(tmpdir(), 'bulkhead-approve-'));
   const own = identity();
   const port = await freePort();
@@ -43,14 +47,11 @@ export async function setStage(cameraShows: string): Promise<Stage> {
   });
   const server = await serveApprovalPage({ directory: join(folder, 'page'), host: '127.0.0.1', port });
   writeFileSync(join(folder, 'camera.y4m'), film(cameraShows));
-  const browser = await chromium.launch({
-    executablePath: chromiumPath,
-    args: [
-      '--use-fake-ui-for-media-stream',
-      '--use-fake-device-for-media-stream',
-      `--use-file-for-fake-video-capture=${join(folder, 'camera.y4m')}`,
-    ],
-  });
+  const browser = await launchChromium([
+    '--use-fake-ui-for-media-stream',
+    '--use-fake-device-for-media-stream',
+    `--use-file-for-fake-video-capture=${join(folder, 'camera.y4m')}`,
+  ]);
   const asked: string[] = [];
   const contexts: BrowserContext[] = [];
   const open = async (path: string, options: BrowserContextOptions = {}): Promise<Page> => {

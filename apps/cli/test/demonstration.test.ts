@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { openDatabase } from '@bulkhead/postgres';
 import { endAll, run, type Shell, type, type Typed } from './shell.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'bulkhead-demonstration-'));
@@ -69,6 +71,11 @@ test('npm start in an empty folder plays the main job, and a second start goes o
   assert.match(robbed ?? '', /^Boreas Capital .* -0\.2\d* ETH +frozen$/u);
   assert.deepEqual(more, [], 'books and chain agree everywhere else');
 
+  // A backup of the database, as cold ones are made: nobody runs on it.
+  const database = join(folder, '.bulkhead', 'postgres');
+  const backup = join(folder, 'backup');
+  execFileSync('cp', ['-a', database, backup]);
+
   const again = type(shell, ['start']);
   const url = await served(again);
   assert.match(again.said().out, /was played on this data before/u);
@@ -95,13 +102,47 @@ test('npm start in an empty folder plays the main job, and a second start goes o
   assert.deepEqual({ settled, rejected, failed }, { settled: 2, rejected: 1, failed: 1 });
   assert.deepEqual(count(await list('sweeps'), 'state'), { settled: 5 });
   assert.deepEqual(count(await list('breaks'), 'type'), { 'missing-movement': 1 });
-  await strangerPays({ url, out: again.said().out });
+  const paid = await strangerPays({ url, out: again.said().out });
+  const known = await run(shell, 'signer', 'compare');
+  assert.deepEqual([known.code, known.out], [0, 'The database knows every transaction that the signer granted.\n']);
+  await changeBalance();
   again.child.kill('SIGINT');
   assert.equal((await again.ended).code, 0);
+
+  const damaged = await run(shell, 'start', '--exit');
+  assert.equal(damaged.code, 1, damaged.err);
+  assert.match(damaged.out, /^balance-not-history: .*\n2 invariants are broken\. Stop withdrawals/mu);
+
+  // The backup is put back: what was paid since is known to the signer alone.
+  rmSync(database, { recursive: true });
+  execFileSync('mv', [backup, database]);
+  const lost = await run(shell, 'signer', 'compare');
+  assert.equal(lost.code, 1, lost.err);
+  const asset = paid.asset.replaceAll('/', '\\/');
+  const line = `^Record \\d+: withdrawal ${paid.id}, ${paid.amount} of ${asset} from compartment \\d+ to ${paid.destination.toLowerCase()}$`;
+  assert.match(lost.out, new RegExp(line, 'mu'));
+  assert.match(
+    lost.out,
+    new RegExp(`^  no dispatch of it is here\n  hash ${paid.transactionHash}\n  signed 0x02`, 'mu'),
+  );
+  assert.match(lost.out, /^1 transactions that the signer granted are not here/mu);
 });
 
+/** Puts one unit more into an account, with the rights of the owner of the tables and past every trigger. */
+async function changeBalance(): Promise<void> {
+  const running: { readonly database: { readonly ownerUrl: string } } = JSON.parse(
+    readFileSync(join(folder, '.bulkhead', 'running.json'), 'utf8'),
+  );
+  await using owner = openDatabase({ url: running.database.ownerUrl, connections: 1 });
+  await owner.query('alter table ledger.account disable trigger all');
+  await owner.query(
+    'update ledger.account set posted = posted + 1 where number = (select min(number) from ledger.account where posted > 0)',
+  );
+  await owner.query('alter table ledger.account enable trigger all');
+}
+
 /** What docs/approving.md has a stranger do: ask for a payment, and have three people sign it with the command. */
-async function strangerPays({ url, out }: { readonly url: string; readonly out: string }): Promise<void> {
+async function strangerPays({ url, out }: { readonly url: string; readonly out: string }): Promise<Answered> {
   const people = join(folder, '.bulkhead', 'people');
   const tokens: readonly { readonly name: string; readonly token: string }[] = JSON.parse(
     readFileSync(join(folder, '.bulkhead', 'tokens.json'), 'utf8'),
@@ -159,11 +200,16 @@ async function strangerPays({ url, out }: { readonly url: string; readonly out: 
     await call(who, `${path}/${who === 'operator' ? 'signature' : 'approvals'}`, { approval });
   }
   await reached('settled');
+  return call('auditor', path);
 }
 
 type Answered = {
   readonly id: string;
   readonly state: string;
+  readonly asset: string;
+  readonly amount: string;
+  readonly destination: string;
+  readonly transactionHash: string;
   readonly items: readonly { readonly id: string }[];
   readonly intent: { readonly digest: string; readonly approvalLink: string };
 };

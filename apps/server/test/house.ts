@@ -52,7 +52,7 @@ export type Seen = {
   readonly nextCursor: string | null;
   readonly reason: string | null;
   readonly version: string | null;
-  readonly intent: { readonly canonical: string; readonly digest: string };
+  readonly intent: { readonly canonical: string; readonly digest: string; readonly approvalLink: string | null };
 };
 
 export type Reply = { readonly status: number; readonly body: Seen; readonly headers: Headers };

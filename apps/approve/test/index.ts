@@ -1,0 +1,2 @@
+export { launchChromium, plugIn } from './browser.ts';
+export { register } from './person.ts';
