@@ -50,7 +50,7 @@ export const importTable: Readonly<Record<string, Zone>> = {
   vaults: {
     folder: 'packages/vaults',
     imports: ['domain'],
-    testImports: [],
+    testImports: ['chain-evm', 'contracts'],
     outside: ['@noble/hashes'],
     node: false,
   },

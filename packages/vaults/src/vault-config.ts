@@ -29,7 +29,7 @@ export type VaultConfig = {
   readonly clientId: Hex;
   readonly signerSet: Address;
   readonly feeReceiver: Address;
-  /** Where an exit pays, until the exit key changes it. */
+  /** Where an exit pays, until the client key changes it. */
   readonly exitDestination: Address;
   /** Id of the key that agrees to destinations and limits; of an omnibus, its governance's. */
   readonly clientKey: Hex;

@@ -42,7 +42,7 @@ export type VaultMessages = {
   readonly destinationAddition: { readonly to: Address } & Bounds;
   /** Client key. */
   readonly limitRaise: LimitChange & Bounds;
-  /** Exit key. */
+  /** Client key; waits for longer than an exit takes, so that the exit key is faster than a thief of the client key. */
   readonly exitDestinationChange: { readonly to: Address } & Bounds;
   /** By the role's old key, or by the quorum when that is lost. */
   readonly keyRotation: Sided<VaultSide> & { readonly role: KeyRole; readonly newKey: Hex } & Bounds;
