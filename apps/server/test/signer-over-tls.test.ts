@@ -9,7 +9,7 @@ import { parseAddress } from '@bulkhead/domain';
 import { startSigner } from '@bulkhead/signer/launch';
 import { keyDigest } from '@bulkhead/signer-client';
 import type { Configuration } from '../src/config.ts';
-import { signerFile } from '../src/development/signer.ts';
+import { signerFile } from '../src/development/signer-file.ts';
 import { developmentTokens } from '../src/development-secrets.ts';
 import { openLog } from '../src/log.ts';
 import { openSigner } from '../src/signer.ts';
@@ -107,7 +107,8 @@ test('a server whose signer is behind mutual TLS issues, pays and proves as besi
       keyFile: at('server.key'),
       signerKeys: [signerKey],
     };
-    return { ...configuration, signer: { kind: 'external', endpoint: signer.endpoint, tls, deployment, identities } };
+    const external = { endpoint: signer.endpoint, tls, deployment, identities, vaultSigners: [] };
+    return { ...configuration, signer: { kind: 'external', ...external } };
   };
 
   {
