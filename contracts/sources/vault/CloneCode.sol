@@ -31,8 +31,18 @@ library CloneCode {
     }
 
     /// @notice The address that CREATE2 gives (EIP-1014).
+    /// @dev The hash of 85 bytes: 0xff, deployer, salt, hash of the init code.
     function addressOf(address deployer, bytes32 salt, bytes32 initCodeHash) internal pure returns (address) {
-        return address(uint160(uint256(keccak256(abi.encodePacked(hex"ff", deployer, salt, initCodeHash)))));
+        bytes32 hash;
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore8(free, 0xff)
+            mstore(add(free, 1), shl(96, deployer))
+            mstore(add(free, 21), salt)
+            mstore(add(free, 53), initCodeHash)
+            hash := keccak256(free, 85)
+        }
+        return address(uint160(uint256(hash)));
     }
 
     /// @notice Creates the clone at that address. Reverts where it exists already.

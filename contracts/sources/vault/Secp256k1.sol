@@ -5,15 +5,33 @@ pragma solidity 0.8.37;
 /// @dev By `ecrecover` alone. Code at the signer's address is ignored, because an EIP-7702 delegation would otherwise let
 /// the delegate decide what the key has signed.
 library Secp256k1 {
+    /// Bytes of a signature.
+    uint256 internal constant LENGTH = 65;
+
     /// Half of the group's order: the other half holds a second signature for each (EIP-2).
     uint256 private constant S_MAX = 0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0;
 
     /// @return signer zero where the signature is not one
-    function recover(bytes32 digest, bytes calldata signature) internal pure returns (address signer) {
-        if (signature.length != 65) return address(0);
-        bytes32 s = bytes32(signature[32:64]);
-        if (uint256(s) > S_MAX) return address(0);
-        // Any other v makes the precompile answer with nothing, which is zero.
-        return ecrecover(digest, uint8(signature[64]), bytes32(signature[0:32]), s);
+    function recover(bytes32 digest, bytes calldata signature) internal view returns (address signer) {
+        return signature.length == LENGTH ? recoverAt(digest, signature, 0) : address(0);
+    }
+
+    /// @dev Reads 65 bytes from `at`, which the caller has checked to be there. Any other v than 27 and 28, and what is no
+    /// signature, makes the precompile answer with nothing, which is read as zero.
+    function recoverAt(bytes32 digest, bytes calldata signatures, uint256 at) internal view returns (address signer) {
+        assembly ("memory-safe") {
+            let start := add(signatures.offset, at)
+            let s := calldataload(add(start, 32))
+            if iszero(gt(s, S_MAX)) {
+                let free := mload(0x40)
+                mstore(free, digest)
+                mstore(add(free, 32), byte(0, calldataload(add(start, 64))))
+                mstore(add(free, 64), calldataload(start))
+                mstore(add(free, 96), s)
+                mstore(0, 0)
+                pop(staticcall(gas(), 1, free, 128, 0, 32))
+                signer := mload(0)
+            }
+        }
     }
 }

@@ -16,7 +16,7 @@ contract SignerSet {
         /// Unix second from which it is in force; fixed when it was queued.
         uint40 activeFrom;
         uint8 threshold;
-        /// Whose code is abi.encode(address[] members).
+        /// Whose code is the members, a word each.
         address memberList;
     }
 
@@ -96,7 +96,7 @@ contract SignerSet {
     /// @notice Whether these are signatures of exactly `threshold` members in force, ascending by signer, 65 bytes each.
     function isQuorum(bytes32 digest, bytes calldata signatures) external view returns (bool) {
         Version memory version = inForce();
-        return haveSigned(membersOf(version), version.threshold, digest, signatures);
+        return haveSigned(listOf(version), version.threshold, digest, signatures);
     }
 
     /// @notice Queues the next version. The newest one signs it, queued or in force, so that several can follow each
@@ -110,10 +110,11 @@ contract SignerSet {
         requireFit(change.members, change.threshold);
         bytes32 digest = changeDigest(change);
         require(
-            haveSigned(membersOf(version), version.threshold, digest, quorumSignatures),
+            haveSigned(listOf(version), version.threshold, digest, quorumSignatures),
             NoQuorum(version.number, digest)
         );
-        require(haveSigned(change.members, change.threshold, digest, memberSignatures), NoQuorum(number, digest));
+        bytes memory list = abi.encodePacked(change.members);
+        require(haveSigned(list, change.threshold, digest, memberSignatures), NoQuorum(number, digest));
         versions[version.number] = version;
         uint256 activeFrom = block.timestamp + changeDelay;
         store(change.members, change.threshold, number, activeFrom);
@@ -132,7 +133,7 @@ contract SignerSet {
         bytes32 digest =
             keccak256(abi.encodePacked(hex"1901", domain, keccak256(abi.encode(HEARTBEAT, beat))));
         require(
-            haveSigned(membersOf(version), version.threshold, digest, signatures),
+            haveSigned(listOf(version), version.threshold, digest, signatures),
             NoQuorum(version.number, digest)
         );
         lastHeartbeat = uint64(block.timestamp);
@@ -170,8 +171,22 @@ contract SignerSet {
         }
     }
 
-    function membersOf(Version memory version) private view returns (address[] memory) {
-        return abi.decode(SSTORE2.read(version.memberList), (address[]));
+    function listOf(Version memory version) private view returns (bytes memory) {
+        return SSTORE2.read(version.memberList);
+    }
+
+    function membersOf(Version memory version) private view returns (address[] memory members) {
+        bytes memory list = listOf(version);
+        members = new address[](list.length / 32);
+        for (uint256 i = 0; i < members.length; ++i) {
+            members[i] = memberAt(list, i);
+        }
+    }
+
+    function memberAt(bytes memory list, uint256 index) private pure returns (address member) {
+        assembly ("memory-safe") {
+            member := mload(add(add(list, 32), shl(5, index)))
+        }
     }
 
     function store(address[] memory members, uint8 threshold, uint256 number, uint256 activeFrom) private {
@@ -179,7 +194,7 @@ contract SignerSet {
             number: uint48(number),
             activeFrom: uint40(activeFrom),
             threshold: threshold,
-            memberList: SSTORE2.write(abi.encode(members))
+            memberList: SSTORE2.write(abi.encodePacked(members))
         });
         emit SetQueued(number, members, threshold, activeFrom);
     }
@@ -193,18 +208,22 @@ contract SignerSet {
     }
 
     /// @dev One walk over both ascending lists: whoever signs twice, or is no member, finds no place in it.
-    function haveSigned(address[] memory members, uint256 threshold, bytes32 digest, bytes calldata signatures)
+    function haveSigned(bytes memory list, uint256 threshold, bytes32 digest, bytes calldata signatures)
         private
-        pure
+        view
         returns (bool)
     {
-        if (signatures.length != threshold * 65) return false;
+        if (signatures.length != threshold * Secp256k1.LENGTH) return false;
+        uint256 members = list.length / 32;
         uint256 next = 0;
-        for (uint256 i = 0; i < threshold; ++i) {
-            address signer = Secp256k1.recover(digest, signatures[i * 65:(i + 1) * 65]);
-            while (next < members.length && members[next] != signer) ++next;
-            if (next == members.length) return false;
-            ++next;
+        // Counters of memory and calldata, which cannot overflow.
+        unchecked {
+            for (uint256 at = 0; at < signatures.length; at += Secp256k1.LENGTH) {
+                address signer = Secp256k1.recoverAt(digest, signatures, at);
+                while (next < members && memberAt(list, next) != signer) ++next;
+                if (next == members) return false;
+                ++next;
+            }
         }
         return true;
     }

@@ -153,10 +153,6 @@ abstract contract VaultAgreements is VaultState {
         return unlisted ? unlistedLimits[token] : limits[token];
     }
 
-    function isFit(address to) private view returns (bool) {
-        return to != address(0) && to != address(this) && !isVaultOrForwarder(to);
-    }
-
     function requireOmnibus(VaultConfig calldata config) private pure {
         require(VaultTerms.kind(config.terms) == VaultTerms.OMNIBUS, UnlistedForbidden());
     }

@@ -150,28 +150,77 @@ library VaultMessages {
     bytes32 internal constant EXIT_REQUEST = keccak256("ExitRequest(uint256 nonce,uint64 deadline)");
     bytes32 internal constant EXIT_CANCELLATION = keccak256("ExitCancellation(uint256 nonce,uint64 deadline)");
 
-    /// @dev The domain of one vault on one chain, computed with each call: nothing that a fork could make stale.
-    function domainSeparator() internal view returns (bytes32) {
-        return keccak256(abi.encode(DOMAIN, NAME, VERSION, block.chainid, address(this)));
+    /// @notice What is signed. The domain is that of this vault on this chain, computed with each call: nothing that a
+    /// fork could make stale.
+    function digest(bytes32 structHash) internal view returns (bytes32 result) {
+        (bytes32 domain, bytes32 name, bytes32 version) = (DOMAIN, NAME, VERSION);
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore(free, domain)
+            mstore(add(free, 32), name)
+            mstore(add(free, 64), version)
+            mstore(add(free, 96), chainid())
+            mstore(add(free, 128), address())
+            mstore(add(free, 2), keccak256(free, 160))
+            mstore(add(free, 34), structHash)
+            mstore8(free, 0x19)
+            mstore8(add(free, 1), 0x01)
+            result := keccak256(free, 66)
+        }
     }
 
-    function digest(bytes32 structHash) internal view returns (bytes32) {
-        return keccak256(abi.encodePacked(hex"1901", domainSeparator(), structHash));
-    }
+    // The ABI encoding of a struct of atomic fields is its EIP-712 encoding, so the struct itself is encoded. Where gas
+    // counts the calldata is hashed as it stands: what has stray bits in it has another hash, which nobody signed.
 
-    // The ABI encoding of a struct of atomic fields is its EIP-712 encoding, so the struct itself is encoded.
-
-    function hash(Withdrawal calldata message) internal pure returns (bytes32) {
-        return keccak256(abi.encode(WITHDRAWAL, message));
+    function hash(Withdrawal calldata message) internal pure returns (bytes32 result) {
+        bytes32 typeHash = WITHDRAWAL;
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore(free, typeHash)
+            calldatacopy(add(free, 32), message, 160)
+            result := keccak256(free, 192)
+        }
     }
 
     function hash(WithdrawalBatch calldata message) internal pure returns (bytes32) {
-        bytes32[] memory hashes = new bytes32[](message.payments.length);
-        for (uint256 i = 0; i < hashes.length; ++i) {
-            hashes[i] = keccak256(abi.encode(PAYMENT, message.payments[i]));
-        }
-        bytes32 payments = keccak256(abi.encodePacked(hashes));
+        bytes32 payments = hash(message.payments);
         return keccak256(abi.encode(WITHDRAWAL_BATCH, payments, message.nonce, message.deadline));
+    }
+
+    /// @dev The fields of a payment; stray bits of an address are dropped.
+    function read(Payment calldata payment) internal pure returns (address token, address to, uint256 amount) {
+        assembly ("memory-safe") {
+            token := shr(96, shl(96, calldataload(payment)))
+            to := shr(96, shl(96, calldataload(add(payment, 32))))
+            amount := calldataload(add(payment, 64))
+        }
+    }
+
+    /// @dev A withdrawal begins with the fields of a payment.
+    function read(Withdrawal calldata message) internal pure returns (address token, address to, uint256 amount) {
+        Payment calldata payment;
+        assembly ("memory-safe") {
+            payment := message
+        }
+        return read(payment);
+    }
+
+    /// @dev keccak256 of the hashes of the payments, one after the other.
+    function hash(Payment[] calldata payments) private pure returns (bytes32 result) {
+        bytes32 typeHash = PAYMENT;
+        assembly ("memory-safe") {
+            let payment := mload(0x40)
+            let hashes := add(payment, 128)
+            let end := add(hashes, mul(payments.length, 32))
+            let source := payments.offset
+            mstore(payment, typeHash)
+            for { let at := hashes } lt(at, end) { at := add(at, 32) } {
+                calldatacopy(add(payment, 32), source, 96)
+                mstore(at, keccak256(payment, 128))
+                source := add(source, 96)
+            }
+            result := keccak256(hashes, sub(end, hashes))
+        }
     }
 
     function hash(OneOff calldata message) internal pure returns (bytes32) {

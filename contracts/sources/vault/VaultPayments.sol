@@ -32,13 +32,12 @@ abstract contract VaultPayments is VaultState {
         requirePaying();
         bytes32 structHash = VaultMessages.hash(message);
         authorise(config, Side.Quorum, structHash, message.nonce, message.deadline, signatures);
-        uint8 authority = authorityOver(config, message.token, message.to, message.amount);
-        count(config, limits[message.token], message.amount);
-        payOut(message.token, message.to, message.amount, message.nonce, authority);
+        (address token, address to, uint256 amount) = VaultMessages.read(message);
+        count(config, limits[token], amount);
+        payByQuorum(config, token, to, amount, message.nonce);
     }
 
     /// @notice Pays many destinations, or none.
-    /// @dev The cap of a token is written once for each run of payments of that token.
     function payBatch(VaultConfig calldata config, WithdrawalBatch calldata message, bytes calldata signatures)
         external
         bound(config)
@@ -46,22 +45,7 @@ abstract contract VaultPayments is VaultState {
         requirePaying();
         bytes32 structHash = VaultMessages.hash(message);
         authorise(config, Side.Quorum, structHash, message.nonce, message.deadline, signatures);
-        uint256 length = message.payments.length;
-        require(length != 0, NothingToPay());
-        uint256 run = 0;
-        for (uint256 i = 0; i < length; ++i) {
-            Payment calldata payment = message.payments[i];
-            run += payment.amount;
-            if (i + 1 == length || message.payments[i + 1].token != payment.token) {
-                count(config, limits[payment.token], run);
-                run = 0;
-            }
-        }
-        for (uint256 i = 0; i < length; ++i) {
-            Payment calldata payment = message.payments[i];
-            uint8 authority = authorityOver(config, payment.token, payment.to, payment.amount);
-            payOut(payment.token, payment.to, payment.amount, message.nonce, authority);
-        }
+        payAll(config, message.payments, message.nonce);
     }
 
     /// @notice Pays any address any amount, with the quorum and the client key over the same digest.
@@ -75,6 +59,7 @@ abstract contract VaultPayments is VaultState {
         bytes32 structHash = VaultMessages.hash(message);
         bytes32 digest = authorise(config, Side.Quorum, structHash, message.nonce, message.deadline, signatures);
         requireKey(config, Side.ClientKey, digest, clientSignature);
+        require(message.to != address(0) && message.to != address(this), ForbiddenDestination(message.to));
         payOut(message.token, message.to, message.amount, message.nonce, ONE_OFF);
     }
 
@@ -116,18 +101,38 @@ abstract contract VaultPayments is VaultState {
         VaultPolicy.requireNoPause(state.clientPauseUntil, block.timestamp);
     }
 
-    /// @dev Says by what right the quorum alone pays this address, and counts the cap of unlisted ones.
-    function authorityOver(VaultConfig calldata config, address token, address to, uint256 amount)
+    /// @dev The cap of a token is written once for each run of payments of that token, after them: nothing enters the
+    /// vault meanwhile, and one that does not fit undoes all.
+    function payAll(VaultConfig calldata config, Payment[] calldata payments, uint256 nonce) private {
+        require(payments.length != 0, NothingToPay());
+        address token = payments[0].token;
+        uint256 run = 0;
+        for (uint256 i = 0; i < payments.length; ++i) {
+            (address next, address to, uint256 amount) = VaultMessages.read(payments[i]);
+            if (next != token) {
+                count(config, limits[token], run);
+                (token, run) = (next, 0);
+            }
+            run += amount;
+            payByQuorum(config, token, to, amount, nonce);
+        }
+        count(config, limits[token], run);
+    }
+
+    /// @dev Pays by the quorum alone: a destination that is active, or, from an omnibus and within its cap, another one.
+    function payByQuorum(VaultConfig calldata config, address token, address to, uint256 amount, uint256 nonce)
         private
-        returns (uint8)
     {
         uint256 activeFrom = destinations[to];
-        if (activeFrom != 0 && activeFrom <= block.timestamp) return LISTED;
+        if (activeFrom != 0 && activeFrom <= block.timestamp) {
+            payOut(token, to, amount, nonce, LISTED);
+            return;
+        }
         bool mayBeUnlisted = VaultTerms.kind(config.terms) == VaultTerms.OMNIBUS && activeFrom != REMOVED;
         require(mayBeUnlisted, NotADestination(to, activeFrom));
-        require(!isVaultOrForwarder(to), ForbiddenDestination(to));
+        require(isFit(to), ForbiddenDestination(to));
         count(config, unlistedLimits[token], amount);
-        return UNLISTED;
+        payOut(token, to, amount, nonce, UNLISTED);
     }
 
     function count(VaultConfig calldata config, Window storage window, uint256 amount) private {
@@ -141,7 +146,6 @@ abstract contract VaultPayments is VaultState {
 
     function payOut(address token, address to, uint256 amount, uint256 nonce, uint8 authority) private {
         require(amount != 0, NothingToPay());
-        require(to != address(0) && to != address(this), ForbiddenDestination(to));
         emit Withdrawn(token, to, amount, nonce, authority);
         Assets.send(token, to, amount);
     }

@@ -6,7 +6,7 @@ import {CloneCode} from "./CloneCode.sol";
 import {VaultEvents} from "./VaultEvents.sol";
 import {VaultMessages} from "./VaultMessages.sol";
 import {VaultPolicy} from "./VaultPolicy.sol";
-import {Gate, Side, VaultConfig, Window} from "./VaultTypes.sol";
+import {Gate, Side, VaultConfig, Window, hashOf} from "./VaultTypes.sol";
 
 /// @notice What a vault asks of its custodian's `SignerSet`.
 interface VaultSigners {
@@ -54,8 +54,8 @@ abstract contract VaultState is VaultEvents {
     /// Keys that replaced the configuration's; zero while none did.
     mapping(Side role => bytes32 key) internal newKeys;
 
-    /// Lasts for the transaction at most (EIP-1153).
-    bool private transient entered;
+    /// 1 while a call is going on; gone with the transaction (EIP-1153). A whole word, so that it is not read to be written.
+    uint256 private transient entered;
 
     /// The configuration is not this vault's. Called directly, the implementation refuses every one.
     error WrongConfig(bytes32 configHash);
@@ -84,14 +84,14 @@ abstract contract VaultState is VaultEvents {
     modifier bound(VaultConfig calldata config) {
         enter(config);
         _;
-        entered = false;
+        entered = 0;
     }
 
     function enter(VaultConfig calldata config) private {
-        bytes32 configHash = keccak256(abi.encode(config));
+        bytes32 configHash = hashOf(config);
         require(CloneCode.addressOf(factory, configHash, initCodeHash) == address(this), WrongConfig(configHash));
-        require(!entered, Reentered());
-        entered = true;
+        require(entered == 0, Reentered());
+        entered = 1;
     }
 
     /// @notice Whether a nonce was used, or invalidated.
@@ -152,10 +152,11 @@ abstract contract VaultState is VaultEvents {
         VaultPolicy.requireNoExit(gate.exitReadyAt);
     }
 
-    /// @dev Whether it is one of this factory's vaults or forwarders. Before it is deployed nobody can tell.
-    function isVaultOrForwarder(address account) internal view returns (bool) {
-        bytes32 codeHash = account.codehash;
-        return codeHash == vaultCodeHash || codeHash == forwarderCodeHash;
+    /// @dev What the quorum may pay at all: neither zero nor this vault, and no vault or forwarder of this factory, which
+    /// are known by their code; before they are deployed nobody can tell.
+    function isFit(address to) internal view returns (bool) {
+        bytes32 codeHash = to.codehash;
+        return to != address(0) && to != address(this) && codeHash != vaultCodeHash && codeHash != forwarderCodeHash;
     }
 
     function placeOf(Side side, uint256 nonce) private pure returns (uint256 word, uint256 bit) {
