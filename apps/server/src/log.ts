@@ -18,19 +18,36 @@ const secretFields = [
   'connectionString',
 ];
 
+/** Characters that wait in memory for a disk that takes none; what comes after them is not logged. */
+export const logHeldCharsMax = 1_000_000;
+
 /**
- * A log of JSON lines without secrets, on standard error or in a file. Times are ISO 8601 in UTC.
+ * A log of JSON lines without secrets, on standard error or in a file. Times are ISO 8601 in UTC. A disk that takes no more of it is
+ * told on standard error once and ends nothing: deposits and books are worth more than their log.
  *
  * @throws CustodyError `platform/folder-unreachable`
  */
 export function openLog(level: Section<'logLevel'>, file?: string): Log {
-  if (file === undefined) return logTo(level, destination({ dest: 2, sync: true }));
+  const held = { sync: true, maxLength: logHeldCharsMax } as const;
+  if (file === undefined) return logTo(level, enduring(destination({ dest: 2, ...held })));
   try {
-    return logTo(level, destination({ dest: file, sync: true, mkdir: true, mode: 0o600 }));
+    return logTo(level, enduring(destination({ dest: file, ...held, mkdir: true, mode: 0o600 }), file));
   } catch (error) {
     const message = `The data folder of the log ${file} cannot be used. Check owner and mode of it and of those above, or set BULKHEAD_DATA to another one.`;
     throw new CustodyError('platform/folder-unreachable', message, { cause: error });
   }
+}
+
+type Destination = ReturnType<typeof destination>;
+
+function enduring(stream: Destination, file?: string): Destination {
+  let told = file === undefined;
+  return stream.on('error', (error: unknown) => {
+    if (told) return;
+    told = true;
+    const why = error instanceof Error ? error.message : String(error);
+    process.stderr.write(`WARNING: the log ${file} cannot be written (${why}). The server goes on without it.\n`);
+  });
 }
 
 export function logTo(level: Section<'logLevel'>, stream: DestinationStream): Log {

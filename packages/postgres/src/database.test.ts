@@ -189,6 +189,26 @@ test('every wait has a limit', async () => {
   });
 });
 
+test('a database whose disk is full, or whose memory, says so and that nothing was stored, and its session goes on', async () => {
+  await using db = await testDatabase();
+  await db.owner.query('create table coin (id integer)');
+  for (const [state, words] of [
+    ['53100', 'No space left on device'],
+    ['53200', 'out of memory'],
+  ]) {
+    const work = db.owner.transaction(async (transaction) => {
+      await transaction.query('insert into coin values (1)');
+      await transaction.query(`do $$ begin raise exception '${words}' using errcode = '${state}'; end $$`);
+    });
+    await assert.rejects(work, (error) => {
+      assert.ok(error instanceof CustodyError && error.code === 'database/unavailable');
+      assert.match(error.message, new RegExp(`no room for it \\(${words}\\)\\. Nothing was stored`, 'u'));
+      return true;
+    });
+  }
+  assert.deepEqual(await db.owner.query('select id from coin'), []);
+});
+
 test('a session can step down to a role', async () => {
   await using db = await testDatabase();
   await db.owner.query('create table coin (id integer)');

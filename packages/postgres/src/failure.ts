@@ -56,6 +56,13 @@ export function faultOf(error: unknown): unknown {
     );
   }
   const state = sqlState(error);
+  if (state === '53100' || state === '53200') {
+    return new CustodyError(
+      'database/unavailable',
+      `The database has no room for it (${error.message}). Nothing was stored: give its disk or memory more room, then try again.`,
+      { cause: error },
+    );
+  }
   if (state === '57014' || state === '55P03') {
     return new CustodyError(
       'database/busy',

@@ -10,7 +10,7 @@ import { migrate, type MigrationSource, readMigrations } from './migration.ts';
 import { appRole } from './roles.ts';
 
 /** How long a test waits for the shared server to come up. */
-export const testServerTimeoutMs = 60_000;
+export const testServerTimeoutMs = 180_000;
 const connectRetryMs = 40;
 
 type Urls = { readonly adminUrl: string; readonly owner: string; readonly app: string };
