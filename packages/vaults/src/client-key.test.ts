@@ -67,7 +67,7 @@ test('what is no signature of P-256 in its one form is refused', () => {
     ['0x', /no sequence/u],
     ['0x3004020101', /no sequence/u],
     ['0x3003020101', /not two numbers/u],
-    [der('00', ''), /not two numbers/u],
+    [der('01', ''), /not two numbers/u],
     [der('0001', '01'), /shortest form/u],
     [der('80', '01'), /shortest form/u],
     [`0x3009${der('01', '01').slice(6)}020101`, /bytes follow/u],

@@ -38,6 +38,9 @@ const deep = process.env['BULKHEAD_DEEP'] === '1';
 const sequences = deep ? 40 : 6;
 const operationsEach = deep ? 250 : 80;
 
+/** A development chain keeps the state of each of its blocks, and gets slow when it has many. */
+const sequencesEach = 3n;
+
 let world: VaultChain;
 before(async () => {
   world = await startVaultChain();
@@ -60,6 +63,10 @@ test('whatever is asked of a vault, the model answers as the contract does, with
       fc.array(operationArbitrary, { minLength: operationsEach, maxLength: operationsEach }),
       async (kind, operations) => {
         number += 1n;
+        if (number % sequencesEach === 0n) {
+          await world[Symbol.asyncDispose]();
+          world = await startVaultChain();
+        }
         await comparing(kind, operations, number);
       },
     ),
