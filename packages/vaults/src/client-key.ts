@@ -142,8 +142,9 @@ function derInteger(bytes: Uint8Array, at: number): { readonly value: bigint; re
   if (bytes[at] !== 0x02 || length === 0 || length > 33 || end > bytes.length) throw unusable('it is not two numbers');
   const digits = bytes.subarray(at + 2, end);
   const [first = 0, second = 0] = digits;
-  if (first >= 0x80 || (length > 1 && first === 0 && second < 0x80))
+  if (first >= 0x80 || (length > 1 && first === 0 && second < 0x80)) {
     throw unusable('a number is not in its shortest form');
+  }
   const value = BigInt(hexOf(digits));
   if (value >= curveOrder) throw unusable('a number is not on the curve');
   if (value === 0n) throw unusable('a number is zero');

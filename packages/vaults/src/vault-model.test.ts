@@ -35,7 +35,7 @@ import { keyInForce } from './vault-state.ts';
 
 /** The long form belongs to `npm run contracts:deep`. */
 const deep = process.env['BULKHEAD_DEEP'] === '1';
-const sequences = deep ? 40 : 6;
+const sequences = deep ? 40 : 4;
 const operationsEach = deep ? 250 : 80;
 
 /** A development chain keeps the state of each of its blocks, and gets slow when it has many. */

@@ -122,9 +122,9 @@ test('each message has the typed data and the digest that another implementation
     if (contract === 'signer-set') {
       const call = parseSignerSetCall(hashes, data);
       const set = terms.config.signerSet;
-      if (call.call === 'changeSet')
+      if (call.call === 'changeSet') {
         assertMessage('setChange', setChangeDomain(set), setChangeForm, call.arguments.change);
-      else assertMessage('heartbeat', heartbeatDomain(chain, set), heartbeatForm, call.arguments.beat);
+      } else assertMessage('heartbeat', heartbeatDomain(chain, set), heartbeatForm, call.arguments.beat);
       continue;
     }
     const call = parseVaultCall(hashes, data);
@@ -175,11 +175,12 @@ test('each event is read, of its own contract alone', () => {
     );
     assert.deepEqual(known, [[contract, event]]);
     const read = { topics: topics.slice(0, -1), data };
-    if (topics.length > 1)
+    if (topics.length > 1) {
       assert.throws(
         () => parseVaultEvent(hashes, read) ?? parseFactoryEvent(hashes, read) ?? parseSignerSetEvent(hashes, read),
         { code: 'vault/malformed' },
       );
+    }
   }
   const known = [...Object.keys(vaultEvents), ...Object.keys(factoryEvents), ...Object.keys(signerSetEvents)];
   assert.deepEqual(vectors.events.map(({ event }) => event).toSorted(), known.toSorted());
