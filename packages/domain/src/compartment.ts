@@ -22,6 +22,8 @@ export const compartmentMax: number = 2 ** 31 - 1;
 /** House compartments with a fixed duty, apart from each other and from every client. */
 export const houseGas: Compartment = 1 as Compartment;
 export const houseFees: Compartment = 2 as Compartment;
+/** Keys of sets of signers. They sign for vaults and hold no coin. */
+export const houseSigners: Compartment = 3 as Compartment;
 
 /** @throws CustodyError `compartment/out-of-range` */
 export function parseCompartment(number: number): Compartment {

@@ -38,7 +38,7 @@ const header = 'bulkhead-intent-v1\n';
  */
 const textsRead = new WeakMap<Intent, string>();
 
-/** An intent of today is below 1,300 bytes: a set of signers with all its members. */
+/** An intent of today is below 1,800 bytes: a set of signers with all its members. */
 export const intentBytesMax: number = 4_096;
 
 /**

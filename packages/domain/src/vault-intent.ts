@@ -121,7 +121,7 @@ export const vaultKinds: readonly VaultIntentKind[] = [
 ];
 
 /** Members of a set of signers. */
-export const setMembersMax: number = 16;
+export const setMembersMax: number = 32;
 
 /** A cap fits the 104 bits that a vault keeps for it. */
 const capBits = 104n;

@@ -22,6 +22,18 @@ export {
   type VaultEvent,
   type VaultEventFields,
 } from './vault-event.ts';
+export {
+  type IntentCallParts,
+  type IntentMessage,
+  messagePreimage,
+  type QuorumMessage,
+  vaultCallMessage,
+  vaultIntentCall,
+  vaultIntentDigest,
+  vaultIntentMessage,
+  vaultIntentPreimage,
+  vaultToken,
+} from './vault-intent.ts';
 export * from './vault-message.ts';
 export { ruleOnCall } from './vault-model.ts';
 export { feeMax, feeSecondsMax, isRefusal } from './vault-policy.ts';

@@ -41,9 +41,18 @@ const prefix = Uint8Array.of(0x19, 0x01);
 export function typedDigest<T>(
   hashes: Keccak,
   domain: TypedDomain,
+  typed: { readonly form: StructCodec<T>; readonly message: T },
+): Uint8Array {
+  return hashes.keccak256(typedPreimage(hashes, domain, typed));
+}
+
+/** The 66 bytes behind {@link typedDigest}, for keys that hash what they sign themselves. */
+export function typedPreimage<T>(
+  hashes: Keccak,
+  domain: TypedDomain,
   { form, message }: { readonly form: StructCodec<T>; readonly message: T },
 ): Uint8Array {
-  return hashes.keccak256(concatBytes(prefix, domainHash(hashes, domain), form.typedWord(hashes, message)));
+  return concatBytes(prefix, domainHash(hashes, domain), form.typedWord(hashes, message));
 }
 
 /** Hash of a domain, the `DOMAIN_SEPARATOR` of a contract. */

@@ -1,4 +1,5 @@
-import { policyHash } from './initial-policy.ts';
+import type { Address } from '@bulkhead/domain';
+import { nativeToken, policyHash } from './initial-policy.ts';
 import type { VaultCallArguments } from './vault-call.ts';
 import type { VaultEvent } from './vault-event.ts';
 import { type LimitChange, vaultForms } from './vault-message.ts';
@@ -11,7 +12,6 @@ import {
   changeable,
   changeOf,
   limitName,
-  isFit,
   type Message,
   type Surroundings,
   type VaultState,
@@ -142,4 +142,8 @@ function withCap(state: VaultState, { token, cap, unlisted }: LimitChange): Vaul
     state: { ...state, limits: withEntry(state.limits, limitName(token, unlisted), window) },
     events: [{ event: 'LimitSet', token, cap, unlisted }],
   };
+}
+
+function isFit({ vault, isClone }: Surroundings, to: Address): boolean {
+  return to !== nativeToken && to !== vault && !isClone(to);
 }
