@@ -57,12 +57,17 @@ export const importTable: Readonly<Record<string, Zone>> = {
   // What the signer and the approval page decide and show: pure, and the same in a browser.
   authority: {
     folder: 'packages/authority',
-    imports: ['domain'],
+    imports: ['domain', 'vaults'],
     testImports: [],
     outside: ['@noble/hashes'],
     node: false,
   },
-  'signer-client': { folder: 'packages/signer-client', imports: ['authority', 'domain'], testImports: [], node: true },
+  'signer-client': {
+    folder: 'packages/signer-client',
+    imports: ['authority', 'domain', 'vaults'],
+    testImports: [],
+    node: true,
+  },
   postgres: { folder: 'packages/postgres', imports: ['domain'], testImports: [], node: true },
   ledger: {
     folder: 'packages/ledger',
@@ -90,7 +95,7 @@ export const importTable: Readonly<Record<string, Zone>> = {
   // The signer knows no database, no API and no chain; nothing that knows them is imported by it.
   signer: {
     folder: 'apps/signer',
-    imports: ['authority', 'domain', 'keys', 'signer-client'],
+    imports: ['authority', 'domain', 'keys', 'signer-client', 'vaults'],
     testImports: ['chain-evm'],
     node: true,
   },

@@ -11,9 +11,10 @@ import {
   parseIntent,
 } from '@bulkhead/domain';
 import { bytesOf, type Fields, transactionBytes, transferData } from '../test/encoding.ts';
-import { client, deployment, ether, payee, token, vault } from '../test/opening.ts';
+import { client, deployment, enrolled, ether, payee, token, vault } from '../test/opening.ts';
 import { assertConforms } from './conformity.ts';
 import type { IsOwn } from './judgement.ts';
+import { nobleHashes } from './noble-hashes.ts';
 import { parseUnsignedTransaction } from './transaction.ts';
 
 const own = parseAddress(`0x${'0a'.repeat(20)}`);
@@ -44,13 +45,15 @@ type Case = {
 function check({ intent = withdrawal, fields = {}, isOwn = () => false, compartment = vault }: Case): void {
   const start = intent.asset === token ? tokens : paid;
   const transaction = parseUnsignedTransaction(transactionBytes({ ...start, ...fields }));
-  assertConforms({ intent, own, compartment: parseCompartment(compartment), transaction, isOwn });
+  const proposal = { intent, own, compartment: parseCompartment(compartment), transaction, isOwn, registry };
+  assertConforms(nobleHashes, proposal);
 }
 
 function refused(why: string, message: RegExp, attack: Case): void {
   assert.throws(() => check(attack), { code: 'signer/malformed-transaction', message }, why);
 }
 
+const registry = enrolled();
 const inTokens: MovementIntent = { ...withdrawal, asset: token };
 
 test('the transaction of the intent conforms, in the native coin and in a token', () => {
@@ -67,7 +70,8 @@ test('transactions of the vectors are what their intents say', () => {
     assert.ok(isMovement(intent));
     const transaction = parseUnsignedTransaction(bytesOf(vector.unsigned));
     const compartment = parseCompartment(vector.compartment);
-    assertConforms({ intent, compartment, own: parseAddress(vector.from), transaction, isOwn: () => false });
+    const own = parseAddress(vector.from);
+    assertConforms(nobleHashes, { intent, compartment, own, transaction, isOwn: () => false, registry });
   }
 });
 

@@ -1,16 +1,13 @@
-import {
-  type Address,
-  chainOf,
-  type Compartment,
-  contractOf,
-  CustodyError,
-  type FaultDetails,
-  houseFees,
-  type MovementIntent,
-} from '@bulkhead/domain';
+import { type Address, chainOf, type Compartment, contractOf, houseFees, type MovementIntent } from '@bulkhead/domain';
+import { bytesOf, nativeToken, standardAddress, sweepDelegateCreationCode } from '@bulkhead/vaults';
 import { bytesToHex } from '@noble/hashes/utils.js';
+import { difference } from './difference.ts';
+import type { Hashes } from './hashes.ts';
 import type { IsOwn } from './judgement.ts';
-import type { UnsignedTransaction } from './transaction.ts';
+import type { Registry } from './registry.ts';
+import { isVaultOf } from './registry-vault.ts';
+import { assertRelayed, type Relay, relayAuthorizationsMax, relayBytesMax } from './relay.ts';
+import type { Authorization, UnsignedTransaction } from './transaction.ts';
 
 /** What a signature would be given for. */
 export type Proposal = {
@@ -20,6 +17,9 @@ export type Proposal = {
   readonly own: Address;
   readonly transaction: UnsignedTransaction;
   readonly isOwn: IsOwn;
+  readonly registry: Registry;
+  /** Of a relay: what was granted here under the id that it carries ({@link RelayedCall}). */
+  readonly granted?: string | undefined;
 };
 
 /** `transfer(address,uint256)` of ERC-20. */
@@ -31,12 +31,13 @@ const transferSelector = 'a9059cbb';
  *
  * @throws CustodyError `signer/malformed-transaction`
  */
-export function assertConforms(proposal: Proposal): void {
+export function assertConforms(hashes: Hashes, proposal: Proposal): void {
   const { intent, compartment, transaction } = proposal;
   same('compartment of the key', String(intent.compartment), String(compartment));
   same('chain', chainOf(intent.asset), transaction.chain);
   same('length of the access list', '0', String(transaction.accessListLength));
   assertFee(intent, transaction);
+  if (intent.kind !== 'relay') same('number of authorisations', '0', String(transaction.authorizations.length));
   switch (intent.kind) {
     case 'cancel':
       assertCancel(proposal);
@@ -54,8 +55,10 @@ export function assertConforms(proposal: Proposal): void {
       assertTransfer(intent, transaction);
       return;
     case 'relay':
+      assertRelay(hashes, proposal, intent);
+      return;
     case 'delegation':
-      throw difference('kind of the intent', 'one that is a transfer', intent.kind);
+      throw difference('kind of the intent', 'one that is a transaction', intent.kind);
     case 'withdrawal':
     case 'deposit-return':
       assertTransfer(intent, transaction);
@@ -95,8 +98,14 @@ function assertTransfer(intent: MovementIntent, transaction: UnsignedTransaction
 }
 
 /** Nobody approves these kinds one by one, so the recipient must be ours by derivation. */
-function assertOurs(compartment: Compartment, among: 'listed' | 'derived', { intent, isOwn }: Proposal): void {
-  if (!isOwn(compartment, intent.to, among)) {
+function assertOurs(
+  compartment: Compartment,
+  among: 'listed' | 'derived',
+  { intent, isOwn, registry }: Proposal,
+): void {
+  const at = { chain: chainOf(intent.asset), compartment, address: intent.to };
+  const vault = intent.kind === 'sweep' && isVaultOf(registry, at);
+  if (!vault && !isOwn(compartment, intent.to, among)) {
     throw difference(
       'recipient of the intent',
       `${among === 'listed' ? 'a listed wallet' : 'an own address'} of compartment ${compartment}`,
@@ -116,19 +125,61 @@ function assertCancel(proposal: Proposal): void {
   same('nonce', String(intent.nonce), String(transaction.nonce));
 }
 
+/** The house pays for the call, and for nothing else: no coin goes along. */
+function assertRelay(hashes: Hashes, proposal: Proposal, intent: Relay): void {
+  const { transaction, registry, isOwn, granted } = proposal;
+  const { data, authorizations } = transaction;
+  same('contract called', intent.to, transaction.to ?? 'none');
+  same('value in wei', '0', String(transaction.value));
+  same('digest of the call data', intent.callDigest, bytesToHex(hashes.sha256(data)));
+  if (data.length > relayBytesMax) {
+    throw difference('length of the call data in bytes', `at most ${relayBytesMax}`, String(data.length));
+  }
+  if (data.length === 0 && authorizations.length === 0) throw difference('call data', 'a function', 'nothing');
+  assertRelayed(hashes, { registry, intent, data, isOwn, granted });
+  if (authorizations.length > relayAuthorizationsMax) {
+    throw difference('number of authorisations', `at most ${relayAuthorizationsMax}`, String(authorizations.length));
+  }
+  // Whose code an address takes is decided where it signs; here it only costs gas.
+  for (const { chain } of authorizations) same('chain of an authorisation', chainOf(intent.asset), chain);
+}
+
+/** What an address is to sign so that its tokens can be swept without gas of its own. */
+export type Delegated = {
+  readonly intent: Extract<MovementIntent, { readonly kind: 'delegation' }>;
+  /** Compartment of the key that would sign. */
+  readonly compartment: Compartment;
+  readonly own: Address;
+  readonly authorization: Authorization;
+  readonly registry: Registry;
+};
+
+/**
+ * Asserts that an authorisation is the one of its intent, and its delegate the one that pays nobody but the wallet of the intent: its
+ * address is worked out here.
+ *
+ * @throws CustodyError `signer/malformed-transaction`
+ */
+export function assertDelegates(hashes: Hashes, proposal: Delegated): void {
+  const { intent, compartment, own, authorization, registry } = proposal;
+  const { systems } = registry;
+  const chain = chainOf(intent.asset);
+  same('compartment of the key', String(intent.compartment), String(compartment));
+  same('chain', chain, authorization.chain);
+  same('nonce', String(intent.nonce), String(authorization.nonce));
+  same('delegate', intent.to, authorization.delegate);
+  if (intent.wallet === own) throw difference('wallet that is paid', 'another than the address itself', own);
+  if (intent.to === nativeToken) return;
+  const code = systems.get(chain)?.delegateCode ?? '';
+  if (code === '') throw difference('delegate', 'one that the registry has for this chain', intent.to);
+  same('delegate of the wallet', delegateOf(hashes, code, intent.wallet), intent.to);
+}
+
+/** Where the delegate of one wallet is: the standard factory puts it there, and its code pays nobody else. */
+export function delegateOf(hashes: Hashes, delegateCode: string, wallet: Address): Address {
+  return standardAddress(hashes, sweepDelegateCreationCode(bytesOf(`0x${delegateCode}`), wallet));
+}
+
 function same(name: string, wanted: string, found: string): void {
   if (wanted !== found) throw difference(name, wanted, found);
-}
-
-function difference(name: string, wanted: string, found: string): CustodyError {
-  const details: FaultDetails = { difference: name, wanted: shorten(wanted), found: shorten(found) };
-  return new CustodyError(
-    'signer/malformed-transaction',
-    `The transaction is not the one of the intent. ${name}: wanted ${shorten(wanted) || 'nothing'}, found ${shorten(found) || 'nothing'}. Nothing was signed; build the transaction from the intent again.`,
-    { details },
-  );
-}
-
-function shorten(text: string): string {
-  return text.length <= 160 ? text : `${text.slice(0, 160)}…`;
 }

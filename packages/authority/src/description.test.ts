@@ -4,8 +4,9 @@ import { test } from 'node:test';
 import { amountMax, checksumAddress, parseAddress, parseIntent } from '@bulkhead/domain';
 import { enrolled, enrolment, feePayment, opening, payee, policy, sweep, token } from '../test/opening.ts';
 import { describeAmount, describeIntent, describeSecond } from './description.ts';
-import { describeItem, describeSpan } from './item-description.ts';
+import { describeItem } from './item-description.ts';
 import type { RegistryItem } from './registry.ts';
+import { describeSpan } from './time-span.ts';
 
 const { assets } = enrolled();
 const {

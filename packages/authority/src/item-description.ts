@@ -1,5 +1,7 @@
 import { amountMax, checksumAddress, contractOf } from '@bulkhead/domain';
 import { describeAmount, describeCompartment, type KnownAssets } from './description.ts';
+import { describeSpan } from './time-span.ts';
+import { vaultItemLines, vaultSystemLines } from './vault-description.ts';
 import type { ApproverKey, ChainEntry, PolicyDocument, RegistryItem, Rule } from './registry.ts';
 
 /** One item of a registry list as lines for people: what it does first, its parts below it. */
@@ -37,6 +39,10 @@ export function describeItem(item: RegistryItem, assets: KnownAssets): readonly 
         `Register person "${item.id}", called "${item.name}", as ${item.roles.join(', ') || 'nothing'}; what was registered under this id ends`,
         ...item.keys.map((key) => `  key ${keyLine(key)}`),
       ];
+    case 'vault-system':
+      return vaultSystemLines(item);
+    case 'vault':
+      return vaultItemLines(item, assets);
     case 'identities':
       return [
         `Replace the identity keys of the signer: from now on these ${item.publicKeys.length} sign for it, and no others`,
@@ -76,22 +82,4 @@ function ruleLine(rule: Rule, assets: KnownAssets): string {
   const window =
     rule.windowMax >= amountMax ? 'without limit' : `at most ${describeAmount(rule.windowMax, asset, assets)}`;
   return `${kind} from ${tier} wallets of ${compartments} compartments: up to ${describeAmount(rule.amountMax, asset, assets)} each, ${window} in ${describeSpan(rule.windowSeconds)} for a compartment, to ${destination} destinations, ${people}`;
-}
-
-/** Seconds in the largest unit that divides them. */
-export function describeSpan(seconds: bigint): string {
-  for (const [name, length] of spans) {
-    if (seconds >= length && seconds % length === 0n) return plural(seconds / length, name);
-  }
-  return plural(seconds, 'second');
-}
-
-const spans: readonly (readonly [string, bigint])[] = [
-  ['day', 86_400n],
-  ['hour', 3_600n],
-  ['minute', 60n],
-];
-
-function plural(count: bigint, name: string): string {
-  return `${count} ${name}${count === 1n ? '' : 's'}`;
 }

@@ -1,16 +1,18 @@
-import {
-  chainOf,
-  type FaultCode,
-  type FaultDetails,
-  houseFees,
-  houseGas,
-  kindOf,
-  type MovementIntent,
-} from '@bulkhead/domain';
+import { type Address, chainOf, houseFees, houseGas, type MovementIntent } from '@bulkhead/domain';
 import { expired, wrongDeployment } from './judge-authority.ts';
-import { countedPeople, isEntitled } from './judge-people.ts';
+import { countedPeople } from './judge-people.ts';
+import {
+  aboveLimit,
+  objectionToDestination,
+  objectionToPeople,
+  objectionToVelocity,
+  refuse,
+  ruleFor,
+} from './judge-rule.ts';
+import { relayObjection } from './relay.ts';
 import type { Judgement, MovementQuestion, SignerRefusal } from './judgement.ts';
-import { clientKey, destinationKey, type Registry, type Rule, type Tier } from './registry.ts';
+import { clientKey, type Registry, type Rule } from './registry.ts';
+import { isVaultOf } from './registry-vault.ts';
 
 /**
  * Whether a movement may be signed, by the registry alone. The checks run in this order, and the first that fails is the refusal:
@@ -27,7 +29,7 @@ export function judgeMovement(registry: Registry, question: MovementQuestion): J
   const approvedBy = requestNeeded ? countedPeople(registry, approvers, { role: 'approver', except: requester }) : [];
   const refusal =
     objectionToIntent(registry, question) ??
-    (rule === undefined && intent.kind !== 'cancel'
+    (rule === undefined && !ruleless.has(intent.kind)
       ? aboveLimit(intent, tier, largest)
       : objectionToRecipient(registry, question, rule)) ??
     (rule === undefined ? undefined : objectionToVelocity(question, rule)) ??
@@ -42,23 +44,8 @@ export function judgeMovement(registry: Registry, question: MovementQuestion): J
   };
 }
 
-/** The rule with the smallest limit that still covers the amount; and the largest limit there is, for the message. */
-function ruleFor(registry: Registry, intent: MovementIntent, tier: Tier): { rule?: Rule; largest: bigint } {
-  const compartments = kindOf(intent.compartment);
-  const { rules } = registry.policy;
-  const matching = rules.filter(
-    (rule) =>
-      rule.kind === intent.kind &&
-      rule.compartments === compartments &&
-      rule.tier === tier &&
-      rule.asset === intent.asset,
-  );
-  const largest = matching.reduce((most, rule) => (rule.amountMax > most ? rule.amountMax : most), 0n);
-  const [rule] = matching
-    .filter((candidate) => candidate.amountMax >= intent.amount)
-    .sort((a, b) => (a.amountMax < b.amountMax ? -1 : 1));
-  return rule === undefined ? { largest } : { rule, largest };
-}
+/** Kinds that move nothing. What they may burn is bounded all the same. */
+const ruleless: ReadonlySet<MovementIntent['kind']> = new Set(['cancel', 'relay', 'delegation']);
 
 function objectionToIntent(registry: Registry, question: MovementQuestion): SignerRefusal | undefined {
   const { intent, now, residency } = question;
@@ -100,17 +87,6 @@ function objectionToIntent(registry: Registry, question: MovementQuestion): Sign
   return undefined;
 }
 
-function aboveLimit(intent: MovementIntent, tier: Tier, largest: bigint): SignerRefusal {
-  const { kind, asset, amount, compartment } = intent;
-  return refuse(
-    'signer/amount-above-limit',
-    largest === 0n
-      ? `No rule allows a ${kind} of ${asset} from a ${tier} wallet of an ${kindOf(compartment)} compartment. Have the policy changed, or use another wallet.`
-      : `${amount} base units are above the largest limit of a ${kind} from a ${tier} wallet, ${largest}. Ask for less, or have the policy changed.`,
-    { kind, tier, asset, amount: String(amount), amountMax: String(largest) },
-  );
-}
-
 function objectionToRecipient(
   registry: Registry,
   question: MovementQuestion,
@@ -122,9 +98,9 @@ function objectionToRecipient(
     case 'deposit-return':
       return rule?.destination === 'any' ? undefined : objectionToDestination(registry, intent, question.now);
     case 'sweep':
-      return isOwn(intent.compartment, intent.to, 'listed')
+      return isOwn(intent.compartment, intent.to, 'listed') || isVaultOf(registry, vaultAt(intent, intent.to))
         ? undefined
-        : notOurs(intent, `a listed wallet of compartment ${intent.compartment}`);
+        : notOurs(intent, `a listed wallet or vault of compartment ${intent.compartment}`);
     case 'gas-grant':
       if (intent.compartment !== houseGas) {
         const { compartment } = intent;
@@ -142,8 +118,14 @@ function objectionToRecipient(
         ? undefined
         : notOurs(intent, `a listed wallet of compartment ${houseFees}`);
     case 'relay':
+      return relayObjection(registry, intent, isOwn);
     case 'delegation':
-      return notOurs(intent, 'a contract that the registry lists');
+      return isOwn(intent.compartment, intent.wallet, 'listed') || isVaultOf(registry, vaultAt(intent, intent.wallet))
+        ? undefined
+        : notOurs(
+            { kind: intent.kind, to: intent.wallet },
+            `a listed wallet or vault of compartment ${intent.compartment}`,
+          );
     case 'cancel':
       return isOwn(intent.compartment, intent.to, 'derived')
         ? undefined
@@ -151,45 +133,15 @@ function objectionToRecipient(
   }
 }
 
-type Payment = Extract<MovementIntent, { readonly client: string; readonly expiresAt: bigint }>;
-
-function objectionToDestination(registry: Registry, intent: Payment, now: bigint): SignerRefusal | undefined {
-  const { client, compartment, to } = intent;
-  const chain = chainOf(intent.asset);
-  const { destinations } = registry;
-  const entry = destinations.get(destinationKey({ client, compartment, chain, address: to }));
-  if (entry === undefined) {
-    return refuse(
-      'signer/unknown-destination',
-      `${to} is no destination of ${client} in compartment ${compartment} on ${chain}. Have it enrolled by the operational quorum.`,
-      { client, compartment, to },
-    );
-  }
-  if (now < entry.usableFrom) {
-    return refuse(
-      'signer/destination-cooling',
-      `${to} was enrolled lately and is usable from ${entry.usableFrom} (Unix seconds); now it is ${now}. Wait until then.`,
-      { to, usableFrom: String(entry.usableFrom), now: String(now) },
-    );
-  }
-  return undefined;
+function vaultAt(intent: MovementIntent, address: Address): Parameters<typeof isVaultOf>[1] {
+  return { chain: chainOf(intent.asset), compartment: intent.compartment, address };
 }
 
-function notOurs({ kind, to }: MovementIntent, wanted: string): SignerRefusal {
+function notOurs({ kind, to }: Pick<MovementIntent, 'kind' | 'to'>, wanted: string): SignerRefusal {
   return refuse(
     'signer/unknown-destination',
     `A ${kind} goes to ${wanted}, and ${to} is none. If the address came from the database, find out who changed it.`,
     { kind, to },
-  );
-}
-
-function objectionToVelocity({ intent, spent }: MovementQuestion, rule: Rule): SignerRefusal | undefined {
-  const before = spent(rule.windowSeconds);
-  if (before + intent.amount <= rule.windowMax) return undefined;
-  return refuse(
-    'signer/velocity-exceeded',
-    `${before} base units have moved in the last ${rule.windowSeconds} seconds; ${intent.amount} more would be above ${rule.windowMax}. Wait, or have the policy changed.`,
-    { spent: String(before), amount: String(intent.amount), windowMax: String(rule.windowMax) },
   );
 }
 
@@ -214,39 +166,4 @@ function objectionToFee(registry: Registry, question: MovementQuestion): SignerR
     `Compartment ${intent.compartment} may have burnt ${before} wei in the last ${chain.feeWindowSeconds} seconds; ${charged} more would be above ${chain.feeWindowMax}. Wait, or have the chain's limit changed.`,
     { fee: String(charged), feesSpent: String(before), feeWindowMax: String(chain.feeWindowMax) },
   );
-}
-
-type Counted = { readonly approvalsNeeded: number; readonly approvedBy: readonly string[] };
-
-function objectionToPeople(
-  registry: Registry,
-  { intent, requester }: MovementQuestion,
-  { approvalsNeeded, approvedBy }: Counted,
-): SignerRefusal | undefined {
-  if (requester === undefined) {
-    return refuse(
-      'signer/request-missing',
-      `Whoever asked for ${intent.id} has not signed it. Have the requester sign the intent.`,
-      {},
-    );
-  }
-  if (!isEntitled(registry, requester, 'requester')) {
-    return refuse(
-      'signer/person-not-entitled',
-      `"${requester}" may not ask for payments: not registered, suspended, or without the role requester.`,
-      {
-        person: requester,
-      },
-    );
-  }
-  if (approvedBy.length >= approvalsNeeded) return undefined;
-  return refuse(
-    'signer/approvals-missing',
-    `${approvedBy.length} of ${approvalsNeeded} approvals are there: people with the role approver, not suspended, and not the requester.`,
-    { approved: approvedBy.length, needed: approvalsNeeded },
-  );
-}
-
-function refuse(code: FaultCode, message: string, details: FaultDetails): SignerRefusal {
-  return { code, message, details };
 }

@@ -202,7 +202,7 @@ test('what is taken away or referred to must be there', () => {
 });
 
 test('the registry has bounds', () => {
-  const draft = registryDraft(enrolled(), { now, coolingSeconds: cooling });
+  const draft = registryDraft(enrolled(), { hashes: nobleHashes, now, coolingSeconds: cooling });
   const full = { size: () => 2 ** 31 };
   const maps = {
     chains: { ...draft.chains, ...full },

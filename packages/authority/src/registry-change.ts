@@ -24,6 +24,7 @@ const operationalItems: ReadonlySet<RegistryItem['item']> = new Set([
   'destination',
   'destination-removed',
   'person-suspended',
+  'vault',
 ]);
 
 /**
@@ -50,6 +51,8 @@ export function emptyRegistry(deployment: string, identities: readonly string[] 
     clients: PersistentMap.empty<string, never>(),
     destinations: PersistentMap.empty<string, never>(),
     people: PersistentMap.empty<string, never>(),
+    systems: PersistentMap.empty<ChainId, never>(),
+    vaults: PersistentMap.empty<string, never>(),
     policy: { coolingSeconds: 0n, operationalQuorum: 0, rootQuorum: 0, rules: [] },
     holders: PersistentMap.empty(),
     likenesses: PersistentMap.empty(),
@@ -72,7 +75,7 @@ export function applyList(hashes: Hashes, registry: Registry, change: ListChange
   }
   const text = typeof list === 'string' ? list : listText(list);
   const items = parseList(text);
-  const draft = registryDraft(registry, { now, coolingSeconds: longestCooling(registry, items) });
+  const draft = registryDraft(registry, { hashes, now, coolingSeconds: longestCooling(registry, items) });
   for (const [at, item] of items.entries()) {
     atLine(at, () => {
       assertEntitled(item, authority);

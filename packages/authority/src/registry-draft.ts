@@ -1,4 +1,5 @@
 import type { AssetId, ChainId, Compartment } from '@bulkhead/domain';
+import type { Hashes } from './hashes.ts';
 import { draftOf, type MapDraft, PersistentMap } from './persistent-map.ts';
 import type {
   AssetEntry,
@@ -10,9 +11,11 @@ import type {
   Registry,
   WalletEntry,
 } from './registry.ts';
+import type { VaultEntry, VaultSystemEntry } from './registry-vault.ts';
 
 /** A list in the middle of being applied. It is thrown away whole when one of its lines is refused. */
 export type RegistryDraft = {
+  readonly hashes: Hashes;
   /** Unix seconds. */
   readonly now: bigint;
   /** Cooling period of destinations that this list brings. */
@@ -23,6 +26,8 @@ export type RegistryDraft = {
   readonly clients: MapDraft<string, ClientEntry>;
   readonly destinations: MapDraft<string, DestinationEntry>;
   readonly people: MapDraft<string, Person>;
+  readonly systems: MapDraft<ChainId, VaultSystemEntry>;
+  readonly vaults: MapDraft<string, VaultEntry>;
   readonly holders: MapDraft<Compartment, string>;
   readonly likenesses: MapDraft<string, readonly string[]>;
   readonly policy: () => PolicyDocument;
@@ -35,7 +40,10 @@ export type RegistryDraft = {
   readonly finish: (next: Pick<Registry, 'version' | 'hash'>) => Registry;
 };
 
-export function registryDraft(before: Registry, at: Pick<RegistryDraft, 'now' | 'coolingSeconds'>): RegistryDraft {
+export function registryDraft(
+  before: Registry,
+  at: Pick<RegistryDraft, 'hashes' | 'now' | 'coolingSeconds'>,
+): RegistryDraft {
   const maps = {
     chains: draftOf(PersistentMap.of(before.chains)),
     assets: draftOf(PersistentMap.of(before.assets)),
@@ -43,6 +51,8 @@ export function registryDraft(before: Registry, at: Pick<RegistryDraft, 'now' | 
     clients: draftOf(PersistentMap.of(before.clients)),
     destinations: draftOf(PersistentMap.of(before.destinations)),
     people: draftOf(PersistentMap.of(before.people)),
+    systems: draftOf(PersistentMap.of(before.systems)),
+    vaults: draftOf(PersistentMap.of(before.vaults)),
     holders: draftOf(PersistentMap.of(before.holders)),
     likenesses: draftOf(PersistentMap.of(before.likenesses)),
   };
@@ -74,6 +84,8 @@ export function registryDraft(before: Registry, at: Pick<RegistryDraft, 'now' | 
       clients: maps.clients.finish(),
       destinations: maps.destinations.finish(),
       people: maps.people.finish(),
+      systems: maps.systems.finish(),
+      vaults: maps.vaults.finish(),
       policy: policy ?? before.policy,
       holders: maps.holders.finish(),
       likenesses: maps.likenesses.finish(),

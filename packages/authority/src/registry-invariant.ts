@@ -4,7 +4,7 @@ import { keyMaterial, personKeysMax } from './registry-person.ts';
 import type { Person, PersonRole, PolicyDocument, Rule } from './registry.ts';
 
 /** Kinds that nobody may be needed for. The coins of the house and of clients' fees leave by two of them, bounded by a window. */
-const unattended: ReadonlySet<Rule['kind']> = new Set(['sweep', 'gas-grant', 'fee-payment']);
+const unattended: ReadonlySet<Rule['kind']> = new Set(['sweep', 'gas-grant', 'fee-payment', 'vault-fee']);
 
 /**
  * What must hold of a policy and of what its rules name, after a list.

@@ -11,7 +11,24 @@ import {
 import type { CanonicalObject, CanonicalValue } from './canonical-json.ts';
 import { isHex } from './hashes.ts';
 import { approverKeyFields, approverKeyOf, edwardsKeyOf, personIdOf, rolesOf } from './registry-person.ts';
-import type { AssetEntry, ChainEntry, PolicyDocument, RegistryItem, Rule, Tier, WalletEntry } from './registry.ts';
+import type {
+  AssetEntry,
+  ChainEntry,
+  PolicyDocument,
+  RegistryItem,
+  Rule,
+  RuleKind,
+  Tier,
+  WalletEntry,
+} from './registry.ts';
+import {
+  vaultItemFields,
+  vaultItemOf,
+  vaultNames,
+  vaultSystemFields,
+  vaultSystemNames,
+  vaultSystemOf,
+} from './registry-vault.ts';
 import { assertNames, countOf, fieldOf, listOf, objectOf, oneOf, windowOf } from './registry-field.ts';
 import { visibleText } from './visible-text.ts';
 
@@ -66,6 +83,10 @@ export function itemFields(item: RegistryItem): CanonicalObject {
       const { id, name, roles, keys } = item;
       return { item: item.item, id, name, roles, keys: keys.map((key) => approverKeyFields(key)) };
     }
+    case 'vault-system':
+      return { ...vaultSystemFields(item), item: item.item };
+    case 'vault':
+      return { ...vaultItemFields(item), item: item.item };
     case 'identities':
       return { item: item.item, publicKeys: item.publicKeys };
     case 'policy':
@@ -106,6 +127,10 @@ export function itemOf(fields: CanonicalObject): RegistryItem {
       const name = visibleText(fieldOf(fields, 'name'), 'name');
       return { item, id: personIdOf(fieldOf(fields, 'id')), name, roles: rolesOf(listOf(fields, 'roles')), keys };
     }
+    case 'vault-system':
+      return { item, ...vaultSystemOf(fields) };
+    case 'vault':
+      return { item, ...vaultItemOf(fields) };
     case 'identities':
       return { item, publicKeys: identitiesOf(listOf(fields, 'publicKeys')) };
     default:
@@ -126,6 +151,8 @@ const itemNames: ReadonlyMap<string, readonly string[]> = new Map([
   ['wallet', ['compartment', 'key', 'tier', 'purpose']],
   ['person', ['id', 'name', 'roles', 'keys']],
   ['person-removed', ['person']],
+  ['vault-system', vaultSystemNames],
+  ['vault', vaultNames],
   ['identities', ['publicKeys']],
   ['policy', ['coolingSeconds', 'operationalQuorum', 'rootQuorum', 'rules']],
 ]);
@@ -211,7 +238,7 @@ function walletOf(fields: CanonicalObject): WalletEntry {
     compartment: compartmentOf(fields),
     key,
     tier: tierOfField(fields),
-    purpose: oneOf(fields, 'purpose', ['deposit', 'pool', 'gas', 'fees', 'treasury']),
+    purpose: oneOf(fields, 'purpose', ['deposit', 'pool', 'gas', 'fees', 'treasury', 'vault-signer']),
   };
 }
 
@@ -264,6 +291,15 @@ function quorumOf(fields: CanonicalObject, name: string): number {
 }
 
 const kinds: readonly CompartmentKind[] = ['house', 'group', 'omnibus', 'individual'];
+const ruleKinds: readonly RuleKind[] = [
+  'withdrawal',
+  'deposit-return',
+  'sweep',
+  'gas-grant',
+  'fee-payment',
+  'vault-withdrawal',
+  'vault-fee',
+];
 const ruleNames = [
   'kind',
   'compartments',
@@ -279,7 +315,7 @@ const ruleNames = [
 function ruleOf(fields: CanonicalObject): Rule {
   assertNames(fields, ruleNames);
   return {
-    kind: oneOf(fields, 'kind', ['withdrawal', 'deposit-return', 'sweep', 'gas-grant', 'fee-payment']),
+    kind: oneOf(fields, 'kind', ruleKinds),
     compartments: oneOf(fields, 'compartments', kinds),
     tier: tierOfField(fields),
     asset: exactly(parseAssetId, fieldOf(fields, 'asset')),

@@ -1,5 +1,6 @@
-import { chainOf, CustodyError, houseFees, houseGas, kindOf } from '@bulkhead/domain';
+import { chainOf, type Compartment, CustodyError, houseFees, houseGas, houseSigners, kindOf } from '@bulkhead/domain';
 import { likeness } from './look-alike.ts';
+import { listVault, listVaultSystem } from './registry-vault-step.ts';
 import type { RegistryDraft } from './registry-draft.ts';
 import {
   clientKey,
@@ -61,6 +62,14 @@ export function applyItem(draft: RegistryDraft, item: RegistryItem): void {
     case 'wallet': {
       const { item: _, ...entry } = item;
       return listWallet(draft, entry);
+    }
+    case 'vault-system': {
+      const { item: _, ...entry } = item;
+      return listVaultSystem(draft, entry);
+    }
+    case 'vault': {
+      const { item: _, ...entry } = item;
+      return listVault(draft, entry);
     }
     case 'identities':
       return followIdentities(draft, item.publicKeys);
@@ -138,13 +147,22 @@ function followIdentities(draft: RegistryDraft, publicKeys: readonly string[]): 
 
 function listWallet(draft: RegistryDraft, entry: WalletEntry): void {
   const { compartment, purpose } = entry;
-  if ((purpose === 'gas' && compartment !== houseGas) || (purpose === 'fees' && compartment !== houseFees)) {
-    throw wrong(
-      `a wallet for ${purpose} is in compartment ${purpose === 'gas' ? houseGas : houseFees}, not in ${compartment}`,
-    );
+  const place = placeOf(purpose);
+  if (place !== undefined && compartment !== place) {
+    throw wrong(`a wallet for ${purpose} is in compartment ${place}, not in ${compartment}`);
+  }
+  if (compartment === houseSigners && purpose !== 'vault-signer') {
+    throw wrong(`compartment ${houseSigners} has keys for the set of signers, and none for ${purpose}`);
   }
   draft.wallets.set(walletKey(entry), entry);
   bounded('wallets', draft.wallets.size(), walletsMax);
+}
+
+/** The one compartment of a purpose of the house. */
+function placeOf(purpose: WalletEntry['purpose']): Compartment | undefined {
+  if (purpose === 'gas') return houseGas;
+  if (purpose === 'fees') return houseFees;
+  return purpose === 'vault-signer' ? houseSigners : undefined;
 }
 
 function bounded(name: string, count: number, max: number): void {

@@ -6,7 +6,9 @@ import type {
   CompartmentKind,
   KeyRef,
   MovementIntentKind,
+  VaultIntentKind,
 } from '@bulkhead/domain';
+import type { VaultEntry, VaultItem, VaultSystemEntry } from './registry-vault.ts';
 
 /** How readily a wallet pays: by itself, after people, or only where nothing else reaches it. */
 export type Tier = 'hot' | 'warm' | 'cold';
@@ -62,6 +64,9 @@ export type AssetEntry = {
   readonly codeHash: string;
 };
 
+/** `vault-signer`: a key that is in the set of signers of vaults, and signs nothing else. */
+export type WalletPurpose = 'deposit' | 'pool' | 'gas' | 'fees' | 'treasury' | 'vault-signer';
+
 /**
  * A wallet that is more than a client's deposit address: where sweeps go, what grants gas, what is cold. Addresses of the seed that
  * are not listed are `hot` deposit addresses.
@@ -71,7 +76,7 @@ export type WalletEntry = {
   /** `0`, `1`, … in the tree of the seed, or the label of a key of its own. */
   readonly key: string;
   readonly tier: Tier;
-  readonly purpose: 'deposit' | 'pool' | 'gas' | 'fees' | 'treasury';
+  readonly purpose: WalletPurpose;
 };
 
 export type ClientEntry = { readonly client: string; readonly compartment: Compartment };
@@ -86,12 +91,17 @@ export type DestinationEntry = {
   readonly usableFrom: bigint;
 };
 
+/** Kinds that move something by themselves. */
+export type RuleKind =
+  | Exclude<MovementIntentKind, 'cancel' | 'relay' | 'delegation'>
+  | Extract<VaultIntentKind, 'vault-withdrawal' | 'vault-fee'>;
+
 /**
  * What one kind of intent may do from one kind of compartment and tier in one asset. Of the rules that match, the one with the
  * smallest `amountMax` that covers the amount applies; where none does, nothing is signed.
  */
 export type Rule = {
-  readonly kind: Exclude<MovementIntentKind, 'cancel'>;
+  readonly kind: RuleKind;
   readonly compartments: CompartmentKind;
   readonly tier: Tier;
   readonly asset: AssetId;
@@ -131,6 +141,10 @@ export type Registry = {
   /** By `{client}/{compartment}/{chain}/{address}`. */
   readonly destinations: ReadonlyMap<string, DestinationEntry>;
   readonly people: ReadonlyMap<string, Person>;
+  /** The contracts of vaults of each chain that has any. */
+  readonly systems: ReadonlyMap<ChainId, VaultSystemEntry>;
+  /** By `{chain}/{address}`. */
+  readonly vaults: ReadonlyMap<string, VaultEntry>;
   readonly policy: PolicyDocument;
   /** Whose an individual compartment is. Follows from `clients`; kept, because nobody may have to look through all of them. */
   readonly holders: ReadonlyMap<Compartment, string>;
@@ -185,6 +199,8 @@ export type RegistryItem =
       readonly address: Address;
     }
   | { readonly item: 'person-suspended'; readonly person: string }
+  | ({ readonly item: 'vault' } & VaultItem)
+  | ({ readonly item: 'vault-system' } & VaultSystemEntry)
   | ({ readonly item: 'chain' } & ChainEntry)
   | ({ readonly item: 'asset' } & AssetEntry)
   | ({ readonly item: 'asset-removed' } & Pick<AssetEntry, 'asset'>)

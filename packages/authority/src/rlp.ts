@@ -6,8 +6,8 @@ export type RlpItem = Uint8Array | readonly RlpItem[];
 /** Lists inside lists. A transaction has three: itself, the access list, its storage keys. */
 export const rlpDepthMax: number = 4;
 
-/** Bytes of an item. An unsigned transfer is below 200. */
-export const rlpBytesMax: number = 4_096;
+/** Bytes of an item. An unsigned transfer is below 200; a relay carries whole calls. */
+export const rlpBytesMax: number = 20_480;
 
 type Head = { readonly list: boolean; readonly start: number; readonly end: number };
 

@@ -41,7 +41,7 @@ test('every other text is no statement', () => {
   for (const { why, text } of statements.refused) {
     assert.throws(() => parseStatement(text), { code: 'signer/certificate-invalid' }, why);
   }
-  assert.throws(() => parseStatement('x'.repeat(statementCharactersMax + 1)), { message: /more than 16384/u });
+  assert.throws(() => parseStatement('x'.repeat(statementCharactersMax + 1)), { message: /more than 32768/u });
 });
 
 test('a statement that could not be read back is not written', () => {

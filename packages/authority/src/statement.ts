@@ -11,14 +11,23 @@ import {
  * What an identity key of the signer says. `spec/statement.md` has the fields.
  * - `account-certificate`, `wallet-certificate`: this public key or address is of this compartment;
  * - `address-certificate`: this address is where this client pays in;
+ * - `vault-certificate`: this address is a vault of this compartment, with all that is needed to deploy it and to leave it;
+ * - `forwarder-certificate`: this address is in front of a vault, and where this client pays in;
  * - `head`: the log stood here; `brief`: what an approver should know about an intent.
  */
-export type StatementKind = 'account-certificate' | 'wallet-certificate' | 'address-certificate' | 'head' | 'brief';
+export type StatementKind =
+  | 'account-certificate'
+  | 'wallet-certificate'
+  | 'address-certificate'
+  | 'vault-certificate'
+  | 'forwarder-certificate'
+  | 'head'
+  | 'brief';
 
 export type Statement = { readonly kind: StatementKind; readonly fields: CanonicalObject };
 
-/** The longest is a brief with its look-alikes. */
-export const statementCharactersMax: number = 16_384;
+/** The longest is the certificate of a vault with a long initial policy. */
+export const statementCharactersMax: number = 32_768;
 
 const header = 'bulkhead-statement-v1\n';
 
@@ -30,6 +39,39 @@ const forms: Readonly<Record<StatementKind, Form>> = {
   'address-certificate': {
     needed: ['deployment', 'client', 'compartment', 'chain', 'address', 'issuedAt'],
     allowed: ['path', 'label'],
+  },
+  'vault-certificate': {
+    needed: [
+      'deployment',
+      'compartment',
+      'chain',
+      'address',
+      'factory',
+      'vaultImplementation',
+      'forwarderImplementation',
+      'signerSet',
+      'codeHashes',
+      'config',
+      'policy',
+      'agreement',
+      'issuedAt',
+    ],
+    allowed: ['client'],
+  },
+  'forwarder-certificate': {
+    needed: [
+      'deployment',
+      'client',
+      'compartment',
+      'chain',
+      'address',
+      'vault',
+      'salt',
+      'factory',
+      'forwarderImplementation',
+      'issuedAt',
+    ],
+    allowed: [],
   },
   head: { needed: ['deployment', 'sequence', 'hash', 'at'], allowed: [] },
   brief: {
@@ -76,6 +118,8 @@ const statementKinds: readonly StatementKind[] = [
   'account-certificate',
   'wallet-certificate',
   'address-certificate',
+  'vault-certificate',
+  'forwarder-certificate',
   'head',
   'brief',
 ];
@@ -86,10 +130,20 @@ function assertForm(kind: StatementKind, fields: CanonicalObject): void {
   if (missing !== undefined) throw invalid(`a ${kind} has no field "${missing}"`);
   const other = Object.keys(fields).find((name) => !needed.includes(name) && !allowed.includes(name));
   if (other !== undefined) throw invalid(`a ${kind} has no use for "${other.slice(0, 60)}"`);
-  const text = kind === 'brief' ? undefined : Object.keys(fields).find((name) => typeof fields[name] !== 'string');
-  if (text !== undefined) throw invalid(`"${text}" is no text`);
+  if (kind !== 'brief') assertForms(kind, fields);
   if (kind === 'address-certificate' && (fields['path'] === undefined) === (fields['label'] === undefined)) {
     throw invalid('it names its key by path or by label, one of the two');
+  }
+}
+
+/** Terms of vaults are objects; everything else is text. */
+const termsOfVault: ReadonlySet<string> = new Set(['config', 'policy', 'codeHashes']);
+
+function assertForms(kind: StatementKind, fields: CanonicalObject): void {
+  for (const [name, value] of Object.entries(fields)) {
+    const object = kind === 'vault-certificate' && termsOfVault.has(name);
+    if (object && !isCanonicalObject(value)) throw invalid(`"${name}" is no object`);
+    if (!object && typeof value !== 'string') throw invalid(`"${name}" is no text`);
   }
 }
 
