@@ -4,8 +4,9 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { Signer, SignerStatus } from '@bulkhead/domain';
+import type { SignerStatus } from '@bulkhead/domain';
 import { createFrameReader, frameOf, readAnswer, SignerClient } from '@bulkhead/signer-client';
+import type { Served } from '../src/process/dispatch.ts';
 import { type ListenLimits, listenLimits } from '../src/process/limits.ts';
 import { listen, type Listener } from '../src/process/listener.ts';
 import type { LogFields } from '../src/process/log.ts';
@@ -21,7 +22,7 @@ const status: SignerStatus = {
 };
 
 /** The port with answers that a test decides; what it does not decide is a defect of the test. */
-function port(own: Partial<Signer>): Signer {
+function port(own: Partial<Served>): Served {
   const none = (): Promise<never> => Promise.reject(new TypeError('secret-text-of-a-defect'));
   return {
     status: () => Promise.resolve(status),
@@ -31,6 +32,9 @@ function port(own: Partial<Signer>): Signer {
     outlook: none,
     lodge: none,
     sign: none,
+    signVault: none,
+    certifyVault: none,
+    certifyForwarder: none,
     change: none,
     records: none,
     ...own,
@@ -43,7 +47,7 @@ type Place = AsyncDisposable & {
   readonly lines: { event: string; fields: LogFields | undefined }[];
 };
 
-async function open(own: Partial<Signer> = {}, limits: Partial<ListenLimits> = {}, users?: number[]): Promise<Place> {
+async function open(own: Partial<Served> = {}, limits: Partial<ListenLimits> = {}, users?: number[]): Promise<Place> {
   const folder = mkdtempSync(join(tmpdir(), 'abuse-'));
   const path = join(folder, 's.sock');
   const lines: Place['lines'] = [];
@@ -199,7 +203,7 @@ test('of a thousand connections the limit is served, and the place is free again
 test('a client that does not take its answers gets no further work done and is ended', async () => {
   const long = { ...status, slots: [{ name: 'x'.repeat(1_000), healthy: true, detail: 'y'.repeat(1_000) }] };
   let asked = 0;
-  const slow: Partial<Signer> = {
+  const slow: Partial<Served> = {
     status: () => {
       asked += 1;
       return Promise.resolve(long);
@@ -222,7 +226,7 @@ test('a client that does not take its answers gets no further work done and is e
 
 test('requests beyond the limit are told to come again, and a late answer is told to be unknown', async () => {
   const waiting: (() => void)[] = [];
-  const held: Partial<Signer> = {
+  const held: Partial<Served> = {
     status: () => new Promise((done) => waiting.push(() => done(status))),
   };
   await using place = await open(held, { outstandingMax: 2, requestMsMax: 100 });

@@ -7,6 +7,7 @@ import {
   CustodyError,
   type DecisionRecord,
   type Evidence,
+  type ForwarderClaim,
   type Granted,
   type Intent,
   type KeyLabel,
@@ -16,6 +17,10 @@ import {
   type Signer,
   type SignerStatus,
   type SignRequest,
+  type VaultClaim,
+  type VaultGrant,
+  type VaultSigner,
+  type VaultSignRequest,
 } from '@bulkhead/domain';
 import { type Connection, openConnection } from './connection.ts';
 import { type ClientCredentials, type Endpoint, parseEndpoint } from './endpoint.ts';
@@ -36,14 +41,14 @@ export type SignerClientOptions = {
 };
 
 /**
- * The port {@link Signer} over a socket. It connects with the first request and again after each break; requests share one
+ * The ports {@link Signer} and {@link VaultSigner} over a socket. It connects with the first request and again after each break; requests share one
  * connection and are answered in any order.
  *
  * Throws what the signer throws, with the same code. `signer/unavailable` is its own word for: nobody answered. The outcome is
  * unknown then, and the same request may be made again without harm, because the signer answers a repetition with the signature
  * that it gave before. `signer/protocol` says that the other side answered what cannot be read.
  */
-export class SignerClient implements Signer, AsyncDisposable {
+export class SignerClient implements Signer, VaultSigner, AsyncDisposable {
   readonly #endpoint: Endpoint;
   readonly #credentials: ClientCredentials | undefined;
   readonly #requestMsMax: number;
@@ -89,6 +94,18 @@ export class SignerClient implements Signer, AsyncDisposable {
 
   sign(request: SignRequest): Promise<Granted> {
     return this.#ask('sign', request);
+  }
+
+  signVault(request: VaultSignRequest): Promise<VaultGrant> {
+    return this.#ask('signVault', request);
+  }
+
+  certifyVault(claim: VaultClaim): Promise<SignedStatement> {
+    return this.#ask('certifyVault', { claim });
+  }
+
+  certifyForwarder(claim: ForwarderClaim): Promise<SignedStatement> {
+    return this.#ask('certifyForwarder', { claim });
   }
 
   change(change: RegistryChange): Promise<{ readonly version: bigint; readonly record: DecisionRecord }> {

@@ -17,6 +17,7 @@ export {
   requestIdLengthMax,
   requestMsMax,
 } from './protocol.ts';
+export { type CertifiedVault, verifyForwarder, verifyVault } from './vault-verification.ts';
 export {
   followingMax,
   type Pinned,

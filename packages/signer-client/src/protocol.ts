@@ -6,6 +6,7 @@ import type {
   Compartment,
   DecisionRecord,
   Evidence,
+  ForwarderClaim,
   Granted,
   Intent,
   KeyLabel,
@@ -14,6 +15,9 @@ import type {
   SignedStatement,
   SignerStatus,
   SignRequest,
+  VaultClaim,
+  VaultGrant,
+  VaultSignRequest,
 } from '@bulkhead/domain';
 
 /** Version of the frames and of all methods together. Another version is refused, never guessed at. */
@@ -21,7 +25,7 @@ export const protocolVersion = 1;
 
 type Nothing = Readonly<Record<string, never>>;
 
-/** What each method of the port `Signer` takes and gives, as one object each. */
+/** What each method of the ports `Signer` and `VaultSigner` takes and gives, as one object each. */
 export type Calls = {
   readonly status: { readonly params: Nothing; readonly answer: SignerStatus };
   readonly account: { readonly params: { readonly compartment: Compartment }; readonly answer: CertifiedAccount };
@@ -36,6 +40,9 @@ export type Calls = {
     readonly answer: { readonly person: string };
   };
   readonly sign: { readonly params: SignRequest; readonly answer: Granted };
+  readonly signVault: { readonly params: VaultSignRequest; readonly answer: VaultGrant };
+  readonly certifyVault: { readonly params: { readonly claim: VaultClaim }; readonly answer: SignedStatement };
+  readonly certifyForwarder: { readonly params: { readonly claim: ForwarderClaim }; readonly answer: SignedStatement };
   readonly change: {
     readonly params: RegistryChange;
     readonly answer: { readonly version: bigint; readonly record: DecisionRecord };
@@ -65,6 +72,9 @@ export const frameBytesMax: Readonly<Record<Method, number>> = {
   outlook: frameBytesOrdinary,
   lodge: frameBytesOrdinary,
   sign: frameBytesOrdinary,
+  signVault: frameBytesOrdinary,
+  certifyVault: frameBytesOrdinary,
+  certifyForwarder: frameBytesOrdinary,
   change: 16 * mebibyte,
   records: frameBytesOrdinary,
 };

@@ -14,6 +14,7 @@ import {
   intentBytesMax,
   isAuthority,
   isMovement,
+  isVaultMatter,
   type KeyLabel,
   type KeyPath,
   type KeyRef,
@@ -26,6 +27,7 @@ import {
   parseIntent,
   type Signature,
   type SignedStatement,
+  type VaultIntent,
 } from '@bulkhead/domain';
 import { z } from 'zod';
 
@@ -36,8 +38,8 @@ export const statementLengthMax = 65_536;
 /** A passkey's answer has some hundred bytes; extensions may add some. */
 export const assertionBytesMax = 4_096;
 
-/** An unsigned transaction of one transfer has some hundred bytes. */
-export const unsignedBytesMax = 16_384;
+/** An unsigned transfer has some hundred bytes; a relay carries whole calls for contracts. */
+export const unsignedBytesMax = 20_480;
 
 /** Text on the wire, a domain value here. What the parser says against a text is said to the other side. */
 function parsed<Value>(lengthMax: number, form: Form<Value>): z.ZodType<Value> {
@@ -82,6 +84,17 @@ export const movementIntent: z.ZodType<MovementIntent> = parsed(intentBytesMax, 
   parse: (text) => {
     const value = parseIntent(Buffer.from(text, 'utf8'));
     if (!isMovement(value)) throw wrongKind(`An intent of kind "${value.kind}" is no movement: a wallet signs`);
+    return value;
+  },
+  write: textOf,
+});
+
+export const vaultIntent: z.ZodType<VaultIntent> = parsed(intentBytesMax, {
+  parse: (text) => {
+    const value = parseIntent(Buffer.from(text, 'utf8'));
+    if (!isVaultMatter(value)) {
+      throw wrongKind(`An intent of kind "${value.kind}" is not for a set of signers, which needs`);
+    }
     return value;
   },
   write: textOf,

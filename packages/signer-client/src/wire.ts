@@ -34,6 +34,8 @@ export const signAnswer: z.ZodType<Calls['sign']['answer']> = z.strictObject({
   record: wire.record,
 });
 
+const vaultClaim = { client: wire.text, chain: wire.chain, vault: wire.address };
+
 /** Strict on both sides: a field that the type does not name is refused, coming and going. */
 const codecs: Codecs = {
   status: {
@@ -46,6 +48,7 @@ const codecs: Codecs = {
       sequence: wire.amount,
       identities: z.array(wire.hash).max(slotsMax),
       slots: z.array(slot).max(slotsMax),
+      members: z.exactOptional(z.array(wire.address).max(slotsMax)),
     }),
   },
   account: {
@@ -86,6 +89,15 @@ const codecs: Codecs = {
     answer: z.strictObject({ person: wire.text }),
   },
   sign: { params: signParams, answer: signAnswer, readParams: readSignRequest, writeAnswer: writeGranted },
+  signVault: {
+    params: z.strictObject({ intent: wire.vaultIntent, evidence: wire.evidence }),
+    answer: z.strictObject({ signature: wire.signature, member: wire.address, record: wire.record }),
+  },
+  certifyVault: { params: z.strictObject({ claim: z.strictObject(vaultClaim) }), answer: wire.statement },
+  certifyForwarder: {
+    params: z.strictObject({ claim: z.strictObject({ ...vaultClaim, salt: wire.hash }) }),
+    answer: wire.statement,
+  },
   change: {
     params: z.strictObject({ intent: wire.authorityIntent, evidence: wire.evidence, list: z.string() }),
     answer: changed,

@@ -90,7 +90,7 @@ export async function certifyAddress(parts: CoreParts, claim: AddressClaim): Pro
   });
 }
 
-function statementOf({ fields }: Awaited<ReturnType<typeof recordOf>>): SignedStatement {
+export function statementOf({ fields }: Awaited<ReturnType<typeof recordOf>>): SignedStatement {
   return {
     statement: textOf(fields, 'statement'),
     identity: textOf(fields, 'identity'),

@@ -16,6 +16,7 @@ import {
   type RegistryChange,
 } from '@bulkhead/domain';
 import type { RememberedHead } from '@bulkhead/keys';
+import { assertAgreed } from './client-signatures.ts';
 import type { CoreParts } from './core-parts.ts';
 import { counterFields, evidenceFields } from './record-fields.ts';
 import { recordOf } from './record-lookup.ts';
@@ -88,6 +89,7 @@ async function applyChange(parts: CoreParts, asked: Asked): Promise<Changed> {
   assertList(parts, { list: change.list, intent });
   const authority: ListAuthority = intent.kind === 'enrolment' ? 'operational' : 'root';
   const registry = applyList(hashes, knowledge.registry(), { list: change.list, now: at, authority });
+  assertAgreed(hashes, registry, change.list);
   const signers = assertContinued(parts, registry.identities);
   knowledge.expect({ digest, at, registry });
   // The list is in the log before anybody decides by it; a crash before leaves the version before, and the same intent fits it.

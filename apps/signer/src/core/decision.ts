@@ -1,4 +1,15 @@
-import { assertConforms, parseUnsignedTransaction, type UnsignedTransaction } from '@bulkhead/authority';
+import {
+  assertConforms,
+  assertDelegates,
+  type Authorization,
+  type IsOwn,
+  listedWallet,
+  parseAuthorization,
+  parseUnsignedTransaction,
+  type Registry,
+  relayBytesMax,
+  type UnsignedTransaction,
+} from '@bulkhead/authority';
 import {
   type Address,
   canonicalIntent,
@@ -6,6 +17,7 @@ import {
   type DecisionRecord,
   type Granted,
   intentBytes,
+  invariant,
   isMovement,
   type MovementIntent,
   type Signature,
@@ -20,8 +32,11 @@ import { counterFields, evidenceFields } from './record-fields.ts';
 import { recordOf } from './record-lookup.ts';
 import { refusalError } from './refusals.ts';
 
-/** Bytes of an unsigned transaction. A token transfer has about 130. */
-export const unsignedBytesMax: number = 1_024;
+/** Bytes of an unsigned transfer. That of a token has about 130. */
+export const transferBytesMax: number = 1_024;
+
+/** Bytes of an unsigned transaction that carries a call for a contract, with what is around the call. */
+export const unsignedBytesMax: number = relayBytesMax + transferBytesMax;
 
 /** A request as it was read back from its canonical bytes: what is judged below is what the digest stands for. */
 type Asked = {
@@ -47,17 +62,21 @@ export function openSigning(parts: CoreParts): (request: SignRequest) => Promise
 }
 
 function readRequest({ hashes }: CoreParts, request: SignRequest): Asked {
-  if (request.unsigned.length > unsignedBytesMax) {
+  const intent = canonicalIntent(request.intent);
+  const bytesMax = intent.kind === 'relay' ? unsignedBytesMax : transferBytesMax;
+  if (request.unsigned.length > bytesMax) {
     throw new CustodyError(
       'signer/protocol',
-      `The unsigned transaction has ${request.unsigned.length} bytes, at most ${unsignedBytesMax} are read.`,
+      `The unsigned transaction of a ${intent.kind} has ${request.unsigned.length} bytes, at most ${bytesMax} are read.`,
     );
   }
   const bytes = Uint8Array.from(request.unsigned);
-  const intent = canonicalIntent(request.intent);
   const canonical = intentBytes(intent);
   if (!isMovement(intent)) {
-    throw new CustodyError('signer/protocol', `A ${intent.kind} moves nothing and has no transaction: use "change".`);
+    throw new CustodyError(
+      'signer/protocol',
+      `A ${intent.kind} has no transaction: ask for the change or the signature that it is about.`,
+    );
   }
   return {
     request,
@@ -125,16 +144,26 @@ type AllowedGrant = Proposed & { readonly evidence: CountedEvidence };
 
 function allowedGrant(parts: CoreParts, { asked, own }: { asked: Asked; own: Address }): AllowedGrant {
   const now = parts.time.now();
-  const transaction = parseUnsignedTransaction(asked.bytes);
-  const fee = transaction.gasLimit * transaction.maxFeePerGas;
-  const proposed = { asked, own, transaction, fee, now };
+  const proposed = { asked, own, ...unsignedOf(asked), now };
   return { ...proposed, evidence: assertAllowed(parts, proposed) };
 }
 
-async function grant(
-  parts: CoreParts,
-  { asked, own, transaction, fee, now, evidence }: AllowedGrant,
-): Promise<Granted> {
+/** What the bytes are: a transaction and the most that it can burn, or an authorisation, which another transaction carries. */
+function unsignedOf({ intent, bytes }: Asked): Unsigned {
+  if (intent.kind === 'delegation') {
+    const authorization = parseAuthorization(bytes);
+    return { authorization, nonce: authorization.nonce, fee: 0n };
+  }
+  const transaction = parseUnsignedTransaction(bytes);
+  return { transaction, nonce: transaction.nonce, fee: transaction.gasLimit * transaction.maxFeePerGas };
+}
+
+type Unsigned = { readonly nonce: bigint; readonly fee: bigint } & (
+  | { readonly transaction: UnsignedTransaction; readonly authorization?: undefined }
+  | { readonly authorization: Authorization; readonly transaction?: undefined }
+);
+
+async function grant(parts: CoreParts, { asked, own, nonce, fee, now, evidence }: AllowedGrant): Promise<Granted> {
   const { knowledge, committer } = parts;
   // From here to the record there may be other decisions: what this one takes is taken now. If the hardware then fails, it stays
   // taken until the next start, which only makes the signer stricter: the same intent may try again.
@@ -142,7 +171,6 @@ async function grant(
   const charged = chargedFor(knowledge, { intent, fee });
   const attempt = knowledge.attemptDigest(attemptName(asked));
   const approved = evidence.approvedBy.length > 0;
-  const { nonce } = transaction;
   reserve(knowledge, { intent, digest, from: own, nonce, fee, charged, at: now, attempt, approved });
   knowledge.signCounts.accept(evidence.counters);
   knowledge.expectGrant(digest, intent);
@@ -173,20 +201,16 @@ async function grant(
 /** `approvedBy` are the people who counted, which whoever signed besides does not. */
 type CountedEvidence = VerifiedEvidence & { readonly approvedBy: readonly string[] };
 
-type Proposed = {
-  readonly asked: Asked;
-  readonly own: Address;
-  readonly transaction: UnsignedTransaction;
-  readonly fee: bigint;
-  readonly now: bigint;
-};
+type Proposed = Unsigned & { readonly asked: Asked; readonly own: Address; readonly now: bigint };
 
 /** Everything that must hold, without waiting for anything: no other decision comes in between. */
-function assertAllowed(parts: CoreParts, { asked, own, transaction, fee, now }: Proposed): CountedEvidence {
+function assertAllowed(parts: CoreParts, proposed: Proposed): CountedEvidence {
   const { knowledge, verifier, addresses } = parts;
+  const { asked, own, nonce, fee, now } = proposed;
   const { intent, digest, request } = asked;
   const registry = knowledge.registry();
   const tier = tierOfKey(registry, request.key);
+  assertPurpose(registry, asked);
   const evidence = verifier.evidence(registry, { intent, digest }, request.evidence);
   knowledge.signCounts.assertRising(evidence.counters);
   const isOwn = ownAddresses(parts);
@@ -194,7 +218,35 @@ function assertAllowed(parts: CoreParts, { asked, own, transaction, fee, now }: 
   const residency = addresses.residencyOf(request.key);
   const { refusal, approvedBy } = judge(parts, { intent, tier, residency, requester, approvers, now, fee, isOwn });
   if (refusal !== undefined) throw refusalError(refusal);
-  assertConforms({ intent, compartment: request.key.compartment, own, transaction, isOwn });
-  knowledge.nonces.assertFree(claimOf({ intent, digest, from: own, nonce: transaction.nonce }));
+  assertAsAsked(parts, proposed, isOwn);
+  knowledge.nonces.assertFree(claimOf({ intent, digest, from: own, nonce }));
   return { ...evidence, approvedBy };
+}
+
+/** A key of a set of signers signs no transaction, and an address that is more than a deposit address lets no code act for it. */
+function assertPurpose(registry: Registry, { intent, request }: Asked): void {
+  const purpose = listedWallet(registry, request.key)?.purpose;
+  const forbidden =
+    purpose === 'vault-signer' || (intent.kind === 'delegation' && (purpose ?? 'deposit') !== 'deposit');
+  if (!forbidden) return;
+  throw new CustodyError(
+    'signer/unknown-wallet',
+    `${keyText(request.key)} of compartment ${request.key.compartment} is a wallet for ${purpose}, and signs no ${intent.kind}.`,
+    { details: { compartment: request.key.compartment, key: keyText(request.key) } },
+  );
+}
+
+function assertAsAsked({ hashes, knowledge }: CoreParts, proposed: Proposed, isOwn: IsOwn): void {
+  const { asked, own, transaction, authorization } = proposed;
+  const { intent, request } = asked;
+  const { compartment } = request.key;
+  const registry = knowledge.registry();
+  if (intent.kind === 'delegation') {
+    invariant(authorization !== undefined, 'An authorisation was not read.');
+    assertDelegates(hashes, { intent, compartment, own, authorization, registry });
+    return;
+  }
+  invariant(transaction !== undefined, 'A transaction was not read.');
+  const granted = intent.kind === 'relay' ? knowledge.vaultGrants.digest(intent.relays) : undefined;
+  assertConforms(hashes, { intent, compartment, own, transaction, isOwn, registry, granted });
 }

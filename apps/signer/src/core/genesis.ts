@@ -1,5 +1,6 @@
 import { applyList, emptyRegistry } from '@bulkhead/authority';
 import { CustodyError, type DecisionRecord } from '@bulkhead/domain';
+import { assertAgreed } from './client-signatures.ts';
 import { openCommitter } from './commit.ts';
 import { openStateLog } from './log.ts';
 import type { CreateStateOptions } from './options.ts';
@@ -29,6 +30,7 @@ export async function createState(options: CreateStateOptions): Promise<Decision
     ),
     opening,
   );
+  assertAgreed(hashes, registry, genesis.list);
   await using file = await (options.openFile ?? openStateFile)(options.stateDirectory);
   const { log } = await openStateLog({ file, hashes, onRecord: () => undefined });
   if ((await file.size()) > 0) throw exists(`${options.stateDirectory} holds the state of a signer`);

@@ -11,10 +11,13 @@ import {
   type Address,
   chainOf,
   type Compartment,
+  houseGas,
   isMovement,
+  isVaultMatter,
   type MovementIntent,
   parseAddress,
   parseCompartment,
+  type VaultIntent,
 } from '@bulkhead/domain';
 import type { RememberedHead } from '@bulkhead/keys';
 import { type Attempts, openAttempts } from './attempts.ts';
@@ -25,6 +28,7 @@ import { openPace, type Pace, type PaceStep } from './pace.ts';
 import { countersOf, headsOf, intentOfText, numberOf, textOf, textsOf } from './record-fields.ts';
 import { openSignCounts, type SignCounts } from './sign-counts.ts';
 import { openUsage, type Usage } from './usage.ts';
+import { openVaultGrants, type VaultClaim, type VaultGrants } from './vault-grants.ts';
 
 /** Everything the signer knows. It follows from the records of its log alone. */
 export type Knowledge = {
@@ -36,6 +40,7 @@ export type Knowledge = {
   readonly pace: Pace;
   readonly attempts: Attempts;
   readonly signCounts: SignCounts;
+  readonly vaultGrants: VaultGrants;
   /** {@link attemptName} in a fixed length. */
   readonly attemptDigest: (attempt: string) => string;
   /** Sequence of the record that granted an attempt, by {@link attemptName}. */
@@ -54,7 +59,7 @@ export type Knowledge = {
   /** The registry that a change will lead to, so that a long list is read once. */
   expect(next: ExpectedRegistry): void;
   /** The intent that a grant will be about, so that it is read once. */
-  expectGrant(digest: string, intent: MovementIntent): void;
+  expectGrant(digest: string, intent: MovementIntent | VaultIntent): void;
 };
 
 /** `first` in Unix seconds. */
@@ -90,7 +95,7 @@ type Held = {
   everIdentities: readonly string[];
   forgiven: readonly RememberedHead[];
   expected: ExpectedRegistry | undefined;
-  readonly expectedGrants: BoundedCache<string, MovementIntent>;
+  readonly expectedGrants: BoundedCache<string, MovementIntent | VaultIntent>;
   readonly granted: Map<string, bigint>;
   readonly signed: Map<number, bigint | readonly bigint[]>;
   readonly lodged: Map<string, Lodged[]>;
@@ -128,6 +133,7 @@ export function openKnowledge(hashes: Hashes): Knowledge {
     pace: openPace(),
     attempts: openAttempts(),
     signCounts: openSignCounts(),
+    vaultGrants: openVaultGrants(),
   };
   return {
     ...ledgers,
@@ -158,7 +164,7 @@ export function openKnowledge(hashes: Hashes): Knowledge {
   };
 }
 
-type Ledgers = Pick<Knowledge, 'nonces' | 'usage' | 'pace' | 'attempts' | 'signCounts'>;
+type Ledgers = Pick<Knowledge, 'nonces' | 'usage' | 'pace' | 'attempts' | 'signCounts' | 'vaultGrants'>;
 type Parts = { readonly hashes: Hashes; readonly held: Held; readonly ledgers: Ledgers };
 
 function applyRecord(parts: Parts, record: RecordLine): void {
@@ -224,6 +230,10 @@ function nextRegistry({ hashes, held }: Parts, { fields, at }: RecordLine): Regi
 function applyGrant({ hashes, held, ledgers }: Parts, { fields, sequence, at }: RecordLine): void {
   const digest = textOf(fields, 'digest');
   const intent = held.expectedGrants.peek(digest) ?? intentOfText(textOf(fields, 'intent'));
+  if (isVaultMatter(intent)) {
+    applyVaultGrant({ hashes, held, ledgers }, { fields, sequence, at, intent, digest });
+    return;
+  }
   if (!isMovement(intent)) return;
   const nonce = numberOf(fields, 'nonce');
   const attempt = attemptName({ digest, key: textOf(fields, 'key'), unsigned: textOf(fields, 'unsigned') });
@@ -235,11 +245,63 @@ function applyGrant({ hashes, held, ledgers }: Parts, { fields, sequence, at }: 
   reserve(ledgers, { intent, digest, from, nonce, fee, charged, at, attempt: name, approved });
   ledgers.signCounts.accept(countersOf(fields));
   held.granted.set(name, sequence);
-  if (held.effective.has(intent.id) || intent.kind === 'cancel') return;
-  held.effective.add(intent.id);
-  const payee = `${intent.compartment}/${intent.to}`;
+  if (intent.amount > 0n) countPayee(held, intent, at);
+}
+
+type Grant = Pick<RecordLine, 'fields' | 'sequence' | 'at'> & { readonly intent: VaultIntent; readonly digest: string };
+
+function applyVaultGrant({ hashes, held, ledgers }: Parts, grant: Grant): void {
+  const { fields, sequence, at, intent, digest } = grant;
+  const signed = textOf(fields, 'signed');
+  const attempt = attemptName({ digest, key: textOf(fields, 'key'), unsigned: textOf(fields, 'unsigned') });
+  const approved = textsOf(fields, 'approvedBy').length > 0;
+  reserveVault(ledgers, { intent, digest, signed, at, approved });
+  ledgers.signCounts.accept(countersOf(fields));
+  held.granted.set(digestText(hashes, attempt), sequence);
+  if ('amount' in intent && intent.amount > 0n) countPayee(held, intent, at);
+}
+
+/** Once for an intent, however often it was granted. */
+function countPayee(
+  held: Held,
+  { id, compartment, to }: { readonly id: string; readonly compartment: Compartment; readonly to: Address },
+  at: bigint,
+): void {
+  if (held.effective.has(id)) return;
+  held.effective.add(id);
+  const payee = `${compartment}/${to}`;
   const earlier = held.paid.get(payee);
   held.paid.set(payee, { times: (earlier?.times ?? 0n) + 1n, first: earlier?.first ?? at });
+}
+
+/** What the grant of a signature for a vault takes. */
+export type VaultReservation = VaultClaim & { readonly at: bigint; readonly approved: boolean };
+
+/** Binds at once, as {@link reserve}. Twice is the same as once. */
+export function reserveVault(
+  { vaultGrants, usage, pace }: Pick<Ledgers, 'vaultGrants' | 'usage' | 'pace'>,
+  taken: VaultReservation,
+): void {
+  const { intent, at, approved } = taken;
+  const step = vaultPaceStepOf({ vaultGrants }, { intent, at, approved });
+  if (step !== undefined) pace.take(step);
+  vaultGrants.bind(taken, at);
+  if ('amount' in intent) {
+    usage.record({ series: amountSeries(intent), intent: intent.id, at, amount: intent.amount });
+  }
+}
+
+/** As {@link paceStepOf}: what nobody approves has its place in the minute. A heartbeat has its hour. */
+export function vaultPaceStepOf(
+  { vaultGrants }: Pick<Ledgers, 'vaultGrants'>,
+  { intent, at, approved }: Pick<VaultReservation, 'intent' | 'at' | 'approved'>,
+): PaceStep | undefined {
+  if (approved || !('compartment' in intent)) return undefined;
+  const { compartment, id } = intent;
+  if (intent.kind !== 'vault-invalidation') {
+    return vaultGrants.isBound(id) ? undefined : { kind: 'unattended', compartment, name: id, at };
+  }
+  return vaultGrants.isBound(intent.cancels) ? undefined : { kind: 'free-cancel', compartment, name: id, at };
 }
 
 /** What a grant takes: its nonce, its amount and its fee, a place in its minute, and one of the attempts of its intent. */
@@ -304,11 +366,20 @@ export function claimOf(at: Pick<Reservation, 'intent' | 'digest' | 'from' | 'no
   return intent.kind === 'cancel' ? { ...claim, cancels: intent.cancels } : claim;
 }
 
-export function amountSeries({ kind, compartment, asset }: MovementIntent): string {
+export function amountSeries({
+  kind,
+  compartment,
+  asset,
+}: Pick<MovementIntent, 'compartment' | 'asset'> & { readonly kind: string }): string {
   return `${kind}/${compartment}/${asset}`;
 }
 
-export function feeSeries({ compartment, asset }: MovementIntent): string {
+/** What a relay may burn counts for the house, which carries it. */
+export function houseFeeSeries(asset: MovementIntent['asset']): string {
+  return feeSeries({ compartment: houseGas, asset });
+}
+
+export function feeSeries({ compartment, asset }: Pick<MovementIntent, 'compartment' | 'asset'>): string {
   return `fee/${compartment}/${chainOf(asset)}`;
 }
 
@@ -319,16 +390,14 @@ function applyCertificate({ held, ledgers }: Parts, { fields, sequence, at }: Re
   const chain = textOf(fields, 'chain');
   held.certificates.set(`${compartment}/${key}/${chain}`, sequence);
   ledgers.pace.take({ kind: 'certificate', compartment, name: `${key}/${chain}`, at });
-  const addresses = held.addresses.get(compartment) ?? new Set();
   const address = parseAddress(textOf(fields, 'address'));
-  // One for several chains is one address.
-  if (addresses.has(address)) return;
-  addresses.add(address);
-  held.addresses.set(compartment, addresses);
+  // Vaults and forwarders have no key, and so no need of gas: what may be granted to an own address is not granted to them.
+  if (!key.includes('/')) held.addresses.set(compartment, (held.addresses.get(compartment) ?? new Set()).add(address));
   const looks = `${compartment}/${likeness(address)}`;
   const alike = held.alike.get(looks);
   if (alike === undefined) held.alike.set(looks, [address]);
-  else alike.push(address);
+  // One for several chains is one address.
+  else if (!alike.includes(address)) alike.push(address);
 }
 
 /** Attempts are remembered by a digest of fixed length: unsigned transactions are longer, and there are millions. */

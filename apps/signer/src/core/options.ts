@@ -1,5 +1,5 @@
 import type { Hashes } from '@bulkhead/authority';
-import { type Clock, recipientIndexCount, type Signer } from '@bulkhead/domain';
+import { type Clock, recipientIndexCount, type Signer, type VaultSigner } from '@bulkhead/domain';
 import type { HeadStore, IdentityKey, KeyDriver } from '@bulkhead/keys';
 import type { StateFile } from './state-file.ts';
 
@@ -77,6 +77,7 @@ export type CoreMode = 'ready' | 'recovery';
 
 /** The signer without its shell: the port, what it found at the start, and what ends it. Disposing gives the folder back. */
 export type SignerCore = Signer &
+  VaultSigner &
   AsyncDisposable & {
     readonly mode: () => CoreMode;
     readonly replay: ReplayReport;

@@ -1,4 +1,5 @@
 import {
+  type BriefQuestion,
   briefFields,
   briefOf,
   isCanonicalObject,
@@ -28,6 +29,8 @@ import { approvalsOf, type VerifiedApproval } from './approvals.ts';
 import { signStatement } from './commit.ts';
 import type { CoreParts } from './core-parts.ts';
 import { approvalOf } from './record-fields.ts';
+import { memberKeys } from './member-keys.ts';
+import { judgeForVault, vaultSpending } from './vault-decision.ts';
 import { assertPaced, compartmentsOf, judge, ownAddresses, spending } from './question.ts';
 
 /**
@@ -36,7 +39,6 @@ import { assertPaced, compartmentsOf, judge, ownAddresses, spending } from './qu
  */
 export async function outlookOf(parts: CoreParts, given: Intent, evidence: Evidence): Promise<Outlook> {
   const intent = canonicalIntent(given);
-  if (isVaultMatter(intent)) throw new CustodyError('signer/protocol', `A ${intent.kind} is not known to this signer.`);
   const canonical = intentBytes(intent);
   const digest = Buffer.from(parts.hashes.sha256(canonical)).toString('hex');
   if (isMovement(intent)) await parts.addresses.prepare(parts.knowledge.registry(), compartmentsOf(intent));
@@ -46,22 +48,8 @@ export async function outlookOf(parts: CoreParts, given: Intent, evidence: Evide
   const registry = parts.knowledge.registry();
   const sent = parts.verifier.evidence(registry, { intent, digest }, evidence);
   const people = [...sent.approvers, ...lodged.map(({ person }) => person)];
-  const judgement = isMovement(intent)
-    ? paced(
-        parts,
-        { intent, at },
-        judgeByTier(parts, { intent, requester: sent.requester, approvers: people, now: at }),
-      )
-    : judgeChange(parts, { intent, approvers: people, now: at });
-  const brief = briefOf(registry, {
-    intent,
-    digest,
-    at,
-    judgement,
-    ...(isMovement(intent)
-      ? { ...spending(parts, { intent, now: at }), used: usedBy(parts, intent), own: ownOf(parts, intent) }
-      : { spent: () => 0n, feesSpent: () => 0n, used: { times: 0n }, own: [] }),
-  });
+  const judgement = await judgementOf(parts, { intent, requester: sent.requester, approvers: people, now: at });
+  const brief = briefOf(registry, { intent, digest, at, judgement, ...surroundings(parts, intent, at) });
   const { refusal, approvalsNeeded, requestNeeded, approvedBy } = judgement;
   return {
     ...(refusal === undefined ? {} : { refusal: { code: refusal.code, message: refusal.message } }),
@@ -70,6 +58,34 @@ export async function outlookOf(parts: CoreParts, given: Intent, evidence: Evide
     approvedBy,
     brief: await signStatement(parts.identities(), statementText('brief', briefFields(brief))),
   };
+}
+
+type AskedNow = {
+  readonly intent: Intent;
+  readonly requester: string | undefined;
+  readonly approvers: readonly string[];
+  readonly now: bigint;
+};
+
+async function judgementOf(parts: CoreParts, asked: AskedNow): Promise<Judgement> {
+  const { intent, requester, approvers, now } = asked;
+  if (isMovement(intent)) {
+    return paced(parts, { intent, at: now }, judgeByTier(parts, { intent, requester, approvers, now }));
+  }
+  if (!isVaultMatter(intent)) return judgeChange(parts, { intent, approvers, now });
+  const members = await memberKeys(parts.addresses, parts.knowledge.registry());
+  return judgeForVault(parts, { intent, requester, approvers, now, members });
+}
+
+type Surroundings = Pick<BriefQuestion, 'spent' | 'feesSpent' | 'used' | 'own'>;
+
+/** What a brief says besides the judgement: limits and what is known of the recipient, where there is one. */
+function surroundings(parts: CoreParts, intent: Intent, now: bigint): Surroundings {
+  if (!('amount' in intent)) return { spent: () => 0n, feesSpent: () => 0n, used: { times: 0n }, own: [] };
+  const known = { used: usedBy(parts, intent), own: ownOf(parts, intent) };
+  return isMovement(intent)
+    ? { ...spending(parts, { intent, now }), ...known }
+    : { ...vaultSpending(parts, { intent, now }), ...known };
 }
 
 /** Approvals that were lodged for an intent, held against the registry of today. */
@@ -152,12 +168,14 @@ function judgeChange(
   return judgeAuthority(knowledge.registry(), question);
 }
 
-function usedBy({ knowledge }: CoreParts, intent: MovementIntent): { times: bigint; first?: bigint } {
+type Payment = Extract<Intent, { readonly amount: bigint }>;
+
+function usedBy({ knowledge }: CoreParts, intent: Payment): { times: bigint; first?: bigint } {
   return knowledge.paid(intent.compartment, intent.to) ?? { times: 0n };
 }
 
 /** Own addresses of the compartment that look like the destination: somebody may have made one that does. */
-function ownOf({ knowledge }: CoreParts, { compartment, to }: MovementIntent): readonly KnownAddress[] {
+function ownOf({ knowledge }: CoreParts, { compartment, to }: Payment): readonly KnownAddress[] {
   const label = `own address of compartment ${compartment}`;
   return knowledge.certified.alike(compartment, to).map((address) => ({ address, label }));
 }

@@ -5,7 +5,7 @@ import type { SteadyTime } from './time.ts';
 
 /** What was refused, for the record: who and which, by name and digest. The content would make refusals the cheapest way to fill the disk. */
 export type Refused = {
-  readonly request: 'sign' | 'lodge' | 'change' | 'certify';
+  readonly request: 'sign' | 'sign-vault' | 'lodge' | 'change' | 'certify';
   readonly about: Readonly<Record<string, string>>;
 };
 

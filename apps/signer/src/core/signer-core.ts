@@ -21,6 +21,8 @@ import { type Slots, slotsOf } from './slots.ts';
 import { openStateFile, type StateFile, stateFileName } from './state-file.ts';
 import { statusOf } from './status.ts';
 import { assertPlausibleStart, steadyTime } from './time.ts';
+import { certifyForwarder, certifyVault } from './vault-certify.ts';
+import { openVaultSigning } from './vault-decision.ts';
 
 /** Records that one call answers at most. */
 export const recordsPerCallMax: number = 1_000;
@@ -86,7 +88,7 @@ async function openOn(options: SignerCoreOptions, file: StateFile): Promise<Sign
     refusals: openRefusals({ committer, time, perMinuteMax: limits.refusalRecordsPerMinuteMax }),
   };
   if (standstill === undefined) await begin(parts);
-  const status = async (): Promise<SignerStatus> => statusOf(parts, options, standstill ?? committer.stopped());
+  const status = async (): Promise<SignerStatus> => statusOf(parts, options, standstill);
   return coreOf({
     parts,
     slots,
@@ -122,6 +124,7 @@ type Opened = {
 
 function coreOf({ parts, slots, file, replay, status, standstill, goOn }: Opened): SignerCore {
   const sign = openSigning(parts);
+  const signVault = openVaultSigning(parts);
   let closed = false;
   const ready = async <T>(work: () => Promise<T>): Promise<T> => {
     if (closed) throw new CustodyError('signer/not-ready', 'The signer is stopping. Ask again once it is back.');
@@ -139,6 +142,9 @@ function coreOf({ parts, slots, file, replay, status, standstill, goOn }: Opened
     outlook: async (intent, evidence) => ready(async () => outlookOf(parts, intent, evidence)),
     lodge: async (intent, approval) => ready(async () => lodge(parts, intent, approval)),
     sign: async (request) => ready(async () => sign(request)),
+    signVault: async (request) => ready(async () => signVault(request)),
+    certifyVault: async (claim) => ready(async () => certifyVault(parts, claim)),
+    certifyForwarder: async (claim) => ready(async () => certifyForwarder(parts, claim)),
     async change(change) {
       if (closed || standstill() === undefined) return ready(async () => changeRegistry(parts, change));
       const changed = await recoverState(parts, change, async () => {

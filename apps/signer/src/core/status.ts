@@ -1,14 +1,16 @@
-import { type CustodyError, invariant, type KeyResidency, type SignerStatus } from '@bulkhead/domain';
+import { type Address, type CustodyError, invariant, type KeyResidency, type SignerStatus } from '@bulkhead/domain';
 import type { HeadStore, KeyDriver, SlotHealth } from '@bulkhead/keys';
 import type { CoreParts } from './core-parts.ts';
+import { memberKeys } from './member-keys.ts';
 import type { SignerCoreOptions } from './options.ts';
 
 /** What the signer says about itself, in every mode. A slot that does not answer is part of the answer. */
 export async function statusOf(
-  { knowledge, log }: CoreParts,
+  parts: CoreParts,
   { drivers, heads }: SignerCoreOptions,
   standstill: CustodyError | undefined,
 ): Promise<SignerStatus> {
+  const { knowledge, log } = parts;
   const { deployment, version, hash } = knowledge.registry();
   const opened = [drivers.tree, drivers.labelled].filter((driver) => driver !== undefined);
   const health = await Promise.all([...opened.map(healthOf), ...heads.map(headHealth)]);
@@ -20,8 +22,18 @@ export async function statusOf(
     registryHash: hash,
     sequence: log.covered().sequence,
     identities: knowledge.registry().identities,
+    members: await membersOf(parts),
     slots: [...health.flat(), ...state],
   };
+}
+
+/** A module that does not answer is said under `slots`. */
+async function membersOf({ addresses, knowledge }: CoreParts): Promise<readonly Address[]> {
+  try {
+    return (await memberKeys(addresses, knowledge.registry())).map(({ address }) => address);
+  } catch {
+    return [];
+  }
 }
 
 function residencyOf([first]: readonly KeyDriver[]): KeyResidency {

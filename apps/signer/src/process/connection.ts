@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { CustodyError, type Signer } from '@bulkhead/domain';
+import { CustodyError } from '@bulkhead/domain';
 import {
   answerText,
   createFrameReader,
@@ -9,7 +9,7 @@ import {
   readRequest,
   requestBytesAllowed,
 } from '@bulkhead/signer-client';
-import { prepareCall } from './dispatch.ts';
+import { prepareCall, type Served } from './dispatch.ts';
 import type { ListenLimits } from './limits.ts';
 import { errorShape, type Log } from './log.ts';
 
@@ -20,7 +20,7 @@ export type Load = {
 };
 
 export type Serving = {
-  readonly signer: Signer;
+  readonly signer: Served;
   readonly limits: ListenLimits;
   readonly load: Load;
   readonly log: Log;

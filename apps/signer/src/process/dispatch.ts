@@ -1,8 +1,11 @@
-import type { Intent, Signer } from '@bulkhead/domain';
+import type { Intent, Signer, VaultSigner } from '@bulkhead/domain';
 import { type Calls, decodeParams, encodeAnswer, type Method } from '@bulkhead/signer-client';
 
+/** What stands behind the socket. */
+export type Served = Signer & VaultSigner;
+
 type Handlers = {
-  readonly [M in Method]: (signer: Signer, params: Calls[M]['params']) => Promise<Calls[M]['answer']>;
+  readonly [M in Method]: (signer: Served, params: Calls[M]['params']) => Promise<Calls[M]['answer']>;
 };
 
 /** Every call there is. None of them takes a digest. */
@@ -14,6 +17,9 @@ const handlers: Handlers = {
   outlook: (signer, { intent, evidence }) => signer.outlook(intent, evidence),
   lodge: (signer, { intent, approval }) => signer.lodge(intent, approval),
   sign: (signer, request) => signer.sign(request),
+  signVault: (signer, request) => signer.signVault(request),
+  certifyVault: (signer, { claim }) => signer.certifyVault(claim),
+  certifyForwarder: (signer, { claim }) => signer.certifyForwarder(claim),
   change: (signer, change) => signer.change(change),
   records: (signer, { after, limit }) => signer.records(after, limit),
 };
@@ -22,7 +28,7 @@ const handlers: Handlers = {
 export type PreparedCall = {
   /** Id of the intent it is about, for the log. */
   readonly intent: string | undefined;
-  readonly run: (signer: Signer) => Promise<unknown>;
+  readonly run: (signer: Served) => Promise<unknown>;
 };
 
 /** @throws CustodyError `signer/protocol` for params that the method does not have */

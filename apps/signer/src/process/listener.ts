@@ -2,12 +2,13 @@ import { chmodSync, lstatSync, mkdirSync, unlinkSync } from 'node:fs';
 import { connect, createServer, type ListenOptions, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
-import { CustodyError, type Signer } from '@bulkhead/domain';
+import { CustodyError } from '@bulkhead/domain';
 import { keyDigest } from '@bulkhead/signer-client';
 import { type Load, serveConnection, type Serving } from './connection.ts';
 import { openLibc } from './libc.ts';
 import type { ListenLimits } from './limits.ts';
 import type { Log } from './log.ts';
+import type { Served } from './dispatch.ts';
 
 export type UnixListening = {
   readonly path: string;
@@ -31,7 +32,7 @@ export type TlsListening = {
 export type Listening = {
   readonly unix?: UnixListening;
   readonly tls?: TlsListening;
-  readonly signer: Signer;
+  readonly signer: Served;
   readonly limits: ListenLimits;
   readonly log: Log;
 };

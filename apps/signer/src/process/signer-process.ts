@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import type { Signer } from '@bulkhead/domain';
 import { openSignerCore } from '../core/index.ts';
 import type { SignerConfiguration } from './configuration.ts';
+import type { Served } from './dispatch.ts';
 import type { Hardening } from './hardening.ts';
 import { openKeys } from './keys.ts';
 import { listenLimits, stopMsMax } from './limits.ts';
@@ -54,7 +54,7 @@ export async function openSignerProcess(
 }
 
 /** The signer's own status, and one line about the process it runs in. */
-function withProcess(core: Signer, { detail, kernel }: Hardening): Signer {
+function withProcess(core: Served, { detail, kernel }: Hardening): Served {
   return {
     ...bound(core),
     status: async () => {
@@ -65,7 +65,7 @@ function withProcess(core: Signer, { detail, kernel }: Hardening): Signer {
   };
 }
 
-function bound(core: Signer): Signer {
+function bound(core: Served): Served {
   return {
     status: () => core.status(),
     account: (compartment) => core.account(compartment),
@@ -74,12 +74,15 @@ function bound(core: Signer): Signer {
     outlook: (intent, evidence) => core.outlook(intent, evidence),
     lodge: (intent, approval) => core.lodge(intent, approval),
     sign: (request) => core.sign(request),
+    signVault: (request) => core.signVault(request),
+    certifyVault: (claim) => core.certifyVault(claim),
+    certifyForwarder: (claim) => core.certifyForwarder(claim),
     change: (change) => core.change(change),
     records: (after, limit) => core.records(after, limit),
   };
 }
 
-function listening(configuration: SignerConfiguration, signer: Signer): Listening {
+function listening(configuration: SignerConfiguration, signer: Served): Listening {
   const { socket, tls } = configuration;
   const { headsRequired: _, ...limits } = configuration.limits;
   const own = process.getuid?.();

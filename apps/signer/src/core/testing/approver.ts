@@ -44,10 +44,10 @@ export type Robot = {
 
 const userPresentAndVerified = 0x05;
 
-/** A passkey in software. Its key follows from its name, so that another process has the same one. */
-export function passkey(person: string, id = 'passkey'): Passkey {
+/** A key of P-256 that follows from a name. */
+export function passkeyMaterial(name: string): { readonly point: Buffer; readonly privateKey: KeyObject } {
   const curve = createECDH('prime256v1');
-  curve.setPrivateKey(seedOf(`${person} ${id}`));
+  curve.setPrivateKey(seedOf(name));
   const point = curve.getPublicKey();
   const privateKey = createPrivateKey({
     key: {
@@ -59,6 +59,12 @@ export function passkey(person: string, id = 'passkey'): Passkey {
     },
     format: 'jwk',
   });
+  return { point, privateKey };
+}
+
+/** A passkey in software. Its key follows from its name, so that another process has the same one. */
+export function passkey(person: string, id = 'passkey'): Passkey {
+  const { point, privateKey } = passkeyMaterial(`${person} ${id}`);
   const credential = seedOf(`credential ${person} ${id}`).toString('hex');
   return {
     key: { id, kind: 'webauthn', credential, publicKey: point.toString('hex'), ...page },

@@ -1,9 +1,22 @@
 import { sign } from 'node:crypto';
-import { type Compartment, CustodyError, type KeyRef, type Signature } from '@bulkhead/domain';
+import { type Compartment, CustodyError, type KeyPath, type KeyRef, type Signature } from '@bulkhead/domain';
 import type { HeadStore, IdentityKey, KeyDriver, RememberedHead } from '@bulkhead/keys';
 import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { HARDENED_OFFSET, HDKey } from '@scure/bip32';
 import { edwardsKey, edwardsPublicKey } from './approver.ts';
+
+function accountOf(seed: number, compartment: Compartment): HDKey {
+  const master = HDKey.fromMasterSeed(new Uint8Array(32).fill(seed));
+  return master
+    .deriveChild(HARDENED_OFFSET + 44)
+    .deriveChild(HARDENED_OFFSET + 60)
+    .deriveChild(HARDENED_OFFSET + compartment);
+}
+
+/** A key of a tree whose seed is one byte over and over. */
+export function treeNode(seed: number, { compartment, index }: KeyPath): HDKey {
+  return accountOf(seed, compartment).deriveChild(0).deriveChild(index);
+}
 
 /**
  * Stands in for a hardware module: a tree of keys whose signatures differ from call to call, as those of modules do.
@@ -17,10 +30,8 @@ export type TestDriver = KeyDriver & {
   fail(failing: boolean): void;
 };
 
-export function testDriver(residency: KeyDriver['residency'] = 'hsm-sealed'): TestDriver {
-  const master = HDKey.fromMasterSeed(new Uint8Array(32).fill(7));
-  const coin = master.deriveChild(HARDENED_OFFSET + 44).deriveChild(HARDENED_OFFSET + 60);
-  const account = (compartment: Compartment): HDKey => coin.deriveChild(HARDENED_OFFSET + compartment);
+export function testDriver(residency: KeyDriver['residency'] = 'hsm-sealed', seed = 7): TestDriver {
+  const account = (compartment: Compartment): HDKey => accountOf(seed, compartment);
   const node = (key: KeyRef): HDKey => {
     if ('label' in key) throw new CustodyError('hsm/key-missing', 'A key of a tree was expected.');
     return account(key.compartment).deriveChild(0).deriveChild(key.index);

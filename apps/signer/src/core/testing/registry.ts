@@ -5,6 +5,7 @@ import {
   type AuthorityIntent,
   type ChainId,
   type Compartment,
+  houseSigners,
   nativeAsset,
   parseAddress,
   parseAssetId,
@@ -12,6 +13,7 @@ import {
   parseCompartment,
 } from '@bulkhead/domain';
 import { passkey, robot, wallet } from './approver.ts';
+import { keys, vaultOf, vaultSystem } from './vault.ts';
 
 export const deployment: string = 'd0'.repeat(16);
 export const mainChain: ChainId = parseChainId('eip155:1');
@@ -47,6 +49,9 @@ const rules: readonly Rule[] = [
   rule({ kind: 'sweep', compartments: 'individual', destination: 'own', approvals: 0 }),
   rule({ kind: 'gas-grant', compartments: 'house', destination: 'own', approvals: 0, amountMax: oneEther / 10n }),
   rule({ kind: 'fee-payment', compartments: 'individual', destination: 'own', approvals: 0 }),
+  rule({ kind: 'vault-withdrawal', compartments: 'individual', destination: 'enrolled', approvals: 2 }),
+  rule({ kind: 'vault-withdrawal', compartments: 'omnibus', destination: 'enrolled', approvals: 2 }),
+  rule({ kind: 'vault-fee', compartments: 'individual', destination: 'own', approvals: 0, amountMax: oneEther / 10n }),
 ];
 
 function rule(own: Pick<Rule, 'kind' | 'compartments' | 'destination' | 'approvals'> & Partial<Rule>): Rule {
@@ -72,6 +77,9 @@ export const genesisItems: readonly RegistryItem[] = [
   { item: 'asset', asset: nativeAsset(sideChain), symbol: 'ETH', decimals: 18, codeHash: '' },
   { item: 'asset', asset: token, symbol: 'TKN', decimals: 18, codeHash },
   { item: 'wallet', compartment: compartments.gas, key: '0', tier: 'hot', purpose: 'gas' },
+  { item: 'wallet', compartment: houseSigners, key: '0', tier: 'hot', purpose: 'vault-signer' },
+  { item: 'vault-system', ...vaultSystem(mainChain) },
+  { item: 'vault-system', ...vaultSystem(sideChain) },
   { item: 'wallet', compartment: compartments.fees, key: '0', tier: 'hot', purpose: 'fees' },
   { item: 'wallet', compartment: compartments.first, key: '0', tier: 'hot', purpose: 'pool' },
   { item: 'wallet', compartment: compartments.second, key: '0', tier: 'hot', purpose: 'pool' },
@@ -95,7 +103,20 @@ export const thief: Address = parseAddress(`0x${'66'.repeat(20)}`);
 export const clientOne = 'cl_one';
 export const clientTwo = 'cl_two';
 
-/** Clients and their destinations, as the operational quorum enrols them. */
+/** Vaults of the two clients, and the one that they share. */
+export const vaults = {
+  first: vaultOf({
+    chain: mainChain,
+    compartment: compartments.first,
+    client: clientOne,
+    key: keys.one,
+    destinations: [exchange],
+  }),
+  second: vaultOf({ chain: mainChain, compartment: compartments.second, client: clientTwo, key: keys.two }),
+  shared: vaultOf({ chain: mainChain, compartment: compartments.shared, key: keys.pool, destinations: [exchange] }),
+} as const;
+
+/** Clients, their destinations and vaults, as the operational quorum enrols them. */
 export const enrolmentItems: readonly RegistryItem[] = [
   { item: 'client', client: clientOne, compartment: compartments.first },
   { item: 'client', client: clientTwo, compartment: compartments.second },
@@ -103,6 +124,7 @@ export const enrolmentItems: readonly RegistryItem[] = [
   { item: 'client', client: clientTwo, compartment: compartments.shared },
   destination(clientOne, compartments.first, exchange),
   destination(clientOne, compartments.shared, exchange),
+  ...Object.values(vaults).map(({ item }) => item),
 ];
 
 export function destination(client: string, compartment: Compartment, address: Address): RegistryItem {

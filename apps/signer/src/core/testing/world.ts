@@ -93,7 +93,8 @@ export async function openWorld(given: Partial<SignerCoreOptions> = {}): Promise
 function approvedBy(intent: Intent): Evidence {
   const { anna, ben, olga } = registry.people;
   const approvals = [anna.approve(intent), ben.approve(intent)];
-  return isMovement(intent) ? { request: olga.approve(intent), approvals } : { approvals };
+  const requested = isMovement(intent) || intent.kind === 'vault-withdrawal';
+  return requested ? { request: olga.approve(intent), approvals } : { approvals };
 }
 
 async function enrol(world: World): Promise<void> {
