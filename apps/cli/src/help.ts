@@ -92,6 +92,19 @@ export const commandHelp = {
             signed; exits 1 when there is any
 
   All but build and verify ask the signer that the configuration names, or the one that runs beside the server.`,
+  vault: `Says what a chain needs before clients can have vaults there, and checks it
+
+  bulkhead vault deploy --chain <CAIP-2 id> --member <0x…> --member <0x…> … --threshold <number> --change-delay <seconds>
+      --fee-receiver <0x…> [--out <file>]
+
+  --member        address of a signer's key in compartment 3, again for each; the set has the same address on each chain
+  --threshold     how many of them must sign
+  --change-delay  seconds until a change of the set counts; in production a week or more
+  --fee-receiver  the fee wallet of the house (compartment 2)
+  --out           writes the transactions there instead of printing them; an existing file is not replaced
+
+  Sends nothing: prints the transactions that are missing, which any account may send, and exits 1. Run again when they are final, it
+  checks the code and prints what configuration and registry have to say. docs/operations/vaults.md has the whole procedure.`,
   ceremony: `Makes, splits, seals and certifies the seed of a signer in front of people; verifies and restores it
 
   bulkhead ceremony plan --out <plan.json> --name <text> --performer <name> --witness <name> … [--confirmations <number>]

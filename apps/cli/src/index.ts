@@ -8,6 +8,7 @@ import { migrate } from './command/migrate.ts';
 import { reconcile } from './command/reconcile.ts';
 import { signer } from './command/signer.ts';
 import { start } from './command/start.ts';
+import { vault } from './command/vault.ts';
 import { type ExitCode, exitCodeOf, exitCodes, UsageError } from './exit-code.ts';
 import { commandHelp, type CommandName, isCommand, overview } from './help.ts';
 import type { Terminal } from './terminal.ts';
@@ -26,6 +27,7 @@ const commands: Readonly<Record<Exclude<CommandName, 'help'>, Command>> = {
   'approval-page': approvalPage,
   reconcile,
   signer,
+  vault,
   // These open keys. A process that does anything else never loads what can.
   ceremony: async (terminal) => (await import('./command/ceremony.ts')).ceremony(terminal),
   doctor: async (terminal) => (await import('./command/doctor.ts')).doctor(terminal),

@@ -2,6 +2,7 @@ import {
   type Asset,
   CustodyError,
   kindOf,
+  parseAddress,
   parseAmount,
   parseAssetId,
   parseChainId,
@@ -9,6 +10,7 @@ import {
   parsePositiveAmount,
 } from '@bulkhead/domain';
 import { roles } from '@bulkhead/api';
+import { isHexOf } from '@bulkhead/vaults';
 import { z } from 'zod';
 
 /** Longest string a value may be. Nothing we configure needs more, and messages stay readable. */
@@ -52,6 +54,33 @@ const fees = z.strictObject({
 
 const embedded = z.strictObject({ port: whole(0, 65_535).default(0), blockTimeSeconds: whole(0, 3_600).default(0) });
 
+const address = words.transform(parsed(parseAddress));
+const codeHash = z
+  .string({ error: 'Give the hash of the code in quotes.' })
+  .refine((text) => isHexOf(text, 32), { error: 'Give 0x and 64 lower-case hex digits.' })
+  .transform((text): `0x${string}` => `0x${text.slice(2)}`);
+
+/** Members that a signer set may have, as its contract has it. */
+const setMembersMax = 32;
+
+/** The contracts of vaults on one chain, as `bulkhead vault deploy` prints them. */
+const system = z.strictObject({
+  factory: address,
+  vaultImplementation: address,
+  forwarderImplementation: address,
+  signerSet: address,
+  codeHashes: z.strictObject({
+    factory: codeHash,
+    vaultImplementation: codeHash,
+    forwarderImplementation: codeHash,
+    signerSet: codeHash,
+  }),
+  members: z.array(address, { error: 'Give a list of addresses.' }).min(1).max(setMembersMax),
+  threshold: whole(1, setMembersMax),
+});
+
+export type SystemSection = z.output<typeof system>;
+
 /** One followed chain. Its sources are in the environment, because their addresses carry access keys. */
 const chain = z.strictObject({
   id: chainId,
@@ -61,6 +90,7 @@ const chain = z.strictObject({
   pollMs: whole(20, 600_000).default(1_000),
   fees: fees.prefault({}),
   embedded: embedded.prefault({}),
+  vaults: system.exactOptional(),
 });
 
 const asset = z
@@ -163,6 +193,21 @@ export const vaultSignersMax = 15;
 /** How many of them are started beside the signer for development. */
 export const vaultSignersOfDevelopment: z.ZodDefault<z.ZodNumber> = whole(0, vaultSignersMax).default(2);
 
+const seconds = whole(1, 366 * 86_400).transform(BigInt);
+
+/** What vaults are offered with, and where their certificates are kept. */
+const vaults = z.strictObject({
+  backup: words.exactOptional(),
+  feeBpsYear: whole(0, 1_000).transform(BigInt).exactOptional(),
+  windowSeconds: seconds.exactOptional(),
+  changeDelaySeconds: seconds.exactOptional(),
+  recoveryDelaySeconds: seconds.exactOptional(),
+  exitDelaySeconds: seconds.exactOptional(),
+  exitChangeDelaySeconds: seconds.exactOptional(),
+  heartbeatPeriodSeconds: seconds.exactOptional(),
+  pauseSeconds: seconds.exactOptional(),
+});
+
 const pageMistake =
   'Give the address of the approval page, such as "https://approve.example.com"; beside the signer for development, { "port": 4401, "name": "…" } says how it is served.';
 const pageAddress = z.url({ protocol: /^https?$/u, error: pageMistake }).max(textCharsMax);
@@ -193,6 +238,7 @@ export const sections = {
     .array(vaultSigner, { error: 'Give a list of signers, or beside the signer for development how many are started.' })
     .max(vaultSignersMax)
     .default([]),
+  vaults: vaults.prefault({}),
   approvalPage: z.union([pageAddress, pageOfDevelopment], { error: pageMistake }).optional(),
   chains: z.array(chain, { error: 'Give a list of chains.' }).max(50).default([]),
   assets: z.array(asset, { error: 'Give a list of assets.' }).max(1_000).optional(),
@@ -212,6 +258,7 @@ export const sectionNames: readonly SectionName[] = [
   'database',
   'signer',
   'vaultSigners',
+  'vaults',
   'approvalPage',
   'chains',
   'assets',

@@ -209,6 +209,63 @@ test('other signers of the vaults are listed beside a signer of yours, each once
   ]);
 });
 
+const word = (byte: string): string => `0x${byte.repeat(32)}`;
+const at = (byte: string): string => `0x${byte.repeat(20)}`;
+const system = {
+  factory: at('1a'),
+  vaultImplementation: at('1b'),
+  forwarderImplementation: at('1c'),
+  signerSet: at('1d'),
+  codeHashes: {
+    factory: word('2a'),
+    vaultImplementation: word('2b'),
+    forwarderImplementation: word('2c'),
+    signerSet: word('2d'),
+  },
+  members: [at('3a'), at('3b')],
+  threshold: 2,
+};
+
+test('vaults have contracts, terms and a backup: what the factory or a client would refuse is found at the start', () => {
+  const second = { address: 'unix:/run/bulkhead/second.sock', identities: ['1e'.repeat(32)] };
+  const real = { CHAIN_EIP155_1_RPC: 'https://one.example' };
+  const content = (changes: object = {}, vaults: object = { backup: '/mnt/elsewhere' }): object => ({
+    signer,
+    vaultSigners: [second],
+    chains: [{ id: 'eip155:1', vaults: { ...system, ...changes } }],
+    vaults,
+  });
+  const { vaults } = valid(content(), real);
+  const found = vaults.systems.get(parseChainId('eip155:1'));
+  assert.deepEqual(found, { ...system, threshold: 2n });
+  assert.deepEqual([vaults.profile, vaults.backupDirectory], ['production', '/mnt/elsewhere']);
+  assert.equal(vaults.terms.exitDelay, 14n * 86_400n);
+  const haste = valid({}).vaults;
+  assert.deepEqual(
+    [haste.profile, haste.backupDirectory, haste.systems.size],
+    ['contract', '/srv/.bulkhead/vault-certificates', 0],
+  );
+  assert.ok(haste.terms.exitDelay < 60n, 'nobody waits for days on a development chain');
+
+  const wrong = (changes: object, terms?: object): readonly string[] =>
+    problems(content(changes, terms ?? { backup: '/mnt/elsewhere' }), real);
+  assert.deepEqual(problems(content({}, {}), real), ['/vaults/backup']);
+  assert.deepEqual(wrong({ members: [at('3b'), at('3a')] }), ['/chains/0/vaults/members']);
+  assert.deepEqual(wrong({ threshold: 3 }), ['/chains/0/vaults/threshold', '/chains/0/vaults/threshold']);
+  assert.deepEqual(problems({ ...content(), vaultSigners: [] }, real), ['/chains/0/vaults/threshold']);
+  assert.deepEqual(wrong({ factory: '0x1', codeHashes: { ...system.codeHashes, factory: '2a' } }), [
+    '/chains/0/vaults/factory',
+    '/chains/0/vaults/codeHashes/factory',
+  ]);
+  assert.deepEqual(wrong({}, { backup: '/mnt/elsewhere', exitDelaySeconds: 60 }), ['/vaults']);
+  assert.deepEqual(wrong({}, { backup: '/mnt/elsewhere', exitDelaySeconds: 30 * 86_400 }), ['/vaults']);
+  assert.deepEqual(wrong({}, { backup: '/mnt/elsewhere', feeBpsYear: 1_001, exitDelay: 1 }), [
+    '/vaults/feeBpsYear',
+    '/vaults/exitDelay',
+  ]);
+  assert.deepEqual(problems({ chains: [{ id: 'eip155:5', development: true, vaults: system }] }), ['/chains/0/vaults']);
+});
+
 test('the approval page is served beside the signer for development, and has an address beside another one', () => {
   const served = valid({ approvalPage: { port: 0, name: 'Trial' } }).approvalPage;
   assert.deepEqual(served, { kind: 'development', directory: '/srv/.bulkhead/approval-page', port: 0, name: 'Trial' });

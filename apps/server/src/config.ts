@@ -21,6 +21,7 @@ import {
   vaultSignersOfDevelopment,
 } from './config-schema.ts';
 import { type SignerConfiguration, signerOf } from './config-signer.ts';
+import { type VaultsConfiguration, vaultsOf } from './config-vaults.ts';
 import {
   chainSources,
   databaseUrls,
@@ -85,6 +86,7 @@ export type Configuration = {
   /** Undefined: made at the first start. */
   readonly tokens: readonly Token[] | undefined;
   readonly signer: SignerConfiguration;
+  readonly vaults: VaultsConfiguration;
   readonly approvalPage: ApprovalPageConfiguration;
   readonly schedule: { readonly reconcileMinutes: number; readonly jobsConcurrently: number };
 };
@@ -160,6 +162,7 @@ export function checkConfiguration(input: ConfigurationInput): {
   const assets = assetsOf(file.assets, chains, problems);
   const tokens = tokensOf(file.tokens, reader);
   const signer = signerOf({ folder: input.folder, dataDirectory, file, chains }, problems);
+  const vaults = vaultsOfFile({ folder: input.folder, dataDirectory, file, chains, signer }, problems);
   const page = pageOf({ dataDirectory, section: file.approvalPage, signer }, problems);
   const port = portFrom(reader);
   const logLevel = logLevelFrom(reader) ?? file.logLevel;
@@ -176,6 +179,7 @@ export function checkConfiguration(input: ConfigurationInput): {
     policy: policyOf(policy),
     tokens,
     signer,
+    vaults,
     approvalPage: page,
     schedule: { reconcileMinutes: schedule.reconcileMinutes, jobsConcurrently: schedule.jobs },
   };
@@ -214,6 +218,7 @@ function readSections(content: unknown, problems: ConfigurationProblem[]): FileS
     database: read('database', sections.database),
     signer: read('signer', sections.signer),
     vaultSigners: counted ? [] : read('vaultSigners', sections.vaultSigners),
+    vaults: read('vaults', sections.vaults),
     vaultSignersCount: counted ? read('vaultSigners', vaultSignersOfDevelopment) : undefined,
     approvalPage: read('approvalPage', sections.approvalPage),
     chains: read('chains', sections.chains),
@@ -368,6 +373,32 @@ function tokensOf(listed: Section<'tokens'> | undefined, reader: EnvironmentRead
     const digest = tokenDigest(reader, environment ?? '');
     return digest === undefined ? [] : [{ name, role, tokenSha256: digest }];
   });
+}
+
+type VaultsOrder = {
+  readonly folder: string;
+  readonly dataDirectory: string;
+  readonly file: FileSections;
+  readonly chains: readonly ChainConfiguration[];
+  readonly signer: SignerConfiguration;
+};
+
+function vaultsOfFile(
+  { folder, dataDirectory, file, chains, signer }: VaultsOrder,
+  problems: ConfigurationProblem[],
+): VaultsConfiguration {
+  const listed = file.chains ?? [];
+  return vaultsOf(
+    {
+      folder,
+      dataDirectory,
+      section: file.vaults,
+      // Those of the file come first and keep their places there.
+      chains: [...listed, ...chains.filter(({ id }) => listed.every((chain) => chain.id !== id))],
+      signers: signer.kind === 'external' ? 1 + signer.vaultSigners.length : undefined,
+    },
+    problems,
+  );
 }
 
 type PageOrder = {

@@ -17,6 +17,7 @@ export type { ReachedSigner } from './reached-signer.ts';
 export { openSigner } from './signer.ts';
 export { compareWithSigner } from './signer-comparison.ts';
 export { followSigner } from './signer-following.ts';
+export { type DeploymentOrder, vaultDeployment, type VaultDeployment } from './vault-deployment.ts';
 export {
   openCustody,
   type OpenedCustody,
