@@ -16,11 +16,11 @@ library Secp256k1 {
         return signature.length == LENGTH ? recoverAt(digest, signature, 0) : address(0);
     }
 
-    /// @dev Reads 65 bytes from `at`, which the caller has checked to be there. Any other v than 27 and 28, and what is no
+    /// @dev Reads 65 bytes from `position`, which the caller has checked to be there. Any other v than 27 and 28, and what is no
     /// signature, makes the precompile answer with nothing, which is read as zero.
-    function recoverAt(bytes32 digest, bytes calldata signatures, uint256 at) internal view returns (address signer) {
+    function recoverAt(bytes32 digest, bytes calldata signatures, uint256 position) internal view returns (address signer) {
         assembly ("memory-safe") {
-            let start := add(signatures.offset, at)
+            let start := add(signatures.offset, position)
             let s := calldataload(add(start, 32))
             if iszero(gt(s, S_MAX)) {
                 let free := mload(0x40)

@@ -218,8 +218,8 @@ contract SignerSet {
         uint256 next = 0;
         // Counters of memory and calldata, which cannot overflow.
         unchecked {
-            for (uint256 at = 0; at < signatures.length; at += Secp256k1.LENGTH) {
-                address signer = Secp256k1.recoverAt(digest, signatures, at);
+            for (uint256 place = 0; place < signatures.length; place += Secp256k1.LENGTH) {
+                address signer = Secp256k1.recoverAt(digest, signatures, place);
                 while (next < members && memberAt(list, next) != signer) ++next;
                 if (next == members) return false;
                 ++next;

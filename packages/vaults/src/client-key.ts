@@ -109,7 +109,7 @@ export function accountSignature(signature: { readonly r: bigint; readonly s: bi
 /**
  * Signatures of a quorum, in the order contracts want: ascending by signer.
  *
- * @throws CustodyError `vault/signature` when somebody signed twice
+ * @throws CustodyError `vault/signature` for what is none of 65 bytes
  */
 export function quorumSignatures(signatures: ReadonlyMap<Address, Hex>): Hex {
   const sorted = [...signatures].sort(([a], [b]) => (a < b ? -1 : 1));
@@ -121,7 +121,7 @@ export function quorumSignatures(signatures: ReadonlyMap<Address, Hex>): Hex {
   return hexOf(concatBytes(...bytes));
 }
 
-/** The point behind ASN.1's SubjectPublicKeyInfo is the business of whoever registers; contracts take the two numbers. */
+/** The point of an uncompressed public key. @throws CustodyError `vault/signature` */
 export function pointOfBytes(bytes: Uint8Array): PasskeyPoint {
   if (bytes.length !== 65 || bytes[0] !== 4) throw unusable('a public key is 65 bytes and begins with 04');
   return { x: wordAt(bytes, 1), y: wordAt(bytes, 33) };
@@ -142,9 +142,12 @@ function derInteger(bytes: Uint8Array, at: number): { readonly value: bigint; re
   if (bytes[at] !== 0x02 || length === 0 || length > 33 || end > bytes.length) throw unusable('it is not two numbers');
   const digits = bytes.subarray(at + 2, end);
   const [first = 0, second = 0] = digits;
-  if (first >= 0x80 || (first === 0 && second < 0x80)) throw unusable('a number is not in its shortest form');
+  if (first >= 0x80 || (length > 1 && first === 0 && second < 0x80)) {
+    throw unusable('a number is not in its shortest form');
+  }
   const value = BigInt(hexOf(digits));
   if (value >= curveOrder) throw unusable('a number is not on the curve');
+  if (value === 0n) throw unusable('a number is zero');
   return { value, end };
 }
 

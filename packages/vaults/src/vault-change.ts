@@ -1,5 +1,4 @@
-import type { Address } from '@bulkhead/domain';
-import { nativeToken, policyHash } from './initial-policy.ts';
+import { policyHash } from './initial-policy.ts';
 import type { VaultCallArguments } from './vault-call.ts';
 import type { VaultEvent } from './vault-event.ts';
 import { type LimitChange, vaultForms } from './vault-message.ts';
@@ -12,6 +11,7 @@ import {
   changeable,
   changeOf,
   limitName,
+  isFit,
   type Message,
   type Surroundings,
   type VaultState,
@@ -142,8 +142,4 @@ function withCap(state: VaultState, { token, cap, unlisted }: LimitChange): Vaul
     state: { ...state, limits: withEntry(state.limits, limitName(token, unlisted), window) },
     events: [{ event: 'LimitSet', token, cap, unlisted }],
   };
-}
-
-function isFit({ vault, isClone }: Surroundings, to: Address): boolean {
-  return to !== nativeToken && to !== vault && !isClone(to);
 }

@@ -9,6 +9,7 @@ import {
   type Answer,
   authorised,
   limitName,
+  isFit,
   type Message,
   type Surroundings,
   type VaultState,
@@ -19,32 +20,30 @@ import {
 export function pay(state: VaultState, around: Surroundings, message: Message<'pay'>): Answer {
   const begun = paying(state, around) ?? authorised(state, around, { ...message, side: 'quorum' });
   if (isRefusal(begun)) return begun;
-  const judged = judge(begun, around, message);
-  if (isRefusal(judged)) return judged;
-  const counted = count(judged.state, around, { ...message, unlisted: false });
+  const counted = count(begun, around, { ...message, unlisted: false });
   if (isRefusal(counted)) return counted;
-  return paidOut(counted, around, { payment: message, nonce: message.nonce, authority: judged.authority });
+  return paidByQuorum(counted, around, { payment: message, nonce: message.nonce });
 }
 
-/** The caps of tokens first, once for each run of payments of the same token; then each payment. */
+/** Payments in their order; the cap of a token once after each run of payments of it. */
 export function payBatch(state: VaultState, around: Surroundings, message: Message<'payBatch'>): Answer {
   const begun = paying(state, around) ?? authorised(state, around, { ...message, side: 'quorum' });
   if (isRefusal(begun)) return begun;
   if (message.payments.length === 0) return { refusal: 'NothingToPay' };
   let next: VaultState = begun;
+  const events: VaultEvent[] = [];
   for (const run of runsOf(message.payments)) {
-    const counted = count(next, around, { ...run, unlisted: false });
+    for (const payment of run) {
+      const paid = paidByQuorum(next, around, { payment, nonce: message.nonce });
+      if (isRefusal(paid)) return paid;
+      next = paid.state;
+      events.push(...paid.events);
+    }
+    const [first] = run;
+    const amount = run.reduce((sum, payment) => sum + payment.amount, 0n);
+    const counted = count(next, around, { token: first.token, amount, unlisted: false });
     if (isRefusal(counted)) return counted;
     next = counted;
-  }
-  const events: VaultEvent[] = [];
-  for (const payment of message.payments) {
-    const judged = judge(next, around, payment);
-    if (isRefusal(judged)) return judged;
-    const paid = paidOut(judged.state, around, { payment, nonce: message.nonce, authority: judged.authority });
-    if (isRefusal(paid)) return paid;
-    next = paid.state;
-    events.push(...paid.events);
   }
   return { state: next, events };
 }
@@ -52,7 +51,9 @@ export function payBatch(state: VaultState, around: Surroundings, message: Messa
 export function payOnce(state: VaultState, around: Surroundings, message: Message<'payOnce'>): Answer {
   const begun = paying(state, around) ?? authorised(state, around, { ...message, side: 'quorum' });
   if (isRefusal(begun)) return begun;
-  return paidOut(begun, around, { payment: message, nonce: message.nonce, authority: 'one-off' });
+  const { to } = message;
+  if (to === nativeToken || to === around.vault) return { refusal: 'ForbiddenDestination', to };
+  return paidOut(begun, { payment: message, nonce: message.nonce }, 'one-off');
 }
 
 export function collectFee(state: VaultState, around: Surroundings, message: Message<'collectFee'>): Answer {
@@ -78,19 +79,19 @@ function paying({ gate }: VaultState, { time }: Surroundings): VaultRefusal | un
   return noExit(gate.exitReadyAt) ?? noPause(gate.quorumPauseUntil, time) ?? noPause(gate.clientPauseUntil, time);
 }
 
-type Judged = { readonly state: VaultState; readonly authority: PaymentAuthority };
+type Paid = { readonly payment: VaultPayment; readonly nonce: bigint };
 
-/** By what right the quorum alone pays this address. */
-function judge(state: VaultState, around: Surroundings, payment: VaultPayment): Judged | VaultRefusal {
-  const { to } = payment;
+/** By the quorum alone: an active destination, or, from an omnibus and within its cap, another one. */
+function paidByQuorum(state: VaultState, around: Surroundings, paid: Paid): Answer {
+  const { to } = paid.payment;
   const activeFrom = state.destinations.get(to) ?? 0n;
-  if (activeFrom !== 0n && activeFrom <= around.time) return { state, authority: 'listed' };
+  if (activeFrom !== 0n && activeFrom <= around.time) return paidOut(state, paid, 'listed');
   if (around.config.kind !== 'omnibus' || activeFrom === removedDestination) {
     return { refusal: 'NotADestination', to, activeFrom };
   }
-  if (around.isClone(to)) return { refusal: 'ForbiddenDestination', to };
-  const counted = count(state, around, { ...payment, unlisted: true });
-  return isRefusal(counted) ? counted : { state: counted, authority: 'unlisted' };
+  if (!isFit(around, to)) return { refusal: 'ForbiddenDestination', to };
+  const counted = count(state, around, { ...paid.payment, unlisted: true });
+  return isRefusal(counted) ? counted : paidOut(counted, paid, 'unlisted');
 }
 
 type Counted = { readonly token: Address; readonly amount: bigint; readonly unlisted: boolean };
@@ -105,22 +106,21 @@ function count(
   return { ...state, limits: withEntry(state.limits, limitName(token, unlisted), window) };
 }
 
-type Paid = { readonly payment: VaultPayment; readonly nonce: bigint; readonly authority: PaymentAuthority };
-
-function paidOut(state: VaultState, { vault }: Surroundings, { payment, nonce, authority }: Paid): Answer {
+function paidOut(state: VaultState, { payment, nonce }: Paid, authority: PaymentAuthority): Answer {
   const { token, to, amount } = payment;
   if (amount === 0n) return { refusal: 'NothingToPay' };
-  if (to === nativeToken || to === vault) return { refusal: 'ForbiddenDestination', to };
   return { state, events: [{ event: 'Withdrawn', token, to, amount, nonce, authority }] };
 }
 
-/** Neighbours of the same token, added up. */
-function runsOf(payments: readonly VaultPayment[]): readonly { readonly token: Address; readonly amount: bigint }[] {
-  const runs: { token: Address; amount: bigint }[] = [];
-  for (const { token, amount } of payments) {
+type Run = [VaultPayment, ...VaultPayment[]];
+
+/** Neighbours of the same token. */
+function runsOf(payments: readonly VaultPayment[]): readonly Run[] {
+  const runs: Run[] = [];
+  for (const payment of payments) {
     const last = runs.at(-1);
-    if (last?.token === token) last.amount += amount;
-    else runs.push({ token, amount });
+    if (last?.[0].token === payment.token) last.push(payment);
+    else runs.push([payment]);
   }
   return runs;
 }

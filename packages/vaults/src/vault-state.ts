@@ -1,5 +1,6 @@
 import type { Address, ChainId } from '@bulkhead/domain';
 import type { Keccak, StructCodec } from './codec.ts';
+import { nativeToken } from './initial-policy.ts';
 import { typedDigest } from './typed-data.ts';
 import type { VaultCallArguments } from './vault-call.ts';
 import type { VaultConfig } from './vault-config.ts';
@@ -109,4 +110,9 @@ export function exitDestinationInForce(state: VaultState, config: VaultConfig): 
 /** Changes stand still once an exit was requested. */
 export function changeable(state: VaultState): VaultRefusal | undefined {
   return noExit(state.gate.exitReadyAt);
+}
+
+/** What the quorum may pay at all. Vaults and forwarders are known by their code; before they are deployed nobody can tell. */
+export function isFit({ vault, isClone }: Surroundings, to: Address): boolean {
+  return to !== nativeToken && to !== vault && !isClone(to);
 }

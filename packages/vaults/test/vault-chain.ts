@@ -169,24 +169,45 @@ export async function startVaultChain(): Promise<VaultChain> {
   };
 }
 
+type Receipt = { readonly status: Hex; readonly blockNumber: Hex; readonly logs: Sent['logs'] };
+
 async function sent(
   node: DevelopmentNode,
   { from, to, data }: { readonly from: Address; readonly to: Address; readonly data: Hex },
   { time, value = 0n }: { readonly time?: bigint; readonly value?: bigint },
 ): Promise<Sent> {
-  if (time !== undefined) await node.call('evm_setNextBlockTimestamp', `0x${time.toString(16)}`);
-  const { hash, succeeded, height } = await node.send({ from, to, data, value, gas: 3_000_000n });
-  const receipt = (await node.call('eth_getTransactionReceipt', hash)) as { logs: Sent['logs'] };
-  const block = (await node.call('eth_getBlockByNumber', `0x${height.toString(16)}`, false)) as { timestamp: Hex };
+  if (time !== undefined) await node.call('evm_setNextBlockTimestamp', hexNumber(time));
+  const fields = { from, to, data, value: hexNumber(value), gas: hexNumber(3_000_000n) };
+  const hash = String(await node.call('eth_sendTransaction', fields));
+  const { status, blockNumber, logs } = await receiptOf(node, hash);
+  const succeeded = status === '0x1';
   const trace = succeeded
     ? undefined
     : ((await node.call('debug_traceTransaction', hash, { tracer: 'callTracer' })) as { output?: Hex });
   const output = trace?.output ?? '0x';
   return {
     succeeded,
-    time: BigInt(block.timestamp),
-    logs: receipt.logs,
+    time: time ?? (await timeOf(node, blockNumber)),
+    logs,
     refusal: succeeded ? undefined : parseVaultRefusal(hashes, output),
     output,
   };
+}
+
+/** Asks again at once: thousands of these are waited for, one after the other. */
+async function receiptOf(node: DevelopmentNode, hash: string): Promise<Receipt> {
+  const end = Date.now() + 10_000;
+  while (Date.now() < end) {
+    const receipt = await node.call('eth_getTransactionReceipt', hash);
+    if (receipt !== null) return receipt as Receipt;
+  }
+  throw new Error(`Transaction ${hash} is in no block.`);
+}
+
+async function timeOf(node: DevelopmentNode, block: Hex): Promise<bigint> {
+  return BigInt(((await node.call('eth_getBlockByNumber', block, false)) as { timestamp: Hex }).timestamp);
+}
+
+function hexNumber(value: bigint): Hex {
+  return `0x${value.toString(16)}`;
 }

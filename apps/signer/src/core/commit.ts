@@ -36,6 +36,8 @@ export type Committer = {
   settle(): Promise<void>;
   /** Newest record that counts; what lies after it may not be shown to anybody. */
   settled(): bigint;
+  /** Why nothing is written, and so nothing signed, until the next start. */
+  stopped(): CustodyError | undefined;
   /** Waits for what is under way. */
   idle(): Promise<void>;
 };
@@ -115,6 +117,7 @@ export function openCommitter(parts: CommitParts, settled: bigint): Committer {
     recovering: () => held.overwriting,
     settle: async () => inTurn(async () => settleHeads(parts, held)),
     settled: () => held.settledAt,
+    stopped: () => held.stopped,
     async idle() {
       while (scheduled || queue.length > 0) await last;
       await last;

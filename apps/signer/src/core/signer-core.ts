@@ -88,7 +88,7 @@ async function openOn(options: SignerCoreOptions, file: StateFile): Promise<Sign
     refusals: openRefusals({ committer, time, perMinuteMax: limits.refusalRecordsPerMinuteMax }),
   };
   if (standstill === undefined) await begin(parts);
-  const status = async (): Promise<SignerStatus> => statusOf(parts, options, standstill);
+  const status = async (): Promise<SignerStatus> => statusOf(parts, options, standstill ?? committer.stopped());
   return coreOf({
     parts,
     slots,

@@ -412,7 +412,15 @@ test('a disk that is full: nothing leaves, and the core refuses until it was sta
   await assert.rejects(world.core().sign(asked), { code: 'signer/not-ready', message: /ENOSPC.*started again/u });
   full = false;
   await assert.rejects(world.core().sign(asked), { code: 'signer/not-ready' });
+  const stateNow = async (): Promise<readonly (readonly [boolean, string])[]> =>
+    (await world.core().status()).slots
+      .filter(({ name }) => name === 'state')
+      .map(({ healthy, detail }) => [healthy, detail]);
+  const [[healthy, detail] = [true, ''], ...more] = await stateNow();
+  assert.deepEqual([healthy, more.length], [false, 0], 'whoever asks how it is hears that it signs nothing');
+  assert.match(detail, /ENOSPC.*started again/u);
   await world.restart();
+  assert.deepEqual(await stateNow(), []);
   await world.core().sign(asked);
 });
 
