@@ -15,36 +15,41 @@ export type OpenedChain = BoardChain & {
   readonly embeddedUrl: string | undefined;
 };
 
-type Order = { readonly db: Database; readonly parts: AsyncDisposableStack; readonly tell: Tell };
+type NodeOrder = { readonly parts: AsyncDisposableStack; readonly tell: Tell };
 
-/** Opens every configured chain, starting the node of an embedded one first. */
-export async function openChains(
-  configuration: Configuration,
-  order: Order,
-): Promise<ReadonlyMap<ChainId, OpenedChain>> {
-  const opened = new Map<ChainId, OpenedChain>();
-  for (const chain of configuration.chains) opened.set(chain.id, await openChain(configuration, chain, order));
-  return opened;
-}
-
-async function openChain(
-  configuration: Configuration,
-  chain: ChainConfiguration,
-  { db, parts, tell }: Order,
-): Promise<OpenedChain> {
-  const { id, source, required, fees } = chain;
-  let embeddedUrl: string | undefined;
-  if (source.kind === 'embedded') {
-    const directory = join(configuration.dataDirectory, `chain-${id.replace(':', '-')}`);
+/** Starts the node of each embedded chain, and says where they answer. */
+export async function startNodes(
+  { chains, dataDirectory }: Configuration,
+  { parts, tell }: NodeOrder,
+): Promise<ReadonlyMap<ChainId, string>> {
+  const nodes = new Map<ChainId, string>();
+  for (const { id, source } of chains) {
+    if (source.kind !== 'embedded') continue;
+    const directory = join(dataDirectory, `chain-${id.replace(':', '-')}`);
     const { port, blockTimeSeconds } = source;
-    const node = parts.use(await startEmbeddedChain({ id, directory, port, blockTimeSeconds }));
-    embeddedUrl = node.url;
+    const { url } = parts.use(await startEmbeddedChain({ id, directory, port, blockTimeSeconds }));
+    nodes.set(id, url);
     tell({
       part: 'chain',
       what: `${id}: embedded anvil, a real EVM node for development`,
-      where: `${node.url}, state in ${directory}`,
+      where: `${url}, state in ${directory}`,
     });
   }
+  return nodes;
+}
+
+type Order = { readonly db: Database; readonly nodes: ReadonlyMap<ChainId, string>; readonly tell: Tell };
+
+/** Opens every configured chain; nodes of embedded ones run already. */
+export async function openChains({ chains }: Configuration, order: Order): Promise<ReadonlyMap<ChainId, OpenedChain>> {
+  const opened = new Map<ChainId, OpenedChain>();
+  for (const chain of chains) opened.set(chain.id, await openChain(chain, order));
+  return opened;
+}
+
+async function openChain(chain: ChainConfiguration, { db, nodes, tell }: Order): Promise<OpenedChain> {
+  const { id, source, required, fees } = chain;
+  const embeddedUrl = source.kind === 'embedded' ? nodes.get(id) : undefined;
   const urls = source.kind === 'rpc' ? source.urls : [embeddedUrl ?? ''];
   const port = await openLiveChain(
     { chain: id, sources: urls, agreement: { k: required }, estimates: { maxFeePerGasMax: fees.maxFeePerGas } },

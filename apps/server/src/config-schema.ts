@@ -64,7 +64,7 @@ const codeHash = z
 const setMembersMax = 32;
 
 /** The contracts of vaults on one chain, as `bulkhead vault deploy` prints them. */
-const system = z.strictObject({
+export const systemForm = z.strictObject({
   factory: address,
   vaultImplementation: address,
   forwarderImplementation: address,
@@ -79,7 +79,7 @@ const system = z.strictObject({
   threshold: whole(1, setMembersMax),
 });
 
-export type SystemSection = z.output<typeof system>;
+export type SystemSection = z.output<typeof systemForm>;
 
 /** One followed chain. Its sources are in the environment, because their addresses carry access keys. */
 const chain = z.strictObject({
@@ -90,7 +90,7 @@ const chain = z.strictObject({
   pollMs: whole(20, 600_000).default(1_000),
   fees: fees.prefault({}),
   embedded: embedded.prefault({}),
-  vaults: system.exactOptional(),
+  vaults: systemForm.exactOptional(),
 });
 
 const asset = z

@@ -1,5 +1,6 @@
-import type { Signer } from '@bulkhead/domain';
+import type { ChainId, Signer } from '@bulkhead/domain';
 import type { Pinned } from '@bulkhead/signer-client';
+import type { ConfiguredSystem } from './config-vaults.ts';
 
 /** A signer that can be asked, and whom of it this server believes. */
 export type ReachedSigner = {
@@ -14,7 +15,11 @@ export type ReachedSigner = {
 };
 
 /** The signer that holds the keys of the wallets, and beside it those that have, like it, a key of the signer set of the vaults. */
-export type ReachedSigners = ReachedSigner & { readonly vaultSigners: readonly ReachedSigner[] };
+export type ReachedSigners = ReachedSigner & {
+  readonly vaultSigners: readonly ReachedSigner[];
+  /** The contracts of vaults of each chain that has any. */
+  readonly vaultSystems: ReadonlyMap<ChainId, ConfiguredSystem>;
+};
 
 /** How people are told which signer it is: the first, or one of the others, which begin with 2. */
 export function signerName(number: number): string {

@@ -4,8 +4,11 @@ import { type ChainId, CustodyError, parseChainId } from '@bulkhead/domain';
 import type { DatabaseAccess } from '@bulkhead/postgres';
 import { z } from 'zod';
 import type { Configuration } from './config.ts';
+import { systemForm } from './config-schema.ts';
+import type { ConfiguredSystem } from './config-vaults.ts';
 import { folderBusy, folderFault } from './folder.ts';
 import type { ReachedSigner, ReachedSigners } from './reached-signer.ts';
+import { systemSection } from './vault-system.ts';
 
 const signerForm = { endpoint: z.string(), identities: z.array(z.string()) } as const;
 
@@ -14,6 +17,7 @@ const form = z.strictObject({
   database: z.strictObject({ url: z.string(), ownerUrl: z.string() }),
   chains: z.record(z.string(), z.url()),
   signer: z.strictObject({ ...signerForm, deployment: z.string(), vaultSigners: z.array(z.strictObject(signerForm)) }),
+  vaultSystems: z.record(z.string(), systemForm),
 });
 
 type Running = {
@@ -36,7 +40,7 @@ export function noteRunning(configuration: Configuration, { url, access, chains,
   const embedded = [...chains].flatMap(([id, { embeddedUrl }]) =>
     embeddedUrl === undefined ? [] : [[id, embeddedUrl] as const],
   );
-  const content: z.output<typeof form> = {
+  const content: z.input<typeof form> = {
     api: url,
     database: { url: access.app.url, ownerUrl: access.owner.url },
     chains: Object.fromEntries(embedded),
@@ -45,6 +49,7 @@ export function noteRunning(configuration: Configuration, { url, access, chains,
       deployment: reached.pinned.deployment,
       vaultSigners: reached.vaultSigners.map(placeOf),
     },
+    vaultSystems: Object.fromEntries([...reached.vaultSystems].map(([id, system]) => [id, systemSection(system)])),
   };
   rmSync(path, { force: true });
   writeFileSync(path, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600, flag: 'wx' });
@@ -65,12 +70,13 @@ export async function besideRunning(configuration: Configuration): Promise<Confi
   if (!(await folderBusy(configuration))) return configuration;
   const running = read(configuration);
   if (running === undefined) throw folderFault(configuration);
-  const { database, chains, signer } = configuration;
+  const { database, chains, signer, vaults } = configuration;
   const sources = new Map(Object.entries(running.chains).map(([id, url]) => [parseChainId(id), url]));
   return {
     ...configuration,
     database: database.kind === 'embedded' ? { kind: 'server', ...running.database, connections: 5 } : database,
     signer: signer.kind === 'development' ? besideDevelopment(running.signer) : signer,
+    vaults: { ...vaults, systems: systemsOf(running.vaultSystems) },
     chains: chains.map((chain) => {
       const url = sources.get(chain.id);
       return chain.source.kind === 'rpc' || url === undefined
@@ -83,6 +89,15 @@ export async function besideRunning(configuration: Configuration): Promise<Confi
 function besideDevelopment(running: z.output<typeof form>['signer']): Configuration['signer'] {
   const vaultSigners = running.vaultSigners.map((one) => ({ ...one, tls: undefined }));
   return { kind: 'external', ...running, tls: undefined, vaultSigners };
+}
+
+function systemsOf(sections: z.output<typeof form>['vaultSystems']): ReadonlyMap<ChainId, ConfiguredSystem> {
+  return new Map(
+    Object.entries(sections).map(([id, system]) => [
+      parseChainId(id),
+      { ...system, threshold: BigInt(system.threshold) },
+    ]),
+  );
 }
 
 function read(configuration: Configuration): z.output<typeof form> | undefined {

@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { CustodyError, invariant, type Signer, type SignerStatus } from '@bulkhead/domain';
+import { type ChainId, CustodyError, invariant, type Signer, type SignerStatus } from '@bulkhead/domain';
 import { type Pinned, SignerClient } from '@bulkhead/signer-client';
+import { startNodes } from './chains.ts';
 import type { Configuration } from './config.ts';
 import type { ExternalSigner } from './config-signer.ts';
+import { isInstalled } from './development/installation.ts';
 import { startDevelopmentSigners } from './development/signer.ts';
 import { lockFolder } from './folder.ts';
 import type { Tell } from './part.ts';
@@ -11,13 +13,19 @@ import { type ReachedSigner, type ReachedSigners, signerName } from './reached-s
 export type SignerOrder = {
   readonly parts: AsyncDisposableStack;
   readonly tell: Tell;
+  /** Addresses of the embedded nodes that run; the signers for development need them at their first start. */
+  readonly nodes: ReadonlyMap<ChainId, string>;
 };
 
 /** The signers alone, for commands that need nothing else. Where they are those for development, they run until this is disposed. */
 export async function openSigner(configuration: Configuration): Promise<AsyncDisposable & ReachedSigners> {
   await using parts = new AsyncDisposableStack();
   await lockFolder(configuration, parts);
-  const reached = await reachSigners(configuration, { parts, tell: () => undefined });
+  const tell: Tell = () => undefined;
+  const { signer } = configuration;
+  const first = signer.kind === 'development' && !isInstalled(signer);
+  const nodes = first ? await startNodes(configuration, { parts, tell }) : new Map<ChainId, string>();
+  const reached = await reachSigners(configuration, { parts, tell, nodes });
   const owned = parts.move();
   return { ...reached, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
@@ -39,7 +47,7 @@ export async function reachSigners(configuration: Configuration, order: SignerOr
     ),
   );
   invariant(first !== undefined, 'A configuration without a signer was let through.');
-  return { ...first, vaultSigners };
+  return { ...first, vaultSigners, vaultSystems: configuration.vaults.systems };
 }
 
 function placeOf(at: number): string {

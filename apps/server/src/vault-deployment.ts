@@ -2,7 +2,14 @@ import { openEvmChain } from '@bulkhead/chain-evm';
 import { type Address, type ChainId, CustodyError } from '@bulkhead/domain';
 import type { SignerSetTerms, VaultSystem } from '@bulkhead/vaults';
 import type { Configuration } from './config.ts';
-import { delegateCode, findSystem, planSystem, type SystemFound, type SystemTransaction } from './vault-system.ts';
+import {
+  delegateCode,
+  findSystem,
+  planSystem,
+  type SystemFound,
+  systemSection,
+  type SystemTransaction,
+} from './vault-system.ts';
 
 export type DeploymentOrder = {
   readonly chain: ChainId;
@@ -51,14 +58,11 @@ export async function vaultDeployment(configuration: Configuration, order: Deplo
   return {
     found,
     open: plan.transactions.filter(({ contract }) => found.missing.includes(contract)),
-    done: found.system && { section: sectionOf(found.system, order), item: itemOf(found.system, order) },
+    done: found.system && {
+      section: systemSection({ ...found.system, ...order.set }),
+      item: itemOf(found.system, order),
+    },
   };
-}
-
-function sectionOf(system: VaultSystem, { set }: DeploymentOrder): object {
-  const { factory, vaultImplementation, forwarderImplementation, signerSet, codeHashes } = system;
-  const addresses = { factory, vaultImplementation, forwarderImplementation, signerSet };
-  return { ...addresses, codeHashes, members: set.members, threshold: Number(set.threshold) };
 }
 
 /** As `POST /v1/registry-changes` takes it. */

@@ -1,6 +1,13 @@
-import { nobleHashes } from '@bulkhead/authority';
+import { listText, nobleHashes, parseList, type VaultSystemEntry } from '@bulkhead/authority';
 import { signerSet, sweepDelegate, vaultFactory } from '@bulkhead/contracts';
-import { type Address, type BlockRef, type Chain, codeHashOfNothing, parseAddress } from '@bulkhead/domain';
+import {
+  type Address,
+  type BlockRef,
+  type Chain,
+  type ChainId,
+  codeHashOfNothing,
+  parseAddress,
+} from '@bulkhead/domain';
 import {
   buildAddresses,
   type Hex,
@@ -12,6 +19,9 @@ import {
   type SystemContract,
   type VaultSystem,
 } from '@bulkhead/vaults';
+import type { z } from 'zod';
+import type { systemForm } from './config-schema.ts';
+import type { ConfiguredSystem } from './config-vaults.ts';
 
 /** The contracts of all vaults of one custodian on a chain. Their addresses follow from the build and from the first members alone. */
 export type SystemPlan = {
@@ -54,6 +64,24 @@ export function planSystem(terms: SignerSetTerms): SystemPlan {
       { contract: 'signerSet', creates: addresses.signerSet, to: standardFactory, data: standardDeployment(setCode) },
     ],
   };
+}
+
+/** The contracts of vaults of a chain as the configuration has them. */
+export function systemSection(system: ConfiguredSystem): z.input<typeof systemForm> {
+  const { factory, vaultImplementation, forwarderImplementation, signerSet, codeHashes, members, threshold } = system;
+  const addresses = { factory, vaultImplementation, forwarderImplementation, signerSet };
+  return { ...addresses, codeHashes, members: [...members], threshold: Number(threshold) };
+}
+
+/** The contracts of vaults of several chains in the one text that a list of the registry has of them. */
+export function systemsText(systems: readonly VaultSystemEntry[]): string {
+  return listText(systems.map((system) => ({ item: 'vault-system', ...system })));
+}
+
+/** @throws CustodyError `signer/registry-list` */
+export function parseSystems(text: string): ReadonlyMap<ChainId, ConfiguredSystem> {
+  const systems = parseList(text).flatMap((item) => (item.item === 'vault-system' ? [item] : []));
+  return new Map(systems.map(({ chain, threshold, ...rest }) => [chain, { ...rest, threshold: BigInt(threshold) }]));
 }
 
 /** Creation code of what a legacy address delegates to, as the registry of the signers lists it: hex without prefix. */

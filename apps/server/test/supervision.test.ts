@@ -21,7 +21,11 @@ test('a signer that does not come back says why once, runs again when it can, an
   assert.ok(configuration?.signer.kind === 'development');
   const { directory } = configuration.signer;
   const said: string[] = [];
-  const { pid } = await reachSigners(configuration, { parts, tell: ({ what }) => said.push(what) });
+  const { pid } = await reachSigners(configuration, {
+    parts,
+    nodes: new Map(),
+    tell: ({ what }) => said.push(what),
+  });
   assert.ok(pid !== undefined);
   const told = (what: RegExp): number => said.filter((one) => what.test(one)).length;
 

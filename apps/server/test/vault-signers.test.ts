@@ -7,6 +7,8 @@ import { CustodyError, houseGas } from '@bulkhead/domain';
 import { verifyRecord } from '@bulkhead/signer-client';
 import { checkConfiguration, type Configuration } from '../src/config.ts';
 import { beginAnew } from '../src/folder.ts';
+import { startNodes } from '../src/chains.ts';
+import type { Tell } from '../src/part.ts';
 import type { ReachedSigners } from '../src/reached-signer.ts';
 import { reachSigners } from '../src/signer.ts';
 import { chain, until } from './house.ts';
@@ -23,15 +25,64 @@ function configured(vaultSigners: number): Configuration {
   return configuration;
 }
 
-type Running = AsyncDisposable & { readonly reached: ReachedSigners; readonly said: readonly string[] };
+type Running = AsyncDisposable & {
+  readonly reached: ReachedSigners;
+  readonly said: readonly string[];
+  /** Of the embedded node. */
+  readonly url: string;
+};
 
 async function started(vaultSigners = 2): Promise<Running> {
   await using parts = new AsyncDisposableStack();
   const said: string[] = [];
-  const reached = await reachSigners(configured(vaultSigners), { parts, tell: ({ what }) => said.push(what) });
+  const configuration = configured(vaultSigners);
+  const tell: Tell = ({ what }) => said.push(what);
+  const nodes = await startNodes(configuration, { parts, tell });
+  const reached = await reachSigners(configuration, { parts, nodes, tell });
   const owned = parts.move();
-  return { reached, said, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return { reached, said, url: nodes.get(chain) ?? '', [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
+
+/** A heartbeat needs nobody's approval, and shows which key of the set a signer has. */
+function heartbeat({ reached }: Running, signerSet: Address): SignerSetHeartbeat {
+  const { deployment } = reached.pinned;
+  const hash = (byte: string): string => byte.repeat(32);
+  const block = { blockNumber: 1n, blockHash: hash('0b'), statement: hash('0c') };
+  return { deployment, kind: 'signer-set-heartbeat', id: 'vhb_1', chain, signerSet, ...block };
+}
+
+test('the contracts of vaults stand on the embedded chain, all signers know them, and each has a member key of the set', async () => {
+  await using running = await started();
+  const system = running.reached.vaultSystems.get(chain);
+  assert.ok(system !== undefined);
+  assert.deepEqual([system.members.length, system.threshold], [3, 2n]);
+  const intent = heartbeat(running, system.signerSet);
+  const all = [running.reached, ...running.reached.vaultSigners];
+  const grants = await Promise.all(all.map(({ signer }) => signer.signVault({ intent, evidence: { approvals: [] } })));
+  assert.deepEqual(grants.map(({ member }) => member).toSorted(), system.members);
+  const port = await openEvmChain({ chain, sources: [running.url], agreement: { k: 1 }, assets: [] });
+  const { latest } = await port.heads();
+  for (const name of ['factory', 'vaultImplementation', 'forwarderImplementation', 'signerSet'] as const) {
+    assert.equal(`0x${await port.codeHash(system[name], latest)}`, system.codeHashes[name], name);
+  }
+  const data = callData(nobleHashes, signerSetQuestions.current, {});
+  const current = answerOf(signerSetQuestions.current, await port.read(system.signerSet, data, latest));
+  assert.deepEqual([current.members, current.threshold], [system.members, 2n]);
+});
+
+test('a chain that began anew gets its contracts again, at the same addresses', async () => {
+  const stands = async ({ url, reached }: Running): Promise<readonly [Address | undefined, string]> => {
+    const port = await openEvmChain({ chain, sources: [url], agreement: { k: 1 }, assets: [] });
+    const signerSet = reached.vaultSystems.get(chain)?.signerSet;
+    return [signerSet, await port.codeHash(signerSet ?? nativeToken, (await port.heads()).latest)];
+  };
+  const once = await started();
+  const before = await stands(once);
+  await once[Symbol.asyncDispose]();
+  rmSync(join(data, 'chain-eip155-31337'), { recursive: true });
+  await using again = await started();
+  assert.deepEqual(await stands(again), before);
+});
 
 function alive(pid: number): boolean {
   try {

@@ -1,4 +1,4 @@
-import type { PolicyDocument, RegistryItem, Rule } from '@bulkhead/authority';
+import type { PolicyDocument, RegistryItem, Rule, VaultSystemEntry } from '@bulkhead/authority';
 import {
   type Asset,
   type AssetId,
@@ -7,6 +7,7 @@ import {
   contractOf,
   houseFees,
   houseGas,
+  houseSigners,
   invariant,
 } from '@bulkhead/domain';
 import type { ChainConfiguration, Configuration } from '../config.ts';
@@ -27,7 +28,7 @@ type Terms = Pick<Configuration, 'chains' | 'assets' | 'policy'>;
  * pool, and a policy under which the people can do everything that a custodian does. Tokens come later, by a change that the root quorum
  * approves.
  */
-export function firstList(terms: Terms): readonly RegistryItem[] {
+export function firstList(terms: Terms, vaults: FirstVaults): readonly RegistryItem[] {
   const { chains, assets, policy } = terms;
   const development = chains.filter((chain) => chain.development);
   const coins = assets.filter(
@@ -37,9 +38,27 @@ export function firstList(terms: Terms): readonly RegistryItem[] {
     ...development.map(chainItem),
     ...coins.map(coinItem),
     ...walletItems(policy.omnibusCompartment),
+    ...(vaults.vaultSigners ? [vaultSignerItem] : []),
+    ...vaults.systems.map((system): RegistryItem => ({ item: 'vault-system', ...system })),
     { item: 'policy', ...policyOf(coins.map((coin) => rulesFor(coin, policy.quorum)).flat()) },
   ];
 }
+
+/** What of vaults there is from the start. */
+export type FirstVaults = {
+  /** Whether each signer has a key for the signer set. */
+  readonly vaultSigners: boolean;
+  readonly systems: readonly VaultSystemEntry[];
+};
+
+/** One entry for all signers: each has another key behind it. */
+const vaultSignerItem: RegistryItem = {
+  item: 'wallet',
+  compartment: houseSigners,
+  key: '0',
+  tier: 'hot',
+  purpose: 'vault-signer',
+};
 
 function chainItem({ id, fees }: ChainConfiguration): RegistryItem {
   const gas = fees.nativeGas > fees.tokenGas ? fees.nativeGas : fees.tokenGas;
@@ -87,6 +106,8 @@ function clientRules(
     const rule = { compartments, tier: 'hot', asset, ...most } as const;
     return [
       { ...rule, kind: 'withdrawal', approvals, destination: 'enrolled' },
+      { ...rule, kind: 'vault-withdrawal', approvals, destination: 'enrolled' },
+      { ...rule, kind: 'vault-fee', approvals: 0, destination: 'own' },
       { ...rule, kind: 'deposit-return', approvals, destination: 'any' },
       { ...rule, kind: 'sweep', approvals: 0, destination: 'own' },
       { ...rule, kind: 'fee-payment', approvals: 0, destination: 'own' },

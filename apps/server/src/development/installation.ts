@@ -2,14 +2,16 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { listText, parseList } from '@bulkhead/authority';
-import { CustodyError } from '@bulkhead/domain';
+import { type ChainId, CustodyError, invariant } from '@bulkhead/domain';
 import { z } from 'zod';
 import type { Configuration } from '../config.ts';
 import type { SignerConfiguration } from '../config-signer.ts';
 import { privateText } from '../private-file.ts';
+import { systemsText } from '../vault-system.ts';
 import { firstList } from './first-list.ts';
 import { SetUpProcess } from './set-up-process.ts';
 import { type DevelopmentKeys, signerFile } from './signer-file.ts';
+import { deployedSystems } from './vault-system.ts';
 
 /** Library of SoftHSM where Debian puts it: a hardware module in software, for development and tests. */
 const softhsmLibrary = '/usr/lib/softhsm/libsofthsm2.so';
@@ -23,10 +25,15 @@ const installationForm = z.strictObject({
   keys: z.enum(['softhsm', 'software']),
   /** Identities of the others, in the order of their folders; absent in folders of the time before there were vaults. */
   vaultSigners: z.array(identitiesForm).exactOptional(),
+  /** Text of the list of the contracts of vaults, as it is in the first list of the registry. */
+  vaultSystems: z.string().exactOptional(),
 });
 
 /** The signers of an installation for development, as the first start made them. */
 export type Installation = z.output<typeof installationForm>;
+
+/** Addresses of the embedded nodes that run now: contracts are deployed there before signers are told of them. */
+export type Nodes = ReadonlyMap<ChainId, string>;
 
 /** Where they are to be, and how many. */
 export type Folders = Extract<SignerConfiguration, { kind: 'development' }>;
@@ -41,9 +48,12 @@ export function vaultSignerFolders({ directory }: Pick<Folders, 'directory'>, co
  *
  * @throws CustodyError `platform/damaged-state` for a folder that is neither whole nor one that may be made anew, what the set-up says
  */
-export async function installationIn(configuration: Configuration, folders: Folders): Promise<Installation> {
+export async function installationIn(
+  configuration: Configuration,
+  { folders, nodes }: { readonly folders: Folders; readonly nodes: Nodes },
+): Promise<Installation> {
   const made = madeIn(folders.directory);
-  if (made === undefined) return setUp(configuration, folders);
+  if (made === undefined) return setUp(configuration, { folders, nodes });
   const missing = vaultSignerFolders(folders, made.vaultSigners?.length ?? 0).find((folder) => !existsSync(folder));
   if (missing !== undefined) {
     throw new CustodyError(
@@ -52,6 +62,11 @@ export async function installationIn(configuration: Configuration, folders: Fold
     );
   }
   return made;
+}
+
+/** Whether the first start was made. @throws CustodyError `platform/damaged-state` */
+export function isInstalled({ directory }: Pick<Folders, 'directory'>): boolean {
+  return madeIn(directory) !== undefined;
 }
 
 function madeIn(directory: string): Installation | undefined {
@@ -74,7 +89,10 @@ const unfinishedName = 'unfinished';
  * Makes tokens, seeds, identities and first records, each signer in a process of its own: no key is ever in this one. A crash on the
  * way leaves the mark of its beginning. Nobody has seen an address of such folders, so they are thrown away and made again.
  */
-async function setUp(configuration: Configuration, folders: Folders): Promise<Installation> {
+async function setUp(
+  configuration: Configuration,
+  { folders, nodes }: { readonly folders: Folders; readonly nodes: Nodes },
+): Promise<Installation> {
   const { directory, peopleDirectory, vaultSignersCount } = folders;
   const directories = [directory, ...vaultSignerFolders(folders, vaultSignersCount)];
   // The keys of the people name the installation that they are for, so those of another one go with it.
@@ -83,13 +101,8 @@ async function setUp(configuration: Configuration, folders: Folders): Promise<In
   writeFileSync(join(directory, unfinishedName), '');
   const keys = existsSync(softhsmLibrary) ? 'softhsm' : 'software';
   const deployment = randomBytes(16).toString('hex');
-  const [identities = [], ...others] = await makeSigners(configuration, {
-    directories,
-    peopleDirectory,
-    deployment,
-    keys,
-  });
-  const made: Installation = { deployment, identities, keys, vaultSigners: others };
+  const making = { directories, peopleDirectory, deployment, keys, nodes } as const;
+  const made: Installation = { deployment, keys, ...(await makeSigners(configuration, making)) };
   // Commit point: from here on the folders are this installation's signers.
   privateText(join(directory, 'development.json'), () => `${JSON.stringify(made, null, 2)}\n`);
   rmSync(join(directory, unfinishedName));
@@ -101,31 +114,36 @@ type Making = {
   readonly peopleDirectory: string;
   readonly deployment: string;
   readonly keys: DevelopmentKeys;
+  readonly nodes: Nodes;
 };
 
 /** The keys of all at the same time, then the people, who belong to all of them, then each its first record with one and the same list. */
-async function makeSigners(configuration: Configuration, making: Making): Promise<string[][]> {
+async function makeSigners(
+  configuration: Configuration,
+  making: Making,
+): Promise<Pick<Installation, 'identities' | 'vaultSigners' | 'vaultSystems'>> {
   const { directories, deployment, keys, peopleDirectory } = making;
   await using processes = new AsyncDisposableStack();
   const parts = directories.map((directory) => ({ directory, process: processes.use(new SetUpProcess()) }));
   const softhsm = keys === 'softhsm' ? softhsmLibrary : null;
-  const identities = await Promise.all(
+  const made = await Promise.all(
     parts.map(({ directory, process }) =>
-      process.makeKeys({
-        directory,
-        softhsm,
-        configuration: signerFile(directory, { keys, socket: '/nowhere' }),
-      }),
+      process.makeKeys({ directory, softhsm, configuration: signerFile(directory, { keys, socket: '/nowhere' }) }),
     ),
   );
-  const [first] = parts;
-  const people = await first?.process.makePeople({
-    peopleDirectory,
-    pins: { deployment, identities: identities[0] ?? [] },
-  });
-  const list = listText([...parseList(people ?? ''), ...firstList(configuration)]);
+  const [[first], [firstMade]] = [parts, made];
+  invariant(first !== undefined && firstMade !== undefined, 'An installation has a first signer.');
+  const identities = [...firstMade.identities];
+  const people = await first.process.makePeople({ peopleDirectory, pins: { deployment, identities } });
+  const systems = made.length > 1 ? await deployedSystems(making.nodes, made) : [];
+  const items = [...parseList(people), ...firstList(configuration, { vaultSigners: made.length > 1, systems })];
+  const list = listText(items);
   await Promise.all(parts.map(({ process }) => process.begin({ deployment, list })));
-  return identities.map((keysOfOne) => [...keysOfOne]);
+  return {
+    identities,
+    vaultSigners: made.slice(1).map((one) => [...one.identities]),
+    ...(systems.length === 0 ? {} : { vaultSystems: systemsText(systems) }),
+  };
 }
 
 function parsedJson(text: string): unknown {

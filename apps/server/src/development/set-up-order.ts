@@ -40,8 +40,8 @@ export const setUpStepForm = z.discriminatedUnion('step', [
 export type SetUpStep = z.output<typeof setUpStepForm>;
 
 export const setUpAnswerForm = z.union([
-  /** Public identity keys. */
-  z.strictObject({ identities: z.array(z.string()) }),
+  /** Public identity keys, and addresses: of the key for the signer set of the vaults, and of the fee wallet of the house. */
+  z.strictObject({ identities: z.array(z.string()), vaultSigner: z.string(), fees: z.string() }),
   /** Canonical text of the list of the people. */
   z.strictObject({ people: z.string() }),
   z.strictObject({ begun: z.literal(true) }),

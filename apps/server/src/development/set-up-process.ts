@@ -2,13 +2,22 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { CustodyError, type FaultCode, faultCodes } from '@bulkhead/domain';
+import { type Address, CustodyError, type FaultCode, faultCodes, parseAddress } from '@bulkhead/domain';
 import { type SetUpAnswer, setUpAnswerForm, type SetUpStep } from './set-up-order.ts';
 
 /** A first start makes tokens and seals a seed for each signer; it takes some seconds. */
 const setUpMsMax = 90_000;
 
 const program = fileURLToPath(new URL('set-up.ts', import.meta.url));
+
+/** The public side of the keys of one signer. */
+export type MadeKeys = {
+  readonly identities: readonly string[];
+  /** Of its key for the signer set of the vaults. */
+  readonly vaultSigner: Address;
+  /** Of the fee wallet of the house, if this is the signer that holds the keys of the wallets. */
+  readonly fees: Address;
+};
 
 /** The set-up of one signer, at work in a process of its own. */
 export class SetUpProcess implements AsyncDisposable {
@@ -31,10 +40,11 @@ export class SetUpProcess implements AsyncDisposable {
     });
   }
 
-  /** @returns public identity keys */
-  async makeKeys(order: Omit<Extract<SetUpStep, { step: 'keys' }>, 'step'>): Promise<readonly string[]> {
+  async makeKeys(order: Omit<Extract<SetUpStep, { step: 'keys' }>, 'step'>): Promise<MadeKeys> {
     const answer = await this.#ask({ step: 'keys', ...order });
-    return 'identities' in answer ? answer.identities : this.#fail(strange);
+    if (!('identities' in answer)) return this.#fail(strange);
+    const { identities, vaultSigner, fees } = answer;
+    return { identities, vaultSigner: parseAddress(vaultSigner), fees: parseAddress(fees) };
   }
 
   /** @returns canonical text of the list of the people */

@@ -3,8 +3,8 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { listText } from '@bulkhead/authority';
-import { CustodyError, invariant } from '@bulkhead/domain';
-import { createKeyFile, type ScryptCost } from '@bulkhead/keys';
+import { type Address, type Compartment, CustodyError, houseFees, houseSigners, invariant } from '@bulkhead/domain';
+import { addressOfPublicKey, createKeyFile, type ScryptCost } from '@bulkhead/keys';
 import { checkConfiguration, createState, nativeHashes, type OpenedKeys, openKeys } from '@bulkhead/signer';
 import { privateText } from '../private-file.ts';
 import { makePeople } from './people-keys.ts';
@@ -61,13 +61,21 @@ async function setUp(): Promise<void> {
     } else if (step.step === 'keys') {
       signer = await makeKeys(step);
       opened.use(signer.keys);
-      answer({ identities: signer.keys.identities.map(({ publicKey }) => publicKey) });
+      const identities = signer.keys.identities.map(({ publicKey }) => publicKey);
+      const [vaultSigner, fees] = [await firstAddress(signer, houseSigners), await firstAddress(signer, houseFees)];
+      answer({ identities, vaultSigner, fees });
     } else {
       invariant(signer !== undefined, 'A state is begun after its keys are made.');
       await begin(signer, step);
       answer({ begun: true });
     }
   }
+}
+
+async function firstAddress({ keys }: Opened, compartment: Compartment): Promise<Address> {
+  const { tree } = keys.drivers;
+  invariant(tree !== undefined, 'A signer for development has a tree of keys.');
+  return addressOfPublicKey(await tree.publicKey({ compartment, index: 0 }));
 }
 
 function answer(content: SetUpAnswer): void {

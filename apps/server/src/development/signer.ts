@@ -6,15 +6,18 @@ import { type Pinned, SignerClient } from '@bulkhead/signer-client';
 import type { Configuration } from '../config.ts';
 import type { Tell } from '../part.ts';
 import { type ReachedSigner, type ReachedSigners, signerName } from '../reached-signer.ts';
-import { type Folders, type Installation, installationIn, vaultSignerFolders } from './installation.ts';
+import { parseSystems } from '../vault-system.ts';
+import { type Folders, type Installation, installationIn, type Nodes, vaultSignerFolders } from './installation.ts';
 import { signerFile } from './signer-file.ts';
 import { supervise, type Supervised } from './supervision.ts';
+import { restoreSystems } from './vault-system.ts';
 
 /** Longest path of a unix socket that every system takes. */
 const socketPathCharsMax = 100;
 
 export type DevelopmentOrder = {
   readonly folders: Folders;
+  readonly nodes: Nodes;
   readonly parts: AsyncDisposableStack;
   readonly tell: Tell;
 };
@@ -30,9 +33,9 @@ type Seat = { readonly directory: string; readonly name: string; readonly pinned
  */
 export async function startDevelopmentSigners(
   configuration: Configuration,
-  { folders, parts, tell }: DevelopmentOrder,
+  { folders, nodes, parts, tell }: DevelopmentOrder,
 ): Promise<ReachedSigners> {
-  const made = await installationIn(configuration, folders);
+  const made = await installationIn(configuration, { folders, nodes });
   const seats = seatsOf(made, folders);
   const supervised = await startAll(seats, { made, parts, tell });
   const reached: ReachedSigner[] = [];
@@ -54,7 +57,9 @@ export async function startDevelopmentSigners(
   tellOfOthers({ made, folders, tell });
   const [first, ...vaultSigners] = reached;
   invariant(first !== undefined, 'An installation without a signer was started.');
-  return { ...first, vaultSigners };
+  const vaultSystems = made.vaultSystems === undefined ? new Map() : parseSystems(made.vaultSystems);
+  await restoreSystems(nodes, vaultSystems);
+  return { ...first, vaultSigners, vaultSystems };
 }
 
 const softwareWarning =
