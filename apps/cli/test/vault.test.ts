@@ -68,10 +68,7 @@ test('vault deploy prints what is missing, anybody sends it, and what stands is 
   const section = jsonAfter(done.out, /^For \/chains of the configuration/mu);
   const item = jsonAfter(done.out, /^For the registry of the signers/mu);
   assert.deepEqual([section['members'], section['threshold']], [members, 2]);
-  assert.deepEqual(
-    [item['item'], item['threshold'], item['feeReceiver']],
-    ['vault-system', '2', `0x${'0f'.repeat(20)}`],
-  );
+  assert.deepEqual([item['item'], item['threshold'], item['feeReceiver']], ['vault-system', 2, `0x${'0f'.repeat(20)}`]);
   for (const name of ['factory', 'vaultImplementation', 'forwarderImplementation', 'signerSet']) {
     assert.equal(section[name], item[name]);
     assert.notEqual(await node.call('eth_getCode', section[name], 'latest'), '0x', name);

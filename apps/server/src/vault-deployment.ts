@@ -76,7 +76,7 @@ function itemOf(system: VaultSystem, { chain, set, feeReceiver }: DeploymentOrde
     codeHashes: digits,
     feeReceiver,
     members: set.members,
-    threshold: String(set.threshold),
+    threshold: Number(set.threshold),
     delegateCode,
   };
 }

@@ -3,7 +3,10 @@ import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { CustodyError, houseGas } from '@bulkhead/domain';
+import { nobleHashes } from '@bulkhead/authority';
+import { openEvmChain } from '@bulkhead/chain-evm';
+import { type Address, CustodyError, houseGas, type VaultIntent } from '@bulkhead/domain';
+import { answerOf, callData, nativeToken, signerSetQuestions } from '@bulkhead/vaults';
 import { verifyRecord } from '@bulkhead/signer-client';
 import { checkConfiguration, type Configuration } from '../src/config.ts';
 import { beginAnew } from '../src/folder.ts';
@@ -44,7 +47,7 @@ async function started(vaultSigners = 2): Promise<Running> {
 }
 
 /** A heartbeat needs nobody's approval, and shows which key of the set a signer has. */
-function heartbeat({ reached }: Running, signerSet: Address): SignerSetHeartbeat {
+function heartbeat({ reached }: Running, signerSet: Address): VaultIntent {
   const { deployment } = reached.pinned;
   const hash = (byte: string): string => byte.repeat(32);
   const block = { blockNumber: 1n, blockHash: hash('0b'), statement: hash('0c') };

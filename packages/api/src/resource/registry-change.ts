@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { approverKeyCharsMax, hexBytes, personCharsMax } from './approval.ts';
 import { pageQuery } from './page.ts';
+import { vaultItem, vaultSystemItem } from './registry-vault.ts';
 import { intentView } from './signer.ts';
 import {
   addressInput,
@@ -47,7 +48,7 @@ const approverKey = z.discriminatedUnion('kind', [
 ]);
 
 const rule = z.strictObject({
-  kind: z.enum(['withdrawal', 'deposit-return', 'sweep', 'gas-grant', 'fee-payment']),
+  kind: z.enum(['withdrawal', 'deposit-return', 'sweep', 'gas-grant', 'fee-payment', 'vault-withdrawal', 'vault-fee']),
   compartments: z.enum(['house', 'group', 'omnibus', 'individual']),
   tier,
   asset: assetInput,
@@ -86,7 +87,7 @@ export const registryItem = z
       compartment: compartmentInput,
       key: text(64),
       tier,
-      purpose: z.enum(['deposit', 'pool', 'gas', 'fees', 'treasury']),
+      purpose: z.enum(['deposit', 'pool', 'gas', 'fees', 'treasury', 'vault-signer']),
     }),
     z.strictObject({
       item: z.literal('person'),
@@ -96,6 +97,8 @@ export const registryItem = z
       keys: z.array(approverKey).max(16),
     }),
     z.strictObject({ item: z.literal('person-removed'), person: personInput }),
+    vaultSystemItem,
+    vaultItem,
     z.strictObject({
       item: z.literal('identities'),
       publicKeys: z
