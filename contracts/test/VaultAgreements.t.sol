@@ -353,7 +353,7 @@ contract VaultAgreementsTest is VaultWorld {
         LimitRaise memory later = queueLimitRaise(ada, ETH, 2, false);
         pass(CHANGE);
         bytes32 change = digestOf(ada, Typed.hash(before));
-        vm.expectRevert(abi.encodeWithSelector(VaultAgreements.RaiseOvertaken.selector, change, START));
+        vm.expectRevert(abi.encodeWithSelector(VaultPolicy.Overtaken.selector, change, START));
         ada.vault.executeLimitRaise(ada.config, before);
         ada.vault.executeLimitRaise(ada.config, later);
         (uint104 cap,,,) = ada.vault.limits(ETH);

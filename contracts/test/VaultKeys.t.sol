@@ -3,7 +3,14 @@ pragma solidity 0.8.37;
 
 import {VaultEvents} from "../sources/vault/VaultEvents.sol";
 import {VaultExit} from "../sources/vault/VaultExit.sol";
-import {DestinationAddition, ExitRequest, KeyRotation, LimitRaise, Veto} from "../sources/vault/VaultMessages.sol";
+import {
+    DestinationAddition,
+    ExitDestinationChange,
+    ExitRequest,
+    KeyRotation,
+    LimitRaise,
+    Veto
+} from "../sources/vault/VaultMessages.sol";
 import {VaultPolicy} from "../sources/vault/VaultPolicy.sol";
 import {VaultState} from "../sources/vault/VaultState.sol";
 import {Side} from "../sources/vault/VaultTypes.sol";
@@ -75,6 +82,53 @@ contract VaultKeysTest is VaultWorld {
             bob.exitKey = newKey;
             requestExit(bob);
         }
+    }
+
+    /// Whoever executes chooses the moment, but not which of two keys stays.
+    function testARotationQueuedBeforeTheOneInForceIsVoid() external {
+        KeyRotation memory byTheOldKey = queueRotation(ada, Side.ClientKey, Side.ClientKey, keyId(newKey));
+        KeyRotation memory recovery = queueRotation(ada, Side.Quorum, Side.ClientKey, keyId(keyNamed("quorum's")));
+        pass(1);
+        uint256 queuedAt = block.timestamp;
+        KeyRotation memory later = queueRotation(ada, Side.ClientKey, Side.ClientKey, keyId(keyNamed("later")));
+        KeyRotation memory ofExit = queueRotation(ada, Side.Quorum, Side.ExitKey, keyId(keyNamed("exit later")));
+        pass(RECOVERY);
+        ada.vault.executeKeyRotation(ada.config, later);
+        KeyRotation[2] memory older = [byTheOldKey, recovery];
+        for (uint256 i = 0; i < 2; ++i) {
+            bytes32 change = digestOf(ada, Typed.hash(older[i]));
+            vm.expectRevert(abi.encodeWithSelector(VaultPolicy.Overtaken.selector, change, queuedAt));
+            ada.vault.executeKeyRotation(ada.config, older[i]);
+        }
+        ada.vault.executeKeyRotation(ada.config, ofExit);
+        (bytes32 client, bytes32 exit_,) = ada.vault.roles(ada.config);
+        vm.assertEq(client, later.newKey, "client key");
+        vm.assertEq(exit_, ofExit.newKey, "the other role is another matter");
+    }
+
+    function testARotationQueuedLaterFollows() external {
+        KeyRotation memory first = queueRotation(ada, Side.ClientKey, Side.ClientKey, keyId(newKey));
+        pass(1);
+        KeyRotation memory second = queueRotation(ada, Side.ClientKey, Side.ClientKey, keyId(keyNamed("later")));
+        pass(CHANGE);
+        ada.vault.executeKeyRotation(ada.config, first);
+        ada.vault.executeKeyRotation(ada.config, second);
+        (bytes32 client,,) = ada.vault.roles(ada.config);
+        vm.assertEq(client, second.newKey, "client key");
+    }
+
+    function testAnExitDestinationQueuedBeforeTheOneInForceIsVoid() external {
+        ExitDestinationChange memory first = queueExitDestination(ada, actor("first"));
+        pass(1);
+        uint256 queuedAt = block.timestamp;
+        ExitDestinationChange memory second = queueExitDestination(ada, actor("second"));
+        pass(EXIT_CHANGE);
+        ada.vault.executeExitDestination(ada.config, second);
+        bytes32 change = digestOf(ada, Typed.hash(first));
+        vm.expectRevert(abi.encodeWithSelector(VaultPolicy.Overtaken.selector, change, queuedAt));
+        ada.vault.executeExitDestination(ada.config, first);
+        (,, address destination) = ada.vault.roles(ada.config);
+        vm.assertEq(destination, actor("second"), "exit destination");
     }
 
     function testNoKeyRotatesTheOther() external {

@@ -15,7 +15,6 @@ function copyRepository(to: string): void {
     'packages/authority',
     'packages/keys',
     'packages/signer-client',
-    'packages/vaults',
     'apps/signer',
   ]) {
     mkdirSync(join(to, dirname(folder)), { recursive: true });
@@ -23,7 +22,7 @@ function copyRepository(to: string): void {
   }
   const packages = join(to, 'node_modules');
   mkdirSync(join(packages, '@bulkhead'), { recursive: true });
-  for (const name of ['domain', 'authority', 'keys', 'signer-client', 'vaults']) {
+  for (const name of ['domain', 'authority', 'keys', 'signer-client']) {
     symlinkSync(join('../../packages', name), join(packages, '@bulkhead', name));
   }
   for (const name of ['zod', '@noble', '@scure', 'slip39']) {

@@ -28,9 +28,6 @@ abstract contract VaultAgreements is VaultState {
     /// A raise must be above the cap in force, a lowering below; of a limit that was never written only to zero.
     error WrongCap(uint256 cap, uint256 current);
 
-    /// The limit was lowered after this raise had been queued.
-    error RaiseOvertaken(bytes32 change, uint256 loweredAt);
-
     /// @notice Writes what the client agreed to from the start. Anybody may call it, any number of times: it writes only
     /// what was never written, so it undoes neither a removal nor a lowered limit.
     /// @dev Entries that cannot be destinations are left out rather than refused: one that turned out to be a vault
@@ -107,9 +104,7 @@ abstract contract VaultAgreements is VaultState {
     function executeLimitRaise(VaultConfig calldata config, LimitRaise calldata message) external bound(config) {
         requireNoExit();
         bytes32 change = VaultMessages.digest(VaultMessages.hash(message));
-        uint256 readyAt = takeReady(change);
-        uint256 lowered = loweredAt[message.token][message.unlisted];
-        require(readyAt - VaultTerms.changeDelay(config.terms) > lowered, RaiseOvertaken(change, lowered));
+        takeReady(change, VaultTerms.changeDelay(config.terms), loweredAt[message.token][message.unlisted]);
         Window storage window = windowOf(message.token, message.unlisted);
         require(message.cap > window.cap, WrongCap(message.cap, window.cap));
         setCap(window, message.token, message.cap, message.unlisted);
@@ -131,10 +126,11 @@ abstract contract VaultAgreements is VaultState {
         setCap(window, message.token, message.cap, message.unlisted);
     }
 
-    /// @dev Takes a change out of the queue, once, when it is ready.
-    function takeReady(bytes32 change) internal returns (uint256 readyAt) {
-        readyAt = queued[change];
+    /// @dev Takes a change out of the queue, once, when it is ready, and says when it was queued.
+    function takeReady(bytes32 change, uint256 delay, uint256 since) internal returns (uint40 queuedAt) {
+        uint256 readyAt = queued[change];
         VaultPolicy.requireReady(change, readyAt, block.timestamp);
+        queuedAt = VaultPolicy.requireNewest(change, readyAt, delay, since);
         delete queued[change];
     }
 

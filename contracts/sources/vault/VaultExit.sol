@@ -86,13 +86,15 @@ abstract contract VaultExit is VaultAgreements {
         emit ExitDestinationQueued(change, message.to, readyAt);
     }
 
-    /// @notice Puts a queued exit destination in force. Anybody may.
+    /// @notice Puts a queued exit destination in force, unless one that was queued later is. Anybody may.
     function executeExitDestination(VaultConfig calldata config, ExitDestinationChange calldata message)
         external
         bound(config)
     {
         requireNoExit();
-        takeReady(VaultMessages.digest(VaultMessages.hash(message)));
+        bytes32 change = VaultMessages.digest(VaultMessages.hash(message));
+        uint256 delay = VaultTerms.exitChangeDelay(config.terms);
+        exitDestinationQueuedAt = takeReady(change, delay, exitDestinationQueuedAt);
         newExitDestination = message.to;
         emit ExitDestinationChanged(message.to);
     }
@@ -109,20 +111,18 @@ abstract contract VaultExit is VaultAgreements {
         requireFitKey(config, message.role, message.newKey);
         bytes32 structHash = VaultMessages.hash(message);
         bytes32 change = authorise(config, message.side, structHash, message.nonce, message.deadline, signature);
-        uint256 delay = message.side == Side.Quorum
-            ? VaultTerms.recoveryDelay(config.terms)
-            : VaultTerms.changeDelay(config.terms);
-        uint40 readyAt = VaultPolicy.readyAtAfter(delay, block.timestamp);
+        uint40 readyAt = VaultPolicy.readyAtAfter(rotationDelay(config, message.side), block.timestamp);
         queued[change] = readyAt;
         emit KeyRotationQueued(change, message.side, message.role, message.newKey, readyAt);
     }
 
-    /// @notice Puts a queued key in force. Anybody may.
+    /// @notice Puts a queued key in force, unless one that was queued later is. Anybody may.
     function executeKeyRotation(VaultConfig calldata config, KeyRotation calldata message) external bound(config) {
         requireNoExit();
         // Again, because the other role's key may have become this one meanwhile.
         requireFitKey(config, message.role, message.newKey);
-        takeReady(VaultMessages.digest(VaultMessages.hash(message)));
+        bytes32 change = VaultMessages.digest(VaultMessages.hash(message));
+        keyQueuedAt[message.role] = takeReady(change, rotationDelay(config, message.side), keyQueuedAt[message.role]);
         newKeys[message.role] = message.newKey;
         emit KeyRotated(message.role, message.newKey);
     }
@@ -154,6 +154,10 @@ abstract contract VaultExit is VaultAgreements {
         if (byQuorum) gate.quorumPauseUntil = until;
         else gate.clientPauseUntil = until;
         emit Paused(message.side, until);
+    }
+
+    function rotationDelay(VaultConfig calldata config, Side side) private pure returns (uint256) {
+        return side == Side.Quorum ? VaultTerms.recoveryDelay(config.terms) : VaultTerms.changeDelay(config.terms);
     }
 
     function requireFitKey(VaultConfig calldata config, Side role, bytes32 key) private view {

@@ -6,7 +6,7 @@ import {ClientVault} from "./ClientVault.sol";
 import {CloneCode} from "./CloneCode.sol";
 import {DepositForwarder} from "./DepositForwarder.sol";
 import {VaultTerms} from "./VaultTerms.sol";
-import {VaultConfig, hashOf} from "./VaultTypes.sol";
+import {VaultConfig} from "./VaultTypes.sol";
 
 /// @notice Deploys vaults and forwarders at the address that their configuration has. Anybody may, in any order, twice:
 /// the address is the agreement, and the factory has no owner and no state.
@@ -41,7 +41,7 @@ contract VaultFactory {
 
     /// @notice Deploys a vault, if it is not there yet.
     function create(VaultConfig calldata config) public returns (address vault) {
-        bytes32 configHash = hashOf(config);
+        bytes32 configHash = VaultTerms.hashOf(config);
         vault = vaultAddress(configHash);
         // Asked before, because CREATE2 at an address that has code burns nearly all gas.
         if (vault.code.length != 0) return vault;

@@ -136,12 +136,13 @@ abstract contract VaultPayments is VaultState {
     }
 
     function count(VaultConfig calldata config, Window storage window, uint256 amount) private {
-        Window memory next =
-            VaultPolicy.spend(window, amount, VaultTerms.windowSeconds(config.terms), block.timestamp);
-        window.cap = next.cap;
-        window.spent = next.spent;
-        window.since = next.since;
-        window.written = next.written;
+        Window memory before = window;
+        uint256 length = VaultTerms.windowSeconds(config.terms);
+        (uint256 spent, uint256 since) =
+            VaultPolicy.spend(before.cap, before.spent, before.since, amount, length, block.timestamp);
+        // No more than the cap, and a time.
+        window.spent = uint104(spent);
+        window.since = uint40(since);
     }
 
     function payOut(address token, address to, uint256 amount, uint256 nonce, uint8 authority) private {

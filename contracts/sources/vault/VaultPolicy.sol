@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {Window} from "./VaultTypes.sol";
-
 /// @notice The arithmetic of a vault: limit window, fee, exit clock, queue, pause. Times are unix seconds.
 /// @dev No assembly, no storage, no calls, so that SMTChecker can prove the assertions for all inputs; and the
 /// TypeScript model of the same rules is compared with it function by function.
@@ -34,6 +32,9 @@ library VaultPolicy {
     /// The change executes from `readyAt`.
     error NotReady(bytes32 change, uint256 readyAt, uint256 time);
 
+    /// What came later was decided since this change was queued: it is void.
+    error Overtaken(bytes32 change, uint256 since);
+
     /// This side paused too recently.
     error PauseTooSoon(uint256 allowedFrom, uint256 time);
 
@@ -46,22 +47,23 @@ library VaultPolicy {
     /// @notice Counts `amount` into the window, a new one if `windowSeconds` have passed since it began.
     /// @dev Windows do not slide. Any one window lets at most the cap through; any stretch of `windowSeconds` touches at
     /// most two windows, so at most twice the cap.
-    function spend(Window memory window, uint256 amount, uint256 windowSeconds, uint256 time)
-        internal
-        pure
-        returns (Window memory next)
-    {
-        bool fresh = time >= uint256(window.since) + windowSeconds;
-        uint256 spent = fresh ? 0 : window.spent;
+    /// @param spent what left since `since`
+    function spend(
+        uint256 cap,
+        uint256 spent,
+        uint256 since,
+        uint256 amount,
+        uint256 windowSeconds,
+        uint256 time
+    ) internal pure returns (uint256 spentNow, uint256 sinceNow) {
+        bool fresh = time >= since + windowSeconds;
+        uint256 before = fresh ? 0 : spent;
         // Written without a sum, so that no amount overflows; a cap lowered beneath what is spent leaves nothing.
-        require(spent <= window.cap && amount <= window.cap - spent, AboveLimit(amount, spent, window.cap));
-        next.cap = window.cap;
-        next.spent = uint104(spent + amount);
-        next.since = fresh ? uint40(time) : window.since;
-        next.written = window.written;
-        assert(next.spent <= next.cap);
-        assert(uint256(next.spent) == spent + amount);
-        assert(fresh || next.spent >= window.spent);
+        require(before <= cap && amount <= cap - before, AboveLimit(amount, before, cap));
+        spentNow = before + amount;
+        sinceNow = fresh ? time : since;
+        assert(spentNow <= cap);
+        assert(fresh || spentNow >= spent);
     }
 
     /// @notice The most that may be collected from a balance after `elapsed` seconds.
@@ -84,6 +86,18 @@ library VaultPolicy {
     function requireReady(bytes32 change, uint256 readyAt, uint256 time) internal pure {
         require(readyAt != 0, NotQueued(change));
         require(readyAt <= time, NotReady(change, readyAt, time));
+    }
+
+    /// @notice When a change was queued. It is void if what it changes was changed by something queued later, or was
+    /// tightened since: whoever executes chooses when, but not which of two changes stays.
+    function requireNewest(bytes32 change, uint256 readyAt, uint256 delay, uint256 since)
+        internal
+        pure
+        returns (uint40 queuedAt)
+    {
+        queuedAt = readyAtAfter(0, readyAt - delay);
+        require(queuedAt > since, Overtaken(change, since));
+        assert(queuedAt + delay == readyAt);
     }
 
     /// @notice Starts the exit clock. A clock that runs is neither stopped nor started anew.

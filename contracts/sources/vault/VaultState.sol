@@ -6,7 +6,8 @@ import {CloneCode} from "./CloneCode.sol";
 import {VaultEvents} from "./VaultEvents.sol";
 import {VaultMessages} from "./VaultMessages.sol";
 import {VaultPolicy} from "./VaultPolicy.sol";
-import {Gate, Side, VaultConfig, Window, hashOf} from "./VaultTypes.sol";
+import {VaultTerms} from "./VaultTerms.sol";
+import {Gate, Side, VaultConfig, Window} from "./VaultTypes.sol";
 
 /// @notice What a vault asks of its custodian's `SignerSet`.
 interface VaultSigners {
@@ -51,8 +52,14 @@ abstract contract VaultState is VaultEvents {
     /// The exit destination that replaced the configuration's; zero while none did.
     address internal newExitDestination;
 
+    /// When that change was queued: those queued until then are void.
+    uint40 internal exitDestinationQueuedAt;
+
     /// Keys that replaced the configuration's; zero while none did.
     mapping(Side role => bytes32 key) internal newKeys;
+
+    /// When the rotation to the key in force was queued: those queued until then are void.
+    mapping(Side role => uint40 time) internal keyQueuedAt;
 
     /// 1 while a call is going on; gone with the transaction (EIP-1153). A whole word, so that it is not read to be written.
     uint256 private transient entered;
@@ -88,7 +95,7 @@ abstract contract VaultState is VaultEvents {
     }
 
     function enter(VaultConfig calldata config) private {
-        bytes32 configHash = hashOf(config);
+        bytes32 configHash = VaultTerms.hashOf(config);
         require(CloneCode.addressOf(factory, configHash, initCodeHash) == address(this), WrongConfig(configHash));
         require(entered == 0, Reentered());
         entered = 1;

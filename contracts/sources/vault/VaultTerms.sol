@@ -17,6 +17,16 @@ library VaultTerms {
     /// A configuration breaks the rule that `rule` names.
     error InvalidConfig(bytes32 rule);
 
+    /// @notice keccak256(abi.encode(config)): the salt of the vault.
+    /// @dev Of the calldata as it stands: stray bits would give another hash.
+    function hashOf(VaultConfig calldata config) internal pure returns (bytes32 configHash) {
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            calldatacopy(free, config, 256)
+            configHash := keccak256(free, 256)
+        }
+    }
+
     function kind(Terms terms) internal pure returns (uint256) {
         return (Terms.unwrap(terms) >> 240) & 0xff;
     }

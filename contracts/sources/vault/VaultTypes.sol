@@ -66,12 +66,3 @@ struct Gate {
     uint40 quorumPauseUntil;
     uint40 clientPauseUntil;
 }
-
-/// @dev keccak256(abi.encode(config)), of the calldata as it stands: stray bits would give another hash.
-function hashOf(VaultConfig calldata config) pure returns (bytes32 configHash) {
-    assembly ("memory-safe") {
-        let free := mload(0x40)
-        calldatacopy(free, config, 256)
-        configHash := keccak256(free, 256)
-    }
-}

@@ -48,22 +48,13 @@ export const intentBytesMax: number = 4_096;
  * @throws CustodyError for an intent that {@link parseIntent} would not read back, with the code it would have
  */
 export function intentBytes(intent: Intent): Uint8Array {
-  return utf8ToBytes(intentText(intent));
-}
-
-/**
- * The same as text, one character for each byte.
- *
- * @throws CustodyError as {@link intentBytes}
- */
-export function intentText(intent: Intent): string {
   const read = textsRead.get(intent);
-  if (read !== undefined) return read;
+  if (read !== undefined) return utf8ToBytes(read);
   const fields = fieldsOf(intent);
   const text = encode(fields);
   // Types do not hold at run time: what leaves here is known to be an intent, and the only encoding of it.
   if (encode(fieldsOf(intentOf(fields))) !== text) throw notCanonical();
-  return text;
+  return utf8ToBytes(text);
 }
 
 /** SHA-256 of {@link intentBytes}, lower-case hex without prefix. */
@@ -79,17 +70,8 @@ export function intentDigest(intent: Intent): string {
  */
 export function parseIntent(bytes: Uint8Array): Intent {
   if (bytes.length > intentBytesMax) throw malformed();
-  return parseIntentText(String.fromCharCode(...bytes));
-}
-
-/**
- * The same from text, one character for each byte.
- *
- * @throws CustodyError as {@link parseIntent}
- */
-export function parseIntentText(text: string): Intent {
-  // Canonical intents are ASCII: no field admits anything else.
-  if (text.length > intentBytesMax) throw malformed();
+  // One character for each byte. Canonical intents are ASCII: no field admits anything else.
+  const text = String.fromCharCode(...bytes);
   const intent = Object.freeze(intentOf(readFields(text)));
   if (encode(fieldsOf(intent)) !== text) throw notCanonical();
   textsRead.set(intent, text);
@@ -103,13 +85,12 @@ export function parseIntentText(text: string): Intent {
  * @throws CustodyError as {@link intentBytes}
  */
 export function canonicalIntent(intent: Intent): Intent {
-  return textsRead.has(intent) ? intent : parseIntentText(intentText(intent));
+  return textsRead.has(intent) ? intent : parseIntent(intentBytes(intent));
 }
 
 function encode(fields: Fields): string {
-  // Without a comparison of its own, `sort` compares code units.
-  const names = [...fields.keys()].sort();
-  return header + JSON.stringify(Object.fromEntries(names.map((name) => [name, fields.get(name)])));
+  const sorted = [...fields].sort(([a], [b]) => (a < b ? -1 : 1));
+  return header + JSON.stringify(Object.fromEntries(sorted));
 }
 
 /** Exactly the fields of the kind: a property that merely came along on the object is no part of the intent. */

@@ -2,7 +2,7 @@ import { policyHash } from './initial-policy.ts';
 import type { VaultCallArguments } from './vault-call.ts';
 import type { VaultEvent } from './vault-event.ts';
 import { type LimitChange, vaultForms } from './vault-message.ts';
-import { isRefusal, ready } from './vault-policy.ts';
+import { isRefusal, newest, ready } from './vault-policy.ts';
 import { removedDestination } from './vault-question.ts';
 import type { VaultRefusal } from './vault-refusal.ts';
 import {
@@ -105,10 +105,10 @@ export function executeLimitRaise(
   message: Message<'executeLimitRaise'>,
 ): Answer {
   const change = changeOf(around, vaultForms.limitRaise, message);
-  const taken = changeable(state) ?? takeReady(state, around, change);
+  const since = state.loweredAt.get(limitName(message.token, message.unlisted)) ?? 0n;
+  const delay = around.config.changeDelay;
+  const taken = changeable(state) ?? takeReady(state, around, { change, delay, since });
   if (isRefusal(taken)) return taken;
-  const loweredAt = state.loweredAt.get(limitName(message.token, message.unlisted)) ?? 0n;
-  if (taken.readyAt - around.config.changeDelay <= loweredAt) return { refusal: 'RaiseOvertaken', change, loweredAt };
   const current = windowOf(state, message.token, message.unlisted).cap;
   if (message.cap <= current) return { refusal: 'WrongCap', cap: message.cap, current };
   return withCap(taken.state, message);
@@ -125,15 +125,17 @@ export function lowerLimit(state: VaultState, around: Surroundings, message: Mes
   return withCap({ ...begun, loweredAt }, message);
 }
 
-/** Takes a change out of the queue, once, when it is ready. */
+/** Takes a change out of the queue, once, when it is ready, and says when it was queued. */
 export function takeReady(
   state: VaultState,
   { time }: Surroundings,
-  change: Hex,
-): { readonly state: VaultState; readonly readyAt: bigint } | VaultRefusal {
+  { change, delay, since }: { readonly change: Hex; readonly delay: bigint; readonly since: bigint },
+): { readonly state: VaultState; readonly queuedAt: bigint } | VaultRefusal {
   const readyAt = ready(change, state.queued.get(change) ?? 0n, time);
   if (isRefusal(readyAt)) return readyAt;
-  return { state: { ...state, queued: withoutEntry(state.queued, change) }, readyAt };
+  const queuedAt = newest(change, readyAt, { delay, since });
+  if (isRefusal(queuedAt)) return queuedAt;
+  return { state: { ...state, queued: withoutEntry(state.queued, change) }, queuedAt };
 }
 
 function withCap(state: VaultState, { token, cap, unlisted }: LimitChange): VaultStep {

@@ -1,7 +1,7 @@
 import { nativeToken } from './initial-policy.ts';
 import type { VaultCallArguments } from './vault-call.ts';
 import { takeReady } from './vault-change.ts';
-import { type KeyRole, vaultForms } from './vault-message.ts';
+import { type KeyRole, vaultForms, type VaultSide } from './vault-message.ts';
 import { exitReady, isRefusal, openExit as opened, pause as paused, requestExit as requested } from './vault-policy.ts';
 import type { VaultRefusal } from './vault-refusal.ts';
 import {
@@ -81,10 +81,11 @@ export function executeExitDestination(
   message: Message<'executeExitDestination'>,
 ): Answer {
   const change = changeOf(around, vaultForms.exitDestinationChange, message);
-  const taken = changeable(state) ?? takeReady(state, around, change);
+  const delay = around.config.exitChangeDelay;
+  const taken = changeable(state) ?? takeReady(state, around, { change, delay, since: state.exitDestinationQueuedAt });
   if (isRefusal(taken)) return taken;
   return {
-    state: { ...taken.state, exitDestination: message.to },
+    state: { ...taken.state, exitDestination: message.to, exitDestinationQueuedAt: taken.queuedAt },
     events: [{ event: 'ExitDestinationChanged', to: message.to }],
   };
 }
@@ -101,8 +102,7 @@ export function queueKeyRotation(
   const begun = unfitKey(state, around, { role, key: newKey }) ?? authorised(state, around, message);
   if (isRefusal(begun)) return begun;
   const change = changeOf(around, vaultForms.keyRotation, message);
-  const delay = side === 'quorum' ? around.config.recoveryDelay : around.config.changeDelay;
-  const readyAt = around.time + delay;
+  const readyAt = around.time + rotationDelay(around, side);
   return {
     state: { ...begun, queued: withEntry(begun.queued, change, readyAt) },
     events: [{ event: 'KeyRotationQueued', change, side, role, newKey, readyAt }],
@@ -115,11 +115,19 @@ export function executeKeyRotation(
   message: Message<'executeKeyRotation'>,
 ): Answer {
   const { role, newKey } = message;
-  const change = changeOf(around, vaultForms.keyRotation, message);
-  const taken = changeable(state) ?? unfitKey(state, around, { role, key: newKey }) ?? takeReady(state, around, change);
+  const queue = {
+    change: changeOf(around, vaultForms.keyRotation, message),
+    delay: rotationDelay(around, message.side),
+    since: state.keyQueuedAt.get(role) ?? 0n,
+  };
+  const taken = changeable(state) ?? unfitKey(state, around, { role, key: newKey }) ?? takeReady(state, around, queue);
   if (isRefusal(taken)) return taken;
   return {
-    state: { ...taken.state, keys: withEntry(taken.state.keys, role, newKey) },
+    state: {
+      ...taken.state,
+      keys: withEntry(taken.state.keys, role, newKey),
+      keyQueuedAt: withEntry(taken.state.keyQueuedAt, role, taken.queuedAt),
+    },
     events: [{ event: 'KeyRotated', role, newKey }],
   };
 }
@@ -145,6 +153,10 @@ export function pause(state: VaultState, around: Surroundings, message: Message<
   if (isRefusal(until)) return until;
   const after = side === 'quorum' ? { ...gate, quorumPauseUntil: until } : { ...gate, clientPauseUntil: until };
   return { state: { ...begun, gate: after }, events: [{ event: 'Paused', side, until }] };
+}
+
+function rotationDelay({ config }: Surroundings, side: VaultSide): bigint {
+  return side === 'quorum' ? config.recoveryDelay : config.changeDelay;
 }
 
 /** A key in force is not zero and not that of the other role. */

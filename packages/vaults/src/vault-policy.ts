@@ -39,6 +39,16 @@ export function ready(change: Hex, readyAt: bigint, time: bigint): bigint | Vaul
   return readyAt;
 }
 
+/** When a change was queued; it is void where what it changes was changed by something queued later, or tightened since. */
+export function newest(
+  change: Hex,
+  readyAt: bigint,
+  { delay, since }: { readonly delay: bigint; readonly since: bigint },
+): bigint | VaultRefusal {
+  const queuedAt = readyAt - delay;
+  return queuedAt > since ? queuedAt : { refusal: 'Overtaken', change, since };
+}
+
 /** When an exit that is asked for now is ready. A clock that runs is not started anew. */
 export function requestExit(exitReadyAt: bigint, exitDelay: bigint, time: bigint): bigint | VaultRefusal {
   return noExit(exitReadyAt) ?? time + exitDelay;

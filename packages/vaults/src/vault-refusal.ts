@@ -35,7 +35,6 @@ export type VaultRefusalFields = {
   readonly AlreadyListed: { readonly to: Address; readonly activeFrom: bigint };
   readonly NotPending: { readonly to: Address; readonly activeFrom: bigint };
   readonly WrongCap: { readonly cap: bigint; readonly current: bigint };
-  readonly RaiseOvertaken: { readonly change: Hex; readonly loweredAt: bigint };
   readonly UnfitExitDestination: { readonly to: Address };
   readonly UnfitKey: { readonly key: Hex };
   readonly NothingToExit: { readonly token: Address };
@@ -47,6 +46,7 @@ export type VaultRefusalFields = {
   readonly NotQueued: { readonly change: Hex };
   readonly NotReady: { readonly change: Hex; readonly readyAt: bigint; readonly time: bigint };
   readonly BeyondTime: { readonly time: bigint };
+  readonly Overtaken: { readonly change: Hex; readonly since: bigint };
   readonly PauseTooSoon: { readonly allowedFrom: bigint; readonly time: bigint };
   readonly PausedUntil: { readonly until: bigint; readonly time: bigint };
 };
@@ -84,7 +84,6 @@ export const vaultRefusals: { readonly [N in keyof VaultRefusalFields]: RefusalF
   AlreadyListed: refusalForm('AlreadyListed', { to, activeFrom: number }),
   NotPending: refusalForm('NotPending', { to, activeFrom: number }),
   WrongCap: refusalForm('WrongCap', { cap: number, current: number }),
-  RaiseOvertaken: refusalForm('RaiseOvertaken', { change, loweredAt: number }),
   UnfitExitDestination: refusalForm('UnfitExitDestination', { to }),
   UnfitKey: refusalForm('UnfitKey', { key: wordHexCodec }),
   NothingToExit: refusalForm('NothingToExit', { token: addressCodec }),
@@ -96,6 +95,7 @@ export const vaultRefusals: { readonly [N in keyof VaultRefusalFields]: RefusalF
   NotQueued: refusalForm('NotQueued', { change }),
   NotReady: refusalForm('NotReady', { change, readyAt: number, time: number }),
   BeyondTime: refusalForm('BeyondTime', { time: number }),
+  Overtaken: refusalForm('Overtaken', { change, since: number }),
   PauseTooSoon: refusalForm('PauseTooSoon', { allowedFrom: number, time: number }),
   PausedUntil: refusalForm('PausedUntil', { until: number, time: number }),
 };

@@ -23,7 +23,10 @@ export type VaultState = {
   readonly queued: ReadonlyMap<Hex, bigint>;
   readonly gate: Gate;
   readonly exitDestination: Address | undefined;
+  /** When the change to it was queued; 0 while none is in force. */
+  readonly exitDestinationQueuedAt: bigint;
   readonly keys: ReadonlyMap<KeyRole, Hex>;
+  readonly keyQueuedAt: ReadonlyMap<KeyRole, bigint>;
 };
 
 /** What a vault sees around it when it is called. */
@@ -60,7 +63,9 @@ export const newVaultState: VaultState = {
   queued: new Map(),
   gate: { exitReadyAt: 0n, quorumPauseUntil: 0n, clientPauseUntil: 0n },
   exitDestination: undefined,
+  exitDestinationQueuedAt: 0n,
   keys: new Map(),
+  keyQueuedAt: new Map(),
 };
 
 /** The place of a limit in the state. */

@@ -11,7 +11,7 @@ import {
   canonicalIntent,
   CustodyError,
   type DecisionRecord,
-  intentText,
+  intentBytes,
   isAuthority,
   type RegistryChange,
 } from '@bulkhead/domain';
@@ -72,11 +72,12 @@ function readChange({ hashes }: CoreParts, change: RegistryChange): Asked {
     );
   }
   const intent = canonicalIntent(change.intent);
-  const text = intentText(intent);
+  const canonical = intentBytes(intent);
   if (!isAuthority(intent)) {
     throw new CustodyError('signer/protocol', `A ${intent.kind} changes no registry: ask for its signature.`);
   }
-  return { change, intent, text, digest: hashes.sha256Hex(text) };
+  const text = Buffer.from(canonical).toString('latin1');
+  return { change, intent, text, digest: Buffer.from(hashes.sha256(canonical)).toString('hex') };
 }
 
 async function applyChange(parts: CoreParts, asked: Asked): Promise<Changed> {

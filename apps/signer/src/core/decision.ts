@@ -16,7 +16,7 @@ import {
   CustodyError,
   type DecisionRecord,
   type Granted,
-  intentText,
+  intentBytes,
   invariant,
   isMovement,
   type MovementIntent,
@@ -26,7 +26,7 @@ import {
 import { keyText, tierOfKey } from './addresses.ts';
 import { approvalsOf, type VerifiedEvidence } from './approvals.ts';
 import type { CoreParts } from './core-parts.ts';
-import { attemptsOf, chargedFor, claimOf, reserve } from './knowledge.ts';
+import { attemptName, attemptsOf, chargedFor, claimOf, reserve } from './knowledge.ts';
 import { assertPaced, compartmentsOf, judge, ownAddresses } from './question.ts';
 import { counterFields, evidenceFields } from './record-fields.ts';
 import { recordOf } from './record-lookup.ts';
@@ -47,8 +47,6 @@ type Asked = {
   readonly key: string;
   readonly unsigned: string;
   readonly bytes: Uint8Array;
-  /** Name of the attempt: intent, key and bytes. */
-  readonly attempt: string;
 };
 
 /** Grants that are being made, by attempt. */
@@ -63,7 +61,7 @@ export function openSigning(parts: CoreParts): (request: SignRequest) => Promise
   return async (request) => answer(parts, making, readRequest(parts, request));
 }
 
-function readRequest({ hashes, knowledge }: CoreParts, request: SignRequest): Asked {
+function readRequest({ hashes }: CoreParts, request: SignRequest): Asked {
   const intent = canonicalIntent(request.intent);
   const bytesMax = intent.kind === 'relay' ? unsignedBytesMax : transferBytesMax;
   if (request.unsigned.length > bytesMax) {
@@ -73,46 +71,38 @@ function readRequest({ hashes, knowledge }: CoreParts, request: SignRequest): As
     );
   }
   const bytes = Uint8Array.from(request.unsigned);
-  const text = intentText(intent);
+  const canonical = intentBytes(intent);
   if (!isMovement(intent)) {
     throw new CustodyError(
       'signer/protocol',
       `A ${intent.kind} has no transaction: ask for the change or the signature that it is about.`,
     );
   }
-  const digest = hashes.sha256Hex(text);
-  const key = `${request.key.compartment}/${keyText(request.key)}`;
-  const unsigned = Buffer.from(bytes).toString('hex');
-  const attempt = knowledge.attemptName({ digest, key, unsigned });
-  return { request, intent, text, digest, key, unsigned, bytes, attempt };
+  return {
+    request,
+    intent,
+    text: Buffer.from(canonical).toString('latin1'),
+    digest: Buffer.from(hashes.sha256(canonical)).toString('hex'),
+    key: `${request.key.compartment}/${keyText(request.key)}`,
+    unsigned: Buffer.from(bytes).toString('hex'),
+    bytes,
+  };
 }
 
 async function answer(parts: CoreParts, making: Making, asked: Asked): Promise<Granted> {
-  const earlier = parts.knowledge.granted(asked.attempt);
+  const earlier = parts.knowledge.granted(attemptName(asked));
   // Expiry and policy of today do not matter: the grant counts, and whoever asks may have lost its signature in a crash.
   if (earlier !== undefined) return repeated(parts, asked, earlier);
   const { intent, digest } = asked;
-  const transaction = parts.hashes.sha256Hex(asked.bytes);
+  const transaction = Buffer.from(parts.hashes.sha256(asked.bytes)).toString('hex');
   const about = { id: intent.id, digest, key: asked.key.slice(0, 120), transaction };
   return parts.gate.shared(async () => {
-    const arrived = parts.arrivals.expect();
-    try {
-      const own = await parts.addresses.of(asked.request.key);
-      await Promise.all([
-        parts.addresses.prepare(parts.knowledge.registry(), compartmentsOf(intent)),
-        parts.verifier.prepare(parts.knowledge.registry(), asked, approvalsOf(asked.request.evidence)),
-      ]);
-      return await parts.refusals.recorded({ request: 'sign', about }, async () => {
-        try {
-          return await grantOnce(parts, making, { asked, own, arrived });
-        } finally {
-          // Before its refusal is written, which would wait for it otherwise.
-          arrived();
-        }
-      });
-    } finally {
-      arrived();
-    }
+    const own = await parts.addresses.of(asked.request.key);
+    await Promise.all([
+      parts.addresses.prepare(parts.knowledge.registry(), compartmentsOf(intent)),
+      parts.verifier.prepare(parts.knowledge.registry(), asked, approvalsOf(asked.request.evidence)),
+    ]);
+    return parts.refusals.recorded({ request: 'sign', about }, async () => grantOnce(parts, making, { asked, own }));
   });
 }
 
@@ -127,16 +117,13 @@ async function signatureOf(parts: CoreParts, asked: Asked, { sequence }: Decisio
   return parts.signatures.of({ sequence, key: asked.request.key, bytes: asked.bytes });
 }
 
-type Prepared = { readonly asked: Asked; readonly own: Address; readonly arrived: () => void };
-
 /** Nothing is waited for between the judgement and the entry of the grant among those being made. */
-async function grantOnce(parts: CoreParts, making: Making, at: Prepared): Promise<Granted> {
-  const { attempt } = at.asked;
+async function grantOnce(parts: CoreParts, making: Making, at: { asked: Asked; own: Address }): Promise<Granted> {
+  const attempt = attemptName(at.asked);
   const earlier = parts.knowledge.granted(attempt);
   // Granted while this request waited for its turn.
   if (earlier !== undefined) return repeated(parts, at.asked, earlier);
   const allowed = allowedGrant(parts, at);
-  at.arrived();
   const running = making.get(attempt);
   if (running !== undefined) return running;
   assertFurther(parts, allowed);
@@ -148,7 +135,8 @@ async function grantOnce(parts: CoreParts, making: Making, at: Prepared): Promis
 /** Limits of how many there may be; the same request beside one that is being made is not one more. */
 function assertFurther(parts: CoreParts, { asked, fee, now, evidence }: AllowedGrant): void {
   const { knowledge, limits } = parts;
-  knowledge.attempts.assertFurther({ intent: attemptsOf(asked.intent), name: asked.attempt, fee }, limits);
+  const name = knowledge.attemptDigest(attemptName(asked));
+  knowledge.attempts.assertFurther({ intent: attemptsOf(asked.intent), name, fee }, limits);
   assertPaced(parts, { intent: asked.intent, at: now, approved: evidence.approvedBy.length > 0 });
 }
 
@@ -179,8 +167,9 @@ async function grant(parts: CoreParts, { asked, own, nonce, fee, now, evidence }
   const { knowledge, committer } = parts;
   // From here to the record there may be other decisions: what this one takes is taken now. If the hardware then fails, it stays
   // taken until the next start, which only makes the signer stricter: the same intent may try again.
-  const { intent, digest, key, unsigned, text, attempt } = asked;
+  const { intent, digest, key, unsigned, text } = asked;
   const charged = chargedFor(knowledge, { intent, fee });
+  const attempt = knowledge.attemptDigest(attemptName(asked));
   const approved = evidence.approvedBy.length > 0;
   reserve(knowledge, { intent, digest, from: own, nonce, fee, charged, at: now, attempt, approved });
   knowledge.signCounts.accept(evidence.counters);

@@ -272,16 +272,20 @@ async function writeGroup(
 ): Promise<void> {
   let size = position.size;
   const starts: number[] = [];
-  let text = '';
+  const texts: Buffer[] = [];
   for (const { hash, line } of group.lines) {
+    const bytes = Buffer.from(`${hash} ${line}\n`, 'utf8');
     starts.push(size);
-    text += `${hash} ${line}\n`;
-    size += hashDigits + Buffer.byteLength(line, 'utf8') + 2;
+    texts.push(bytes);
+    size += bytes.length;
   }
-  if (group.head !== undefined) text += `${headWord}${canonicalJson({ ...group.head })}\n`;
-  const bytes = Buffer.from(text, 'utf8');
-  size = position.size + bytes.length;
-  await file.append(bytes);
+  if (group.head !== undefined) {
+    const head = Buffer.from(`${headWord}${canonicalJson({ ...group.head })}\n`, 'utf8');
+    texts.push(head);
+    size += head.length;
+  }
+  await file.append(Buffer.concat(texts));
+  await file.sync();
   for (const start of starts) index.lineStarts.push(start);
   position.sequence = group.end.sequence;
   position.hash = group.end.hash;

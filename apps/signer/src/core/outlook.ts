@@ -16,7 +16,7 @@ import {
   CustodyError,
   type Evidence,
   type Intent,
-  intentText,
+  intentBytes,
   invariant,
   isMovement,
   isVaultMatter,
@@ -39,7 +39,8 @@ import { assertPaced, compartmentsOf, judge, ownAddresses, spending } from './qu
  */
 export async function outlookOf(parts: CoreParts, given: Intent, evidence: Evidence): Promise<Outlook> {
   const intent = canonicalIntent(given);
-  const digest = parts.hashes.sha256Hex(intentText(intent));
+  const canonical = intentBytes(intent);
+  const digest = Buffer.from(parts.hashes.sha256(canonical)).toString('hex');
   if (isMovement(intent)) await parts.addresses.prepare(parts.knowledge.registry(), compartmentsOf(intent));
   await parts.verifier.prepare(parts.knowledge.registry(), { intent, digest }, approvalsOf(evidence));
   const lodged = await lodgedApprovals(parts, { intent, digest });

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { openSignerCore } from '../core/index.ts';
-import { coreLimitsOf, listenLimitsOf, type SignerConfiguration } from './configuration.ts';
+import type { SignerConfiguration } from './configuration.ts';
 import type { Served } from './dispatch.ts';
 import type { Hardening } from './hardening.ts';
 import { openKeys } from './keys.ts';
@@ -37,7 +37,8 @@ export async function openSignerProcess(
       hashes: nativeHashes(),
       clock: { now: () => new Date() },
       acceptLongStandstill: configuration.acceptLongStandstill,
-      limits: coreLimitsOf(configuration),
+      limits:
+        configuration.limits.headsRequired === undefined ? {} : { headsRequired: configuration.limits.headsRequired },
     }),
   );
   logLine('info', 'replayed', { ...core.replay, mode: core.mode() });
@@ -83,6 +84,7 @@ function bound(core: Served): Served {
 
 function listening(configuration: SignerConfiguration, signer: Served): Listening {
   const { socket, tls } = configuration;
+  const { headsRequired: _, ...limits } = configuration.limits;
   const own = process.getuid?.();
   return {
     ...(socket === undefined
@@ -107,7 +109,7 @@ function listening(configuration: SignerConfiguration, signer: Served): Listenin
           },
         }),
     signer,
-    limits: { ...listenLimits, ...listenLimitsOf(configuration) },
+    limits: { ...listenLimits, ...limits },
     log: logLine,
   };
 }
