@@ -17,6 +17,8 @@ export {
   requestIdLengthMax,
   requestMsMax,
 } from './protocol.ts';
+export { stragglersMsMax } from './signer-answers.ts';
+export { type QuorumSigner, SignerQuorum, type SignerQuorumOptions, type SignerStanding } from './signer-quorum.ts';
 export { type CertifiedVault, verifyForwarder, verifyVault } from './vault-verification.ts';
 export {
   followingMax,

@@ -28,7 +28,7 @@ export type CertifiedVault = VaultTerms & {
  */
 export function verifyVault(
   certificate: SignedStatement,
-  claim: VaultClaim & { readonly compartment: Compartment },
+  claim: VaultClaim & { readonly compartment?: Compartment },
   { identities, deployment }: Pinned,
 ): CertifiedVault {
   const { chain, vault, compartment, client } = claim;
@@ -37,7 +37,7 @@ export function verifyVault(
     deployment,
     chain,
     address: vault,
-    compartment: `${compartment}`,
+    ...(compartment === undefined ? {} : { compartment: `${compartment}` }),
   });
   return wrapped(() => {
     const terms = vaultTermsOf(said.fields);
@@ -67,7 +67,7 @@ export function verifyVault(
  */
 export function verifyForwarder(
   certificate: SignedStatement,
-  claim: ForwarderClaim & { readonly compartment: Compartment },
+  claim: ForwarderClaim & { readonly compartment?: Compartment },
   { identities, deployment }: Pinned,
 ): Address {
   const { client, chain, vault, salt, compartment } = claim;
@@ -78,7 +78,7 @@ export function verifyForwarder(
     chain,
     vault,
     salt,
-    compartment: `${compartment}`,
+    ...(compartment === undefined ? {} : { compartment: `${compartment}` }),
   });
   return wrapped(() => {
     const system = {

@@ -1,0 +1,292 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { nobleHashes } from '@bulkhead/authority';
+import {
+  type Address,
+  CustodyError,
+  type RegistryChange,
+  type Signature,
+  type Signer,
+  type VaultIntent,
+  type VaultSigner,
+} from '@bulkhead/domain';
+import { addressOfPublicKey } from '@bulkhead/keys';
+import { type QuorumSigner, SignerQuorum, type SignerQuorumOptions } from '@bulkhead/signer-client';
+import { vaultIntentDigest } from '@bulkhead/vaults';
+import { secp256k1 } from '@noble/curves/secp256k1.js';
+import { testDriver, testIdentity } from '../src/core/testing/keys.ts';
+import * as registry from '../src/core/testing/registry.ts';
+import { accountKey, memberAddress, members, memberSeeds, vaultOf } from '../src/core/testing/vault.ts';
+import { heartbeat, setChange, signerOf, vaultRequest, vaultWithdrawal } from '../src/core/testing/vault-intent.ts';
+import { change, openWorld, type World } from '../src/core/testing/world.ts';
+
+type Port = Signer & VaultSigner;
+
+type Three = AsyncDisposable & {
+  readonly worlds: readonly [World, World, World];
+  readonly changes: RegistryChange[];
+  /** `ports` stand in for the signers at their places. */
+  quorum(own?: { readonly ports?: readonly (Port | undefined)[] } & Partial<SignerQuorumOptions>): SignerQuorum;
+};
+
+/** Three signers after one ceremony each, with the same registry and a key of the set behind the same entry of it. */
+async function openThree(): Promise<Three> {
+  await using parts = new AsyncDisposableStack();
+  const open = async (seed: number): Promise<World> =>
+    parts.use(
+      await openWorld({
+        drivers: { tree: testDriver('hsm-sealed', seed) },
+        identities: [testIdentity(`signer ${seed}`)],
+      }),
+    );
+  const worlds = [await open(memberSeeds[0]), await open(memberSeeds[1]), await open(memberSeeds[2])] as const;
+  const changes: RegistryChange[] = [];
+  const owned = parts.move();
+  return {
+    worlds,
+    changes,
+    quorum({ ports = [], ...own } = {}) {
+      const one = (at: 0 | 1 | 2): QuorumSigner => ({
+        name: `signer ${at + 1}`,
+        signer: ports[at] ?? worlds[at].core(),
+        pinned: {
+          deployment: registry.deployment,
+          identities: worlds[at].options.identities.map((key) => key.publicKey),
+        },
+      });
+      return new SignerQuorum({
+        signers: [one(0), one(1), one(2)],
+        threshold: 2,
+        membersNow: async () => new Set(members),
+        recover,
+        changesAfter: async (version) => changes.filter(({ intent }) => 'before' in intent && intent.before >= version),
+        ...own,
+      });
+    },
+    [Symbol.asyncDispose]: async () => owned.disposeAsync(),
+  };
+}
+
+function recover(digest: Uint8Array, { r, s, yParity }: Signature): Address {
+  const point = new secp256k1.Signature(r, s).addRecoveryBit(yParity).recoverPublicKey(digest);
+  return addressOfPublicKey(point.toBytes(false));
+}
+
+/** A signer that is gone. */
+const dead = portOf(() => Promise.reject(new CustodyError('signer/unavailable', 'Nobody answers.')));
+/** A signer that took the request and says nothing. */
+const silent = portOf(() => new Promise(() => undefined));
+
+function portOf(answer: () => Promise<never>): Port {
+  return {
+    status: answer,
+    account: answer,
+    wallet: answer,
+    certifyAddress: answer,
+    outlook: answer,
+    lodge: answer,
+    sign: answer,
+    change: answer,
+    records: answer,
+    signVault: answer,
+    certifyVault: answer,
+    certifyForwarder: answer,
+  };
+}
+
+/** As a core, but for what is said otherwise. */
+function posing(core: Port, own: Partial<Port>): Port {
+  return {
+    status: () => core.status(),
+    account: (compartment) => core.account(compartment),
+    wallet: (key) => core.wallet(key),
+    certifyAddress: (claim) => core.certifyAddress(claim),
+    outlook: (intent, evidence) => core.outlook(intent, evidence),
+    lodge: (intent, approval) => core.lodge(intent, approval),
+    sign: (request) => core.sign(request),
+    change: (changed) => core.change(changed),
+    records: (after, limit) => core.records(after, limit),
+    signVault: (request) => core.signVault(request),
+    certifyVault: (claim) => core.certifyVault(claim),
+    certifyForwarder: (claim) => core.certifyForwarder(claim),
+    ...own,
+  };
+}
+
+/** What `isQuorum` of the contract asks: so many signatures of 65 bytes, by members, each above the one before. */
+function assertQuorum(intent: VaultIntent, signatures: Uint8Array, threshold = 2): void {
+  const digest = vaultIntentDigest(nobleHashes, intent);
+  assert.equal(signatures.length, 65 * threshold);
+  let last = '';
+  for (let at = 0; at < threshold; at++) {
+    const bytes = Buffer.from(signatures.subarray(at * 65, at * 65 + 65));
+    const word = (from: number): bigint => BigInt(`0x${bytes.subarray(from, from + 32).toString('hex')}`);
+    const signer = recover(digest, { r: word(0), s: word(32), yParity: bytes[64] === 28 ? 1 : 0 });
+    assert.ok(members.includes(signer) && signer > last, 'ascending members');
+    last = signer;
+  }
+}
+
+test('two of three signatures, verified and in the order of the contract; whoever is dead or silent holds nobody up', async () => {
+  await using three = await openThree();
+  const [world] = three.worlds;
+  const intent = vaultWithdrawal(world);
+  const all = await three.quorum().signVault(vaultRequest(world, intent));
+  assertQuorum(intent, all.signatures);
+  for (const ports of [[undefined, dead], [undefined, undefined, dead], [undefined, silent], [dead]] as const) {
+    const began = performance.now();
+    const { signatures, answers, grants } = await three.quorum({ ports }).signVault(vaultRequest(world, intent));
+    assertQuorum(intent, signatures);
+    assert.equal(grants.length, 2);
+    assert.deepEqual(
+      answers.flatMap((one) => ('code' in one ? [one.code] : [])),
+      ['signer/unavailable'],
+    );
+    assert.ok(performance.now() - began < 10_000);
+  }
+  await assert.rejects(three.quorum({ ports: [undefined, dead, dead] }).signVault(vaultRequest(world, intent)), {
+    code: 'signer/unavailable',
+    message: /1 of 3 signers have agreed, and 2 must.*signer 2 .*signer 3/u,
+  });
+});
+
+test('a signer that signs something else, or in the name of another, is caught and not counted', async () => {
+  await using three = await openThree();
+  const [first, second, third] = three.worlds;
+  const asked = vaultRequest(first, vaultWithdrawal(first));
+  const other = vaultRequest(first, vaultWithdrawal(first, { id: 'wd_other', vaultNonce: 1n, amount: 1n }));
+  // Counters of passkeys rise, so the third has seen both in the order in which they were approved.
+  await third.core().signVault(asked);
+  await third.core().signVault(other);
+  const liars: Partial<Port>[] = [
+    // Another intent's signature, honestly made.
+    { signVault: () => third.core().signVault(other) },
+    // The grant of another signer, which is a good one, shown as its own.
+    { signVault: () => second.core().signVault(asked) },
+    // Its own record with a signature that is none.
+    {
+      signVault: async () => {
+        const grant = await third.core().signVault(asked);
+        return { ...grant, signature: { ...grant.signature, r: grant.signature.r + 1n } };
+      },
+    },
+    // Its own signature with the record of another grant.
+    {
+      signVault: async () => {
+        const grant = await third.core().signVault(asked);
+        return { ...grant, record: (await third.core().signVault(other)).record };
+      },
+    },
+  ];
+  for (const lie of liars) {
+    const liar = posing(third.core(), lie);
+    const { signatures, answers } = await three.quorum({ ports: [undefined, undefined, liar] }).signVault(asked);
+    assertQuorum(asked.intent, signatures);
+    const [, , said] = answers;
+    assert.ok(said !== undefined && 'code' in said && said.code === 'signer/certificate-invalid');
+    // One honest signer is not enough beside it.
+    const alone = three.quorum({ ports: [undefined, dead, liar] });
+    await assert.rejects(alone.signVault(asked), { code: 'signer/certificate-invalid' });
+  }
+});
+
+test('a key that left the set of signers is not counted', async () => {
+  await using three = await openThree();
+  const [world] = three.worlds;
+  const left = members.filter((member) => member !== memberAddress(memberSeeds[2]));
+  const intent = vaultWithdrawal(world);
+  const now = async (): Promise<ReadonlySet<Address>> => new Set(left);
+  const { grants } = await three.quorum({ membersNow: now }).signVault(vaultRequest(world, intent));
+  assert.deepEqual(grants.map(({ member }) => member).sort(), left);
+  const short = three.quorum({ membersNow: now, ports: [undefined, dead] });
+  await assert.rejects(short.signVault(vaultRequest(world, intent)), { code: 'signer/certificate-invalid' });
+});
+
+test('changes and approvals go to all, and whoever was away catches up before it is asked', async () => {
+  await using three = await openThree();
+  const [first, second, third] = three.worlds;
+  const later = vaultOf({
+    chain: registry.mainChain,
+    compartment: registry.compartments.first,
+    client: registry.clientOne,
+    key: accountKey('later'),
+  });
+  const listing = change(first, { kind: 'enrolment', items: [later.item], id: 'en_vault', before: 2n });
+  three.changes.push(listing);
+  await three.quorum({ ports: [undefined, undefined, dead] }).change(listing);
+  const versions = async (): Promise<readonly bigint[]> =>
+    Promise.all(three.worlds.map(async (world) => (await world.core().status()).registryVersion));
+  assert.deepEqual(await versions(), [3n, 3n, 2n]);
+  const intent = vaultWithdrawal(first, { vault: later.address });
+  // Where nothing can be sent after it, the one behind refuses, and the other two are enough.
+  const without = await three.quorum({ changesAfter: async () => [] }).signVault(vaultRequest(first, intent));
+  const [, , behind] = without.answers;
+  assert.ok(behind !== undefined && 'code' in behind && behind.code === 'signer/unknown-vault');
+  // With it, the third is as good as the others.
+  const { signatures } = await three.quorum({ ports: [undefined, dead] }).signVault(vaultRequest(first, intent));
+  assertQuorum(intent, signatures);
+  assert.deepEqual(await versions(), [3n, 3n, 3n]);
+  const hashes = await Promise.all(three.worlds.map(async (world) => (await world.core().status()).registryHash));
+  assert.equal(new Set(hashes).size, 1);
+  const next = vaultWithdrawal(first, { id: 'wd_next', vaultNonce: 5n });
+  await three.quorum().lodge(next, registry.people.anna.approve(next));
+  for (const world of [first, second, third]) {
+    assert.deepEqual((await world.core().outlook(next, { approvals: [] })).approvedBy, ['anna']);
+  }
+});
+
+test('a signer that was away for longer than the change may wait says so', async () => {
+  await using three = await openThree();
+  const [first, , third] = three.worlds;
+  const item = { item: 'client', client: 'cl_new', compartment: registry.compartments.shared } as const;
+  const listing = change(first, { kind: 'enrolment', items: [item], id: 'en_new', before: 2n });
+  three.changes.push(listing);
+  await three.quorum({ ports: [undefined, undefined, dead] }).change(listing);
+  third.clock.seconds += 100_000n;
+  const [, , late] = await three.quorum().catchUp();
+  assert.ok(late !== undefined && 'code' in late && late.code === 'signer/intent-expired');
+  // The same list, approved once more for the one that is behind, leads to the same registry.
+  const again = change(third, { kind: 'enrolment', items: [item], id: 'en_again', before: 2n });
+  await third.core().change(again);
+  const standing = await three.quorum().standing();
+  assert.equal(new Set(standing.map((one) => ('answer' in one ? one.answer.registryHash : one.code))).size, 1);
+});
+
+test('certificates of as many as must agree, each verified with the identity of its own signer', async () => {
+  await using three = await openThree();
+  const claim = { client: registry.clientOne, chain: registry.mainChain, vault: registry.vaults.first.address };
+  const [, second, third] = three.worlds;
+  const certificates = await three.quorum({ ports: [undefined, undefined, dead] }).certifyVault(claim);
+  assert.equal(new Set(certificates.map(({ identity }) => identity)).size, 2);
+  const echo = posing(third.core(), { certifyVault: () => second.core().certifyVault(claim) });
+  await assert.rejects(three.quorum({ ports: [undefined, dead, echo] }).certifyVault(claim), {
+    code: 'signer/certificate-invalid',
+  });
+  const forwarder = { ...claim, vault: registry.vaults.shared.address, salt: '1'.repeat(64) };
+  assert.equal((await three.quorum().certifyForwarder(forwarder)).length, 3);
+});
+
+test('a change of the set is signed by those who are in it and accepted by those who come, and a heartbeat by two', async () => {
+  await using three = await openThree();
+  const [world] = three.worlds;
+  const leaving = memberAddress(memberSeeds[2]);
+  const coming = [memberAddress(memberSeeds[0]), memberAddress(memberSeeds[1]), memberAddress(12)];
+  const next = setChange(world, coming);
+  const { signatures, grants } = await three.quorum().signVault(vaultRequest(world, next));
+  assertQuorum(next, signatures);
+  assert.ok(
+    grants.some(({ member }) => member === leaving),
+    'who leaves agrees, too',
+  );
+  assert.equal(grants.filter(({ member }) => coming.includes(member)).length, 2, 'enough of those who stay accept');
+  for (const { member, signature } of grants) assert.equal(signerOf(next, signature), member);
+  const beat = heartbeat(world);
+  assertQuorum(beat, (await three.quorum().signVault(vaultRequest(world, beat))).signatures);
+});
+
+test('a threshold that no configuration can reach is said at once', async () => {
+  await using three = await openThree();
+  for (const threshold of [0, 4, 1.5]) {
+    assert.throws(() => three.quorum({ threshold }), { code: 'config/invalid' });
+  }
+});
