@@ -7,7 +7,10 @@ import { authorityAttacks } from './attack/authority.ts';
 import { limitAttacks } from './attack/limits.ts';
 import { peopleAttacks } from './attack/people.ts';
 import { tierAttacks } from './attack/tiers.ts';
+import { relayAttacks } from './attack/relays.ts';
 import { transactionAttacks } from './attack/transactions.ts';
+import { vaultListAttacks } from './attack/vault-lists.ts';
+import { vaultAttacks } from './attack/vaults.ts';
 
 const attacks: readonly Attack[] = [
   ...peopleAttacks,
@@ -15,10 +18,13 @@ const attacks: readonly Attack[] = [
   ...limitAttacks,
   ...authorityAttacks,
   ...tierAttacks,
+  ...vaultAttacks,
+  ...vaultListAttacks,
+  ...relayAttacks,
 ];
 
 test('the table is not thinned out', () => {
-  assert.ok(attacks.length >= 123, `${attacks.length} attacks`);
+  assert.ok(attacks.length >= 240, `${attacks.length} attacks`);
   assert.equal(new Set(attacks.map(({ name }) => name)).size, attacks.length);
 });
 

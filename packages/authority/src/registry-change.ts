@@ -55,6 +55,7 @@ export function emptyRegistry(deployment: string, identities: readonly string[] 
     vaults: PersistentMap.empty<string, never>(),
     policy: { coolingSeconds: 0n, operationalQuorum: 0, rootQuorum: 0, rules: [] },
     holders: PersistentMap.empty(),
+    vaultClients: PersistentMap.empty(),
     likenesses: PersistentMap.empty(),
   };
 }

@@ -29,6 +29,7 @@ export type RegistryDraft = {
   readonly systems: MapDraft<ChainId, VaultSystemEntry>;
   readonly vaults: MapDraft<string, VaultEntry>;
   readonly holders: MapDraft<Compartment, string>;
+  readonly vaultClients: MapDraft<string, Compartment>;
   readonly likenesses: MapDraft<string, readonly string[]>;
   readonly policy: () => PolicyDocument;
   /** False where this list has set one already. */
@@ -54,6 +55,7 @@ export function registryDraft(
     systems: draftOf(PersistentMap.of(before.systems)),
     vaults: draftOf(PersistentMap.of(before.vaults)),
     holders: draftOf(PersistentMap.of(before.holders)),
+    vaultClients: draftOf(PersistentMap.of(before.vaultClients)),
     likenesses: draftOf(PersistentMap.of(before.likenesses)),
   };
   let identities: readonly string[] | undefined;
@@ -88,6 +90,7 @@ export function registryDraft(
       vaults: maps.vaults.finish(),
       policy: policy ?? before.policy,
       holders: maps.holders.finish(),
+      vaultClients: maps.vaultClients.finish(),
       likenesses: maps.likenesses.finish(),
     }),
   };

@@ -26,7 +26,7 @@ export function listVaultSystem(draft: RegistryDraft, entry: VaultSystemEntry): 
 
 /** The signature of the client is verified by whoever takes the list: see {@link agreementClaims}. */
 export function listVault(draft: RegistryDraft, item: VaultItem): void {
-  const { chain, config, policy } = item;
+  const { chain, compartment, config, policy } = item;
   const system = draft.systems.get(chain);
   if (system === undefined) throw wrong(`${chain} has no system of vaults; it comes before them`);
   assertHolder(draft, item);
@@ -39,6 +39,13 @@ export function listVault(draft: RegistryDraft, item: VaultItem): void {
   if (before !== undefined && !sameVault(before, item)) {
     throw wrong(`the vault ${address} is listed on ${chain} already, as something else`);
   }
+  const holder = draft.vaultClients.get(config.clientId) ?? compartment;
+  if (holder !== compartment) {
+    throw wrong(
+      `the client whom the vault calls ${config.clientId} is of compartment ${holder}, not of ${compartment}`,
+    );
+  }
+  draft.vaultClients.set(config.clientId, compartment);
   draft.vaults.set(key, { ...item, address });
   if (draft.vaults.size() > vaultsMax) {
     throw wrong(`the registry would hold ${draft.vaults.size()} vaults, at most ${vaultsMax}`);

@@ -148,6 +148,8 @@ export type Registry = {
   readonly policy: PolicyDocument;
   /** Whose an individual compartment is. Follows from `clients`; kept, because nobody may have to look through all of them. */
   readonly holders: ReadonlyMap<Compartment, string>;
+  /** Whose a vault is by what the chain calls its client, so that nobody is two. Follows from `vaults`. */
+  readonly vaultClients: ReadonlyMap<string, Compartment>;
   /** Keys of `destinations` by the digits people look at ({@link likeness}). Follows from `destinations`. */
   readonly likenesses: ReadonlyMap<string, readonly string[]>;
 };

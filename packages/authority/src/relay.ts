@@ -1,4 +1,4 @@
-import { type Address, chainOf, houseGas, kindOf, type MovementIntent } from '@bulkhead/domain';
+import { type Address, chainOf, CustodyError, houseGas, kindOf, type MovementIntent } from '@bulkhead/domain';
 import {
   configHash,
   delegateSweep,
@@ -78,9 +78,19 @@ export type RelayedCall = {
  * Asserts that call data asks a contract for what the intent names, and for nothing beside it. It decides what the house pays for, and no
  * more: whatever is called, contracts do only what others have signed.
  *
- * @throws CustodyError `signer/malformed-transaction`, `vault/malformed`
+ * @throws CustodyError `signer/malformed-transaction`
  */
-export function assertRelayed(hashes: Hashes, { registry, intent, data, isOwn, granted }: RelayedCall): void {
+export function assertRelayed(hashes: Hashes, call: RelayedCall): void {
+  try {
+    assertCall(hashes, call);
+  } catch (cause) {
+    // What no function takes is a transaction that is not the one of the intent, like any other difference.
+    if (!(cause instanceof CustodyError) || cause.code !== 'vault/malformed') throw cause;
+    throw difference('call data', 'a call that the contract has', cause.message);
+  }
+}
+
+function assertCall(hashes: Hashes, { registry, intent, data, isOwn, granted }: RelayedCall): void {
   const target = targetOf(registry, intent, isOwn);
   if (target === undefined) throw difference('contract called', 'one that the registry lists', intent.to);
   const hex = hexOf(data);

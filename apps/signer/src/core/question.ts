@@ -53,6 +53,7 @@ export function compartmentsOf(intent: MovementIntent): readonly Compartment[] {
     case 'cancel':
       return [intent.compartment];
     case 'gas-grant':
+    case 'relay':
       return [intent.beneficiary];
     case 'fee-payment':
       return [houseFees];
@@ -60,7 +61,6 @@ export function compartmentsOf(intent: MovementIntent): readonly Compartment[] {
       return [intent.compartment];
     case 'withdrawal':
     case 'deposit-return':
-    case 'relay':
       return [];
   }
 }

@@ -1,4 +1,4 @@
-import type { FaultCode, SignRequest } from '@bulkhead/domain';
+import type { FaultCode, SignRequest, VaultSignRequest } from '@bulkhead/domain';
 import type { SignerCoreOptions } from '../../src/core/options.ts';
 import type { World } from '../../src/core/testing/world.ts';
 
@@ -28,6 +28,24 @@ export function asking(name: string, code: FaultCode, { before, attack, honest }
     ...(before === undefined ? {} : { before }),
     attack: async (world) => world.core().sign(attack(world)),
     honest: async (world) => world.core().sign(honest(world)),
+    signs: true,
+  };
+}
+
+type VaultRequests = {
+  readonly before?: (world: World) => Promise<unknown>;
+  readonly attack: (world: World) => VaultSignRequest;
+  readonly honest: (world: World) => VaultSignRequest;
+};
+
+/** An attack that asks for a signature of a member of the set of signers. */
+export function askingMember(name: string, code: FaultCode, { before, attack, honest }: VaultRequests): Attack {
+  return {
+    name,
+    code,
+    ...(before === undefined ? {} : { before }),
+    attack: async (world) => world.core().signVault(attack(world)),
+    honest: async (world) => world.core().signVault(honest(world)),
     signs: true,
   };
 }

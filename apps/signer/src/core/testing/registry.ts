@@ -18,13 +18,16 @@ import { keys, vaultOf, vaultSystem } from './vault.ts';
 export const deployment: string = 'd0'.repeat(16);
 export const mainChain: ChainId = parseChainId('eip155:1');
 export const sideChain: ChainId = parseChainId('eip155:10');
+/** Listed by the tests that want it; it has no vaults. */
+export const bareChain: ChainId = parseChainId('eip155:100');
 export const ether: AssetId = nativeAsset(mainChain);
 export const token: AssetId = parseAssetId(`eip155:1/erc20:0x${'70'.repeat(20)}`);
 export const oneEther: bigint = 10n ** 18n;
 
-export const compartments: Readonly<Record<'gas' | 'fees' | 'first' | 'second' | 'shared', Compartment>> = {
+export const compartments: Readonly<Record<'gas' | 'fees' | 'signers' | 'first' | 'second' | 'shared', Compartment>> = {
   gas: parseCompartment(1),
   fees: parseCompartment(2),
+  signers: houseSigners,
   first: parseCompartment(100_000),
   second: parseCompartment(100_001),
   shared: parseCompartment(10_000),

@@ -57,6 +57,26 @@ export function encodeAs(type: number, parts: TransactionParts): Uint8Array {
   return bytes;
 }
 
+/** What an address lets its code be, as a test puts it into a transaction or has it signed. */
+export type AuthorizationParts = { readonly chain: number; readonly delegate: Address; readonly nonce: bigint };
+
+/** `0x04 || rlp([…, authorizationList])` of EIP-7702. Its authorisations are signed by nobody, which is for the chain to find. */
+export function encodeSetCode(parts: TransactionParts, authorizations: readonly AuthorizationParts[]): Uint8Array {
+  const { chain, nonce, priority, maxFee, gasLimit, to, value, data, accessList } = parts;
+  const numbers = [BigInt(chain), nonce, priority, maxFee, gasLimit].map(integer);
+  const list = authorizations.map((each) => [...authorizationItem(each), integer(0n), integer(1n), integer(1n)]);
+  return Buffer.concat([Buffer.of(0x04), rlp([...numbers, to, integer(value), data, accessList, list])]);
+}
+
+/** `0x05 || rlp([chainId, address, nonce])` of EIP-7702. */
+export function encodeAuthorization(parts: AuthorizationParts): Uint8Array {
+  return Buffer.concat([Buffer.of(0x05), rlp(authorizationItem(parts))]);
+}
+
+function authorizationItem({ chain, delegate, nonce }: AuthorizationParts): readonly Item[] {
+  return [integer(BigInt(chain)), bytesOf(delegate.slice(2)), integer(nonce)];
+}
+
 /** Before EIP-2718: no type byte; EIP-155 puts the chain where the signature goes. */
 export function encodeLegacy({ chain, nonce, maxFee, gasLimit, to, value, data }: TransactionParts): Uint8Array {
   const empty = new Uint8Array();
