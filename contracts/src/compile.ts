@@ -13,7 +13,8 @@ export const evmVersion = 'cancun';
 
 const resolve = createRequire(import.meta.url).resolve;
 
-type SourceUnit = { readonly content: string };
+/** Text of each source by its path below sources/. */
+export type Sources = ReadonlyMap<string, string>;
 
 /**
  * Compiles every source of this package. The settings pin all that reaches the bytes: the same compiler gives the same
@@ -22,36 +23,50 @@ type SourceUnit = { readonly content: string };
  * @returns file name of the artifact to its text, for concrete contracts of our own sources
  * @throws Error with the compiler's words when a source does not compile
  */
-export async function compileContracts(): Promise<ReadonlyMap<string, string>> {
+export async function compileContracts(sources: Sources = readSources()): Promise<ReadonlyMap<string, string>> {
+  return artifactsOf(await compile(sources, ['abi', 'evm.bytecode.object']));
+}
+
+/** Where each contract of ours keeps its state, by its name. */
+export async function compileLayouts(): Promise<ReadonlyMap<string, unknown>> {
+  const contracts = entriesOf(await compile(readSources(), ['storageLayout'])).filter(
+    ([source]) => !isDependency(source),
+  );
+  return new Map(
+    contracts.flatMap(([, named]) =>
+      entriesOf(named).map(([name, one]) => [name, fieldIn(one, 'storageLayout')] as const),
+    ),
+  );
+}
+
+export function readSources(): Sources {
+  const names = readdirSync(sourceDirectory, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.sol'))
+    .map((name) => name.replaceAll('\\', '/'));
+  return new Map(names.map((name) => [name, readFileSync(join(sourceDirectory, name), 'utf8')]));
+}
+
+async function compile(sources: Sources, outputs: readonly string[]): Promise<unknown> {
   const { default: solc } = await import('solc');
   const input = {
     language: 'Solidity',
-    sources: readSources(),
+    sources: Object.fromEntries([...sources].map(([name, content]) => [name, { content }])),
     settings: {
       evmVersion,
       optimizer: { enabled: true, runs: 200 },
       metadata: { appendCBOR: false, bytecodeHash: 'none' },
-      outputSelection: { '*': { '*': ['abi', 'evm.bytecode.object'] } },
+      outputSelection: { '*': { '*': outputs } },
     },
   };
-  const compile: unknown = solc.compile;
-  if (typeof compile !== 'function') throw new Error('The solc package has no compile function.');
-  const text: unknown = Reflect.apply(compile, solc, [JSON.stringify(input), { import: readDependency }]);
+  const compiler: unknown = solc.compile;
+  if (typeof compiler !== 'function') throw new Error('The solc package has no compile function.');
+  const text: unknown = Reflect.apply(compiler, solc, [JSON.stringify(input), { import: readDependency }]);
   const output: unknown = JSON.parse(String(text));
   const failures = listIn(output, 'errors').filter((issue) => textIn(issue, 'severity') === 'error');
   if (failures.length > 0) {
     throw new Error(failures.map((issue) => textIn(issue, 'formattedMessage')).join('\n'));
   }
-  return artifactsOf(fieldIn(output, 'contracts'));
-}
-
-function readSources(): Readonly<Record<string, SourceUnit>> {
-  const names = readdirSync(sourceDirectory, { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.sol'))
-    .map((name) => name.replaceAll('\\', '/'));
-  return Object.fromEntries(
-    names.map((name) => [name, { content: readFileSync(join(sourceDirectory, name), 'utf8') }]),
-  );
+  return fieldIn(output, 'contracts');
 }
 
 function readDependency(path: string): { contents: string } | { error: string } {

@@ -72,7 +72,7 @@ abstract contract VaultWorld is BulkheadTest {
         factory = VaultFactory(deploy("VaultFactory", ""));
         memberKeys = sortedKeys("member", 3);
         signers = SignerSet(deploy("SignerSet", abi.encode(addressesOf(memberKeys), uint8(2), uint32(CHANGE))));
-        dollar = new DemoToken();
+        dollar = DemoToken(deploy("DemoToken", ""));
     }
 
     /// @notice A deployed vault with 100 ether and as many dollars, its initial policy open.

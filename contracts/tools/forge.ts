@@ -6,14 +6,14 @@ import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** Forge counts paths from here, and finds the libraries below it. */
-const root = fileURLToPath(new URL('../..', import.meta.url));
+export const root: string = fileURLToPath(new URL('../..', import.meta.url));
 const profilesPath = join(root, 'contracts', 'foundry.toml');
 
 /** What runs the contracts: with the P-256 precompile of EIP-7951, and before it. */
 export const evmVersions = ['prague', 'osaka'] as const;
-export type EvmVersion = (typeof evmVersions)[number];
+type EvmVersion = (typeof evmVersions)[number];
 
-export type ForgeRun = {
+type ForgeRun = {
   readonly evm: EvmVersion;
   /** A profile of foundry.toml. */
   readonly profile: 'default' | 'deep';
@@ -27,9 +27,13 @@ export type ForgeTest = {
   /** `contracts/test/Exit.t.sol:ExitTest testNobodyElseGets()`. */
   readonly name: string;
   readonly passed: boolean;
-  /** Why it failed, with the counterexample; what it measured where it passed. */
+  /** Why it failed, with the counterexample; how much it tried where it passed. */
   readonly words: string;
+  /** What it measured, by group and name. */
+  readonly figures: Figures;
 };
+
+export type Figures = ReadonlyMap<string, ReadonlyMap<string, bigint>>;
 
 /**
  * Runs `forge test` and reads what it says of each test.
@@ -37,7 +41,7 @@ export type ForgeTest = {
  * @throws Error with forge's words when the sources do not compile or nothing ran
  */
 export async function runForge(run: ForgeRun): Promise<readonly ForgeTest[]> {
-  const { stdout, stderr, code } = await forge(['test', '--json', ...(run.args ?? [])], run);
+  const { stdout, stderr, code } = await forge(run);
   const report = /^\{.*\}$/mu.exec(stdout)?.[0];
   if (report === undefined) throw new Error(`forge test ended with ${code} and no report:\n${stdout}\n${stderr}`);
   const tests = readReport(report);
@@ -49,18 +53,11 @@ export async function runForge(run: ForgeRun): Promise<readonly ForgeTest[]> {
   return tests;
 }
 
-/** What forge prints for a command that is not `test`. */
-export async function askForge(args: readonly string[]): Promise<string> {
-  const { stdout, stderr, code } = await forge(args, { evm: 'prague', profile: 'default' });
-  if (code !== 0) throw new Error(`forge ${args.join(' ')} ended with ${code}:\n${stdout}\n${stderr}`);
-  return stdout;
-}
-
 type Outcome = { readonly stdout: string; readonly stderr: string; readonly code: number | null };
 
-async function forge(args: readonly string[], run: ForgeRun): Promise<Outcome> {
+async function forge(run: ForgeRun): Promise<Outcome> {
   const work = join(workFolder(), run.evm);
-  const child = spawn(forgeBinary(), [...args, '--root', root], {
+  const child = spawn(forgeBinary(), ['test', '--json', '--root', root, ...(run.args ?? [])], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
@@ -72,6 +69,8 @@ async function forge(args: readonly string[], run: ForgeRun): Promise<Outcome> {
       FOUNDRY_EVM_VERSION: run.evm,
       FOUNDRY_OUT: join(work, 'out'),
       FOUNDRY_CACHE_PATH: join(work, 'cache'),
+      // Figures are compared by snapshot.ts, and written by it alone.
+      FORGE_SNAPSHOT_EMIT: 'false',
       ...run.env,
     },
   });
@@ -125,8 +124,17 @@ function readReport(text: string): readonly ForgeTest[] {
         ? [fieldIn(result, 'kind')]
         : [fieldIn(result, 'reason'), fieldIn(result, 'counterexample')];
       const words = details.filter((part) => part !== null && part !== undefined).map((part) => JSON.stringify(part));
-      return { name: `${suite} ${test}`, passed, words: words.join(' ') };
+      return { name: `${suite} ${test}`, passed, words: words.join(' '), figures: readFigures(result) };
     }),
+  );
+}
+
+function readFigures(result: unknown): Figures {
+  return new Map(
+    entriesOf(fieldIn(result, 'gas_snapshots')).map(([group, figures]) => [
+      group,
+      new Map(entriesOf(figures).map(([name, figure]) => [name, BigInt(String(figure))])),
+    ]),
   );
 }
 

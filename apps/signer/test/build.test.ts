@@ -15,6 +15,7 @@ function copyRepository(to: string): void {
     'packages/authority',
     'packages/keys',
     'packages/signer-client',
+    'packages/vaults',
     'apps/signer',
   ]) {
     mkdirSync(join(to, dirname(folder)), { recursive: true });
@@ -22,7 +23,7 @@ function copyRepository(to: string): void {
   }
   const packages = join(to, 'node_modules');
   mkdirSync(join(packages, '@bulkhead'), { recursive: true });
-  for (const name of ['domain', 'authority', 'keys', 'signer-client']) {
+  for (const name of ['domain', 'authority', 'keys', 'signer-client', 'vaults']) {
     symlinkSync(join('../../packages', name), join(packages, '@bulkhead', name));
   }
   for (const name of ['zod', '@noble', '@scure', 'slip39']) {

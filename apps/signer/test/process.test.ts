@@ -34,6 +34,24 @@ test('a started signer answers, signs, refuses and ends', async () => {
   for (const line of log) assert.equal(typeof JSON.parse(line), 'object');
 });
 
+test('how much nobody needs to approve in a minute is said by the configuration', async () => {
+  await using stage = await prepareStage();
+  await assert.rejects(stage.start({ limits: { unattendedPerMinuteMax: 12_001 } }), {
+    code: 'config/invalid',
+    message: /limits\.unattendedPerMinuteMax/u,
+  });
+  const running = await stage.start({ limits: { unattendedPerMinuteMax: 1, certificatesPerMinuteMax: 1 } });
+  await using client = new SignerClient({ endpoint: running.endpoint });
+  const { xpub } = await client.account(beneficiary);
+  // Three, because a new minute may begin among them.
+  const answers = await Promise.allSettled([1, 2, 3].map(async (number) => client.sign(gasGrant(xpub, number))));
+  const refused = answers.find(({ status }) => status === 'rejected');
+  await assert.rejects(Promise.reject(refused?.status === 'rejected' ? refused.reason : undefined), {
+    code: 'signer/velocity-exceeded',
+    details: { limit: 'unattended', perMinuteMax: 1, compartment: houseGas },
+  });
+});
+
 test('what cannot start says why, with every mistake of its configuration at once', async () => {
   await using stage = await prepareStage();
   await assert.rejects(stage.start({ state: 'relative', identities: [] }), {

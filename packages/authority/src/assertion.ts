@@ -1,5 +1,5 @@
 import { type Approval, CustodyError } from '@bulkhead/domain';
-import { bytesToHex, concatBytes, hexToBytes, utf8ToBytes } from '@noble/hashes/utils.js';
+import { bytesToHex, concatBytes, hexToBytes } from '@noble/hashes/utils.js';
 import { endOfCborMap } from './cbor.ts';
 import { parseClientData } from './client-data.ts';
 import type { Hashes } from './hashes.ts';
@@ -95,7 +95,7 @@ export function assertAssertion(hashes: Hashes, { approval, key, digest }: Asser
   if (assertion.origin !== key.origin) {
     throw invalid(`it was made on ${assertion.origin.slice(0, 120)}, not on the approval page ${key.origin}`);
   }
-  if (assertion.relyingPartyHash !== bytesToHex(hashes.sha256(utf8ToBytes(key.relyingParty)))) {
+  if (assertion.relyingPartyHash !== hashes.sha256Hex(key.relyingParty)) {
     throw invalid(`it was made for another relying party than ${key.relyingParty}`);
   }
   if (!assertion.userPresent) throw invalid('nobody touched the authenticator');

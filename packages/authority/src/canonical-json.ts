@@ -14,7 +14,10 @@ export const canonicalDepthMax: number = 6;
  * @throws CustodyError `signer/protocol` for a value that has no such text
  */
 export function canonicalJson(value: CanonicalValue): string {
-  return encode(value, 0);
+  const inOrder = ordered(value, 0);
+  const text = inOrder === undefined ? undefined : JSON.stringify(inOrder);
+  // Half of a surrogate pair is written as an escape that begins like this, and is refused below.
+  return text === undefined || text.includes('\\ud') ? encode(value, 0) : text;
 }
 
 /**
@@ -30,18 +33,51 @@ export function parseCanonicalJson(text: string): CanonicalValue {
   } catch {
     throw notCanonical('it is no JSON');
   }
-  const value = valueOf(parsed, 0);
-  if (encode(value, 0) !== text) throw notCanonical('it is written in another way');
-  return value;
+  assertValue(parsed, 0);
+  if (canonicalJson(parsed) !== text) throw notCanonical('it is written in another way');
+  return parsed;
 }
 
 export function isCanonicalObject(value: CanonicalValue): value is CanonicalObject {
   return typeof value !== 'string' && !Array.isArray(value);
 }
 
+/**
+ * The value with the names of its objects in order, so that JSON.stringify writes all of it at once: without a compiler for JavaScript
+ * that is several times as fast as {@link encode}. Undefined where an object has a name that looks like an index, because those come
+ * first in every object, whatever their order.
+ */
+function ordered(value: CanonicalValue, depth: number): CanonicalValue | undefined {
+  if (typeof value === 'string') return value;
+  if (depth >= canonicalDepthMax) throw tooDeep();
+  if (isList(value)) {
+    if (value.every((entry) => typeof entry === 'string')) return value;
+    const entries = value.map((entry) => ordered(entry, depth + 1));
+    return entries.every((entry) => entry !== undefined) ? entries : undefined;
+  }
+  const names = Object.keys(value);
+  let inPlace = true;
+  let before: string | undefined;
+  for (const name of names) {
+    if (before !== undefined && before >= name) inPlace = false;
+    if (typeof value[name] !== 'string') inPlace = false;
+    before = name;
+  }
+  if (inPlace) return value;
+  const members: [string, CanonicalValue][] = [];
+  for (const name of names.toSorted(byCodeUnit)) {
+    const member = value[name];
+    const entry = member === undefined ? undefined : ordered(member, depth + 1);
+    if (entry === undefined || /^[0-9]/u.test(name)) return undefined;
+    members.push([name, entry]);
+  }
+  return Object.fromEntries(members);
+}
+
+/** The same for every value, text by text. */
 function encode(value: CanonicalValue, depth: number): string {
   if (typeof value === 'string') return quoted(value);
-  if (depth >= canonicalDepthMax) throw notCanonical(`it is nested deeper than ${canonicalDepthMax}`);
+  if (depth >= canonicalDepthMax) throw tooDeep();
   if (isList(value)) return `[${value.map((entry) => encode(entry, depth + 1)).join(',')}]`;
   const members = Object.entries(value)
     .sort(([a], [b]) => byCodeUnit(a, b))
@@ -59,17 +95,17 @@ function quoted(text: string): string {
   return JSON.stringify(text);
 }
 
-function valueOf(parsed: unknown, depth: number): CanonicalValue {
-  if (typeof parsed === 'string') return parsed;
+function assertValue(parsed: unknown, depth: number): asserts parsed is CanonicalValue {
+  if (typeof parsed === 'string') return;
   if (typeof parsed !== 'object' || parsed === null) {
     throw notCanonical('it has a value that is no text, list or object');
   }
-  if (depth >= canonicalDepthMax) throw notCanonical(`it is nested deeper than ${canonicalDepthMax}`);
-  if (Array.isArray(parsed)) {
-    const list: readonly unknown[] = parsed;
-    return list.map((entry) => valueOf(entry, depth + 1));
-  }
-  return Object.fromEntries(Object.entries(parsed).map(([name, entry]) => [name, valueOf(entry, depth + 1)]));
+  if (depth >= canonicalDepthMax) throw tooDeep();
+  for (const entry of Object.values(parsed)) assertValue(entry, depth + 1);
+}
+
+function tooDeep(): CustodyError {
+  return notCanonical(`it is nested deeper than ${canonicalDepthMax}`);
 }
 
 /** The order of `<`, which compares UTF-16 code units. */

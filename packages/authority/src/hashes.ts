@@ -1,4 +1,4 @@
-import { bytesToHex, hexToBytes, utf8ToBytes } from '@noble/hashes/utils.js';
+import { hexToBytes } from '@noble/hashes/utils.js';
 
 /**
  * The hash functions of whoever asks. The signer runs without a compiler for JavaScript, where hashes written in it take
@@ -7,6 +7,8 @@ import { bytesToHex, hexToBytes, utf8ToBytes } from '@noble/hashes/utils.js';
 export type Hashes = {
   /** FIPS 180-4, 32 bytes. */
   readonly sha256: (bytes: Uint8Array) => Uint8Array;
+  /** The same over bytes, or over the UTF-8 bytes of a text, in lower-case hex. */
+  readonly sha256Hex: (data: Uint8Array | string) => string;
   /** The Keccak of Ethereum (not FIPS 202), 32 bytes. */
   readonly keccak256: (bytes: Uint8Array) => Uint8Array;
 };
@@ -26,10 +28,10 @@ export function isHex(text: string, bytes: number): boolean {
 
 /** SHA-256 of a text's UTF-8 bytes, lower-case hex. */
 export function textDigest(hashes: Hashes, text: string): string {
-  return bytesToHex(hashes.sha256(utf8ToBytes(text)));
+  return hashes.sha256Hex(text);
 }
 
 /** Next head of a chain: SHA-256 over the 32 bytes of the head before and the 32 bytes of the new element's digest, hex. */
 export function chainHash(hashes: Hashes, previous: string, digest: string): string {
-  return bytesToHex(hashes.sha256(hexToBytes(previous + digest)));
+  return hashes.sha256Hex(hexToBytes(previous + digest));
 }

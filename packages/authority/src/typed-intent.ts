@@ -1,5 +1,5 @@
-import { type Intent, intentBytes, type IntentKind } from '@bulkhead/domain';
-import { bytesToHex, concatBytes, utf8ToBytes } from '@noble/hashes/utils.js';
+import { type Intent, type IntentKind, intentText } from '@bulkhead/domain';
+import { bytesToHex, hexToBytes, utf8ToBytes } from '@noble/hashes/utils.js';
 import type { Hashes } from './hashes.ts';
 
 export type TypedField = {
@@ -158,7 +158,7 @@ const domainType = encodeType('EIP712Domain', domainFields);
  */
 export function typedIntent(intent: Intent): TypedIntent {
   // What is typed is what has canonical bytes, with the bounds of those.
-  intentBytes(intent);
+  intentText(intent);
   const { name, fields } = forms[intent.kind];
   const values = new Map(Object.entries(intent).map(([key, value]) => [key, String(value)]));
   const message = fields.map((field): readonly [string, string] => {
@@ -176,26 +176,27 @@ export function typedIntent(intent: Intent): TypedIntent {
 /** What an EIP-712 wallet signs for an intent: Keccak-256 over `0x1901`, the hash of the domain and the hash of the struct. */
 export function eip712Digest(hashes: Hashes, intent: Intent): Uint8Array {
   // As in the typed form: only what has canonical bytes is typed.
-  intentBytes(intent);
+  intentText(intent);
   const { name, fields } = forms[intent.kind];
   const values = new Map<string, bigint | number | string>(Object.entries(intent));
+  // In hex, which is put together in one piece and turned into bytes once: that is cheap also where JavaScript has no compiler.
   const words = fields.map((field) => word(hashes, field, values.get(field.name) ?? ''));
-  const structHash = hashes.keccak256(concatBytes(typeHash(hashes, name, fields), ...words));
-  return hashes.keccak256(concatBytes(eip712Prefix, domainHash(hashes, domainOf(intent)), structHash));
+  const structHash = bytesToHex(hashes.keccak256(hexToBytes(typeHash(hashes, name, fields) + words.join(''))));
+  return hashes.keccak256(hexToBytes(eip712Prefix + domainHash(hashes, domainOf(intent)) + structHash));
 }
 
-const eip712Prefix = Uint8Array.of(0x19, 0x01);
+const eip712Prefix = '1901';
 
 function domainOf({ deployment }: Intent): TypedIntent['domain'] {
   return { name: 'Bulkhead', version: '1', salt: `0x${deployment.padEnd(64, '0')}` };
 }
 
 /** Hashes that are the same for many intents, by what is hashed: types, and the domains of the newest deployments. */
-const steadyHashes = new WeakMap<Hashes, Map<string, Uint8Array>>();
+const steadyHashes = new WeakMap<Hashes, Map<string, string>>();
 const steadyHashesMax = 64;
 
-function steadyHash(hashes: Hashes, name: string, make: () => Uint8Array): Uint8Array {
-  const known = steadyHashes.get(hashes) ?? new Map<string, Uint8Array>();
+function steadyHash(hashes: Hashes, name: string, make: () => string): string {
+  const known = steadyHashes.get(hashes) ?? new Map<string, string>();
   steadyHashes.set(hashes, known);
   const found = known.get(name);
   if (found !== undefined) return found;
@@ -206,11 +207,11 @@ function steadyHash(hashes: Hashes, name: string, make: () => Uint8Array): Uint8
   return made;
 }
 
-function typeHash(hashes: Hashes, name: string, fields: readonly TypedField[]): Uint8Array {
+function typeHash(hashes: Hashes, name: string, fields: readonly TypedField[]): string {
   return steadyHash(hashes, name, () => textHash(hashes, encodeType(name, fields)));
 }
 
-function domainHash(hashes: Hashes, { name, version, salt }: TypedIntent['domain']): Uint8Array {
+function domainHash(hashes: Hashes, { name, version, salt }: TypedIntent['domain']): string {
   return steadyHash(hashes, salt, () => {
     const parts = [
       textHash(hashes, domainType),
@@ -218,20 +219,18 @@ function domainHash(hashes: Hashes, { name, version, salt }: TypedIntent['domain
       textHash(hashes, version),
       wordOf(BigInt(salt)),
     ];
-    return hashes.keccak256(concatBytes(...parts));
+    return bytesToHex(hashes.keccak256(hexToBytes(parts.join(''))));
   });
 }
 
-function textHash({ keccak256 }: Hashes, text: string): Uint8Array {
-  return keccak256(utf8ToBytes(text));
+function textHash({ keccak256 }: Hashes, text: string): string {
+  return bytesToHex(keccak256(utf8ToBytes(text)));
 }
 
 /** The digest of an intent, hex, by the caller's own SHA-256: the same as `intentDigest` of the domain. */
 export function digestOf(hashes: Hashes, intent: Intent): string {
-  return bytesToHex(hashes.sha256(intentBytes(intent)));
+  return hashes.sha256Hex(intentText(intent));
 }
-
-const longMax = 2n ** 64n - 1n;
 
 const approvalHeader = 'bulkhead-approval-v1\n';
 
@@ -244,16 +243,13 @@ function encodeType(name: string, fields: readonly { readonly name: string; read
   return `${name}(${fields.map((field) => `${field.type} ${field.name}`).join(',')})`;
 }
 
-/** The 32 bytes that stand for a value: integers and addresses on the right, texts by their hash. */
-function word(hashes: Hashes, { type }: TypedField, value: bigint | number | string): Uint8Array {
+/** The 32 bytes that stand for a value, in hex: integers and addresses on the right, texts by their hash. */
+function word(hashes: Hashes, { type }: TypedField, value: bigint | number | string): string {
   if (type === 'string') return textHash(hashes, String(value));
   return wordOf(BigInt(type === 'bytes32' ? `0x${value}` : value));
 }
 
-/** 32 bytes, big-endian. Its callers have numbers of at most 256 bits. */
-function wordOf(value: bigint): Uint8Array {
-  const bytes = new Uint8Array(32);
-  const view = new DataView(bytes.buffer);
-  for (let part = 0n; part < 4n; part++) view.setBigUint64(Number(part) * 8, (value >> (192n - 64n * part)) & longMax);
-  return bytes;
+/** 32 bytes, big-endian, in hex. Its callers have numbers of at most 256 bits. */
+function wordOf(value: bigint): string {
+  return value.toString(16).padStart(64, '0');
 }

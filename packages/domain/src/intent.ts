@@ -48,13 +48,22 @@ export const intentBytesMax: number = 4_096;
  * @throws CustodyError for an intent that {@link parseIntent} would not read back, with the code it would have
  */
 export function intentBytes(intent: Intent): Uint8Array {
+  return utf8ToBytes(intentText(intent));
+}
+
+/**
+ * The same as text, one character for each byte.
+ *
+ * @throws CustodyError as {@link intentBytes}
+ */
+export function intentText(intent: Intent): string {
   const read = textsRead.get(intent);
-  if (read !== undefined) return utf8ToBytes(read);
+  if (read !== undefined) return read;
   const fields = fieldsOf(intent);
   const text = encode(fields);
   // Types do not hold at run time: what leaves here is known to be an intent, and the only encoding of it.
   if (encode(fieldsOf(intentOf(fields))) !== text) throw notCanonical();
-  return utf8ToBytes(text);
+  return text;
 }
 
 /** SHA-256 of {@link intentBytes}, lower-case hex without prefix. */
@@ -70,8 +79,17 @@ export function intentDigest(intent: Intent): string {
  */
 export function parseIntent(bytes: Uint8Array): Intent {
   if (bytes.length > intentBytesMax) throw malformed();
-  // One character for each byte. Canonical intents are ASCII: no field admits anything else.
-  const text = String.fromCharCode(...bytes);
+  return parseIntentText(String.fromCharCode(...bytes));
+}
+
+/**
+ * The same from text, one character for each byte.
+ *
+ * @throws CustodyError as {@link parseIntent}
+ */
+export function parseIntentText(text: string): Intent {
+  // Canonical intents are ASCII: no field admits anything else.
+  if (text.length > intentBytesMax) throw malformed();
   const intent = Object.freeze(intentOf(readFields(text)));
   if (encode(fieldsOf(intent)) !== text) throw notCanonical();
   textsRead.set(intent, text);
@@ -85,12 +103,13 @@ export function parseIntent(bytes: Uint8Array): Intent {
  * @throws CustodyError as {@link intentBytes}
  */
 export function canonicalIntent(intent: Intent): Intent {
-  return textsRead.has(intent) ? intent : parseIntent(intentBytes(intent));
+  return textsRead.has(intent) ? intent : parseIntentText(intentText(intent));
 }
 
 function encode(fields: Fields): string {
-  const sorted = [...fields].sort(([a], [b]) => (a < b ? -1 : 1));
-  return header + JSON.stringify(Object.fromEntries(sorted));
+  // Without a comparison of its own, `sort` compares code units.
+  const names = [...fields.keys()].sort();
+  return header + JSON.stringify(Object.fromEntries(names.map((name) => [name, fields.get(name)])));
 }
 
 /** Exactly the fields of the kind: a property that merely came along on the object is no part of the intent. */

@@ -24,7 +24,7 @@ export {
 } from './mnemonic.ts';
 export { nativeKeccak256 } from './keccak.ts';
 export { type NativeModules, nativeModules } from './native.ts';
-export { assertDigest, checkedSignature, digestBytes } from './signature.ts';
+export { assertDigest, checkedSignature, digestBytes, isEd25519Signature } from './signature.ts';
 export { openSoftwareKeys, type SoftwareKeys } from './software-driver.ts';
 export { type KeyTree, masterFingerprint, openTree } from './tree.ts';
 export {

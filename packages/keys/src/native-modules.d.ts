@@ -14,6 +14,7 @@ declare module 'sodium-native' {
     crypto_hash_sha256(out: Uint8Array, input: Uint8Array): void;
     crypto_hash_sha512(out: Uint8Array, input: Uint8Array): void;
     crypto_sign_seed_keypair(publicKey: Uint8Array, secretKey: Uint8Array, seed: Uint8Array): void;
+    crypto_sign_verify_detached(signature: Uint8Array, message: Uint8Array, publicKey: Uint8Array): boolean;
     crypto_sign_detached(signature: Uint8Array, message: Uint8Array, secretKey: Uint8Array): void;
     extension_pbkdf2_sha512(
       out: Uint8Array,

@@ -140,6 +140,7 @@ export function verifyRecord(record: DecisionRecord, identities: readonly string
 /** SHA-256 alone is needed: what a log is chained with. */
 const nodeHashes: Hashes = {
   sha256: (bytes) => createHash('sha256').update(bytes).digest(),
+  sha256Hex: (data) => createHash('sha256').update(data).digest('hex'),
   keccak256: () => {
     throw new CustodyError('invariant/broken', 'A statement is verified without Keccak.');
   },

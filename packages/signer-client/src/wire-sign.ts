@@ -11,7 +11,7 @@ import {
   type KeyRef,
   type MovementIntent,
   parseCompartment,
-  parseIntent,
+  parseIntentText,
   type SignedStatement,
   type SignRequest,
 } from '@bulkhead/domain';
@@ -66,7 +66,7 @@ export function hasExactly(value: unknown, names: readonly string[]): value is o
 
 function intentOf(text: unknown): MovementIntent | undefined {
   if (typeof text !== 'string' || text.length > intentBytesMax) return undefined;
-  const intent = orUndefined(() => parseIntent(Buffer.from(text, 'utf8')));
+  const intent = orUndefined(() => parseIntentText(text));
   return intent !== undefined && isMovement(intent) ? intent : undefined;
 }
 

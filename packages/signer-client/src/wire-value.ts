@@ -10,8 +10,8 @@ import {
   type Evidence,
   evidenceApprovalsMax,
   type Intent,
-  intentBytes,
   intentBytesMax,
+  intentText,
   isAuthority,
   isMovement,
   isVaultMatter,
@@ -24,7 +24,7 @@ import {
   parseAmount,
   parseChainId,
   parseCompartment,
-  parseIntent,
+  parseIntentText,
   type Signature,
   type SignedStatement,
   type VaultIntent,
@@ -72,46 +72,40 @@ export const compartment: z.ZodType<Compartment> = z.codec(
   { decode: (number) => parseCompartment(number), encode: Number },
 );
 
-const utf8 = new TextDecoder('utf-8', { fatal: true });
-
 /** An intent travels as its canonical text: what was approved and what is read are the same characters. */
 export const intent: z.ZodType<Intent> = parsed(intentBytesMax, {
-  parse: (text) => parseIntent(Buffer.from(text, 'utf8')),
-  write: textOf,
+  parse: parseIntentText,
+  write: intentText,
 });
 
 export const movementIntent: z.ZodType<MovementIntent> = parsed(intentBytesMax, {
   parse: (text) => {
-    const value = parseIntent(Buffer.from(text, 'utf8'));
+    const value = parseIntentText(text);
     if (!isMovement(value)) throw wrongKind(`An intent of kind "${value.kind}" is no movement: a wallet signs`);
     return value;
   },
-  write: textOf,
+  write: intentText,
 });
 
 export const vaultIntent: z.ZodType<VaultIntent> = parsed(intentBytesMax, {
   parse: (text) => {
-    const value = parseIntent(Buffer.from(text, 'utf8'));
+    const value = parseIntentText(text);
     if (!isVaultMatter(value)) {
       throw wrongKind(`An intent of kind "${value.kind}" is not for a set of signers, which needs`);
     }
     return value;
   },
-  write: textOf,
+  write: intentText,
 });
 
 export const authorityIntent: z.ZodType<AuthorityIntent> = parsed(intentBytesMax, {
   parse: (text) => {
-    const value = parseIntent(Buffer.from(text, 'utf8'));
+    const value = parseIntentText(text);
     if (!isAuthority(value)) throw wrongKind(`An intent of kind "${value.kind}" changes no authority: a change needs`);
     return value;
   },
-  write: textOf,
+  write: intentText,
 });
-
-function textOf(value: Intent): string {
-  return utf8.decode(intentBytes(value));
-}
 
 function wrongKind(begin: string): CustodyError {
   return new CustodyError('signer/protocol', `${begin} one of the other kinds only.`);

@@ -11,7 +11,7 @@ import {
   type WebauthnKey,
 } from '@bulkhead/authority';
 import { type Approval, CustodyError, type Evidence, evidenceApprovalsMax, type Intent } from '@bulkhead/domain';
-import { addressOfPublicKey, nativeModules } from '@bulkhead/keys';
+import { addressOfPublicKey, isEd25519Signature, nativeModules } from '@bulkhead/keys';
 import { type BoundedCache, boundedCache } from './bounded-cache.ts';
 
 /** Signatures that are remembered as verified; the least recently used goes first. */
@@ -57,7 +57,7 @@ export type ApprovalVerifier = {
 };
 
 /**
- * Verifies with OpenSSL and libsecp256k1. What is public is kept parsed, since parsing a point costs as much as a signature; and a
+ * Verifies with OpenSSL, libsodium and libsecp256k1. What is public is kept parsed, since parsing a point costs as much as a signature; and a
  * signature that was right for an intent and a registered key stays right, so it is verified once, however often it is shown. Whether
  * the person and the key are registered is asked each time.
  */
@@ -66,6 +66,7 @@ export function approvalVerifier(hashes: Hashes): ApprovalVerifier {
     hashes,
     keys: boundedCache(publicKeysCachedMax),
     remembered: boundedCache(verifiedRememberedMax),
+    names: new WeakMap(),
   };
   let turn: Promise<unknown> = Promise.resolve();
   const approval = (registry: Registry, subject: Subject, given: Approval): VerifiedApproval => {
@@ -111,6 +112,8 @@ type Parts = {
   readonly keys: BoundedCache<string, KeyObject>;
   /** Signatures that were right, by {@link nameOf}, and the entry of the registry that they were right for. */
   readonly remembered: BoundedCache<string, { readonly key: ApproverKey; readonly verified: VerifiedApproval }>;
+  /** What {@link nameOf} has made: an approval is asked for ahead, and again where it is needed. Nobody changes one meanwhile. */
+  readonly names: WeakMap<Approval, { readonly digest: string; readonly name: string }>;
 };
 
 /** A signature, what it must be over, and what follows when it is. */
@@ -120,9 +123,15 @@ type Claim = {
   readonly otherwise: string;
 } & (
   | {
-      readonly algorithm: 'sha256' | null;
+      readonly algorithm: 'P-256';
       readonly message: Uint8Array;
       readonly publicKey: KeyObject;
+      readonly signature: Uint8Array;
+    }
+  | {
+      readonly algorithm: 'Ed25519';
+      readonly message: Uint8Array;
+      readonly publicKey: Uint8Array;
       readonly signature: Uint8Array;
     }
   /** The key is not known beforehand, only its address: the arithmetic was done when the claim was made. */
@@ -139,11 +148,14 @@ function keyOf(registry: Registry, subject: Subject, given: Approval): ApproverK
 }
 
 /** Everything that a signature depends on, in one digest: the intent, the names, and each byte that was sent. */
-function nameOf({ hashes }: Parts, { digest }: Subject, given: Approval): string {
+function nameOf({ hashes, names }: Parts, { digest }: Subject, given: Approval): string {
+  const known = names.get(given);
+  if (known?.digest === digest) return known.name;
   const { person, key, kind, signature } = given;
   const rest = given.kind === 'webauthn' ? [given.authenticatorData, given.clientDataJson] : [];
-  const text = JSON.stringify([digest, person, key, kind, signature, ...rest]);
-  return Buffer.from(hashes.sha256(Buffer.from(text, 'utf8'))).toString('latin1');
+  const name = hashes.sha256Hex(JSON.stringify([digest, person, key, kind, signature, ...rest]));
+  names.set(given, { digest, name });
+  return name;
 }
 
 type Given = { readonly key: ApproverKey; readonly subject: Subject; readonly given: Approval };
@@ -159,7 +171,7 @@ function claimOf(parts: Parts, { key, subject, given }: Given): Claim {
       return { verified: { person: given.person }, otherwise: '', algorithm: 'recovered' };
     case 'ed25519':
       if (key.kind !== 'ed25519') throw invalid(given, 'its kind is another');
-      return edwardsClaim(parts, { key, subject, given });
+      return edwardsClaim({ key, subject, given });
     default: {
       const other: { readonly kind?: unknown } = given satisfies never;
       throw new CustodyError('signer/approval-invalid', `"${String(other.kind)}" is no kind of approval.`);
@@ -170,8 +182,9 @@ function claimOf(parts: Parts, { key, subject, given }: Given): Claim {
 /** OpenSSL throws for bytes that are no signature at all. */
 function isRight(claim: Claim): boolean {
   if (claim.algorithm === 'recovered') return true;
+  if (claim.algorithm === 'Ed25519') return isEd25519Signature(claim);
   try {
-    return verify(claim.algorithm, claim.message, claim.publicKey, claim.signature);
+    return verify('sha256', claim.message, claim.publicKey, claim.signature);
   } catch {
     return false;
   }
@@ -180,17 +193,17 @@ function isRight(claim: Claim): boolean {
 type Ahead = { readonly registry: Registry; readonly subject: Subject; readonly given: Approval };
 
 async function verifyAhead(parts: Parts, { registry, subject, given }: Ahead): Promise<void> {
-  // A wallet's signature costs the same there as where it is needed.
-  if (given.kind === 'eip712') return;
+  // Others cost the same there as where they are needed, and the way to a thread and back besides.
+  if (given.kind !== 'webauthn') return;
   try {
     const key = keyOf(registry, subject, given);
     const name = nameOf(parts, subject, given);
     if (parts.remembered.peek(name)?.key === key) return;
     const claim = claimOf(parts, { key, subject, given });
-    if (claim.algorithm === 'recovered') return;
-    const { algorithm, message, publicKey, signature } = claim;
+    if (claim.algorithm !== 'P-256') return;
+    const { message, publicKey, signature } = claim;
     const right = await new Promise((resolve) => {
-      verify(algorithm, message, publicKey, signature, (error, result) => resolve(error === null && result));
+      verify('sha256', message, publicKey, signature, (error, result) => resolve(error === null && result));
     });
     if (right === true) parts.remembered.set(name, { key, verified: claim.verified });
   } catch {
@@ -222,7 +235,7 @@ function assertionClaim(
       counter: { credential: key.credential, count: assertion.signCount, fingerprint },
     },
     otherwise: 'the signature is not of this passkey over this assertion',
-    algorithm: 'sha256',
+    algorithm: 'P-256',
     message: assertion.signed,
     publicKey: keys.get(key.publicKey, () => pointKey(key)),
     signature: Buffer.from(given.signature, 'hex'),
@@ -237,12 +250,8 @@ function pointKey({ publicKey }: WebauthnKey): KeyObject {
     x: point.subarray(1, 33).toString('base64url'),
     y: point.subarray(33).toString('base64url'),
   };
-  return publicKeyOf(jwk);
-}
-
-function publicKeyOf(key: { kty: string; crv: string; x: string; y?: string }): KeyObject {
   try {
-    return createPublicKey({ key, format: 'jwk' });
+    return createPublicKey({ key: jwk, format: 'jwk' });
   } catch (cause) {
     throw new CustodyError('signer/approval-invalid', 'The registered public key is no point of its curve.', { cause });
   }
@@ -277,18 +286,14 @@ function assertRecovers(
 type Edwards = Extract<Approval, { readonly kind: 'ed25519' }>;
 type EdwardsKey = Extract<ApproverKey, { readonly kind: 'ed25519' }>;
 
-function edwardsClaim(
-  { keys }: Parts,
-  { key, subject, given }: { key: EdwardsKey; subject: Subject; given: Edwards },
-): Claim {
+function edwardsClaim({ key, subject, given }: { key: EdwardsKey; subject: Subject; given: Edwards }): Claim {
   if (!/^[0-9a-f]{128}$/u.test(given.signature)) throw invalid(given, 'it is not 64 bytes of lower-case hex');
-  const x = Buffer.from(key.publicKey, 'hex').toString('base64url');
   return {
     verified: { person: given.person },
     otherwise: 'the signature is not of this key over this intent',
-    algorithm: null,
+    algorithm: 'Ed25519',
     message: ed25519Message(subject.digest),
-    publicKey: keys.get(key.publicKey, () => publicKeyOf({ kty: 'OKP', crv: 'Ed25519', x })),
+    publicKey: Buffer.from(key.publicKey, 'hex'),
     signature: Buffer.from(given.signature, 'hex'),
   };
 }

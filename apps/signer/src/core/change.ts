@@ -11,7 +11,7 @@ import {
   canonicalIntent,
   CustodyError,
   type DecisionRecord,
-  intentBytes,
+  intentText,
   isAuthority,
   type RegistryChange,
 } from '@bulkhead/domain';
@@ -72,12 +72,11 @@ function readChange({ hashes }: CoreParts, change: RegistryChange): Asked {
     );
   }
   const intent = canonicalIntent(change.intent);
-  const canonical = intentBytes(intent);
+  const text = intentText(intent);
   if (!isAuthority(intent)) {
     throw new CustodyError('signer/protocol', `A ${intent.kind} changes no registry: ask for its signature.`);
   }
-  const text = Buffer.from(canonical).toString('latin1');
-  return { change, intent, text, digest: Buffer.from(hashes.sha256(canonical)).toString('hex') };
+  return { change, intent, text, digest: hashes.sha256Hex(text) };
 }
 
 async function applyChange(parts: CoreParts, asked: Asked): Promise<Changed> {

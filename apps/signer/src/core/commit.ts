@@ -1,9 +1,13 @@
 import { type CanonicalObject, type RecordLine, type RecordType, statementText } from '@bulkhead/authority';
 import { CustodyError, type DecisionRecord, invariant, type SignedStatement } from '@bulkhead/domain';
 import type { IdentityKey } from '@bulkhead/keys';
+import type { Arrivals } from './arrivals.ts';
 import type { PreparedGroup, StateLog } from './log.ts';
 import { groupRecordsMax } from './options.ts';
 import type { Slots } from './slots.ts';
+
+/** How long a group waits for decisions that are about to come, in milliseconds. */
+export const groupGatheredMsMax: number = 3;
 
 /** What a record says besides its position. `at` is the time the decision was made at, Unix seconds. */
 export type Entry = {
@@ -48,6 +52,8 @@ export type CommitParts = {
   /** Those that count now. */
   readonly identities: () => readonly IdentityKey[];
   readonly deployment: string;
+  /** Absent: each group begins at once. */
+  readonly arrivals?: Arrivals;
   /** Takes each record once it is in the log, before its commitment is known: from then on it binds. */
   readonly onRecord: (record: RecordLine) => void;
 };
@@ -69,33 +75,52 @@ type Held = {
 
 /** `settled` is the newest record that the slots are known to hold. */
 export function openCommitter(parts: CommitParts, settled: bigint): Committer {
-  const queue: Waiting[] = [];
+  const queue = openQueue(parts);
   const held: Held = { settledAt: settled, stopped: undefined, overwriting: false };
-  /** End of the work that was begun last: log and slots are touched by one piece of work at a time. */
+  /** End of the work on the log that was begun last: one piece of work at a time. */
   let last: Promise<unknown> = Promise.resolve();
+  /** The slots while they take the head of a group. Signatures of groups before it are written meanwhile, and nothing else is. */
+  let slots: Promise<void> | undefined;
   let scheduled = false;
+  let timer: NodeJS.Timeout | undefined;
 
+  /** Alone with log and slots. */
   const inTurn = async <T>(work: () => Promise<T>): Promise<T> => {
-    const mine = last.then(work);
+    const mine = last.then(async () => {
+      await slots;
+      return work();
+    });
     last = mine.catch(() => undefined);
     return mine;
   };
 
-  const writeQueue = async (): Promise<void> => {
+  const writeNext = async (): Promise<void> => {
     scheduled = false;
-    const group = queue.splice(0, groupRecordsMax);
-    try {
-      if (group.length > 0) await writeGroup(parts, held, group);
-    } catch (error) {
-      for (const waiting of group) waiting.reject(error);
+    const group = slots === undefined ? queue.takeGroup() : queue.takeSignatures();
+    if (group.length > 0) {
+      slots =
+        (await writeGroup(parts, held, group))?.answered.finally(() => {
+          slots = undefined;
+          schedule();
+        }) ?? slots;
     }
-    if (queue.length > 0) schedule();
+    // What is left waits for the slots, for others that are about to come, or for its turn.
+    if (queue.length() === 0) return;
+    if (group.length > 0) schedule();
+    else if (slots === undefined) timer ??= setTimeout(hurry, groupGatheredMsMax);
   };
 
   const schedule = (): void => {
     if (scheduled) return;
     scheduled = true;
-    last = last.then(writeQueue);
+    last = last.then(writeNext);
+  };
+
+  const hurry = (): void => {
+    clearTimeout(timer);
+    timer = undefined;
+    queue.hurry();
+    schedule();
   };
 
   const enqueue = async (entry: Entry): Promise<DecisionRecord | undefined> =>
@@ -119,9 +144,47 @@ export function openCommitter(parts: CommitParts, settled: bigint): Committer {
     settled: () => held.settledAt,
     stopped: () => held.stopped,
     async idle() {
-      while (scheduled || queue.length > 0) await last;
+      while (scheduled || slots !== undefined || queue.length() > 0) {
+        hurry();
+        await last;
+        await slots;
+      }
       await last;
     },
+  };
+}
+
+type Queue = {
+  push(waiting: Waiting): void;
+  length(): number;
+  /** Lets the next group begin, whoever else is about to come. */
+  hurry(): void;
+  /** What may be written while the slots are free. Nothing, where a larger group is worth waiting for. */
+  takeGroup(): readonly Waiting[];
+  /** What may be written while the slots are busy, and needs no head. */
+  takeSignatures(): readonly Waiting[];
+};
+
+function openQueue({ log, arrivals }: Pick<CommitParts, 'log' | 'arrivals'>): Queue {
+  const signatures: Waiting[] = [];
+  const others: Waiting[] = [];
+  let hurried = false;
+  /** Where nobody else is about to come, a group begins at once. */
+  const isWhole = (): boolean => hurried || arrivals === undefined || arrivals.expected() === 0;
+  const room = (): number => Math.max(0, groupRecordsMax - log.openLines());
+  return {
+    push: (waiting) => (waiting.entry.type === 'signed' ? signatures : others).push(waiting),
+    length: () => signatures.length + others.length,
+    hurry: () => {
+      hurried = true;
+    },
+    takeGroup() {
+      if (others.length === 0 || !isWhole()) return signatures.splice(0, room() || groupRecordsMax);
+      hurried = false;
+      const group = signatures.splice(0, groupRecordsMax);
+      return [...group, ...others.splice(0, groupRecordsMax - group.length)];
+    },
+    takeSignatures: () => signatures.splice(0, room()),
   };
 }
 
@@ -160,18 +223,37 @@ async function append(parts: CommitParts, held: Held, entries: readonly Entry[])
   return prepared;
 }
 
-async function writeGroup(parts: CommitParts, held: Held, group: readonly Waiting[]): Promise<void> {
-  const entries = group.map(({ entry }) => entry);
-  // What an earlier group left behind comes first, so that the log is never ahead of the slots by more than one group. Signatures wait
-  // for no slot: their grants count already.
-  if (!areOpen(parts, entries)) await settleHeads(parts, held);
-  const prepared = await append(parts, held, entries);
-  for (const { entry, resolve } of group) if (entry.type === 'signed') resolve(undefined);
-  if (prepared.group.head === undefined) return;
-  // A crash here, or between two slots: the log has it all, some slots are one group behind. The start catches them up.
-  await settleHeads(parts, held);
-  // A crash here: everything counts and nobody was told. A repetition of the request is answered from the log.
-  for (const [index, waiting] of group.entries()) waiting.resolve(prepared.answers[index]);
+/**
+ * Writes a group to disk. Signatures are answered with that. The head goes on to the slots after this has returned, and the rest is
+ * answered, or refused, with `answered`, which never fails.
+ */
+async function writeGroup(
+  parts: CommitParts,
+  held: Held,
+  group: readonly Waiting[],
+): Promise<{ readonly answered: Promise<void> } | undefined> {
+  const refuse = (error: unknown): void => {
+    for (const waiting of group) waiting.reject(error);
+  };
+  try {
+    const entries = group.map(({ entry }) => entry);
+    // What an earlier group left behind comes first, so that the log is never ahead of the slots by more than one group. Signatures
+    // wait for no slot: their grants count already.
+    if (!areOpen(parts, entries)) await settleHeads(parts, held);
+    const prepared = await append(parts, held, entries);
+    for (const { entry, resolve } of group) if (entry.type === 'signed') resolve(undefined);
+    if (prepared.group.head === undefined) return undefined;
+    // A crash here, or between two slots: the log has it all, some slots are one group behind. The start catches them up. Signatures of
+    // earlier groups may follow in the log meanwhile: no head covers them yet, and the head that the slots take does not change.
+    const answered = settleHeads(parts, held).then(() => {
+      // A crash here: everything counts and nobody was told. A repetition of the request is answered from the log.
+      for (const [index, waiting] of group.entries()) waiting.resolve(prepared.answers[index]);
+    });
+    return { answered: answered.catch(refuse) };
+  } catch (error) {
+    refuse(error);
+    return undefined;
+  }
 }
 
 async function writeRecovery(parts: CommitParts, held: Held, entry: Entry): Promise<DecisionRecord> {

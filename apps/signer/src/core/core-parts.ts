@@ -2,6 +2,7 @@ import type { Hashes } from '@bulkhead/authority';
 import type { IdentityKey } from '@bulkhead/keys';
 import type { Addresses } from './addresses.ts';
 import type { ApprovalVerifier } from './approvals.ts';
+import type { Arrivals } from './arrivals.ts';
 import type { Committer } from './commit.ts';
 import type { Gate } from './gate.ts';
 import type { Knowledge } from './knowledge.ts';
@@ -24,6 +25,7 @@ export type CoreParts = {
   /** Those that were opened and that count by the registry of now. The first that answers signs. */
   readonly identities: () => readonly IdentityKey[];
   readonly gate: Gate;
+  readonly arrivals: Arrivals;
   readonly time: SteadyTime;
   readonly refusals: Refusals;
 };

@@ -16,7 +16,7 @@ import {
   CustodyError,
   type DecisionRecord,
   type Granted,
-  intentBytes,
+  intentText,
   invariant,
   isMovement,
   type MovementIntent,
@@ -26,7 +26,7 @@ import {
 import { keyText, tierOfKey } from './addresses.ts';
 import { approvalsOf, type VerifiedEvidence } from './approvals.ts';
 import type { CoreParts } from './core-parts.ts';
-import { attemptName, attemptsOf, chargedFor, claimOf, reserve } from './knowledge.ts';
+import { attemptsOf, chargedFor, claimOf, reserve } from './knowledge.ts';
 import { assertPaced, compartmentsOf, judge, ownAddresses } from './question.ts';
 import { counterFields, evidenceFields } from './record-fields.ts';
 import { recordOf } from './record-lookup.ts';
@@ -47,6 +47,8 @@ type Asked = {
   readonly key: string;
   readonly unsigned: string;
   readonly bytes: Uint8Array;
+  /** Name of the attempt: intent, key and bytes. */
+  readonly attempt: string;
 };
 
 /** Grants that are being made, by attempt. */
@@ -61,7 +63,7 @@ export function openSigning(parts: CoreParts): (request: SignRequest) => Promise
   return async (request) => answer(parts, making, readRequest(parts, request));
 }
 
-function readRequest({ hashes }: CoreParts, request: SignRequest): Asked {
+function readRequest({ hashes, knowledge }: CoreParts, request: SignRequest): Asked {
   const intent = canonicalIntent(request.intent);
   const bytesMax = intent.kind === 'relay' ? unsignedBytesMax : transferBytesMax;
   if (request.unsigned.length > bytesMax) {
@@ -71,38 +73,46 @@ function readRequest({ hashes }: CoreParts, request: SignRequest): Asked {
     );
   }
   const bytes = Uint8Array.from(request.unsigned);
-  const canonical = intentBytes(intent);
+  const text = intentText(intent);
   if (!isMovement(intent)) {
     throw new CustodyError(
       'signer/protocol',
       `A ${intent.kind} has no transaction: ask for the change or the signature that it is about.`,
     );
   }
-  return {
-    request,
-    intent,
-    text: Buffer.from(canonical).toString('latin1'),
-    digest: Buffer.from(hashes.sha256(canonical)).toString('hex'),
-    key: `${request.key.compartment}/${keyText(request.key)}`,
-    unsigned: Buffer.from(bytes).toString('hex'),
-    bytes,
-  };
+  const digest = hashes.sha256Hex(text);
+  const key = `${request.key.compartment}/${keyText(request.key)}`;
+  const unsigned = Buffer.from(bytes).toString('hex');
+  const attempt = knowledge.attemptName({ digest, key, unsigned });
+  return { request, intent, text, digest, key, unsigned, bytes, attempt };
 }
 
 async function answer(parts: CoreParts, making: Making, asked: Asked): Promise<Granted> {
-  const earlier = parts.knowledge.granted(attemptName(asked));
+  const earlier = parts.knowledge.granted(asked.attempt);
   // Expiry and policy of today do not matter: the grant counts, and whoever asks may have lost its signature in a crash.
   if (earlier !== undefined) return repeated(parts, asked, earlier);
   const { intent, digest } = asked;
-  const transaction = Buffer.from(parts.hashes.sha256(asked.bytes)).toString('hex');
+  const transaction = parts.hashes.sha256Hex(asked.bytes);
   const about = { id: intent.id, digest, key: asked.key.slice(0, 120), transaction };
   return parts.gate.shared(async () => {
-    const own = await parts.addresses.of(asked.request.key);
-    await Promise.all([
-      parts.addresses.prepare(parts.knowledge.registry(), compartmentsOf(intent)),
-      parts.verifier.prepare(parts.knowledge.registry(), asked, approvalsOf(asked.request.evidence)),
-    ]);
-    return parts.refusals.recorded({ request: 'sign', about }, async () => grantOnce(parts, making, { asked, own }));
+    const arrived = parts.arrivals.expect();
+    try {
+      const own = await parts.addresses.of(asked.request.key);
+      await Promise.all([
+        parts.addresses.prepare(parts.knowledge.registry(), compartmentsOf(intent)),
+        parts.verifier.prepare(parts.knowledge.registry(), asked, approvalsOf(asked.request.evidence)),
+      ]);
+      return await parts.refusals.recorded({ request: 'sign', about }, async () => {
+        try {
+          return await grantOnce(parts, making, { asked, own, arrived });
+        } finally {
+          // Before its refusal is written, which would wait for it otherwise.
+          arrived();
+        }
+      });
+    } finally {
+      arrived();
+    }
   });
 }
 
@@ -117,13 +127,16 @@ async function signatureOf(parts: CoreParts, asked: Asked, { sequence }: Decisio
   return parts.signatures.of({ sequence, key: asked.request.key, bytes: asked.bytes });
 }
 
+type Prepared = { readonly asked: Asked; readonly own: Address; readonly arrived: () => void };
+
 /** Nothing is waited for between the judgement and the entry of the grant among those being made. */
-async function grantOnce(parts: CoreParts, making: Making, at: { asked: Asked; own: Address }): Promise<Granted> {
-  const attempt = attemptName(at.asked);
+async function grantOnce(parts: CoreParts, making: Making, at: Prepared): Promise<Granted> {
+  const { attempt } = at.asked;
   const earlier = parts.knowledge.granted(attempt);
   // Granted while this request waited for its turn.
   if (earlier !== undefined) return repeated(parts, at.asked, earlier);
   const allowed = allowedGrant(parts, at);
+  at.arrived();
   const running = making.get(attempt);
   if (running !== undefined) return running;
   assertFurther(parts, allowed);
@@ -135,8 +148,7 @@ async function grantOnce(parts: CoreParts, making: Making, at: { asked: Asked; o
 /** Limits of how many there may be; the same request beside one that is being made is not one more. */
 function assertFurther(parts: CoreParts, { asked, fee, now, evidence }: AllowedGrant): void {
   const { knowledge, limits } = parts;
-  const name = knowledge.attemptDigest(attemptName(asked));
-  knowledge.attempts.assertFurther({ intent: attemptsOf(asked.intent), name, fee }, limits);
+  knowledge.attempts.assertFurther({ intent: attemptsOf(asked.intent), name: asked.attempt, fee }, limits);
   assertPaced(parts, { intent: asked.intent, at: now, approved: evidence.approvedBy.length > 0 });
 }
 
@@ -167,9 +179,8 @@ async function grant(parts: CoreParts, { asked, own, nonce, fee, now, evidence }
   const { knowledge, committer } = parts;
   // From here to the record there may be other decisions: what this one takes is taken now. If the hardware then fails, it stays
   // taken until the next start, which only makes the signer stricter: the same intent may try again.
-  const { intent, digest, key, unsigned, text } = asked;
+  const { intent, digest, key, unsigned, text, attempt } = asked;
   const charged = chargedFor(knowledge, { intent, fee });
-  const attempt = knowledge.attemptDigest(attemptName(asked));
   const approved = evidence.approvedBy.length > 0;
   reserve(knowledge, { intent, digest, from: own, nonce, fee, charged, at: now, attempt, approved });
   knowledge.signCounts.accept(evidence.counters);

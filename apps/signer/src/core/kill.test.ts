@@ -5,17 +5,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { intentText } from '@bulkhead/domain';
 import { openHeadFile } from '@bulkhead/keys';
-import { intentText } from './record-fields.ts';
 import { openSignerCore } from './signer-core.ts';
 import { type Doom, readRequest, type WrittenRequest } from './testing/doomed.ts';
 import { openWorld, request, withdrawal, type World } from './testing/world.ts';
 
 const script = fileURLToPath(new URL('./testing/doomed.ts', import.meta.url));
 
-/** Two requests at the same time: the second finds the first in every state of its commit. */
+/** Two requests at the same time, in one group, and one that follows while they are under way. */
 function requestsOf(world: World): readonly WrittenRequest[] {
-  return ['wd_one', 'wd_two'].map((id, index) => {
+  return ['wd_one', 'wd_two', 'wd_three'].map((id, index) => {
     const asked = request(world, withdrawal(world, { id }), { nonce: BigInt(index) });
     const { request: requested, approvals } = asked.evidence;
     assert.ok(requested !== undefined);

@@ -17,6 +17,7 @@ import {
   type MovementIntent,
   parseAddress,
   parseCompartment,
+  parseIntentText,
   type VaultIntent,
 } from '@bulkhead/domain';
 import type { RememberedHead } from '@bulkhead/keys';
@@ -25,7 +26,7 @@ import { type BoundedCache, boundedCache } from './bounded-cache.ts';
 import { type Nonces, openNonces } from './nonces.ts';
 import { groupRecordsMax } from './options.ts';
 import { openPace, type Pace, type PaceStep } from './pace.ts';
-import { countersOf, headsOf, intentOfText, numberOf, textOf, textsOf } from './record-fields.ts';
+import { countersOf, headsOf, numberOf, textOf, textsOf } from './record-fields.ts';
 import { openSignCounts, type SignCounts } from './sign-counts.ts';
 import { openUsage, type Usage } from './usage.ts';
 import { openVaultGrants, type VaultClaim, type VaultGrants } from './vault-grants.ts';
@@ -41,9 +42,9 @@ export type Knowledge = {
   readonly attempts: Attempts;
   readonly signCounts: SignCounts;
   readonly vaultGrants: VaultGrants;
-  /** {@link attemptName} in a fixed length. */
-  readonly attemptDigest: (attempt: string) => string;
-  /** Sequence of the record that granted an attempt, by {@link attemptName}. */
+  /** The name of an attempt, of a fixed length. */
+  readonly attemptName: (attempt: Attempt) => string;
+  /** Sequence of the record that granted an attempt, by its name. */
   readonly granted: (attempt: string) => bigint | undefined;
   /** Records that claim to hold the signature of a grant, by the sequence of the grant: one, or more where somebody wrote into the log. */
   readonly signed: (grant: bigint) => readonly bigint[];
@@ -82,13 +83,7 @@ export type Certified = {
 };
 
 /** What makes a request the same as one before: intent, key and bytes. */
-export function attemptName(attempt: {
-  readonly digest: string;
-  readonly key: string;
-  readonly unsigned: string;
-}): string {
-  return `${attempt.digest}/${attempt.key}/${attempt.unsigned}`;
-}
+export type Attempt = { readonly digest: string; readonly key: string; readonly unsigned: string };
 
 type Held = {
   registry: Registry;
@@ -139,8 +134,8 @@ export function openKnowledge(hashes: Hashes): Knowledge {
     ...ledgers,
     registry: () => held.registry,
     everIdentities: () => held.everIdentities,
-    attemptDigest: (attempt) => digestText(hashes, attempt),
-    granted: (attempt) => held.granted.get(digestText(hashes, attempt)),
+    attemptName: (attempt) => attemptName(hashes, attempt),
+    granted: (attempt) => held.granted.get(attempt),
     signed: (grant) => [held.signed.get(Number(grant)) ?? []].flat(),
     lodged: (digest) => held.lodged.get(digest) ?? [],
     changed: (digest) => held.changed.get(digest),
@@ -229,15 +224,14 @@ function nextRegistry({ hashes, held }: Parts, { fields, at }: RecordLine): Regi
 
 function applyGrant({ hashes, held, ledgers }: Parts, { fields, sequence, at }: RecordLine): void {
   const digest = textOf(fields, 'digest');
-  const intent = held.expectedGrants.peek(digest) ?? intentOfText(textOf(fields, 'intent'));
+  const intent = held.expectedGrants.peek(digest) ?? parseIntentText(textOf(fields, 'intent'));
   if (isVaultMatter(intent)) {
     applyVaultGrant({ hashes, held, ledgers }, { fields, sequence, at, intent, digest });
     return;
   }
   if (!isMovement(intent)) return;
   const nonce = numberOf(fields, 'nonce');
-  const attempt = attemptName({ digest, key: textOf(fields, 'key'), unsigned: textOf(fields, 'unsigned') });
-  const name = digestText(hashes, attempt);
+  const name = attemptName(hashes, { digest, key: textOf(fields, 'key'), unsigned: textOf(fields, 'unsigned') });
   const from = parseAddress(textOf(fields, 'from'));
   const fee = numberOf(fields, 'fee');
   const charged = numberOf(fields, 'charged');
@@ -253,11 +247,11 @@ type Grant = Pick<RecordLine, 'fields' | 'sequence' | 'at'> & { readonly intent:
 function applyVaultGrant({ hashes, held, ledgers }: Parts, grant: Grant): void {
   const { fields, sequence, at, intent, digest } = grant;
   const signed = textOf(fields, 'signed');
-  const attempt = attemptName({ digest, key: textOf(fields, 'key'), unsigned: textOf(fields, 'unsigned') });
+  const attempt = { digest, key: textOf(fields, 'key'), unsigned: textOf(fields, 'unsigned') };
   const approved = textsOf(fields, 'approvedBy').length > 0;
   reserveVault(ledgers, { intent, digest, signed, at, approved });
   ledgers.signCounts.accept(countersOf(fields));
-  held.granted.set(digestText(hashes, attempt), sequence);
+  held.granted.set(attemptName(hashes, attempt), sequence);
   if ('amount' in intent && intent.amount > 0n) countPayee(held, intent, at);
 }
 
@@ -401,6 +395,6 @@ function applyCertificate({ held, ledgers }: Parts, { fields, sequence, at }: Re
 }
 
 /** Attempts are remembered by a digest of fixed length: unsigned transactions are longer, and there are millions. */
-function digestText({ sha256 }: Hashes, text: string): string {
-  return Buffer.from(sha256(Buffer.from(text, 'latin1'))).toString('base64');
+function attemptName({ sha256 }: Hashes, { digest, key, unsigned }: Attempt): string {
+  return Buffer.from(sha256(Buffer.from(`${digest}/${key}/${unsigned}`, 'latin1'))).toString('base64');
 }

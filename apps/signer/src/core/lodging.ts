@@ -1,4 +1,4 @@
-import { type Approval, canonicalIntent, CustodyError, type Intent, intentBytes } from '@bulkhead/domain';
+import { type Approval, canonicalIntent, CustodyError, type Intent, intentText } from '@bulkhead/domain';
 import type { CoreParts } from './core-parts.ts';
 import { approvalFields, approvalOf, counterFields } from './record-fields.ts';
 import { recordOf } from './record-lookup.ts';
@@ -15,8 +15,8 @@ export const lodgedPerIntentMax: number = 64;
  */
 export async function lodge(parts: CoreParts, given: Intent, approval: Approval): Promise<{ readonly person: string }> {
   const intent = canonicalIntent(given);
-  const canonical = intentBytes(intent);
-  const digest = Buffer.from(parts.hashes.sha256(canonical)).toString('hex');
+  const text = intentText(intent);
+  const digest = parts.hashes.sha256Hex(text);
   const about = { id: intent.id, digest };
   return parts.gate.shared(async () => {
     await parts.verifier.prepare(parts.knowledge.registry(), { intent, digest }, [approval]);
@@ -44,7 +44,7 @@ export async function lodge(parts: CoreParts, given: Intent, approval: Approval)
           type: 'lodged',
           at: parts.time.now(),
           fields: {
-            intent: Buffer.from(canonical).toString('latin1'),
+            intent: text,
             digest,
             person,
             key: approval.key,

@@ -272,20 +272,16 @@ async function writeGroup(
 ): Promise<void> {
   let size = position.size;
   const starts: number[] = [];
-  const texts: Buffer[] = [];
+  let text = '';
   for (const { hash, line } of group.lines) {
-    const bytes = Buffer.from(`${hash} ${line}\n`, 'utf8');
     starts.push(size);
-    texts.push(bytes);
-    size += bytes.length;
+    text += `${hash} ${line}\n`;
+    size += hashDigits + Buffer.byteLength(line, 'utf8') + 2;
   }
-  if (group.head !== undefined) {
-    const head = Buffer.from(`${headWord}${canonicalJson({ ...group.head })}\n`, 'utf8');
-    texts.push(head);
-    size += head.length;
-  }
-  await file.append(Buffer.concat(texts));
-  await file.sync();
+  if (group.head !== undefined) text += `${headWord}${canonicalJson({ ...group.head })}\n`;
+  const bytes = Buffer.from(text, 'utf8');
+  size = position.size + bytes.length;
+  await file.append(bytes);
   for (const start of starts) index.lineStarts.push(start);
   position.sequence = group.end.sequence;
   position.hash = group.end.hash;

@@ -16,7 +16,7 @@ import {
   CustodyError,
   type Evidence,
   type Intent,
-  intentBytes,
+  intentText,
   invariant,
   isMovement,
   isVaultMatter,
@@ -39,8 +39,7 @@ import { assertPaced, compartmentsOf, judge, ownAddresses, spending } from './qu
  */
 export async function outlookOf(parts: CoreParts, given: Intent, evidence: Evidence): Promise<Outlook> {
   const intent = canonicalIntent(given);
-  const canonical = intentBytes(intent);
-  const digest = Buffer.from(parts.hashes.sha256(canonical)).toString('hex');
+  const digest = parts.hashes.sha256Hex(intentText(intent));
   if (isMovement(intent)) await parts.addresses.prepare(parts.knowledge.registry(), compartmentsOf(intent));
   await parts.verifier.prepare(parts.knowledge.registry(), { intent, digest }, approvalsOf(evidence));
   const lodged = await lodgedApprovals(parts, { intent, digest });

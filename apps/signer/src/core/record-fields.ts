@@ -1,25 +1,9 @@
 import { type CanonicalObject, type CanonicalValue, isCanonicalObject } from '@bulkhead/authority';
-import {
-  type Approval,
-  CustodyError,
-  type Evidence,
-  type Intent,
-  intentBytes,
-  parseIntent,
-  type Signature,
-} from '@bulkhead/domain';
+import { type Approval, CustodyError, type Evidence, type Signature } from '@bulkhead/domain';
 import type { RememberedHead } from '@bulkhead/keys';
 import type { Counter } from './approvals.ts';
 
 /** The form that values have inside a record, and the way back. What cannot be read was not written by this program. */
-
-export function intentText(intent: Intent): string {
-  return Buffer.from(intentBytes(intent)).toString('latin1');
-}
-
-export function intentOfText(text: string): Intent {
-  return parseIntent(Buffer.from(text, 'latin1'));
-}
 
 export function textOf(fields: CanonicalObject, name: string): string {
   const value = fields[name];
@@ -60,12 +44,12 @@ export function evidenceFields({ request, approvals }: Evidence): CanonicalObjec
   };
 }
 
-/** Exactly the fields of its kind: what merely came along is not written down. */
+/** Exactly the fields of its kind, in the order that they are written in: what merely came along is not written down. */
 export function approvalFields(approval: Approval): CanonicalObject {
   const { person, key, kind, signature } = approval;
-  if (kind !== 'webauthn') return { person, key, kind, signature };
+  if (kind !== 'webauthn') return { key, kind, person, signature };
   const { authenticatorData, clientDataJson } = approval;
-  return { person, key, kind, signature, authenticatorData, clientDataJson };
+  return { authenticatorData, clientDataJson, key, kind, person, signature };
 }
 
 export function approvalOf(fields: CanonicalObject): Approval {
@@ -87,7 +71,7 @@ export function signatureOf(fields: CanonicalObject): Signature {
 }
 
 export function counterFields(counters: readonly Counter[]): readonly CanonicalObject[] {
-  return counters.map(({ credential, count, fingerprint }) => ({ credential, count: String(count), fingerprint }));
+  return counters.map(({ credential, count, fingerprint }) => ({ count: String(count), credential, fingerprint }));
 }
 
 export function countersOf(fields: CanonicalObject): readonly Counter[] {

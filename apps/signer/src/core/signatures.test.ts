@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { canonicalJson, chainHash, lineDigest, parseRecordLine } from '@bulkhead/authority';
 import { openStateFile, type StateFile, stateFileName } from './state-file.ts';
 import { beginning, openWorld, request, withdrawal, type World } from './testing/world.ts';
@@ -53,7 +54,7 @@ test('the signatures of one group are written together', async () => {
   let synced = 0;
   const openFile = async (directory: string): Promise<StateFile> => {
     const file = await openStateFile(directory);
-    return { ...file, sync: async () => void (await file.sync(), (synced += 1)) };
+    return { ...file, append: async (bytes) => void (await file.append(bytes), (synced += 1)) };
   };
   await world.restart({ openFile });
   const asked = Array.from({ length: 16 }, (_, index) =>
@@ -64,6 +65,39 @@ test('the signatures of one group are written together', async () => {
   await Promise.all(asked.map(async (each) => world.core().sign(each)));
   assert.ok(synced < 16, `${synced} times to disk for 16 decisions`);
 });
+
+test('while the slots take a head, signatures of grants that count are written and answered, and nothing else is', async () => {
+  await using world = await openWorld();
+  const asked = [0n, 1n, 2n].map((nonce) =>
+    request(world, withdrawal(world, { id: `wd_${nonce}`, amount: 1n }), { nonce }),
+  );
+  const [first, second, third] = asked.map((each) => async () => world.core().sign(each));
+  assert.ok(first !== undefined && second !== undefined && third !== undefined);
+  const key = Promise.withResolvers<void>();
+  const slot = Promise.withResolvers<void>();
+  world.driver.hold(key.promise);
+  const firstAnswer = first();
+  await until(() => world.heads[1].head?.sequence === 4n);
+  world.heads[1].held = slot.promise;
+  const others = [second()];
+  await until(() => linesOf(world, 'granted') === 2);
+  others.push(third());
+  // Its record would have been written long since, or waits in front of everything.
+  await setTimeout(50);
+  key.resolve();
+  await firstAnswer;
+  assert.deepEqual([linesOf(world, 'signed'), linesOf(world, 'granted')], [1, 2]);
+  slot.resolve();
+  await Promise.all(others);
+  assert.deepEqual([linesOf(world, 'signed'), linesOf(world, 'granted')], [3, 3]);
+  await world.restart();
+  assert.equal(world.core().mode(), 'ready');
+});
+
+/** Waits for what happens by itself. */
+async function until(happened: () => boolean): Promise<void> {
+  while (!happened()) await setTimeout(1);
+}
 
 test('a key that fails after the grant: its fault is told, nothing else is granted, and a repetition signs', async () => {
   await using world = await openWorld();

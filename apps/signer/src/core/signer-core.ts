@@ -4,6 +4,7 @@ import type { IdentityKey } from '@bulkhead/keys';
 import { createPublicKey, verify } from 'node:crypto';
 import { openAddresses } from './addresses.ts';
 import { approvalVerifier } from './approvals.ts';
+import { openArrivals } from './arrivals.ts';
 import { certifiedAccount, certifiedWallet, certifyAddress } from './certify.ts';
 import { changeRegistry, recoverState } from './change.ts';
 import { openCommitter } from './commit.ts';
@@ -69,7 +70,8 @@ async function openOn(options: SignerCoreOptions, file: StateFile): Promise<Sign
   if (!anchored) assertVouched(head, options);
   const { deployment } = knowledge.registry();
   const identities = (): readonly IdentityKey[] => countingOf(options, knowledge);
-  const committer = openCommitter({ log, slots, identities, deployment, onRecord }, 0n);
+  const arrivals = openArrivals();
+  const committer = openCommitter({ log, slots, identities, deployment, arrivals, onRecord }, 0n);
   const { clock, monotonic } = options;
   const time = steadyTime({ clock, floor: log.at, ...(monotonic === undefined ? {} : { monotonic }) });
   const addresses = openAddresses(options.drivers, limits);
@@ -84,6 +86,7 @@ async function openOn(options: SignerCoreOptions, file: StateFile): Promise<Sign
     verifier: approvalVerifier(hashes),
     identities,
     gate: openGate(limits.decisionsAtOnceMax),
+    arrivals,
     time,
     refusals: openRefusals({ committer, time, perMinuteMax: limits.refusalRecordsPerMinuteMax }),
   };

@@ -5,15 +5,14 @@ import { CustodyError } from '@bulkhead/domain';
 import koffi from 'koffi';
 
 /**
- * The one file of the state, as a port: the log needs bytes that are appended, made durable, read back and cut off, and nothing
+ * The one file of the state, as a port: the log needs bytes that are appended durably, read back and cut off, and nothing
  * else. `append` has written everything or throws; after a throw the end of the file is unknown.
  */
 export interface StateFile extends AsyncDisposable {
   size(): Promise<number>;
   read(position: number, length: number): Promise<Buffer>;
+  /** Returned: all of it survives a loss of power. */
   append(bytes: Uint8Array): Promise<void>;
-  /** Returned: what was appended survives a loss of power. */
-  sync(): Promise<void>;
   truncate(size: number): Promise<void>;
 }
 
@@ -40,7 +39,7 @@ export async function openStateFile(directory: string): Promise<StateFile> {
         { details: { directory } },
       );
     }
-    handle = await openIn(directory, stateFileName);
+    handle = await openIn(directory, stateFileName, constants.O_DSYNC);
     await syncFolder(directory);
   } catch (error) {
     await handle?.close();
@@ -63,10 +62,11 @@ function fileOf(handle: FileHandle, lock: FileHandle): StateFile {
       }
       return buffer.subarray(0, filled);
     },
-    // The file is opened for appending; `writeFile` goes on until every byte is written or one cannot be.
-    append: async (bytes) => handle.writeFile(bytes),
-    // Data and the length of the file; times of access are of no interest.
-    sync: async () => handle.datasync(),
+    // The file is opened for appending, and with O_DSYNC: each write returns when its data and the length of the file are on the disk.
+    async append(bytes) {
+      let written = 0;
+      while (written < bytes.length) written += (await handle.write(bytes, written)).bytesWritten;
+    },
     async truncate(size) {
       await handle.truncate(size);
       await handle.sync();
@@ -78,8 +78,8 @@ function fileOf(handle: FileHandle, lock: FileHandle): StateFile {
   };
 }
 
-async function openIn(directory: string, name: string): Promise<FileHandle> {
-  const flags = constants.O_RDWR | constants.O_CREAT | constants.O_APPEND | constants.O_NOFOLLOW;
+async function openIn(directory: string, name: string, more: number = 0): Promise<FileHandle> {
+  const flags = constants.O_RDWR | constants.O_CREAT | constants.O_APPEND | constants.O_NOFOLLOW | more;
   try {
     return await open(join(directory, name), flags, 0o600);
   } catch (error) {

@@ -2,7 +2,7 @@ import { judgeVault, type VaultJudgement } from '@bulkhead/authority';
 import {
   canonicalIntent,
   CustodyError,
-  intentBytes,
+  intentText,
   invariant,
   isVaultMatter,
   type KeyResidency,
@@ -14,7 +14,7 @@ import { vaultIntentPreimage } from '@bulkhead/vaults';
 import { keyText } from './addresses.ts';
 import { approvalsOf, type VerifiedEvidence } from './approvals.ts';
 import type { CoreParts } from './core-parts.ts';
-import { amountSeries, attemptName, houseFeeSeries, reserveVault, vaultPaceStepOf } from './knowledge.ts';
+import { amountSeries, houseFeeSeries, reserveVault, vaultPaceStepOf } from './knowledge.ts';
 import { type MemberKey, memberKeys } from './member-keys.ts';
 import { counterFields, evidenceFields } from './record-fields.ts';
 import { recordOf } from './record-lookup.ts';
@@ -44,13 +44,13 @@ function readRequest({ hashes }: CoreParts, request: VaultSignRequest): Asked {
   if (!isVaultMatter(intent)) {
     throw new CustodyError('signer/protocol', `A ${intent.kind} is not for a set of signers: use "sign" or "change".`);
   }
-  const canonical = intentBytes(intent);
+  const text = intentText(intent);
   const preimage = vaultIntentPreimage(hashes, intent);
   return {
     request,
     intent,
-    text: Buffer.from(canonical).toString('latin1'),
-    digest: Buffer.from(hashes.sha256(canonical)).toString('hex'),
+    text,
+    digest: hashes.sha256Hex(text),
     preimage,
     signed: Buffer.from(hashes.keccak256(preimage)).toString('hex'),
   };
@@ -67,7 +67,7 @@ async function answer(parts: CoreParts, making: Making, asked: Asked): Promise<V
     ]);
     // Expiry and policy of today do not matter for what was granted: whoever asks may have lost its signature in a crash.
     for (const member of members) {
-      const earlier = parts.knowledge.granted(nameOf(asked, member));
+      const earlier = parts.knowledge.granted(nameOf(parts, asked, member));
       if (earlier !== undefined) return repeated(parts, { asked, member, sequence: earlier });
     }
     return parts.refusals.recorded({ request: 'sign-vault', about }, async () =>
@@ -76,8 +76,8 @@ async function answer(parts: CoreParts, making: Making, asked: Asked): Promise<V
   });
 }
 
-function nameOf({ digest, preimage }: Asked, { key }: MemberKey): string {
-  return attemptName({ digest, key: keyNameOf(key), unsigned: Buffer.from(preimage).toString('hex') });
+function nameOf({ knowledge }: CoreParts, { digest, preimage }: Asked, { key }: MemberKey): string {
+  return knowledge.attemptName({ digest, key: keyNameOf(key), unsigned: Buffer.from(preimage).toString('hex') });
 }
 
 function keyNameOf(key: MemberKey['key']): string {
@@ -114,7 +114,7 @@ async function grantOnce(
   at: { readonly asked: Asked; readonly members: readonly MemberKey[] },
 ): Promise<VaultGrant> {
   const allowed = allowedGrant(parts, at);
-  const name = nameOf(at.asked, allowed.member);
+  const name = nameOf(parts, at.asked, allowed.member);
   const earlier = parts.knowledge.granted(name);
   // Granted while this request waited for its turn.
   if (earlier !== undefined) return repeated(parts, { ...allowed, sequence: earlier });

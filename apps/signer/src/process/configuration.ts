@@ -1,7 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { CustodyError } from '@bulkhead/domain';
 import { z } from 'zod';
-import { listenLimits } from './limits.ts';
+import type { CoreLimits } from '../core/index.ts';
+import { type ListenLimits, listenLimits } from './limits.ts';
+
+/** Highest rate that a configuration may allow to those whom nobody approves: 200 in a second. Each leaves a record for ever. */
+export const perMinuteMax = 12_000;
 
 /** Bytes of a configuration file. */
 export const configurationBytesMax = 65_536;
@@ -105,6 +109,9 @@ const schema = z.strictObject({
       idleMsMax: limit(listenLimits.idleMsMax),
       requestMsMax: limit(listenLimits.requestMsMax),
       headsRequired: limit(8),
+      /** For each compartment; what they are unless told stands in `coreLimitDefaults`. */
+      unattendedPerMinuteMax: limit(perMinuteMax),
+      certificatesPerMinuteMax: limit(perMinuteMax),
     })
     .default({}),
 });
@@ -112,6 +119,27 @@ const schema = z.strictObject({
 /** The configuration file as people and programs write it; defaults may be left out. */
 export type SignerConfigurationFile = z.input<typeof schema>;
 export type SignerConfiguration = z.output<typeof schema>;
+
+/** The limits of the configuration that are the core's, those alone that it names. */
+export function coreLimitsOf({ limits }: SignerConfiguration): Partial<CoreLimits> {
+  const { headsRequired, unattendedPerMinuteMax, certificatesPerMinuteMax } = limits;
+  return {
+    ...(headsRequired === undefined ? {} : { headsRequired }),
+    ...(unattendedPerMinuteMax === undefined ? {} : { unattendedPerMinuteMax }),
+    ...(certificatesPerMinuteMax === undefined ? {} : { certificatesPerMinuteMax }),
+  };
+}
+
+/** Those that are the listener's. */
+export function listenLimitsOf({ limits }: SignerConfiguration): Partial<ListenLimits> {
+  const {
+    headsRequired: _,
+    unattendedPerMinuteMax: _unattended,
+    certificatesPerMinuteMax: _certificates,
+    ...rest
+  } = limits;
+  return rest;
+}
 
 /**
  * Reads the one configuration file. It holds places and limits, and no secret.

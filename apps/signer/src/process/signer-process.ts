@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { openSignerCore } from '../core/index.ts';
-import type { SignerConfiguration } from './configuration.ts';
+import { coreLimitsOf, listenLimitsOf, type SignerConfiguration } from './configuration.ts';
 import type { Served } from './dispatch.ts';
 import type { Hardening } from './hardening.ts';
 import { openKeys } from './keys.ts';
@@ -37,8 +37,7 @@ export async function openSignerProcess(
       hashes: nativeHashes(),
       clock: { now: () => new Date() },
       acceptLongStandstill: configuration.acceptLongStandstill,
-      limits:
-        configuration.limits.headsRequired === undefined ? {} : { headsRequired: configuration.limits.headsRequired },
+      limits: coreLimitsOf(configuration),
     }),
   );
   logLine('info', 'replayed', { ...core.replay, mode: core.mode() });
@@ -84,7 +83,6 @@ function bound(core: Served): Served {
 
 function listening(configuration: SignerConfiguration, signer: Served): Listening {
   const { socket, tls } = configuration;
-  const { headsRequired: _, ...limits } = configuration.limits;
   const own = process.getuid?.();
   return {
     ...(socket === undefined
@@ -109,7 +107,7 @@ function listening(configuration: SignerConfiguration, signer: Served): Listenin
           },
         }),
     signer,
-    limits: { ...listenLimits, ...limits },
+    limits: { ...listenLimits, ...listenLimitsOf(configuration) },
     log: logLine,
   };
 }

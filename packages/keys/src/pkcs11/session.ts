@@ -1,3 +1,4 @@
+import { invariant } from '@bulkhead/domain';
 import type { CryptokiFunction } from './binding.ts';
 import { ckf, ulongBytes } from './cryptoki.ts';
 import { createFrame, type Frame } from './frame.ts';
@@ -60,28 +61,31 @@ export function timely(
   readonly lost: () => boolean;
 } {
   let lost = false;
+  let underWay: { readonly running: Promise<number>; readonly giveUp: () => void } | undefined;
+  /** One timer for all calls, begun again with each: it finds nothing to do where the newest has returned. */
+  let watch: NodeJS.Timeout | undefined;
+  const expire = (): void => {
+    if (underWay === undefined) return;
+    lost = true;
+    module.lose(underWay.running);
+    underWay.giveUp();
+  };
   return {
     lost: () => lost,
     async ask(name, args) {
       if (lost) return timedOut;
+      invariant(underWay === undefined, 'A session of a token was given a call while it had one.');
       const running = module.cryptoki.callAsync(name, args);
-      return await new Promise((resolve, reject) => {
-        const timer = setTimeout(() => {
-          lost = true;
-          module.lose(running);
-          resolve(timedOut);
-        }, timeoutMs);
-        running.then(
-          (result) => {
-            clearTimeout(timer);
-            resolve(result);
-          },
-          (error: unknown) => {
-            clearTimeout(timer);
-            reject(error);
-          },
-        );
-      });
+      if (watch === undefined) watch = setTimeout(expire, timeoutMs).unref();
+      else watch.refresh();
+      try {
+        return await new Promise((resolve, reject) => {
+          underWay = { running, giveUp: () => resolve(timedOut) };
+          running.then(resolve, reject);
+        });
+      } finally {
+        underWay = undefined;
+      }
     },
   };
 }

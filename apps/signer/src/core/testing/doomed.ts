@@ -1,10 +1,10 @@
 import { writeSync } from 'node:fs';
 import { type Approval, isMovement, parseCompartment, parseIntent, type SignRequest } from '@bulkhead/domain';
-import { openHeadFile } from '@bulkhead/keys';
+import { type HeadStore, openHeadFile } from '@bulkhead/keys';
 import { nativeHashes } from '../../process/native-hashes.ts';
 import { openSignerCore } from '../signer-core.ts';
 import { openStateFile } from '../state-file.ts';
-import { testDriver, testIdentity } from './keys.ts';
+import { type TestDriver, testDriver, testIdentity } from './keys.ts';
 
 /** What a process that will be killed is told. */
 export type Doom = {
@@ -56,24 +56,48 @@ export function readRequest(written: WrittenRequest): SignRequest {
   return { intent, evidence: { request, approvals }, key, unsigned: Buffer.from(written.unsigned, 'hex') };
 }
 
-/** Signs what it is told and says each signature that was released, until it dies. */
+/**
+ * Signs what it is told and says each signature that was released, until it dies. The last request comes when the others count, and their
+ * signatures are made when the slots take its head: so a slot and the disk are at work at the same time.
+ */
 async function live(doom: Doom): Promise<void> {
+  const counted = Promise.withResolvers<void>();
+  const overlapped = Promise.withResolvers<void>();
+  const driver = testDriver();
+  const late: TestDriver = {
+    ...driver,
+    async sign(key, digest) {
+      counted.resolve();
+      await overlapped.promise;
+      return driver.sign(key, digest);
+    },
+  };
+  let written = 0;
+  const watched = (store: HeadStore): HeadStore => ({
+    ...store,
+    async write(head) {
+      if (armed) written += 1;
+      if (written > doom.headFiles.length) overlapped.resolve();
+      await store.write(head);
+    },
+  });
   const core = await openSignerCore({
     stateDirectory: doom.directory,
-    drivers: { tree: mortal(doom, testDriver()) },
+    drivers: { tree: mortal(doom, late) },
     identities: [mortal(doom, testIdentity())],
-    heads: doom.headFiles.map((path) => mortal(doom, openHeadFile(path))),
+    heads: doom.headFiles.map((path) => mortal(doom, watched(openHeadFile(path)))),
     hashes: nativeHashes(),
     clock: { now: () => new Date(Number(doom.seconds) * 1_000) },
     openFile: async (directory) => mortal(doom, await openStateFile(directory)),
   });
   armed = true;
   await Promise.all(
-    doom.requests.map(async (written) => {
-      const { signature } = await core.sign(readRequest(written));
+    doom.requests.map(async (asked, index) => {
+      if (index + 1 === doom.requests.length) await counted.promise;
+      const { signature } = await core.sign(readRequest(asked));
       place(doom);
       // Written at once and not through a stream: what was said before the end counts.
-      writeSync(1, `${written.unsigned} ${signature.r}\n`);
+      writeSync(1, `${asked.unsigned} ${signature.r}\n`);
     }),
   );
   writeSync(1, `steps ${step}\n`);

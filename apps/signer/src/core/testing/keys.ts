@@ -87,6 +87,8 @@ export type TestHeads = HeadStore & {
   down: boolean;
   /** Fails after the write has happened, as a module that answers too late. */
   late: boolean;
+  /** What writes wait for. */
+  held: Promise<void>;
 };
 
 export function testHeads(name = 'slot-1'): TestHeads {
@@ -97,11 +99,13 @@ export function testHeads(name = 'slot-1'): TestHeads {
     claim: undefined,
     down: false,
     late: false,
+    held: Promise.resolve(),
     async read() {
       if (store.down) throw new CustodyError('hsm/unavailable', `Slot ${name} does not answer.`);
       return store.head;
     },
     async write(head) {
+      await store.held;
       if (store.down) throw new CustodyError('hsm/unavailable', `Slot ${name} does not answer.`);
       store.head = head;
       if (store.late) throw new CustodyError('hsm/unavailable', `Slot ${name} answers too late.`);
