@@ -92,19 +92,25 @@ export const commandHelp = {
             signed; exits 1 when there is any
 
   All but build and verify ask the signer that the configuration names, or the one that runs beside the server.`,
-  vault: `Says what a chain needs before clients can have vaults there, and checks it
+  vault: `Says what a chain needs before clients can have vaults there, and examines a vault by the chain alone
 
   bulkhead vault deploy --chain <CAIP-2 id> --member <0x…> --member <0x…> … --threshold <number> --change-delay <seconds>
       --fee-receiver <0x…> [--out <file>]
+  bulkhead vault verify <address> --rpc <url> [--certificate <file>] [--from <block>] [--block-hash <hash>] [--json]
 
-  --member        address of a signer's key in compartment 3, again for each; the set has the same address on each chain
-  --threshold     how many of them must sign
-  --change-delay  seconds until a change of the set counts; in production a week or more
-  --fee-receiver  the fee wallet of the house (compartment 2)
-  --out           writes the transactions there instead of printing them; an existing file is not replaced
-
-  Sends nothing: prints the transactions that are missing, which any account may send, and exits 1. Run again when they are final, it
-  checks the code and prints what configuration and registry have to say. docs/operations/vaults.md has the whole procedure.`,
+  deploy  --member        address of a signer's key in compartment 3, again for each; the set has the same address on each chain
+          --threshold     how many of them must sign
+          --change-delay  seconds until a change of the set counts; in production a week or more
+          --fee-receiver  the fee wallet of the house (compartment 2)
+          --out           writes the transactions there instead of printing them; an existing file is not replaced
+          Sends nothing: prints the transactions that are missing, which any account may send, and exits 1. Run again when they are
+          final, it checks the code and prints what configuration and registry have to say. docs/operations/vaults.md has the rest.
+  verify  --rpc           a node of your choice; balances of older blocks want an archive
+          --certificate   the file that was handed over with the address; without it the event of the creation says what was agreed
+          --from          first block that is read; 0 without this. It must not be later than the vault's first event
+          --block-hash    a block that you trust from elsewhere, instead of the newest final one of the node
+          Nothing is believed because a custodian says it, and of the node only what its proofs show. Prints each step, and what
+          nobody could know; exits 1 when something is wrong.`,
   ceremony: `Makes, splits, seals and certifies the seed of a signer in front of people; verifies and restores it
 
   bulkhead ceremony plan --out <plan.json> --name <text> --performer <name> --witness <name> … [--confirmations <number>]

@@ -141,6 +141,7 @@ export const statusOf: Readonly<Record<ProblemCode, number>> = {
   'sweep/nothing-to-move': 422,
   'sweep/wrong-wallet': 422,
   'transaction/rejected': 422,
+  'vault/certificate': 400,
   'vault/configuration': 400,
   'vault/malformed': 400,
   'vault/signature': 400,

@@ -111,6 +111,7 @@ export const faultCodes = [
   'signer/velocity-exceeded',
   'signer/wrong-deployment',
   'transaction/rejected',
+  'vault/certificate',
   'vault/configuration',
   'vault/malformed',
   'vault/signature',

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { test } from 'node:test';
 import { encodeAbiParameters, keccak256 } from 'viem';
-import { addressOf } from '../test/example.ts';
-import { accountKey, hashes } from '../test/vault-chain.ts';
+import { addressOf } from './testing/example.ts';
+import { accountKey, hashes } from './testing/vault-chain.ts';
 import {
   accountOf,
   accountSignature,

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { addressOf, exampleTerms, wordOfByte } from '../test/example.ts';
-import { hashes } from '../test/vault-chain.ts';
+import { addressOf, exampleTerms, wordOfByte } from './testing/example.ts';
+import { hashes } from './testing/vault-chain.ts';
 import { booleanCodec, bytesCodec, decodeWhole, listOf, named, struct, textCodec, unsigned } from './codec.ts';
 import {
   bytesOf,

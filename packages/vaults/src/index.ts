@@ -1,6 +1,7 @@
 export * from './client-key.ts';
 export { type Keccak, type TypedField, type TypedValue } from './codec.ts';
 export { callData, type CallForm, type ContractCall, answerOf, type QuestionForm } from './contract-call.ts';
+export { isBuiltFrom } from './contract-code.ts';
 export * from './initial-policy.ts';
 export * from './signer-set-message.ts';
 export * from './typed-data.ts';
@@ -22,6 +23,7 @@ export {
   type VaultEvent,
   type VaultEventFields,
 } from './vault-event.ts';
+export * from './vault-history.ts';
 export {
   type IntentCallParts,
   type IntentMessage,
@@ -39,5 +41,13 @@ export { ruleOnCall } from './vault-model.ts';
 export { feeMax, feeSecondsMax, isRefusal } from './vault-policy.ts';
 export * from './vault-question.ts';
 export { parseVaultRefusal, type VaultRefusal, type VaultRefusalFields } from './vault-refusal.ts';
-export { newVaultState, type Surroundings, type VaultState, type VaultStep } from './vault-state.ts';
+export {
+  newVaultState,
+  type Surroundings,
+  type VaultState,
+  type VaultStep,
+  windowOf,
+  exitDestinationInForce,
+} from './vault-state.ts';
+export * from './vault-storage.ts';
 export * from './word.ts';

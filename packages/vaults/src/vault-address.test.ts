@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { keccak_256 } from '@noble/hashes/sha3.js';
 import { encodeAbiParameters, getContractAddress, keccak256 } from 'viem';
-import { addressOf, exampleTerms, wordOfByte } from '../test/example.ts';
+import { addressOf, exampleTerms, wordOfByte } from './testing/example.ts';
 import {
   buildAddresses,
   cloneCode,

@@ -81,6 +81,11 @@ export function forwarderAddress(
   });
 }
 
+/** Hash of the code that makes a clone; contracts keep it. */
+export function cloneCreationHash({ keccak256 }: Keccak, implementation: Address): Uint8Array {
+  return keccak256(concatBytes(bytesOf(cloneCreation), cloneCode(implementation)));
+}
+
 function cloneAddress(
   hashes: Keccak,
   clone: { readonly factory: Address; readonly implementation: Address; readonly salt: Hex },

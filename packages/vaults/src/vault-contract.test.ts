@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { asked, mint, termsOf, client, exitKey } from '../test/vault-terms.ts';
+import { asked, mint, termsOf, client, exitKey } from './testing/vault-terms.ts';
 import {
   type AbiParameter,
   type Artifact,
@@ -13,7 +13,7 @@ import {
 } from '@bulkhead/contracts';
 import type { Address } from '@bulkhead/domain';
 import { encodeFunctionData } from 'viem';
-import { addressOf, wordOfByte } from '../test/example.ts';
+import { addressOf, wordOfByte } from './testing/example.ts';
 import {
   accountKey,
   type AccountKey,
@@ -22,7 +22,7 @@ import {
   setTerms,
   startVaultChain,
   type VaultChain,
-} from '../test/vault-chain.ts';
+} from './testing/vault-chain.ts';
 import {
   bytesOf,
   callData,

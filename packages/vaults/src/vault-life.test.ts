@@ -11,10 +11,10 @@ import {
   destination,
   digestOf,
   vaultEventsOf,
-} from '../test/vault-terms.ts';
+} from './testing/vault-terms.ts';
 import type { Address } from '@bulkhead/domain';
-import { addressOf } from '../test/example.ts';
-import { accountKey, hashes, type Sent, startVaultChain, type VaultChain } from '../test/vault-chain.ts';
+import { addressOf } from './testing/example.ts';
+import { accountKey, hashes, type Sent, startVaultChain, type VaultChain } from './testing/vault-chain.ts';
 import type { StructCodec } from './codec.ts';
 import {
   callData,

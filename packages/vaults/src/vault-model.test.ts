@@ -2,19 +2,22 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Address } from '@bulkhead/domain';
 import fc from 'fast-check';
-import { addressOf, exampleTerms } from '../test/example.ts';
+import { addressOf, exampleTerms } from './testing/example.ts';
 import { callOf, type Operation, operationArbitrary, type Queued, type Stage } from '../test/model-operation.ts';
-import { type AccountKey, accountKey, chain, hashes, startVaultChain, type VaultChain } from '../test/vault-chain.ts';
-import { digestOf, mint, vaultEventsOf } from '../test/vault-terms.ts';
+import { type AccountKey, accountKey, chain, hashes, startVaultChain, type VaultChain } from './testing/vault-chain.ts';
+import { digestOf, mint, vaultEventsOf } from './testing/vault-terms.ts';
 import type { StructCodec } from './codec.ts';
 import {
   callData,
+  expectedStorage,
   factoryCalls,
   heartbeatDomain,
   heartbeatForm,
   type Hex,
+  type HistoryEntry,
   type InitialPolicy,
   isRefusal,
+  judgeHistory,
   nativeToken,
   newVaultState,
   policyHash,
@@ -92,6 +95,8 @@ async function comparing(kind: VaultConfig['kind'], operations: readonly Operati
   let lastHeartbeat = await heartbeat((time += 1n));
   const queued: Queued = { limitRaise: [], exitDestinationChange: [], keyRotation: [] };
   const balances = new Map<Address, bigint>();
+  const history: HistoryEntry[] = [];
+  const before = new Map<string, bigint>();
   for (const [place, operation] of operations.entries()) {
     for (const token of [nativeToken, world.token]) {
       if ((balances.get(token) ?? 0n) >= balanceMin) continue;
@@ -144,7 +149,35 @@ async function comparing(kind: VaultConfig['kind'], operations: readonly Operati
     ({ state } = ruling);
     accepted.set(call.call, (accepted.get(call.call) ?? 0) + 1);
     remember(call, queued);
-    for (const event of ruling.events) book(event, balances);
+    for (const event of ruling.events) {
+      if ('token' in event) before.set(`${time} ${event.token}`, balances.get(event.token) ?? 0n);
+      history.push({ height: time, time, transaction: String(time), event });
+      book(event, balances);
+    }
+  }
+  await readingBack(vault, history, { config, policy, before, sibling });
+}
+
+type Read = {
+  readonly config: VaultConfig;
+  readonly policy: InitialPolicy;
+  readonly before: ReadonlyMap<string, bigint>;
+  readonly sibling: Address;
+};
+
+/** Whoever reads the events alone finds nothing wrong, and knows what the storage holds. */
+async function readingBack(vault: Address, history: readonly HistoryEntry[], read: Read): Promise<void> {
+  const { config, policy, before, sibling } = read;
+  const { findings, state } = judgeHistory(history, {
+    config,
+    policy,
+    isVault: (address) => address === vault || address === sibling,
+    balanceAt: ({ time }, token) => before.get(`${time} ${token}`),
+  });
+  assert.deepEqual(findings, []);
+  for (const { slot, name, value } of expectedStorage(hashes, state, [nativeToken, world.token])) {
+    const found = await world.node.call('eth_getStorageAt', vault, slot, 'latest');
+    assert.equal(BigInt(String(found)), value, name);
   }
 }
 

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { type Address, parseChainId } from '@bulkhead/domain';
 import { keccak_256 } from '@noble/hashes/sha3.js';
-import { wordOfByte } from '../test/example.ts';
+import { wordOfByte } from './testing/example.ts';
 import type { StructCodec } from './codec.ts';
 import { initialPolicyCodec } from './initial-policy.ts';
 import {

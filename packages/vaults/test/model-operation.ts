@@ -11,8 +11,8 @@ import {
   type VaultMessages,
   type VaultState,
 } from '../src/index.ts';
-import { addressOf } from './example.ts';
-import { digestOf } from './vault-terms.ts';
+import { addressOf } from '../src/testing/example.ts';
+import { digestOf } from '../src/testing/vault-terms.ts';
 
 const kinds = [
   'pay',

@@ -18,6 +18,7 @@ import {
   type ContractLog,
   type Hex,
   hexOf,
+  type Keccak,
   keyId,
   passkeySignature,
   type PasskeyPoint,
@@ -29,9 +30,9 @@ import {
   standardDeployment,
   standardFactory,
   type VaultRefusal,
-} from '../src/index.ts';
+} from '../index.ts';
 
-export const hashes = { keccak256: keccak_256 };
+export const hashes: Keccak = { keccak256: keccak_256 };
 export const chain: ChainId = parseChainId('eip155:31337');
 
 /** A key of secp256k1 in software, or a passkey in software: it signs 32 bytes as contracts want them. */
@@ -119,7 +120,10 @@ export type VaultChain = AsyncDisposable & {
   ask(to: Address, data: Hex): Promise<Hex>;
 };
 
-export const setTerms = { threshold: 2n, changeDelay: 60n };
+export const setTerms: { readonly threshold: bigint; readonly changeDelay: bigint } = {
+  threshold: 2n,
+  changeDelay: 60n,
+};
 
 /** A node with factory, a signer set of three, and a token of which everybody has some. */
 export async function startVaultChain(): Promise<VaultChain> {

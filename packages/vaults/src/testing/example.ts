@@ -1,12 +1,5 @@
 import { type Address, parseAddress } from '@bulkhead/domain';
-import {
-  type Hex,
-  type InitialPolicy,
-  type Keccak,
-  policyHash,
-  type VaultConfig,
-  type VaultTerms,
-} from '../src/index.ts';
+import { type Hex, type InitialPolicy, type Keccak, policyHash, type VaultConfig, type VaultTerms } from '../index.ts';
 
 /** An address of twenty equal bytes. */
 export function addressOf(byte: number): Address {

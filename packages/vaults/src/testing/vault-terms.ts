@@ -1,7 +1,7 @@
 import { demoToken } from '@bulkhead/contracts';
 import type { Address } from '@bulkhead/domain';
 import { encodeFunctionData } from 'viem';
-import type { StructCodec } from '../src/codec.ts';
+import type { StructCodec } from '../codec.ts';
 import {
   answerOf,
   callData,
@@ -15,14 +15,23 @@ import {
   vaultDomain,
   type VaultEvent,
   type VaultTerms,
-} from '../src/index.ts';
+} from '../index.ts';
 import { addressOf, exampleTerms, wordOfByte } from './example.ts';
-import { accountKey, chain, hashes, passkey, type Sent, type VaultChain } from './vault-chain.ts';
+import {
+  accountKey,
+  type AccountKey,
+  chain,
+  hashes,
+  passkey,
+  type Sent,
+  type SoftwareKey,
+  type VaultChain,
+} from './vault-chain.ts';
 
-export const deadline = 2n ** 40n;
-export const client = passkey();
-export const exitKey = accountKey(0xe0);
-export const destination = addressOf(0xd1);
+export const deadline: bigint = 2n ** 40n;
+export const client: SoftwareKey = passkey();
+export const exitKey: AccountKey = accountKey(0xe0);
+export const destination: Address = addressOf(0xd1);
 
 /** A vault in which seconds are days, with a client's passkey and an exit key of secp256k1. */
 export function termsOf(
