@@ -20,6 +20,8 @@ type ForgeRun = {
   /** Further arguments of `forge test`. */
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** After this long it is ended, and counts as failed. */
+  readonly timeoutMs?: number;
 };
 
 /** What became of one test of Solidity. */
@@ -60,6 +62,7 @@ async function forge(run: ForgeRun): Promise<Outcome> {
   const child = spawn(forgeBinary(), ['test', '--json', '--root', root, ...(run.args ?? [])], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
+    ...(run.timeoutMs === undefined ? {} : { timeout: run.timeoutMs, killSignal: 'SIGKILL' as const }),
     env: {
       // The compiler is a script: it needs the node that runs us.
       PATH: `${dirname(process.execPath)}${delimiter}${process.env['PATH'] ?? ''}`,
