@@ -110,6 +110,29 @@ test('each thing that no vault does is found, under its topic', () => {
     ],
     [
       'changes',
+      /older than what was in force/u,
+      [
+        [
+          soon,
+          'one',
+          { event: 'ExitDestinationQueued', change: wordOfByte(1), to: other, readyAt: soon + config.exitChangeDelay },
+        ],
+        [
+          soon + 1n,
+          'two',
+          {
+            event: 'ExitDestinationQueued',
+            change: wordOfByte(2),
+            to: listed,
+            readyAt: soon + 1n + config.exitChangeDelay,
+          },
+        ],
+        [soon + 1n + config.exitChangeDelay, 'newer', { event: 'ExitDestinationChanged', to: listed }],
+        [soon + 1n + config.exitChangeDelay, 'older', { event: 'ExitDestinationChanged', to: other }],
+      ],
+    ],
+    [
+      'changes',
       /not as agreed/u,
       [
         pause,

@@ -47,7 +47,7 @@ export type History = {
   readonly feesUnknown: number;
 };
 
-type Queue = Map<Hex, { readonly readyAt: bigint; readonly content: string }>;
+type Queue = Map<Hex, { readonly queuedAt: bigint; readonly readyAt: bigint; readonly content: string }>;
 
 /**
  * Holds the events of a vault against its configuration: each payment to a destination that was old enough and within its limit,
@@ -114,14 +114,23 @@ function read(reading: Reading, entry: HistoryEntry): void {
     case 'ExitDestinationQueued':
     case 'KeyRotationQueued':
       return readQueued(reading, { ...entry, event });
-    case 'ExitDestinationChanged':
-      takeQueued(reading, entry, `exit destination ${event.to}`);
-      reading.state = { ...reading.state, exitDestination: event.to };
+    case 'ExitDestinationChanged': {
+      const since = reading.state.exitDestinationQueuedAt;
+      const queuedAt = takeQueued(reading, entry, { content: `exit destination ${event.to}`, since });
+      reading.state = { ...reading.state, exitDestination: event.to, exitDestinationQueuedAt: queuedAt };
       return undefined;
-    case 'KeyRotated':
-      takeQueued(reading, entry, `${event.role} key ${event.newKey}`);
-      reading.state = { ...reading.state, keys: withEntry(reading.state.keys, event.role, event.newKey) };
+    }
+    case 'KeyRotated': {
+      const { keys, keyQueuedAt } = reading.state;
+      const since = keyQueuedAt.get(event.role) ?? 0n;
+      const queuedAt = takeQueued(reading, entry, { content: `${event.role} key ${event.newKey}`, since });
+      reading.state = {
+        ...reading.state,
+        keys: withEntry(keys, event.role, event.newKey),
+        keyQueuedAt: withEntry(keyQueuedAt, event.role, queuedAt),
+      };
       return undefined;
+    }
     case 'Vetoed':
       reading.queue.delete(event.change);
       return undefined;
@@ -248,6 +257,7 @@ function readAddition(reading: Reading, entry: EntryOf<'DestinationAdded'>): voi
 
 function readLimit(reading: Reading, entry: EntryOf<'LimitSet'>): void {
   const { token, cap, unlisted } = entry.event;
+  const name = limitName(token, unlisted);
   const before = windowOf(reading.state, token, unlisted);
   const { policy } = reading.knowledge;
   const opened = reading.opened.has(entry.transaction) && !before.written;
@@ -260,9 +270,13 @@ function readLimit(reading: Reading, entry: EntryOf<'LimitSet'>): void {
       );
     }
   } else if (cap > before.cap || (!before.written && cap !== 0n)) {
-    takeQueued(reading, entry, limitContent(entry.event));
+    const since = reading.state.loweredAt.get(name) ?? 0n;
+    takeQueued(reading, entry, { content: limitContent(entry.event), since });
   }
-  setWindow(reading, limitName(token, unlisted), { ...before, cap, written: true });
+  if (cap < before.cap || (!before.written && cap === 0n)) {
+    reading.state = { ...reading.state, loweredAt: withEntry(reading.state.loweredAt, name, entry.time) };
+  }
+  setWindow(reading, name, { ...before, cap, written: true });
 }
 
 function limitContent({
@@ -299,17 +313,27 @@ function readQueued(
   if (event.readyAt < time + delay) {
     reading.find('changes', `${where(entry)} queued a ${content} for less than ${delay} seconds`);
   }
-  reading.queue.set(event.change, { readyAt: event.readyAt, content });
+  reading.queue.set(event.change, { queuedAt: time, readyAt: event.readyAt, content });
 }
 
-/** Something queued comes into force: it was there, and it was ready. */
-function takeQueued(reading: Reading, entry: HistoryEntry, content: string): void {
+/**
+ * Something queued comes into force: it was there, it was ready, and it was queued after what is in force. Answers when it was queued; of
+ * several that say the same the oldest, because the event does not tell them apart.
+ */
+function takeQueued(reading: Reading, entry: HistoryEntry, { content, since }: Taken): bigint {
   frozen(reading, entry);
-  const found = [...reading.queue].find(([, each]) => each.content === content && each.readyAt <= entry.time);
-  if (found === undefined) {
-    reading.find('changes', `${where(entry)} put a ${content} in force that had not waited in the queue`);
-  } else reading.queue.delete(found[0]);
+  const found = [...reading.queue].filter(([, each]) => each.content === content && each.readyAt <= entry.time);
+  const [taken] = found.filter(([, { queuedAt }]) => queuedAt > since);
+  if (taken === undefined) {
+    const fact = found.length === 0 ? 'that had not waited in the queue' : 'that was older than what was in force';
+    reading.find('changes', `${where(entry)} put a ${content} in force ${fact}`);
+    return entry.time;
+  }
+  reading.queue.delete(taken[0]);
+  return taken[1].queuedAt;
 }
+
+type Taken = { readonly content: string; readonly since: bigint };
 
 function readPause(reading: Reading, entry: EntryOf<'Paused'>): void {
   const { event, time } = entry;

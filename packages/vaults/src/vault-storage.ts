@@ -15,8 +15,11 @@ const slots = {
   keys: 9n,
 };
 
-/** A slot, and what the events of a vault say it holds. */
-export type ExpectedSlot = { readonly slot: Hex; readonly name: string; readonly value: bigint };
+/** A slot, and what the events of a vault say that these bits of it hold. */
+export type ExpectedSlot = { readonly slot: Hex; readonly name: string; readonly value: bigint; readonly bits: bigint };
+
+const allBits = 2n ** 256n - 1n;
+const addressBits = 2n ** 160n - 1n;
 
 /**
  * What the storage of a vault holds when nothing but these events happened to it. Times of use are not in it: `spent` and `since` of a
@@ -33,24 +36,28 @@ export function expectedStorage(
       if (window === undefined) return [];
       const place = unlisted ? slots.unlistedLimits : slots.limits;
       const name = `${unlisted ? 'unlisted limit' : 'limit'} of ${token}`;
-      return [{ slot: mappingSlot(hashes, BigInt(token), place), name, value: windowWord(window) }];
+      return [{ slot: mappingSlot(hashes, BigInt(token), place), name, value: windowWord(window), bits: allBits }];
     });
   return [
-    { slot: wordHex(slots.gate), name: 'exit and pauses', value: gateWord(state.gate) },
+    { slot: wordHex(slots.gate), name: 'exit and pauses', value: gateWord(state.gate), bits: allBits },
     {
       slot: wordHex(slots.exitDestination),
       name: 'exit destination that replaced the first',
       value: BigInt(state.exitDestination ?? '0x0'),
+      // When it was queued stands in the same slot, and in no event of its execution.
+      bits: addressBits,
     },
     ...(['client', 'exit'] as const).map((role, index) => ({
       slot: mappingSlot(hashes, BigInt(index + 1), slots.keys),
       name: `${role} key that replaced the first`,
       value: BigInt(state.keys.get(role) ?? '0x0'),
+      bits: allBits,
     })),
     ...[...state.destinations].map(([to, activeFrom]) => ({
       slot: mappingSlot(hashes, BigInt(to), slots.destinations),
       name: `destination ${to}`,
       value: activeFrom,
+      bits: allBits,
     })),
     ...limitsOf(false),
     ...limitsOf(true),

@@ -302,7 +302,7 @@ async function examineStorage(
   );
   if ('fault' in found) return report(examination, 'state', { wrong: [found.fault], ok: '' });
   const wrong = expected
-    .filter(({ slot, value }) => found.slots.get(slot) !== value)
+    .filter(({ slot, value, bits }) => ((found.slots.get(slot) ?? 0n) & bits) !== value)
     .map(({ name, slot, value }) => `the ${name} is ${found.slots.get(slot)}, and the events lead to ${value}`);
   report(examination, 'state', { wrong, ok: `${expected.length} slots, proven, hold what the events lead to` });
 }
