@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Approval, intentDigest, type MovementIntent, withdrawalIntent } from '@bulkhead/domain';
+import { type Approval, intentDigest, type Intent, withdrawalIntent } from '@bulkhead/domain';
 import { fakeApproval, namedAddress } from '@bulkhead/fakes';
 import { text } from '@bulkhead/postgres';
 import { dispatchViews } from './dispatch.ts';
@@ -29,7 +29,7 @@ async function waiting(bench: Bench): Promise<string> {
   return id;
 }
 
-async function intentOf(bench: Bench, id: string): Promise<MovementIntent> {
+async function intentOf(bench: Bench, id: string): Promise<Intent> {
   const found = await findWithdrawal(bench.custody.db, id);
   assert.ok(found !== undefined);
   return withdrawalIntent(found.terms);

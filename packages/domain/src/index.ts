@@ -30,5 +30,9 @@ export {
   type VaultIntentKind,
   type VaultKeyRole,
 } from './vault-intent.ts';
+export * from './vault-dispatch.ts';
+export * from './vault-exit.ts';
 export * from './vault-signer.ts';
+export { feeAccount } from './withdrawal-hold.ts';
+export * from './withdrawal-terms.ts';
 export * from './withdrawal.ts';

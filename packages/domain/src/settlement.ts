@@ -9,7 +9,8 @@ import { type TransferRequest, transferKey } from './transfer.ts';
 /** A movement of our own that no client approves: what the books need to know about it. */
 export type OwnMovement = {
   readonly id: string;
-  readonly kind: 'sweep' | 'gas-grant' | 'fee-payment';
+  /** A relay moves nothing: it carries what others signed, and the house pays for it. */
+  readonly kind: 'sweep' | 'gas-grant' | 'fee-payment' | 'relay';
   /** Paying side. */
   readonly compartment: Compartment;
   readonly wallet: string;
@@ -48,7 +49,7 @@ export function openingHolds(movement: OwnMovement): TransferRequest[] {
 
 /** Holds taken together with the nonce: the gas that the transaction may burn. The house needs none for its own coins. */
 export function nonceHolds(movement: OwnMovement): TransferRequest[] {
-  if (movement.kind === 'gas-grant') return [];
+  if (movement.kind === 'gas-grant' || movement.kind === 'relay') return [];
   return [
     {
       type: 'hold',
@@ -94,7 +95,7 @@ function feeTransfers(movement: OwnMovement, ending: Ending): TransferRequest[] 
   const { id } = movement;
   const hold = transferKey('dispatch', id, 'fee-hold');
   const burnt = ending.fee > 0n && ending.block !== undefined;
-  if (movement.kind === 'gas-grant') {
+  if (movement.kind === 'gas-grant' || movement.kind === 'relay') {
     return burnt ? [houseExpense(movement, { part: 'fee', amount: ending.fee, block: ending.block })] : [];
   }
   if (!ending.hadNonce) return [];
@@ -145,6 +146,8 @@ function principalTransfers(movement: OwnMovement, block: BlockRef): TransferReq
   const arrival = { type: 'post', compartment: movement.toCompartment, asset, amount, reference: id, block } as const;
   const toWallet: AccountName = { kind: 'wallet', holder: movement.toWallet };
   switch (movement.kind) {
+    case 'relay':
+      return [];
     case 'sweep':
       return [
         {

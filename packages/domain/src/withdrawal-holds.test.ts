@@ -5,15 +5,8 @@ import { type Hash, parseHash } from './chain.ts';
 import { decideDispatch, type DispatchEvent, type DispatchState } from './dispatch.ts';
 import { block, elsewhere, exampleTerms, found, here, missing } from './testing/example-withdrawal.ts';
 import { Holds } from './testing/holds.ts';
-import {
-  decideWithdrawal,
-  openWithdrawal,
-  withdrawalEnded,
-  type WithdrawalEvent,
-  type WithdrawalState,
-  type WithdrawalStep,
-  type WithdrawalTerms,
-} from './withdrawal.ts';
+import { decideWithdrawal, openWithdrawal, withdrawalEnded, type WithdrawalEvent } from './withdrawal.ts';
+import type { WithdrawalState, WithdrawalStep, WithdrawalTerms } from './withdrawal-terms.ts';
 
 const early = new Date('2030-01-01T00:00:00Z');
 const late = new Date('2030-01-02T00:00:00.900Z');

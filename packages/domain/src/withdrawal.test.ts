@@ -7,16 +7,18 @@ import { Holds } from './testing/holds.ts';
 import {
   approvalsNeededOf,
   decideWithdrawal,
-  feeAccount,
   openWithdrawal,
   withdrawalEnded,
   type WithdrawalEffect,
   type WithdrawalEvent,
+} from './withdrawal.ts';
+import { feeAccount } from './withdrawal-hold.ts';
+import {
   withdrawalIntent,
   type WithdrawalState,
   type WithdrawalStep,
   type WithdrawalTerms,
-} from './withdrawal.ts';
+} from './withdrawal-terms.ts';
 
 const early = new Date('2030-01-01T00:00:00Z');
 const late = new Date('2030-01-02T00:00:00.900Z');

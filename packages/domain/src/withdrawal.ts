@@ -1,69 +1,10 @@
-import type { AccountName } from './account.ts';
-import type { Address } from './address.ts';
-import { type AssetId, chainOf, nativeAsset } from './asset.ts';
 import type { BlockRef } from './chain.ts';
-import type { Compartment } from './compartment.ts';
-import type { DispatchOutcome } from './dispatch.ts';
 import { invariant } from './fault.ts';
-import type { FeePayer, MovementIntent } from './movement-intent.ts';
 import { type Decided, type Refused, refuse } from './refusal.ts';
 import type { ScreeningVerdict } from './screening.ts';
 import { type TransferRequest, transferKey } from './transfer.ts';
-
-/** What never changes after the request. Amounts in base units, fees in wei. */
-export type WithdrawalTerms = {
-  /** The installation, as in every intent. */
-  readonly deployment: string;
-  readonly id: string;
-  /** `withdrawal` pays from what is available; `deposit-return` sends a quarantined deposit back. */
-  readonly kind: 'withdrawal' | 'deposit-return';
-  readonly client: string;
-  readonly compartment: Compartment;
-  readonly asset: AssetId;
-  readonly amount: bigint;
-  readonly destination: Address;
-  readonly feePayer: FeePayer;
-  readonly feeMax: bigint;
-  readonly requestedBy: string;
-  /** Approvals of different people needed, none of them the requester. Where it is 0, the requester need not sign either. */
-  readonly quorum: number;
-  readonly expiresAt: Date;
-};
-
-export type WithdrawalStep =
-  | 'requested'
-  | 'screened'
-  | 'awaiting-approval'
-  | 'approved'
-  | 'awaiting-liquidity'
-  | 'signing'
-  | 'broadcast'
-  | 'settled'
-  | 'failed'
-  | 'rejected'
-  | 'cancelled'
-  | 'expired';
-
-export type WithdrawalState = {
-  readonly step: WithdrawalStep;
-  readonly verdict?: ScreeningVerdict;
-  readonly releasedBy?: string;
-  readonly approvedBy: readonly string[];
-  /** The requester's own signature over the intent is there. */
-  readonly requestSigned: boolean;
-  /** People the signer asked for when it was asked again; counts where it is more than the quorum of the request. */
-  readonly approvalsNeeded?: number;
-  /** The wallet the hold names; where it cannot pay yet the withdrawal waits for liquidity. */
-  readonly wallet: string;
-  readonly reserved: boolean;
-  /** Grows with every change of wallet, so that the keys of the holds differ. */
-  readonly holdRound: number;
-  /** The fee hold exists: at once when the client pays, with the gas grant when the house does. */
-  readonly feeHeld: boolean;
-  readonly cancelAskedBy?: string;
-  /** Why it failed, was rejected or waits. */
-  readonly reason?: string;
-};
+import { feeHold, holdKey, principalHold, voidHold, voids } from './withdrawal-hold.ts';
+import type { WithdrawalOutcome, WithdrawalState, WithdrawalStep, WithdrawalTerms } from './withdrawal-terms.ts';
 
 export type WithdrawalEvent =
   | { readonly type: 'screened'; readonly verdict: ScreeningVerdict; readonly ruleReleases: boolean }
@@ -82,10 +23,12 @@ export type WithdrawalEvent =
   | { readonly type: 'signed' }
   | {
       readonly type: 'dispatch-finished';
-      readonly outcome: DispatchOutcome;
+      readonly outcome: WithdrawalOutcome;
       readonly fee: bigint;
       readonly block?: BlockRef;
-    };
+    }
+  /** The exit of the vault that should pay took the asset before anybody was asked to sign. */
+  | { readonly type: 'vault-exited' };
 
 export type WithdrawalEffect =
   | { readonly type: 'screen' }
@@ -114,25 +57,6 @@ const beforeBroadcast: ReadonlySet<WithdrawalStep> = new Set([...beforeSigning, 
 
 export function withdrawalEnded(step: WithdrawalStep): boolean {
   return ended.has(step);
-}
-
-/** The intent that approvers approve and the signer carries out. */
-export function withdrawalIntent(terms: WithdrawalTerms): MovementIntent {
-  const { deployment, kind, id, compartment, asset, amount, feeMax, client, feePayer } = terms;
-  const expiresAt = BigInt(Math.floor(terms.expiresAt.getTime() / 1000));
-  return {
-    deployment,
-    kind,
-    id,
-    compartment,
-    asset,
-    to: terms.destination,
-    amount,
-    feeMax,
-    client,
-    feePayer,
-    expiresAt,
-  };
 }
 
 /** Opens a withdrawal: principal and, where the client pays it, the highest fee are held in the same step or not at all. */
@@ -182,8 +106,14 @@ export function decideWithdrawal(withdrawal: Withdrawal, event: WithdrawalEvent,
       return state.step === 'signing' ? decided({ ...state, step: 'broadcast' }) : stay(state);
     case 'dispatch-finished':
       return dispatchFinished(terms, state, event);
+    case 'vault-exited':
+      return beforeSigning.has(state.step)
+        ? close(terms, { ...state, step: 'failed', reason: takenByExit })
+        : stay(state);
   }
 }
+
+const takenByExit = 'The exit of the vault took what it had of the asset; nothing is held any more.';
 
 function decided(state: WithdrawalState, ...effects: WithdrawalEffect[]): Decided<WithdrawalState, WithdrawalEffect> {
   return { status: 'decided', state, transfers: [], effects };
@@ -320,14 +250,17 @@ function liquidityFound({ terms, state }: Withdrawal, wallet: string, now: Date)
   const transfers: TransferRequest[] = [];
   if (wallet !== state.wallet) {
     transfers.push(...voids(terms, state));
+    invariant(terms.vault === undefined, 'A withdrawal of a vault was to be paid by another wallet.', { id: terms.id });
     const moved = { ...next, holdRound: state.holdRound + 1, feeHeld: true };
     transfers.push(principalHold(terms, moved), feeHold(terms, moved));
     return { status: 'decided', state: moved, transfers: [transfers], effects: [{ type: 'dispatch' }] };
   }
-  if (!state.feeHeld) transfers.push(feeHold(terms, next));
+  // The fee of a vault's payment is paid by whoever relays it, out of coins that are in no client's book.
+  const feeHeld = terms.vault === undefined;
+  if (feeHeld && !state.feeHeld) transfers.push(feeHold(terms, next));
   return {
     status: 'decided',
-    state: { ...next, feeHeld: true },
+    state: { ...next, feeHeld },
     transfers: transfers.length === 0 ? [] : [transfers],
     effects: [{ type: 'dispatch' }],
   };
@@ -383,6 +316,13 @@ function dispatchFinished(
         step: 'failed',
         reason: 'The chain says that the transaction would fail; nothing was signed.',
       });
+    case 'lapsed': {
+      const step = state.cancelAskedBy === undefined ? 'expired' : 'cancelled';
+      const reason = 'Its deadline passed in a final block and the vault had not paid: nothing can pay it any more.';
+      return close(terms, { ...state, step, reason });
+    }
+    case 'exited':
+      return close(terms, { ...state, step: 'failed', reason: takenByExit });
   }
 }
 
@@ -431,61 +371,4 @@ function feeEnd(terms: WithdrawalTerms, state: WithdrawalState, burnt: Burnt): T
       block: burnt.block,
     },
   ];
-}
-
-type Part = 'principal' | 'fee';
-
-function holdKey(terms: WithdrawalTerms, state: WithdrawalState, part: Part): ReturnType<typeof transferKey> {
-  return transferKey('withdrawal', terms.id, 'hold', part, String(state.holdRound));
-}
-
-function voids(terms: WithdrawalTerms, state: WithdrawalState): TransferRequest[] {
-  return state.feeHeld
-    ? [voidHold(terms, state, 'principal'), voidHold(terms, state, 'fee')]
-    : [voidHold(terms, state, 'principal')];
-}
-
-function voidHold(terms: WithdrawalTerms, state: WithdrawalState, part: Part): TransferRequest {
-  return {
-    type: 'void-hold',
-    key: transferKey('withdrawal', terms.id, 'void', part, String(state.holdRound)),
-    hold: holdKey(terms, state, part),
-    code: `${terms.kind}-void`,
-    reference: terms.id,
-  };
-}
-
-function principalHold(terms: WithdrawalTerms, state: WithdrawalState): TransferRequest {
-  return {
-    type: 'hold',
-    key: holdKey(terms, state, 'principal'),
-    compartment: terms.compartment,
-    asset: terms.asset,
-    debit: { kind: terms.kind === 'withdrawal' ? 'available' : 'quarantine', holder: terms.client },
-    credit: { kind: 'wallet', holder: state.wallet },
-    amount: terms.amount,
-    code: `${terms.kind}-hold`,
-    reference: terms.id,
-  };
-}
-
-function feeHold(terms: WithdrawalTerms, state: WithdrawalState): TransferRequest {
-  return {
-    type: 'hold',
-    key: holdKey(terms, state, 'fee'),
-    compartment: terms.compartment,
-    asset: nativeAsset(chainOf(terms.asset)),
-    debit: feeAccount(terms),
-    credit: { kind: 'wallet', holder: state.wallet },
-    amount: terms.feeMax,
-    code: 'network-fee-hold',
-    reference: terms.id,
-  };
-}
-
-/** The account that bears the network fee, in the native book of the compartment. */
-export function feeAccount(terms: WithdrawalTerms): AccountName {
-  return terms.feePayer === 'client'
-    ? { kind: 'available', holder: terms.client }
-    : { kind: 'gas', holder: terms.client };
 }

@@ -2,7 +2,8 @@ import { parseAddress } from '../address.ts';
 import { type AssetId, nativeAsset, parseAssetId, parseChainId } from '../asset.ts';
 import { type BlockRef, parseHash } from '../chain.ts';
 import { parseCompartment } from '../compartment.ts';
-import type { WithdrawalEvent, WithdrawalTerms } from '../withdrawal.ts';
+import type { WithdrawalEvent } from '../withdrawal.ts';
+import type { WithdrawalTerms } from '../withdrawal-terms.ts';
 
 export const native: AssetId = nativeAsset(parseChainId('eip155:1'));
 export const token: AssetId = parseAssetId(`eip155:1/erc20:0x${'a1'.repeat(20)}`);

@@ -1,0 +1,92 @@
+import type { AccountKind, AccountName } from './account.ts';
+import type { AssetId } from './asset.ts';
+import type { BlockRef } from './chain.ts';
+import type { Compartment } from './compartment.ts';
+import { invariant } from './fault.ts';
+import { type TransferRequest, transferKey } from './transfer.ts';
+
+/**
+ * Whose claims become less when a vault's client took assets out without us: what the client may dispose of first, then what waits
+ * for screening, then what is owed to the house, gas, and last what belongs to nobody yet. Among several holders in the order given.
+ */
+export const exitOrder: readonly AccountKind[] = ['available', 'quarantine', 'fee-payable', 'gas', 'suspense'];
+
+/** A claim in the book that the assets left. `free` is what no open hold will take, in base units. */
+export type BookClaim = { readonly account: AccountName; readonly free: bigint };
+
+/** An outflow of a vault that nobody here asked for. */
+export type VaultOutflow = {
+  /** What names it for ever: the id of the stored event. */
+  readonly id: string;
+  readonly code: 'vault-exit' | 'vault-late-payment';
+  readonly compartment: Compartment;
+  readonly asset: AssetId;
+  /** The vault's wallet. */
+  readonly wallet: string;
+  readonly amount: bigint;
+  readonly block: BlockRef;
+};
+
+/** Debits the claims of an individual compartment by what left it, in {@link exitOrder}, as one linked group. */
+export function outflowTransfers(outflow: VaultOutflow, claims: readonly BookClaim[]): readonly TransferRequest[] {
+  const transfers: TransferRequest[] = [];
+  let left = outflow.amount;
+  for (const { account, free } of inOrder(claims)) {
+    const amount = left < free ? left : free;
+    if (amount <= 0n) continue;
+    transfers.push(leaves(outflow, { account, amount, part: transfers.length }));
+    left -= amount;
+  }
+  // What left the wallet was in a claim of its book: the sides of a book are equal.
+  invariant(left === 0n, `A vault paid out ${left} more than the claims of its book.`, { id: outflow.id });
+  return transfers;
+}
+
+/**
+ * The exit of a pool: every claim of the book moves to the account of the administrator, who owes the clients from now on, and
+ * what left is debited there. What did not leave yet (coins at forwarders) stays in that account.
+ */
+export function administratorTransfers(
+  outflow: VaultOutflow,
+  { administrator, claims }: { readonly administrator: string; readonly claims: readonly BookClaim[] },
+): readonly TransferRequest[] {
+  const account: AccountName = { kind: 'available', holder: administrator };
+  const moved = inOrder(claims).filter(
+    (claim) => claim.free > 0n && !(claim.account.kind === account.kind && claim.account.holder === administrator),
+  );
+  const handed = moved.map((claim, part): TransferRequest => {
+    return {
+      type: 'post',
+      key: transferKey('vault-exit', outflow.id, 'claim', String(part)),
+      compartment: outflow.compartment,
+      asset: outflow.asset,
+      debit: claim.account,
+      credit: account,
+      amount: claim.free,
+      code: 'vault-exit-claim',
+      reference: outflow.id,
+    };
+  });
+  return [...handed, leaves(outflow, { account, amount: outflow.amount, part: 0 })];
+}
+
+function inOrder(claims: readonly BookClaim[]): readonly BookClaim[] {
+  return exitOrder.flatMap((kind) => claims.filter(({ account }) => account.kind === kind));
+}
+
+type Leaving = { readonly account: AccountName; readonly amount: bigint; readonly part: number };
+
+function leaves(outflow: VaultOutflow, { account, amount, part }: Leaving): TransferRequest {
+  return {
+    type: 'post',
+    key: transferKey('vault-exit', outflow.id, 'out', String(part)),
+    compartment: outflow.compartment,
+    asset: outflow.asset,
+    debit: account,
+    credit: { kind: 'wallet', holder: outflow.wallet },
+    amount,
+    code: outflow.code,
+    reference: outflow.id,
+    block: outflow.block,
+  };
+}
