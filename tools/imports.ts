@@ -76,7 +76,7 @@ export const importTable: Readonly<Record<string, Zone>> = {
     node: true,
   },
   // Stand-ins for the ports, for tests and the simulated world.
-  fakes: { folder: 'packages/fakes', imports: ['domain'], testImports: [], node: true },
+  fakes: { folder: 'packages/fakes', imports: ['domain', 'vaults'], testImports: [], node: true },
   keys: { folder: 'packages/keys', imports: ['domain'], testImports: [], node: true },
   'chain-evm': {
     folder: 'packages/chain-evm',
@@ -86,7 +86,7 @@ export const importTable: Readonly<Record<string, Zone>> = {
   },
   custody: {
     folder: 'packages/custody',
-    imports: ['domain', 'ledger', 'postgres'],
+    imports: ['domain', 'ledger', 'postgres', 'vaults'],
     testImports: ['chain-evm', 'contracts', 'fakes', 'keys'],
     node: true,
   },

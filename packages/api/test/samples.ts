@@ -72,6 +72,7 @@ export const wallet = {
   keyResidency: 'software',
   derivationPath: "m/44'/60'/100000'/0/0",
   keyLabel: null,
+  vaultWalletId: null,
   createdAt: time,
 } as const;
 

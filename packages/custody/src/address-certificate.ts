@@ -4,7 +4,7 @@ import { type Answer, commandAfterAsking, notFound, type WriteCall } from './com
 import type { Actor, Custody } from './custody.ts';
 import { record } from './journal.ts';
 import { readState, writeState } from './state.ts';
-import { findWallet, proven, type Wallet } from './wallet.ts';
+import { findWallet, keyOf, proven, type Wallet } from './wallet.ts';
 
 export type AddressCertificateView = {
   readonly walletId: string;
@@ -55,7 +55,8 @@ async function assertGenuine(custody: Custody, view: AddressCertificateView): Pr
   invariant(wallet?.client !== undefined, 'A certificate names a wallet of no client.', { wallet: view.walletId });
   const stated = { ...wallet, address: parseAddress(view.address) };
   await proven(custody, custody.db, stated);
-  const { client, chain, key, address } = { ...stated, client: wallet.client };
+  const { client, chain, address } = { ...stated, client: wallet.client };
+  const key = keyOf(wallet);
   custody.verifyDepositAddress({ client, chain, key, address, certificate: view.certificate });
 }
 
@@ -71,7 +72,8 @@ export async function certifyWallet(custody: Custody, wallet: ClientWallet, acto
 async function askCertificate(custody: Custody, wallet: ClientWallet): Promise<SignedStatement> {
   await proven(custody, custody.db, wallet);
   const stored = await storedCertificate(custody.db, wallet.id);
-  const { client, chain, key, address } = wallet;
+  const { client, chain, address } = wallet;
+  const key = keyOf(wallet);
   const certificate = stored ?? (await custody.signer.certifyAddress({ client, chain, key }));
   custody.verifyDepositAddress({ client, chain, key, address, certificate });
   return certificate;

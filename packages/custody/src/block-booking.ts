@@ -28,6 +28,7 @@ import {
   toItself,
 } from './movement.ts';
 import { type ExplainedBy, type Settled, settleSent } from './settlement.ts';
+import { outflowGroups, settleVaults, type VaultsSettled } from './vault-settlement.ts';
 import { wakeWaiting } from './waking.ts';
 import { type Wallet, walletOf } from './wallet.ts';
 
@@ -92,9 +93,10 @@ export async function bookFinalBlock(custody: Custody, tx: Transaction, final: F
     return [{ ...rest, wallet: wallet.id }];
   });
   const settled = await settleSent(custody, tx, { chain, block, sent: ours, now });
+  const vaults = await settleVaults(custody, tx, { chain, block, movements, now });
   await detectDeposits(tx, { chain, block: block.hash, now });
-  const credited = await creditDeposits(tx, { ...final, wallets, settled });
-  await explainMovements(tx, { movements, wallets, settled, deposits: credited.deposits });
+  const credited = await creditDeposits(tx, { ...final, wallets, settled, vaults });
+  await explainMovements(tx, { movements, wallets, settled, vaults, deposits: credited.deposits });
   await explainSent(tx, { chain, block, settled });
   await passNonces(tx, chain, sent);
   await tx.query(
@@ -107,9 +109,15 @@ export async function bookFinalBlock(custody: Custody, tx: Transaction, final: F
     // Whoever moved our coins has a key of ours. The books do not wait for the night to find the hole and freeze what it is in.
     await enqueue(tx, { task: 'reconcile', id: chain }, new Date(now.getTime() + alarmDelayMs));
   }
-  const groups = [...settled.groups, ...credited.groups];
+  const groups = [...settled.groups, ...vaults.groups, ...credited.groups];
   await openBooks(tx, groups);
   await postAll(tx, groups, now);
+  // One after the other: what an exit debits is what the rest of the block, and the exits before it, left in the claims.
+  for (const outflow of vaults.outflows) {
+    const group = await outflowGroups(tx, outflow);
+    await openBooks(tx, [group]);
+    await postAll(tx, [group], now);
+  }
 }
 
 /** Whether the block has a payment or a transaction of one of our addresses that no dispatch of ours ordered. */
@@ -130,7 +138,11 @@ async function strangersWereHere(
   return boolean(row, 'strangers');
 }
 
-type Crediting = FinalBlock & { readonly wallets: OurWallets; readonly settled: Settled };
+type Crediting = FinalBlock & {
+  readonly wallets: OurWallets;
+  readonly settled: Settled;
+  readonly vaults: VaultsSettled;
+};
 type Credited = {
   readonly groups: readonly (readonly TransferRequest[])[];
   readonly deposits: ReadonlyMap<string, string>;
@@ -174,9 +186,10 @@ async function creditDeposits(tx: Transaction, crediting: Crediting): Promise<Cr
     );
     const dispatch = movement.transaction === undefined ? undefined : settled.explained.get(movement.transaction);
     const sender = movement.from === undefined ? undefined : wallets.get(movement.from);
-    const ordered = isOrdered(dispatch, { asset: movement.asset, sender });
+    const bySender = isOrdered(dispatch, { asset: movement.asset, sender });
+    const ordered = bySender || crediting.vaults.out.has(movement.id);
     invariant(
-      !ordered || dispatch?.toWallet !== receiver.id,
+      !bySender || dispatch?.toWallet !== receiver.id,
       'A deposit was opened for what a dispatch of ours brought.',
       { id: deposit.terms.id },
     );
@@ -234,6 +247,7 @@ type Explaining = {
   readonly movements: readonly StoredMovement[];
   readonly wallets: OurWallets;
   readonly settled: Settled;
+  readonly vaults: VaultsSettled;
   /** Deposits by the movement they were made from. */
   readonly deposits: ReadonlyMap<string, string>;
 };
@@ -242,7 +256,10 @@ type Explaining = {
  * Writes down what booked each of our own sides. A side that nothing booked stays open: value that left without a dispatch of
  * ours is not booked by a machine, reconciliation reports it.
  */
-async function explainMovements(tx: Transaction, { movements, wallets, settled, deposits }: Explaining): Promise<void> {
+async function explainMovements(
+  tx: Transaction,
+  { movements, wallets, settled, vaults, deposits }: Explaining,
+): Promise<void> {
   const sides = movements.map(({ id, asset, from, to, amount, transaction }) => {
     if (amount === 0n) return { id, out: movesNothing, in: movesNothing };
     if (from === to) return { id, out: toItself, in: toItself };
@@ -252,7 +269,11 @@ async function explainMovements(tx: Transaction, { movements, wallets, settled, 
     const ordered = isOrdered(by, { asset, sender }) ? by : undefined;
     const sent = ordered?.dispatch ?? null;
     const brought = receiver !== undefined && ordered?.toWallet === receiver.id ? ordered.dispatch : null;
-    return { id, out: sent, in: brought ?? deposits.get(id) ?? null };
+    return {
+      id,
+      out: sent ?? vaults.out.get(id) ?? null,
+      in: brought ?? vaults.in.get(id) ?? deposits.get(id) ?? null,
+    };
   });
   if (sides.length === 0) return;
   await tx.query(

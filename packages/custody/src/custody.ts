@@ -12,6 +12,7 @@ import type {
   Signer,
 } from '@bulkhead/domain';
 import type { Database } from '@bulkhead/postgres';
+import type { VaultSetup } from './vault-setup.ts';
 
 /** Most a transaction of a chain may ever cost, in wei per gas and in gas. The product is what a client's fee hold covers. */
 export type FeeCaps = {
@@ -79,6 +80,8 @@ export type Custody = {
   readonly screening: Screening;
   readonly clock: Clock;
   readonly policy: Policy;
+  /** Client vaults; without it every wallet has a key. */
+  readonly vaults?: VaultSetup;
 };
 
 /** Who asks: a person or robot of the configuration. */

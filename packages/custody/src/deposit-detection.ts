@@ -24,6 +24,8 @@ export async function detectDeposits(tx: Transaction, { chain, block, now }: Det
      where m.chain = $1 and m.block_hash = $2 and m.removed_at is null and m.amount > 0
        and m.from_address is distinct from m.to_address
        and not exists (select from custody.deposit d where d.movement = m.id)
+       -- What a forwarder sends on to its vault is the compartment's already.
+       and not exists (select from custody.wallet f where f.chain = m.chain and f.address = m.from_address and f.vault = w.id)
        and not exists (select from custody.attempt t join custody.dispatch p on p.id = t.dispatch
          join custody.wallet s on s.id = p.wallet and s.address = m.from_address
          where t.hash = m.transaction_hash and p.to_wallet = w.id and p.asset = m.asset)

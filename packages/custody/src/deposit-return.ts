@@ -14,6 +14,7 @@ import { type DepositRow, findDeposit, lockDeposit, stepDeposit } from './deposi
 import { type DepositView, depositView } from './deposit-view.ts';
 import { feeCap } from './fee-cap.ts';
 import { newId } from './id.ts';
+import { throughVault, withVaultNonce } from './vault-terms.ts';
 import { destinationRefused, openStored, quorumOf } from './withdrawal.ts';
 
 export type ReturnRequest = {
@@ -57,7 +58,8 @@ export async function returnDeposit(
       if (asked.status === 'refused') return asked;
       const terms = await termsOf(custody, tx, { request, deposit, actor, quorum, id });
       if (isRefused(terms)) return terms;
-      const opened = await openStored(tx, { terms, actor: call.actor, now, deposit: request.id });
+      const withNonce = await withVaultNonce(tx, terms);
+      const opened = await openStored(tx, { terms: withNonce, actor: call.actor, now, deposit: request.id });
       if (isRefused(opened)) return opened;
       const view = await depositView(tx, request.id);
       invariant(view !== undefined, 'A deposit that was just changed is not there.', { id: request.id });
@@ -103,7 +105,13 @@ async function termsOf(
     quorum,
     expiresAt: new Date(custody.clock.now().getTime() + custody.policy.withdrawalTtlMs),
   };
-  return (await destinationRefused(db, terms)) ?? terms;
+  const refused = await destinationRefused(db, terms);
+  if (refused !== undefined) return refused;
+  const now = custody.clock.now();
+  const asAgreed = await throughVault(custody, db, { terms, oneOff: false, now });
+  // Who sent it is rarely a destination that the client agreed to: then the client key signs the return.
+  const isOdd = isRefused(asAgreed) && ['vault/destination-not-listed', 'vault/limit-exceeded'].includes(asAgreed.code);
+  return isOdd ? throughVault(custody, db, { terms, oneOff: true, now }) : asAgreed;
 }
 
 async function senderOf(tx: Queries, deposit: DepositRow): Promise<Address | undefined> {

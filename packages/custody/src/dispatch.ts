@@ -9,6 +9,7 @@ import {
   type DispatchOutcome,
   type DispatchState,
   type Hash,
+  type Hex,
   type MovementIntent,
   type TransactionSight,
   CustodyError,
@@ -31,7 +32,14 @@ import { enqueue } from './job.ts';
 import { readState, writeState } from './state.ts';
 import type { Wallet } from './wallet.ts';
 
-export type DispatchKind = 'withdrawal' | 'deposit-return' | 'sweep' | 'gas-grant' | 'fee-payment';
+export type DispatchKind = 'withdrawal' | 'deposit-return' | 'sweep' | 'gas-grant' | 'fee-payment' | 'relay';
+
+/** What a relay carries: which workflow it is for, which part of it, and the call as it goes to the chain. */
+export type RelayCargo = {
+  readonly relays: string;
+  readonly cargo: 'payment' | 'invalidation' | 'sweep';
+  readonly callData: Hex;
+};
 
 /** An outgoing transaction: one intent, one nonce of one wallet, one effect at most. */
 export type Dispatch = {
@@ -50,11 +58,12 @@ export type Dispatch = {
   readonly requestedBy: string;
   readonly toWallet: string | undefined;
   readonly client: string | undefined;
+  readonly relay: RelayCargo | undefined;
   readonly state: DispatchState;
   readonly waitingReason: string | undefined;
 };
 
-const kinds: readonly DispatchKind[] = ['withdrawal', 'deposit-return', 'sweep', 'gas-grant', 'fee-payment'];
+const kinds: readonly DispatchKind[] = ['withdrawal', 'deposit-return', 'sweep', 'gas-grant', 'fee-payment', 'relay'];
 
 function kindOf(value: string): DispatchKind {
   const kind = kinds.find((known) => known === value);
@@ -84,13 +93,23 @@ export function dispatchOf(row: Row): Dispatch {
     requestedBy: text(row, 'requested_by'),
     toWallet: textOrNull(row, 'to_wallet') ?? undefined,
     client: textOrNull(row, 'client') ?? undefined,
+    relay: relayOf(row),
     state: readState<DispatchState>(text(row, 'state')),
     waitingReason: textOrNull(row, 'waiting_reason') ?? undefined,
   };
 }
 
+function relayOf(row: Row): RelayCargo | undefined {
+  const cargo = textOrNull(row, 'cargo');
+  if (cargo === null) return undefined;
+  if (cargo !== 'payment' && cargo !== 'invalidation' && cargo !== 'sweep') {
+    throw new CustodyError('invariant/broken', `"${cargo}" is nothing that a relay carries.`);
+  }
+  return { relays: text(row, 'relays'), cargo, callData: `0x${text(row, 'call_data').slice(2)}` };
+}
+
 export const dispatchColumns = `id, kind, subject, chain, compartment, wallet, asset, to_address, amount, fee_max, intent,
-  intent_digest, requested_by, to_wallet, client, step, outcome, nonce, state::text as state, waiting_reason, created_at, updated_at`;
+  intent_digest, requested_by, to_wallet, client, relays, cargo, call_data, step, outcome, nonce, state::text as state, waiting_reason, created_at, updated_at`;
 
 export async function findDispatch(tx: Queries, id: string): Promise<Dispatch | undefined> {
   const [row] = await tx.query(`select ${dispatchColumns} from custody.dispatch where id = $1`, [id]);
@@ -120,6 +139,7 @@ export type NewDispatch = {
   readonly requestedBy: string;
   readonly toWallet?: string;
   readonly client?: string;
+  readonly relay?: RelayCargo;
   readonly now: Date;
 };
 
@@ -130,8 +150,8 @@ export async function createDispatch(tx: Transaction, order: NewDispatch & { rea
   const state: DispatchState = { step: 'queued' };
   await tx.query(
     `insert into custody.dispatch (id, kind, subject, chain, compartment, wallet, asset, to_address, amount, fee_max, intent,
-       intent_digest, requested_by, to_wallet, client, step, state, created_at, updated_at)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 'queued', $16, $17, $17)`,
+       intent_digest, requested_by, to_wallet, client, relays, cargo, call_data, step, state, created_at, updated_at)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, 'queued', $19, $20, $20)`,
     [
       id,
       order.kind,
@@ -148,6 +168,9 @@ export async function createDispatch(tx: Transaction, order: NewDispatch & { rea
       order.requestedBy,
       order.toWallet ?? null,
       order.client ?? null,
+      order.relay?.relays ?? null,
+      order.relay?.cargo ?? null,
+      order.relay?.callData ?? null,
       writeState(state),
       now,
     ],

@@ -8,6 +8,7 @@ import {
 import type { Transaction } from '@bulkhead/postgres';
 import { type Custody, machine } from './custody.ts';
 import type { Dispatch } from './dispatch.ts';
+import { enqueue } from './job.ts';
 import { record } from './journal.ts';
 import { ownMovement } from './own-movement.ts';
 import { lockWithdrawal, stepWithdrawal } from './withdrawal-step.ts';
@@ -41,6 +42,10 @@ export async function finishDispatch(
       event: 'dispatch-finished',
       data: { outcome, fee, ...block },
     });
+    // Whether what it carried has happened is read from the events of the vault; where it has not, it may be carried again.
+    if (dispatch.relay !== undefined && dispatch.relay.cargo !== 'sweep') {
+      await enqueue(tx, { task: 'send-vault-dispatch', id: dispatch.relay.relays });
+    }
     return [endingTransfers(movement, { outcome, fee, hadNonce: end.hadNonce, ...block })];
   }
   const withdrawal = await lockWithdrawal(tx, dispatch.subject);

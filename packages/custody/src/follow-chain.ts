@@ -5,6 +5,7 @@ import { stopChain } from './cursor.ts';
 import type { Custody } from './custody.ts';
 import { finalize, type Finalized } from './finality.ts';
 import { observe, type Observed, startChain } from './follower.ts';
+import { followedOn } from './vault-system.ts';
 import { AddressWatch } from './watch.ts';
 
 /** Pause between two looks at a chain that has nothing new. */
@@ -57,7 +58,7 @@ export async function followChain(custody: Custody, chain: ChainId, options: Fol
 type Round = () => Promise<'idle' | 'busy' | 'over'>;
 
 function observing(custody: Custody, chain: ChainId, { signal, onTick }: FollowOptions): Round {
-  const watch = new AddressWatch(chain);
+  const watch = new AddressWatch(chain, followedOn(custody, chain));
   return async () => {
     const observed = await observe(custody, chain, { watch, signal });
     const finalized = await finalize(custody, chain, { signal });

@@ -14,6 +14,8 @@ import { detectDeposits, removeDeposits } from './deposit-detection.ts';
 import { sightAttempt } from './dispatch.ts';
 import { openReorgBreak } from './freeze.ts';
 import { removeAbove, storeBlock } from './movement.ts';
+import { removeLogsAbove, storeLogs } from './vault-event.ts';
+import { followedOn } from './vault-system.ts';
 import { AddressWatch } from './watch.ts';
 
 /** Blocks that one call of {@link observe} takes. */
@@ -105,7 +107,7 @@ async function checkFinal(port: Chain, cursor: Cursor): Promise<void> {
  */
 export async function observe(custody: Custody, chain: ChainId, options: ObserveOptions = {}): Promise<Observed> {
   const port = chainPort(custody, chain);
-  const watch = options.watch ?? new AddressWatch(chain);
+  const watch = options.watch ?? new AddressWatch(chain, followedOn(custody, chain));
   const blocksMax = options.blocksMax ?? observeBlocksMax;
   let taken = 0;
   let removed = 0;
@@ -159,6 +161,7 @@ async function takeBlock(
         now,
       });
     }
+    await storeLogs(tx, block.logs, { chain, block, watch, now });
     if (block.movements.length > 0) await detectDeposits(tx, { chain, block: block.hash, now });
     await moveTip(tx, chain, { tip: block, now });
     // The commit stores the block, all that is in it and the new tip. A crash before it leaves nothing of the block.
@@ -196,6 +199,7 @@ async function stepBack(custody: Custody, port: Chain, cursor: Cursor): Promise<
     const sent = await removeAbove(tx, port.id, { height: fork, now });
     for (const hash of sent) await sightAttempt(tx, hash, { sight: 'removed', now });
     await removeDeposits(tx, port.id, { height: fork, now });
+    await removeLogsAbove(tx, port.id, { height: fork, now });
     await moveTip(tx, port.id, { tip: block, now });
     return Number(tip.number - fork);
   });

@@ -5,7 +5,7 @@ import { signerSays } from './approval.ts';
 import { type Custody, machine } from './custody.ts';
 import { type Dispatch, dispatchWaits } from './dispatch.ts';
 import { signerWaits } from './signing.ts';
-import { findWallet, type Wallet } from './wallet.ts';
+import { findWallet, keyOf, type Wallet } from './wallet.ts';
 
 /** How long a certificate that was refused is not asked for again: each refusal is a record of the signer for ever. */
 export const certifyAgainMs = 3_600_000;
@@ -23,7 +23,8 @@ export async function recipientKnown(custody: Custody, dispatch: Dispatch): Prom
   if (dispatch.kind !== 'gas-grant' || dispatch.toWallet === undefined) return true;
   const wallet = await findWallet(db, dispatch.toWallet);
   invariant(wallet !== undefined, 'A gas grant goes to a wallet that does not exist.', { dispatch: dispatch.id });
-  if ('label' in wallet.key || wallet.key.index < recipientIndexCount) return true;
+  const key = keyOf(wallet);
+  if ('label' in key || key.index < recipientIndexCount) return true;
   if ((await storedCertificate(db, wallet.id)) !== undefined) return true;
   const reason = await certified(custody, dispatch, wallet);
   if (reason === undefined) return true;

@@ -14,7 +14,10 @@ export type IdPrefix =
   | 'fp'
   | 'rec'
   | 'brk'
-  | 'chg';
+  | 'chg'
+  | 'vlt'
+  | 'vdp'
+  | 'vev';
 
 /** A prefixed UUID version 7 (RFC 9562): sorts by time of creation to the millisecond, 74 random bits behind it. */
 export function newId(prefix: IdPrefix, now: Date): string {

@@ -83,6 +83,24 @@ export { type Followed, type Following, followRecovery } from './signer-recovery
 export { sendDispatch, watchDispatch } from './send.ts';
 export { requestSweep, sweepsMax, type SweepView } from './sweep.ts';
 export {
+  agreeVault,
+  certifyVault,
+  draftVault,
+  receiptVault,
+  type VaultChoice,
+  type VaultDraft,
+  type VaultSignature,
+} from './vault-issue.ts';
+export { liveVaultDispatches, sendVaultDispatch } from './vault-sending.ts';
+export {
+  type CertificateBackup,
+  type CertifiedVault,
+  type ChainVaults,
+  type HouseTerms,
+  type VaultSetup,
+} from './vault-setup.ts';
+export { type VaultFilter, type VaultView, vaultViews } from './vault-view.ts';
+export {
   type ListedWalletView,
   type WalletProblem,
   type WalletPurpose,

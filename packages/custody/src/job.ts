@@ -6,6 +6,7 @@ export type Job =
   | { readonly task: 'screen-withdrawal'; readonly id: string }
   | { readonly task: 'find-liquidity'; readonly id: string }
   | { readonly task: 'send-dispatch'; readonly id: string }
+  | { readonly task: 'send-vault-dispatch'; readonly id: string }
   | { readonly task: 'watch-dispatch'; readonly id: string }
   | { readonly task: 'apply-registry-change'; readonly id: string }
   /** The ids are those of chains. */

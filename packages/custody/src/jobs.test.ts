@@ -251,6 +251,7 @@ test('every task of the schedule runs as the application and is known to the que
     'screen-deposit',
     'screen-withdrawal',
     'send-dispatch',
+    'send-vault-dispatch',
     'tend-registry-changes',
     'watch-dispatch',
     'watch-dispatches',
@@ -265,6 +266,7 @@ test('every task of the schedule runs as the application and is known to the que
     'screen-withdrawal',
     'find-liquidity',
     'send-dispatch',
+    'send-vault-dispatch',
     'watch-dispatch',
     'apply-registry-change',
   ] as const) {

@@ -23,6 +23,7 @@ import { signerWaits } from './signing.ts';
 import { pullSignerRecords } from './signer-record.ts';
 import { checkTokenCodes } from './token-code.ts';
 import { wakeWaiting } from './waking.ts';
+import { liveVaultDispatches, sendVaultDispatch } from './vault-sending.ts';
 import { expireWithdrawals, screenWithdrawal } from './withdrawal.ts';
 
 /** Jobs that one process runs at once, when nobody says. Each takes a connection while it runs. */
@@ -40,6 +41,7 @@ const bodies: Readonly<Record<Job['task'], (custody: Custody, id: string) => Pro
   'screen-withdrawal': screenWithdrawal,
   'find-liquidity': findLiquidity,
   'send-dispatch': sendDispatch,
+  'send-vault-dispatch': sendVaultDispatch,
   'watch-dispatch': watchDispatch,
   'apply-registry-change': applyRegistryChange,
   'check-token-codes': checkTokenCodes,
@@ -117,6 +119,7 @@ async function watchDispatches(custody: Custody): Promise<void> {
     [`${signerWaits}%`],
   );
   for (const row of rows) await enqueue(custody.db, { task: 'watch-dispatch', id: text(row, 'id') });
+  for (const id of await liveVaultDispatches(custody)) await enqueue(custody.db, { task: 'send-vault-dispatch', id });
 }
 
 async function reconcileChains(custody: Custody): Promise<void> {

@@ -6,6 +6,7 @@ import { type Custody, machine } from './custody.ts';
 import { reservedAt } from './dispatch.ts';
 import { frozenBy } from './freeze.ts';
 import { ensureGas } from './gas.ts';
+import { reservedAtVault } from './vault-dispatch.ts';
 import { type Wallet, compartmentWallets, lockWallet } from './wallet.ts';
 import { type WithdrawalRow, lockWithdrawal, stepWithdrawal } from './withdrawal-step.ts';
 
@@ -14,7 +15,10 @@ import { type WithdrawalRow, lockWithdrawal, stepWithdrawal } from './withdrawal
  * are looked at, so a payment from another compartment cannot even be considered.
  */
 export async function payingWallets(tx: Queries, withdrawal: WithdrawalRow['terms']): Promise<readonly Wallet[]> {
-  const wallets = await compartmentWallets(tx, chainOf(withdrawal.asset), withdrawal.compartment);
+  const all = await compartmentWallets(tx, chainOf(withdrawal.asset), withdrawal.compartment);
+  // What was approved for a vault is paid by that vault, and what was approved for keys by a wallet with one.
+  const kind = withdrawal.vault === undefined ? 'key' : 'vault';
+  const wallets = all.filter((wallet) => wallet.kind === kind);
   if (kindOf(withdrawal.compartment) !== 'omnibus') return wallets.filter(({ purpose }) => purpose === 'deposit');
   // A token that keeps a part of every transfer is never swept, so the addresses that received it pay.
   if ((await findAsset(tx, withdrawal.asset))?.behaviour === 'fee-on-transfer') return wallets;
@@ -28,6 +32,10 @@ async function freeAt(tx: Queries, wallet: Wallet, terms: WithdrawalRow['terms']
   const nativeId = nativeAsset(wallet.chain);
   const account = { kind: 'wallet', holder: wallet.id } as const;
   const book = { compartment: wallet.compartment, account };
+  if (wallet.kind === 'vault') {
+    const held = await posted(tx, { ...book, asset: terms.asset });
+    return { asset: held - (await reservedAtVault(tx, wallet.id, terms.asset)), native: 0n };
+  }
   const native =
     (await posted(tx, { ...book, asset: nativeId })) -
     (await reservedAt(tx, wallet.id, { id: nativeId, native: true }));
@@ -94,7 +102,7 @@ async function search(
     if (!canPay(await freeAt(tx, candidate, terms), terms)) continue;
     const wallet = await lockWallet(tx, candidate.id);
     if (!canPay(await freeAt(tx, wallet, terms), terms)) continue;
-    if (terms.feePayer === 'client') return { type: 'liquidity-found', wallet: wallet.id };
+    if (terms.feePayer === 'client' || terms.vault !== undefined) return { type: 'liquidity-found', wallet: wallet.id };
     // The client's gas may lie at another address: what is here must cover the amount and the fee.
     const paidBeside = terms.asset === nativeAsset(wallet.chain) ? terms.amount : 0n;
     const gas = await ensureGas(custody, tx, {
@@ -108,6 +116,12 @@ async function search(
     return gas.ready
       ? { type: 'liquidity-found', wallet: wallet.id }
       : { type: 'liquidity-missing', reason: gas.reason };
+  }
+  if (terms.vault !== undefined) {
+    return {
+      type: 'liquidity-missing',
+      reason: `The vault cannot pay ${terms.amount} of ${terms.asset} now: sweep the compartment's other addresses to it.`,
+    };
   }
   const where = kindOf(terms.compartment) === 'omnibus' ? 'The pool wallet' : 'No single address of the client';
   return {

@@ -7,6 +7,21 @@ import { findWallet } from './wallet.ts';
 export async function ownMovement(tx: Queries, dispatch: Dispatch): Promise<OwnMovement | undefined> {
   const { kind } = dispatch;
   if (kind === 'withdrawal' || kind === 'deposit-return') return undefined;
+  if (kind === 'relay') {
+    const { id, compartment, wallet, asset, amount, feeMax } = dispatch;
+    return {
+      id,
+      kind,
+      compartment,
+      wallet,
+      asset,
+      amount,
+      feeMax,
+      toCompartment: compartment,
+      toWallet: '',
+      client: '',
+    };
+  }
   invariant(dispatch.toWallet !== undefined, 'A movement between our own wallets names the receiving one.', {
     id: dispatch.id,
   });

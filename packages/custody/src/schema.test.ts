@@ -8,7 +8,7 @@ import { proposeRegistryChange } from './registry-change.ts';
 import { pullSignerRecords } from './signer-record.ts';
 import { type Bench, viewOf } from './testing/bench.ts';
 import { breaks, reconciled, resolves } from './testing/desk.ts';
-import { approve, ask, ether, funded, openWithdrawing, settle, workers } from './testing/withdrawing.ts';
+import { type Account, approve, ask, ether, funded, openWithdrawing, settle, workers } from './testing/withdrawing.ts';
 import { issueCompartmentWallet } from './wallet-issue.ts';
 
 /** Every table, and the columns of it that may ever change. */
@@ -57,9 +57,22 @@ const changeable: Readonly<Record<string, readonly string[]>> = {
   signer_log: ['doubt', 'hash', 'sequence', 'trouble', 'updated_at'],
   signer_record: [],
   signer_record_lost: [],
+  vault: [
+    'agreement',
+    'backed_up_at',
+    'certificate_digest',
+    'certificates',
+    'next_nonce',
+    'receipt',
+    'step',
+    'updated_at',
+    'wallet',
+  ],
+  vault_dispatch: ['grants', 'invalidation', 'outcome', 'signatures', 'state', 'step', 'updated_at', 'waiting_reason'],
+  vault_event: ['explained', 'removed_at'],
   wallet: ['next_nonce'],
   wallet_key: [],
-  withdrawal: ['fee_paid', 'reserved', 'state', 'step', 'updated_at', 'wallet'],
+  withdrawal: ['client_signature', 'fee_paid', 'reserved', 'state', 'step', 'updated_at', 'wallet'],
 };
 const tables = Object.keys(changeable);
 
@@ -89,8 +102,30 @@ async function lived(): Promise<Bench> {
   viewOf(await proposeRegistryChange(bench.custody, bench.as('ann'), list));
   await pullSignerRecords(bench.custody);
   await losesNewestRecord(bench);
+  await plantsVault(bench, account);
   for (const found of await breaks(bench)) await resolves(bench, found.id, 'book-loss');
   return bench;
+}
+
+/** Rows of a vault as a payment of one leaves them; how they come about has tests of its own. */
+async function plantsVault({ database, id: chain }: Bench, { client, wallet }: Account): Promise<void> {
+  const { owner } = database;
+  await owner.query(
+    `insert into custody.vault (id, chain, compartment, client, address, config_hash, config, policy, step, requested_by, created_at, updated_at)
+     values ('vlt_1', $1, $2, $3, $4, $5, '{}', '{}', 'drafted', 'ann', now(), now())`,
+    [chain, wallet.compartment, client, `0x${'fa'.repeat(20)}`, `0x${'fa'.repeat(32)}`],
+  );
+  await owner.query(
+    `insert into custody.vault_dispatch (id, subject, chain, compartment, vault, wallet, nonce, asset, to_address, amount, deadline, intent,
+       intent_digest, requested_by, step, state, created_at, updated_at)
+     values ('vdp_1', 'wd_1', $1, $2, 'vlt_1', $3, 0, 'asset', 'to', 1, 1, 'intent', 'digest', 'ann', 'queued', '{}', now(), now())`,
+    [chain, wallet.compartment, wallet.id],
+  );
+  await owner.query(
+    `insert into custody.vault_event (id, chain, block_number, block_hash, transaction_hash, log_index, address, topics, data, observed_at)
+     select 'vev_1', chain, number, hash, 'hash', 0, 'address', '[]', '0x', now() from custody.block where chain = $1 limit 1`,
+    [chain],
+  );
 }
 
 /** As after a recovery to the end before the newest record, which the signer then gives again. */

@@ -66,7 +66,8 @@ function chainFor(custody: Custody, dispatch: Dispatch): Chain {
 
 async function planOf(custody: Custody, dispatch: Dispatch): Promise<TransactionPlan> {
   const wallet = await payingWallet(custody, dispatch);
-  return { from: wallet.address, asset: dispatch.asset, to: dispatch.to, amount: dispatch.amount };
+  const plan = { from: wallet.address, asset: dispatch.asset, to: dispatch.to, amount: dispatch.amount };
+  return dispatch.relay === undefined ? plan : { ...plan, data: dispatch.relay.callData };
 }
 
 /** Whether the dispatch has its nonce now. */

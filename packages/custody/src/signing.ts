@@ -17,7 +17,7 @@ import { frozenBy } from './freeze.ts';
 import { enqueue } from './job.ts';
 import { storeRecord } from './signer-record.ts';
 import { codeBreak } from './token-code.ts';
-import { findWallet, proven, type Wallet } from './wallet.ts';
+import { findWallet, keyOf, proven, type Wallet } from './wallet.ts';
 import { lockWithdrawal, stepWithdrawal, withdrawalSigned } from './withdrawal-step.ts';
 
 /** How every reason begins that names the signer. What waits for it is tried again every minute. */
@@ -237,7 +237,7 @@ async function signAttempt(custody: Custody, asked: Unsigned): Promise<'signed' 
   const evidence =
     role === 'effect' ? await evidenceFor(custody.db, dispatch.subject, dispatch.intent) : { approvals: [] };
   try {
-    const { signature, record } = await custody.signer.sign({ intent, evidence, key: wallet.key, unsigned });
+    const { signature, record } = await custody.signer.sign({ intent, evidence, key: keyOf(wallet), unsigned });
     const signed = chain.assemble(unsigned, signature);
     invariant(signed.from === wallet.address, 'The signature is not that of the wallet.', {
       dispatch: dispatch.id,

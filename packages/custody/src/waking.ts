@@ -23,4 +23,11 @@ export async function wakeWaiting(tx: Queries, { chain, compartment }: Sleepers)
     [chain ?? null, compartment ?? null, wakeMax],
   );
   for (const row of dispatches) await enqueue(tx, { task: 'send-dispatch', id: text(row, 'id') });
+  const payments = await tx.query(
+    `select id from custody.vault_dispatch
+     where ($1::text is null or chain = $1) and ($2::bigint is null or compartment = $2) and step <> 'done' and waiting_reason is not null
+     order by id limit $3`,
+    [chain ?? null, compartment ?? null, wakeMax],
+  );
+  for (const row of payments) await enqueue(tx, { task: 'send-vault-dispatch', id: text(row, 'id') });
 }

@@ -6,19 +6,22 @@ import {
   houseGas,
   kindOf,
   parseAddress,
-  parseCompartment,
   type KeyRef,
   type Refused,
   refuse,
 } from '@bulkhead/domain';
+import { forwarderAddress, forwarderSalt } from '@bulkhead/vaults';
 import { bigint, only, type Queries, type Row, type Transaction } from '@bulkhead/postgres';
-import { certifiedAddress, ensureAccountKey, ensureWalletKey, proveAddress } from './certified-key.ts';
+import { certifiedAddress, ensureAccountKey, ensureWalletKey } from './certified-key.ts';
 import { type ClientView, ensureCompartment, ensurePool, expectCompartment, findClient } from './client.ts';
 import { type Answer, commandAfterAsking, isRefused, notFound, refuseCommand, type WriteCall } from './command.ts';
 import type { Actor, Custody } from './custody.ts';
 import { newId } from './id.ts';
 import { record } from './journal.ts';
-import { provenView, type WalletPurpose, type WalletView } from './wallet.ts';
+import { hashes } from './keccak.ts';
+import { compartmentVault, type Vault } from './vault-row.ts';
+import { expectVaultsOn, vaultsOn } from './vault-chain.ts';
+import { findWallet, proven, provenView, type WalletPurpose, type WalletView } from './wallet.ts';
 
 type Issue = {
   readonly chain: ChainId;
@@ -37,6 +40,13 @@ type Issue = {
  */
 async function nextKey(tx: Transaction, { chain, compartment, keyLabel }: Issue): Promise<KeyRef> {
   if (keyLabel !== undefined) return { compartment, label: keyLabel };
+  return { compartment, index: await nextIndex(tx, { chain, compartment }) };
+}
+
+async function nextIndex(
+  tx: Transaction,
+  { chain, compartment }: Pick<Issue, 'chain' | 'compartment'>,
+): Promise<number> {
   await tx.query('insert into custody.address_counter (chain, compartment) values ($1, $2) on conflict do nothing', [
     chain,
     compartment,
@@ -53,7 +63,7 @@ async function nextKey(tx: Transaction, { chain, compartment, keyLabel }: Issue)
     compartment,
     index + 1,
   ]);
-  return { compartment, index };
+  return index;
 }
 
 async function issue(custody: Custody, tx: Transaction, order: Issue): Promise<WalletView> {
@@ -141,7 +151,7 @@ async function issueToClient(
       // after it leaves a compartment without an address, which the retry finds.
       const now = custody.clock.now();
       const compartment = await custody.db.transaction((tx) => expectCompartment(custody, tx, { client, chain, now }));
-      await ensureAccountKey(custody, compartment);
+      if (vaultsOn(custody, chain) === undefined) await ensureAccountKey(custody, compartment);
       return { compartment };
     },
     work: async (tx, now, expected) => {
@@ -150,12 +160,65 @@ async function issueToClient(
       const order = { chain, actor: call.actor, now };
       const compartment = await ensureCompartment(custody, tx, { ...order, client });
       if (compartment !== expected.compartment) throw new CompartmentChanged(clientId);
+      if (vaultsOn(custody, chain) !== undefined) {
+        return issueAtVault(custody, tx, { ...order, compartment, client: client.id });
+      }
       if (kindOf(compartment) === 'omnibus') {
         await ensurePurpose(custody, tx, { ...order, compartment, purpose: 'pool' });
       }
       return issue(custody, tx, { ...order, compartment, client: client.id, purpose: 'deposit' });
     },
   });
+}
+
+type AtVault = {
+  readonly chain: ChainId;
+  readonly compartment: Compartment;
+  readonly client: string;
+  readonly actor: Actor;
+  readonly now: Date;
+};
+
+/** On a chain with vaults a client of its own compartment has the vault itself, and one of a pool a forwarder bound to the pool's. */
+async function issueAtVault(custody: Custody, tx: Transaction, order: AtVault): Promise<WalletView | Refused> {
+  const { chain, compartment, client, now } = order;
+  const vault = await compartmentVault(tx, chain, compartment);
+  if (vault?.step !== 'issued' || vault.wallet === undefined) return notIssued(order, vault);
+  if (kindOf(compartment) === 'individual') {
+    return provenView(custody, tx, only(await tx.query('select * from custody.wallet where id = $1', [vault.wallet])));
+  }
+  const { system } = expectVaultsOn(custody, chain);
+  const index = await nextIndex(tx, { chain, compartment });
+  const address = forwarderAddress(hashes, system, { vault: vault.address, salt: forwarderSalt(BigInt(index)) });
+  const id = newId('wal', now);
+  const row = only(
+    await tx.query(
+      `insert into custody.wallet (id, chain, compartment, address, client, purpose, kind, forwarder_index, vault, created_at)
+       values ($1, $2, $3, $4, $5, 'deposit', 'forwarder', $6, $7, $8) returning *`,
+      [id, chain, compartment, address, client, index, vault.wallet, now],
+    ),
+  );
+  const data = { chain, compartment, forwarder: index, vault: vault.wallet, address };
+  await record(tx, now, { actor: order.actor, subject: id, event: 'address-issued', data });
+  return provenView(custody, tx, row);
+}
+
+const nextSteps = {
+  none: 'draft it with POST /v1/vaults',
+  drafted: 'the client key must agree to it (POST /v1/vaults/…/agreement)',
+  agreed: 'have the registry of the signers list it, then certify it (POST /v1/vaults/…/certificate)',
+  certified: 'the client must acknowledge its certificate (POST /v1/vaults/…/receipt)',
+  issued: 'its wallet is missing',
+} as const;
+
+function notIssued({ chain, compartment }: AtVault, vault: Vault | undefined): Refused {
+  const who = kindOf(compartment) === 'omnibus' ? `Pool ${compartment}` : `Compartment ${compartment}`;
+  const named = vault === undefined ? 'no vault' : `vault ${vault.id}, which is ${vault.step}`;
+  return refuse(
+    'vault/not-issued',
+    `${who} has ${named} on ${chain}, and addresses there are those of vaults: ${nextSteps[vault?.step ?? 'none']}.`,
+    { chain, compartment, ...(vault === undefined ? {} : { vault: vault.id }) },
+  );
 }
 
 async function withAgreement(db: Queries, id: string): Promise<ClientView | Refused> {
@@ -249,15 +312,11 @@ async function sameDuty(
 async function provenAnswer(custody: Custody, answer: Answer<WalletView>): Promise<Answer<WalletView>> {
   if (answer.hit && answer.outcome.status === 'done') {
     const { view } = answer.outcome;
-    const address = parseAddress(view.address);
-    await proveAddress(custody, custody.db, { id: view.id, key: keyOf(view), address });
+    const wallet = await findWallet(custody.db, view.id);
+    if (wallet === undefined) {
+      throw new CustodyError('invariant/broken', `Wallet ${view.id} was issued and is not there.`);
+    }
+    await proven(custody, custody.db, { ...wallet, address: parseAddress(view.address) });
   }
   return answer;
-}
-
-function keyOf({ compartment: number, keyLabel, derivationPath }: WalletView): KeyRef {
-  const compartment = parseCompartment(number);
-  return keyLabel === null
-    ? { compartment, index: Number(derivationPath?.split('/').at(-1)) }
-    : { compartment, label: keyLabel };
 }

@@ -6,6 +6,7 @@ import {
   type KeyResidency,
   CustodyError,
   checksumAddress,
+  invariant,
   houseFees,
   houseGas,
   parseAddress,
@@ -25,6 +26,7 @@ import {
 } from '@bulkhead/postgres';
 import { certifiedAddress, proveAddress, residencyOf } from './certified-key.ts';
 import type { Custody } from './custody.ts';
+import { expectReceipt, proveContract } from './vault-address.ts';
 
 /** `unassigned`: issued, but to no client yet: what arrives there is suspense until two people say whose it is. */
 export type WalletPurpose = 'deposit' | 'unassigned' | 'pool' | 'gas' | 'fees';
@@ -32,17 +34,31 @@ export type WalletPurpose = 'deposit' | 'unassigned' | 'pool' | 'gas' | 'fees';
 /** How readily a wallet signs: by itself, after people, or only where nothing else reaches it. */
 export type WalletTier = 'hot' | 'warm' | 'cold';
 
+/**
+ * What is at an address: an account of a key of ours, the vault of the compartment, or a forwarder, which can send what it gets to its
+ * vault and nowhere else. `vault` is the wallet of that vault.
+ */
+export type WalletPlace =
+  | { readonly kind: 'key'; readonly key: KeyRef }
+  | { readonly kind: 'vault' }
+  | { readonly kind: 'forwarder'; readonly vault: string; readonly index: number };
+
 /** One address of one compartment on one chain. */
-export type Wallet = {
+export type Wallet = WalletPlace & {
   readonly id: string;
   readonly chain: ChainId;
   readonly compartment: Compartment;
-  readonly key: KeyRef;
   readonly address: Address;
   readonly client: string | undefined;
   readonly purpose: WalletPurpose;
   readonly nextNonce: bigint | undefined;
 };
+
+/** The key of a wallet that has one. Whoever asks signs, or has a key certified: vaults and forwarders are never asked here. */
+export function keyOf(wallet: Wallet): KeyRef {
+  invariant(wallet.kind === 'key', 'A contract was taken for a wallet with a key.', { wallet: wallet.id });
+  return wallet.key;
+}
 
 export type WalletView = {
   readonly id: string;
@@ -50,13 +66,16 @@ export type WalletView = {
   readonly compartment: number;
   readonly clientId: string | null;
   readonly address: string;
-  readonly kind: 'key';
+  readonly kind: WalletPlace['kind'];
   readonly purpose: WalletPurpose;
   readonly tier: WalletTier;
-  readonly keyResidency: KeyResidency;
+  /** Null for vaults and forwarders, which have no key. */
+  readonly keyResidency: KeyResidency | null;
   /** Of a key in the tree of the seed; one with a key of its own has a label instead. */
   readonly derivationPath: string | null;
   readonly keyLabel: string | null;
+  /** Wallet of the vault that a forwarder is bound to. */
+  readonly vaultWalletId: string | null;
   readonly createdAt: string;
 };
 
@@ -70,8 +89,11 @@ export type ListedWalletView = Omit<WalletView, 'address'> & {
   readonly problem: WalletProblem | null;
 };
 
-/** The stored address is not that of the key, or the stored certificate of the key is not the signer's. */
-export type WalletProblem = 'wallet/address-mismatch' | 'signer/certificate-invalid';
+/**
+ * The stored address is not that of the key, the stored certificate is not the signer's, or the client has not acknowledged the
+ * certificate of the vault yet.
+ */
+export type WalletProblem = 'wallet/address-mismatch' | 'signer/certificate-invalid' | 'vault/receipt-missing';
 
 const purposes: readonly string[] = ['deposit', 'unassigned', 'pool', 'gas', 'fees'] satisfies WalletPurpose[];
 
@@ -86,9 +108,21 @@ function tierOf(value: string): WalletTier {
   throw new CustodyError('invariant/broken', `"${value}" is no tier of a wallet.`);
 }
 
-function keyOf(row: Row, compartment: Compartment): KeyRef {
-  const label = textOrNull(row, 'key_label');
-  return label === null ? { compartment, index: Number(bigint(row, 'key_index')) } : { compartment, label };
+function placeOf(row: Row, compartment: Compartment): WalletPlace {
+  const kind = text(row, 'kind');
+  switch (kind) {
+    case 'key': {
+      const label = textOrNull(row, 'key_label');
+      const key = label === null ? { compartment, index: Number(bigint(row, 'key_index')) } : { compartment, label };
+      return { kind, key };
+    }
+    case 'vault':
+      return { kind };
+    case 'forwarder':
+      return { kind, vault: text(row, 'vault'), index: Number(bigint(row, 'forwarder_index')) };
+    default:
+      throw new CustodyError('invariant/broken', `"${kind}" is no kind of a wallet.`);
+  }
 }
 
 export function walletOf(row: Row): Wallet {
@@ -97,7 +131,7 @@ export function walletOf(row: Row): Wallet {
     id: text(row, 'id'),
     chain: parseChainId(text(row, 'chain')),
     compartment,
-    key: keyOf(row, compartment),
+    ...placeOf(row, compartment),
     address: parseAddress(text(row, 'address')),
     client: textOrNull(row, 'client') ?? undefined,
     purpose: purposeOf(text(row, 'purpose')),
@@ -113,13 +147,22 @@ function viewOf(row: Row): WalletView {
     compartment: wallet.compartment,
     clientId: wallet.client ?? null,
     address: checksumAddress(wallet.address),
-    kind: 'key',
+    kind: wallet.kind,
     purpose: wallet.purpose,
     tier: tierOf(text(row, 'tier')),
-    keyResidency: residencyOf(row),
-    derivationPath: 'label' in wallet.key ? null : `m/44'/60'/${wallet.compartment}'/0/${wallet.key.index}`,
-    keyLabel: 'label' in wallet.key ? wallet.key.label : null,
+    ...keyView(row, wallet),
+    vaultWalletId: wallet.kind === 'forwarder' ? wallet.vault : null,
     createdAt: date(row, 'created_at').toISOString(),
+  };
+}
+
+function keyView(row: Row, wallet: Wallet): Pick<WalletView, 'keyResidency' | 'derivationPath' | 'keyLabel'> {
+  if (wallet.kind !== 'key') return { keyResidency: null, derivationPath: null, keyLabel: null };
+  const { compartment, key } = wallet;
+  return {
+    keyResidency: residencyOf(row),
+    derivationPath: 'label' in key ? null : `m/44'/60'/${compartment}'/0/${key.index}`,
+    keyLabel: 'label' in key ? key.label : null,
   };
 }
 
@@ -140,7 +183,7 @@ export async function compartmentWallets(
   compartment: Compartment,
 ): Promise<readonly Wallet[]> {
   const rows = await tx.query(
-    'select * from custody.wallet where chain = $1 and compartment = $2 order by key_index, key_label',
+    'select * from custody.wallet where chain = $1 and compartment = $2 order by key_index, key_label, forwarder_index',
     [chain, compartment],
   );
   return rows.map(walletOf);
@@ -153,7 +196,8 @@ export async function compartmentWallets(
  * @throws CustodyError `wallet/address-mismatch`
  */
 export async function proven(custody: Custody, tx: Queries, wallet: Wallet): Promise<Wallet> {
-  await proveAddress(custody, tx, wallet);
+  if (wallet.kind === 'key') await proveAddress(custody, tx, wallet);
+  else await proveContract(custody, tx, wallet);
   return wallet;
 }
 
@@ -207,14 +251,29 @@ async function listedView(custody: Custody, db: Queries, row: Row): Promise<List
 }
 
 function problemOf({ code }: CustodyError): WalletProblem | undefined {
-  return code === 'wallet/address-mismatch' || code === 'signer/certificate-invalid' ? code : undefined;
+  return code === 'wallet/address-mismatch' || code === 'signer/certificate-invalid' || code === 'vault/receipt-missing'
+    ? code
+    : undefined;
 }
 
 /** What a row shows, with the address and the residency that the certificate gives. */
 export async function provenView(custody: Custody, db: Queries, row: Row): Promise<WalletView> {
   const wallet = await proven(custody, db, walletOf(row));
+  if (wallet.kind !== 'key') {
+    await expectReceipt(db, wallet.kind === 'vault' ? wallet.id : wallet.vault);
+    return viewOf(row);
+  }
   const { residency } = await certifiedAddress(custody, db, wallet.key);
   return { ...viewOf(row), keyResidency: residency };
+}
+
+/** The vault of a compartment on a chain, or undefined where it has none. Its address may not be shown yet. */
+export async function vaultWallet(tx: Queries, chain: ChainId, compartment: Compartment): Promise<Wallet | undefined> {
+  const [row] = await tx.query(
+    `select * from custody.wallet where chain = $1 and compartment = $2 and kind = 'vault'`,
+    [chain, compartment],
+  );
+  return row === undefined ? undefined : walletOf(row);
 }
 
 /** The house wallet with a duty, or undefined while it was not issued. */

@@ -16,8 +16,12 @@ export class AddressWatch implements WatchSet {
   /** Transactions below this number had ended when the set was last read. */
   #readUpTo: string | undefined;
 
-  constructor(chain: ChainId) {
+  /** Contracts that hold nothing of ours and whose events are followed. */
+  readonly contracts: ReadonlySet<Address>;
+
+  constructor(chain: ChainId, contracts: ReadonlySet<Address> = new Set()) {
     this.#chain = chain;
+    this.contracts = contracts;
   }
 
   has(address: Address): boolean {

@@ -21,6 +21,7 @@ import { postAll } from './books.ts';
 import { type Answer, commandAfterAsking, notFound, refuseCommand, type WriteCall } from './command.ts';
 import type { Custody } from './custody.ts';
 import { lockLiveDispatch } from './dispatch.ts';
+import { lockLiveVaultDispatch } from './vault-dispatch.ts';
 import { findWithdrawal, lockWithdrawal, stepWithdrawal } from './withdrawal-step.ts';
 import { type WithdrawalView, withdrawalView } from './withdrawal-view.ts';
 
@@ -78,12 +79,13 @@ async function takeSignature(
     },
     work: async (tx, now, { digest, needed }) => {
       const dispatch = await lockLiveDispatch(tx, id);
+      const payment = await lockLiveVaultDispatch(tx, id);
       const withdrawal = await lockWithdrawal(tx, id);
       invariant(withdrawal !== undefined, 'A withdrawal that somebody signs has vanished.', { id });
       invariant(intentDigest(withdrawalIntent(withdrawal.terms)) === digest, 'What was signed is not what is stored.', {
         id,
       });
-      const order = { withdrawal, event: eventOf(needed), actor: call.actor, dispatch, now };
+      const order = { withdrawal, event: eventOf(needed), actor: call.actor, dispatch, payment, now };
       const stepped = await stepWithdrawal(custody, tx, order);
       if (stepped.status === 'refused') return refuseCommand(stepped);
       await storeApproval(tx, { subject: id, role, approval, digest, now });

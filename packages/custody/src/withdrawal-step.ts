@@ -8,6 +8,7 @@ import {
   type WithdrawalTerms,
   decideWithdrawal,
   invariant,
+  isMovement,
   parseAddress,
   parseAssetId,
   parseCompartment,
@@ -22,6 +23,7 @@ import { enqueue } from './job.ts';
 import { record } from './journal.ts';
 import { endReturn } from './return-end.ts';
 import { readState, writeState } from './state.ts';
+import { createVaultDispatch, lockLiveVaultDispatch, stepVaultDispatch, type VaultDispatch } from './vault-dispatch.ts';
 import { findWallet } from './wallet.ts';
 
 /** A withdrawal as stored: what was asked, and where it stands. */
@@ -30,10 +32,15 @@ export type WithdrawalRow = {
   readonly state: WithdrawalState;
   readonly chain: string;
   readonly deposit: string | undefined;
+  /** The vault that pays, and the client key's signature over a one-off payment. */
+  readonly vault: string | undefined;
+  readonly clientSignature: string | undefined;
 };
 
 export const withdrawalColumns = `id, deployment, kind, client, chain, compartment, asset, amount, destination, fee_payer, fee_max, fee_paid,
-  requested_by, quorum, expires_at, intent_digest, deposit, step, wallet, reserved, state::text as state, created_at, updated_at`;
+  requested_by, quorum, expires_at, intent_digest, deposit, step, wallet, reserved, vault, vault_nonce,
+  authorisation, client_signature, (select v.address from custody.vault v where v.id = withdrawal.vault) as vault_address,
+  state::text as state, created_at, updated_at`;
 
 export function withdrawalOf(row: Row): WithdrawalRow {
   const kind = text(row, 'kind');
@@ -55,13 +62,27 @@ export function withdrawalOf(row: Row): WithdrawalRow {
     requestedBy: text(row, 'requested_by'),
     quorum: integer(row, 'quorum'),
     expiresAt: date(row, 'expires_at'),
+    ...vaultTerms(row),
   };
   return {
     terms,
     state: readState<WithdrawalState>(text(row, 'state')),
     chain: text(row, 'chain'),
     deposit: textOrNull(row, 'deposit') ?? undefined,
+    vault: textOrNull(row, 'vault') ?? undefined,
+    clientSignature: textOrNull(row, 'client_signature') ?? undefined,
   };
+}
+
+function vaultTerms(row: Row): Pick<WithdrawalTerms, 'vault'> {
+  const authorisation = textOrNull(row, 'authorisation');
+  if (authorisation === null) return {};
+  invariant(
+    authorisation === 'listed' || authorisation === 'unlisted' || authorisation === 'one-off',
+    `"${authorisation}" lets nothing out of a vault.`,
+  );
+  const address = parseAddress(text(row, 'vault_address'));
+  return { vault: { address, nonce: bigint(row, 'vault_nonce'), authorisation } };
 }
 
 export async function lockWithdrawal(tx: Transaction, id: string): Promise<WithdrawalRow | undefined> {
@@ -81,6 +102,8 @@ export type WithdrawalStepOrder = {
   readonly now: Date;
   /** The living dispatch, locked before the withdrawal, where there is one. */
   readonly dispatch?: Dispatch | undefined;
+  /** The same of a payment of a vault. */
+  readonly payment?: VaultDispatch | undefined;
 };
 
 export type WithdrawalStepped = {
@@ -149,9 +172,11 @@ async function followUp(
         break;
       case 'retry-dispatch':
         if (order.dispatch !== undefined) await enqueue(tx, { task: 'send-dispatch', id: order.dispatch.id });
+        if (order.payment !== undefined) await enqueue(tx, { task: 'send-vault-dispatch', id: order.payment.id });
         break;
       case 'cancel-dispatch': {
-        const cancelled = await cancelDispatch(custody, tx, order);
+        const isVault = withdrawal.terms.vault !== undefined;
+        const cancelled = isVault ? await cancelPayment(custody, tx, order) : await cancelDispatch(custody, tx, order);
         if (cancelled === undefined) break;
         withdrawal = cancelled.withdrawal;
         transfers.push(...cancelled.transfers);
@@ -173,14 +198,20 @@ async function followUp(
 }
 
 async function openDispatch(tx: Transaction, { withdrawal, now }: FollowUp): Promise<void> {
-  const { terms, state } = withdrawal;
+  const { terms, state, vault } = withdrawal;
+  const intent = withdrawalIntent(terms);
+  if (!isMovement(intent)) {
+    invariant(vault !== undefined, 'A withdrawal of a vault names none.', { id: terms.id });
+    const { id: subject, requestedBy } = terms;
+    return createVaultDispatch(tx, { subject, vault, wallet: state.wallet, intent, requestedBy, now });
+  }
   const wallet = await findWallet(tx, state.wallet);
   invariant(wallet !== undefined, 'A withdrawal names a wallet that does not exist.', { id: terms.id });
   await createDispatch(tx, {
     kind: terms.kind,
     subject: terms.id,
     wallet,
-    intent: withdrawalIntent(terms),
+    intent,
     requestedBy: terms.requestedBy,
     client: terms.client,
     now,
@@ -201,6 +232,26 @@ async function cancelDispatch(
     return undefined;
   }
   // No nonce was given to it yet, so nothing can ever be sent: the withdrawal ends in the same transaction.
+  return abandoned(custody, tx, order);
+}
+
+/** Before the first signer was asked the payment ends at once; later the quorum takes its nonce, and the hold stands until that is final. */
+async function cancelPayment(
+  custody: Custody,
+  tx: Transaction,
+  order: FollowUp,
+): Promise<WithdrawalStepped | undefined> {
+  const { withdrawal, now } = order;
+  const payment = order.payment ?? (await lockLiveVaultDispatch(tx, withdrawal.terms.id));
+  invariant(payment !== undefined, 'A withdrawal that is being signed has a payment.', { id: withdrawal.terms.id });
+  const stepped = await stepVaultDispatch(tx, payment, { event: { type: 'cancel-asked' }, now });
+  if (stepped.dispatch.state.step === 'done') return abandoned(custody, tx, order);
+  await enqueue(tx, { task: 'send-vault-dispatch', id: payment.id });
+  return undefined;
+}
+
+async function abandoned(custody: Custody, tx: Transaction, order: FollowUp): Promise<WithdrawalStepped> {
+  const { withdrawal, now } = order;
   const event: WithdrawalEvent = { type: 'dispatch-finished', outcome: 'abandoned', fee: 0n };
   const ended = await stepWithdrawal(custody, tx, { withdrawal, event, actor: order.actor, now });
   invariant(ended.status === 'stepped', 'The end of a dispatch cannot be refused.', { id: withdrawal.terms.id });

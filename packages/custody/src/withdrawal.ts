@@ -38,6 +38,8 @@ import { record } from './journal.ts';
 import { payingWallets, walletThatCanPay } from './liquidity.ts';
 import { askScreening } from './screening.ts';
 import { writeState } from './state.ts';
+import { lockLiveVaultDispatch } from './vault-dispatch.ts';
+import { throughVault, withVaultNonce } from './vault-terms.ts';
 import { findWalletByAddress } from './wallet.ts';
 import { findWithdrawal, lockWithdrawal, stepWithdrawal } from './withdrawal-step.ts';
 import { type WithdrawalView, withdrawalView } from './withdrawal-view.ts';
@@ -48,6 +50,8 @@ export type WithdrawalRequest = {
   readonly amount: bigint;
   readonly destination: Address;
   readonly feePayer: FeePayer;
+  /** Out of a vault to anywhere and above any limit: the client key must sign it too. */
+  readonly oneOff?: boolean;
 };
 
 /**
@@ -68,7 +72,8 @@ export async function requestWithdrawal(
     },
     work: async (tx, now, { quorum }) => {
       const terms = await draft(tx, { now, quorum });
-      return isRefused(terms) ? terms : openStored(tx, { terms, actor: call.actor, now });
+      if (isRefused(terms)) return terms;
+      return openStored(tx, { terms: await withVaultNonce(tx, terms), actor: call.actor, now });
     },
   });
 }
@@ -110,7 +115,9 @@ async function termsOf(
     quorum,
     expiresAt: new Date(now.getTime() + custody.policy.withdrawalTtlMs),
   };
-  return (await destinationRefused(db, terms)) ?? terms;
+  const refused = await destinationRefused(db, terms);
+  if (refused !== undefined) return refused;
+  return throughVault(custody, db, { terms, oneOff: request.oneOff === true, now });
 }
 
 function noFunds(request: { asset: AssetId; amount: bigint }): Refused {
@@ -176,8 +183,9 @@ export async function openStored(tx: Transaction, opening: Opening): Promise<Wit
   );
   await tx.query(
     `insert into custody.withdrawal (deployment, id, kind, client, chain, compartment, asset, amount, destination, fee_payer, fee_max, requested_by,
-       quorum, expires_at, intent_digest, deposit, step, wallet, state, created_at, updated_at)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $20)`,
+       quorum, expires_at, intent_digest, deposit, step, wallet, state, vault, vault_nonce, authorisation, created_at, updated_at)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, (select v.id from custody.vault v where v.wallet = $20),
+       $21, $22, $23, $23)`,
     [
       terms.deployment,
       terms.id,
@@ -198,6 +206,9 @@ export async function openStored(tx: Transaction, opening: Opening): Promise<Wit
       state.step,
       state.wallet,
       writeState(state),
+      terms.vault === undefined ? null : state.wallet,
+      terms.vault?.nonce ?? null,
+      terms.vault?.authorisation ?? null,
       now,
     ],
   );
@@ -235,6 +246,7 @@ async function decideAs(
 ): Promise<Answer<WithdrawalView>> {
   return command(custody, call, async (tx, now) => {
     const dispatch = await lockLiveDispatch(tx, step.id);
+    const payment = await lockLiveVaultDispatch(tx, step.id);
     const withdrawal = await lockWithdrawal(tx, step.id);
     if (withdrawal === undefined) return notFound('withdrawal', step.id);
     const stepped = await stepWithdrawal(custody, tx, {
@@ -242,6 +254,7 @@ async function decideAs(
       event: step.event,
       actor: call.actor,
       dispatch,
+      payment,
       now,
     });
     if (stepped.status === 'refused') return refuseCommand(stepped);

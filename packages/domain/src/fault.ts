@@ -111,10 +111,13 @@ export const faultCodes = [
   'signer/velocity-exceeded',
   'signer/wrong-deployment',
   'transaction/rejected',
+  'vault/backup-failed',
   'vault/certificate',
   'vault/configuration',
   'vault/malformed',
+  'vault/receipt-missing',
   'vault/signature',
+  'vault/system-differs',
   'wallet/address-mismatch',
 ] as const;
 

@@ -13,12 +13,7 @@ import {
   type WithdrawalEvent,
 } from './withdrawal.ts';
 import { feeAccount } from './withdrawal-hold.ts';
-import {
-  withdrawalIntent,
-  type WithdrawalState,
-  type WithdrawalStep,
-  type WithdrawalTerms,
-} from './withdrawal-terms.ts';
+import { withdrawalIntent, type WithdrawalState, type WithdrawalStep } from './withdrawal-terms.ts';
 
 const early = new Date('2030-01-01T00:00:00Z');
 const late = new Date('2030-01-02T00:00:00.900Z');
@@ -28,7 +23,7 @@ const terms = exampleTerms(late);
 function after(
   state: WithdrawalState,
   event: WithdrawalEvent,
-  { now = early, of = terms }: { now?: Date; of?: WithdrawalTerms } = {},
+  { now = early, of = terms }: { now?: Date; of?: typeof terms } = {},
 ): WithdrawalState {
   const result = decideWithdrawal({ terms: of, state }, event, now);
   assert.equal(result.status, 'decided', `${event.type} in ${state.step}`);
@@ -42,7 +37,7 @@ const finish = (outcome: DispatchOutcome, fee = 3n): WithdrawalEvent => {
     : { type: 'dispatch-finished', outcome, fee: 0n, ...(outcome === 'superseded' ? { block } : {}) };
 };
 /** One state of every step, each reached by events. */
-function statesOf(of: WithdrawalTerms): ReadonlyMap<WithdrawalStep, WithdrawalState> {
+function statesOf(of: typeof terms): ReadonlyMap<WithdrawalStep, WithdrawalState> {
   const step = (state: WithdrawalState, event: WithdrawalEvent, now = early): WithdrawalState =>
     after(state, event, { now, of });
   const requested = openWithdrawal(of, here).state;
@@ -215,7 +210,7 @@ const table: readonly Row[] = [
   ['impossible', finish('impossible'), early, ['!', '!', '!', '!', '!', 'failed', 'failed'], '='],
 ];
 
-function outcomeOf(of: WithdrawalTerms, state: WithdrawalState, [, event, now]: Row): Expected {
+function outcomeOf(of: typeof terms, state: WithdrawalState, [, event, now]: Row): Expected {
   try {
     const result = decideWithdrawal({ terms: of, state }, event, now);
     if (result.status === 'refused') {
@@ -249,7 +244,7 @@ function effectsWhere(
 }
 
 test('every event in every step: where it leads, where it changes nothing, where it is refused', () => {
-  const variants: readonly WithdrawalTerms[] = [
+  const variants: readonly (typeof terms)[] = [
     terms,
     { ...terms, feePayer: 'house', asset: native },
     { ...terms, kind: 'deposit-return', feePayer: 'house' },
@@ -384,7 +379,7 @@ test('an approval that says how many are needed never lets it go on with fewer',
 });
 
 test('holds are taken from the accounts that bear them, and move with the wallet', () => {
-  const accounts = (of: WithdrawalTerms, holds: Holds): readonly unknown[] =>
+  const accounts = (of: typeof terms, holds: Holds): readonly unknown[] =>
     holds.all.map(({ request, ended }) => [
       request.debit.kind,
       request.credit.holder,

@@ -29,3 +29,12 @@ export {
 } from './signer.ts';
 export { fakeDeployment, FakeSignerLog, fakeStatement, fakeVerifyRecord, foreignIdentity } from './signer-log.ts';
 export { type Payout } from './transaction.ts';
+export { FakeQuorum, fakeVerifyVault, vaultIntentDigestOf } from './vault-quorum.ts';
+export {
+  fakeKeccak,
+  fakeMembers,
+  fakeThreshold,
+  fakeVaultSystem,
+  quorumSignature,
+  VaultProgram,
+} from './vault-program.ts';

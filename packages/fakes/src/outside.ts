@@ -1,4 +1,4 @@
-import { type Address, type AssetId, feeMax, type Hash, invariant } from '@bulkhead/domain';
+import { type Address, type AssetId, feeMax, type Hash, type Hex, invariant } from '@bulkhead/domain';
 import { faucet, type Ground, payer } from './ground.ts';
 import { signAs } from './key.ts';
 import {
@@ -78,6 +78,12 @@ export class Outside {
   /** Most that the fee of a theft can be, so that a test can leave it in the wallet. */
   theftFeeMax(): bigint {
     return feeMax(this.#terms(theftGas));
+  }
+
+  /** Calls a contract that answers calldata. */
+  call({ to, data }: { readonly to: Address; readonly data: Hex }): Hash {
+    const at = { chain: this.#ground.id, nonce: this.#ground.nextNonce(faucet) };
+    return this.#submit(faucet, { ...this.#terms(generousGas * 10n), ...at, to, value: 0n, data });
   }
 
   #call(data: string, value: bigint): Hash {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import {
   type Address,
   type AddressClaim,
@@ -14,10 +15,12 @@ import {
   type FaultCode,
   feeMax,
   type Granted,
+  type Hex,
   type Intent,
   intentBytes,
   intentDigest,
   isMovement,
+  isVaultMatter,
   type KeyLabel,
   type KeyRef,
   type KeyResidency,
@@ -31,6 +34,7 @@ import {
   type Signer,
   type SignerStatus,
   type SignRequest,
+  type VaultIntent,
 } from '@bulkhead/domain';
 import { addressOfKey, digestOf, fakeXpub, signAs } from './key.ts';
 import { fakeDeployment, fakeStatement, FakeSignerLog, isFakeStatement } from './signer-log.ts';
@@ -271,9 +275,18 @@ export class FakeSigner implements Signer {
     return kind === 'withdrawal' || kind === 'deposit-return' ? this.rules.quorum : this.rules.ownQuorum;
   }
 
+  /** People approve what leaves a vault; what takes a nonce or a fee follows from what they approved. */
+  #vaultQuorumOf(kind: VaultIntent['kind']): number {
+    return kind === 'vault-withdrawal' ? this.rules.quorum : 0;
+  }
+
   #judge(intent: Intent, { request, approvals }: Evidence): Judged {
-    const approvalsNeeded = isMovement(intent) ? this.#quorumOf(intent.kind) : this.rules.registryQuorum;
-    const requestNeeded = isMovement(intent) && approvalsNeeded > 0;
+    const approvalsNeeded = isMovement(intent)
+      ? this.#quorumOf(intent.kind)
+      : isVaultMatter(intent)
+        ? this.#vaultQuorumOf(intent.kind)
+        : this.rules.registryQuorum;
+    const requestNeeded = (isMovement(intent) || isVaultMatter(intent)) && approvalsNeeded > 0;
     for (const one of request === undefined ? approvals : [request, ...approvals]) assertSigned(intent, one);
     const counted = approvals
       .map(({ person }) => person)
@@ -336,8 +349,11 @@ function assertConforms({ intent, key, unsigned }: SignRequest): void {
   const { to, amount } = intent;
   // A cancellation is a payment of nothing in the native coin, whatever asset the intent it cancels was about.
   const asset = intent.kind === 'cancel' ? nativeAsset(chainOf(intent.asset)) : intent.asset;
-  const wanted = transactionOf({ from, to, asset, amount }, found, { chain: chainOf(asset), nonce: found.nonce });
+  const plan = { from, to, asset, amount };
+  const called = intent.kind === 'relay' ? { ...plan, data: callOf(found.data) } : plan;
+  const wanted = transactionOf(called, found, { chain: chainOf(asset), nonce: found.nonce });
   const conforms =
+    (intent.kind !== 'relay' || intent.callDigest === sha256Of(callOf(found.data))) &&
     intent.compartment === key.compartment &&
     Buffer.from(encodeUnsigned(wanted)).equals(unsigned) &&
     feeMax(found) <= intent.feeMax &&
@@ -348,4 +364,14 @@ function assertConforms({ intent, key, unsigned }: SignRequest): void {
     'signer/malformed-transaction',
     `The transaction is not the one of intent ${intent.id}; nothing was signed.`,
   );
+}
+
+function callOf(data: string): Hex {
+  return `0x${data.slice(2)}`;
+}
+
+function sha256Of(data: Hex): string {
+  return createHash('sha256')
+    .update(Buffer.from(data.slice(2), 'hex'))
+    .digest('hex');
 }

@@ -19,7 +19,15 @@ import {
 import { chainState } from './withdrawal.ts';
 import type { View } from './view.ts';
 
-export const intentKind = z.enum(['withdrawal', 'deposit-return', 'sweep', 'gas-grant', 'fee-payment', 'cancel']);
+export const intentKind = z.enum([
+  'withdrawal',
+  'deposit-return',
+  'sweep',
+  'gas-grant',
+  'fee-payment',
+  'cancel',
+  'relay',
+]);
 export const dispatchStep = z.enum(['queued', 'signing', 'broadcast', 'done']);
 export const dispatchOutcome = z.enum(['succeeded', 'reverted', 'cancelled', 'superseded', 'abandoned', 'impossible']);
 

@@ -17,15 +17,19 @@ export const wallet = z
     compartment,
     clientId: id('client').nullable(),
     address,
-    kind: z.enum(['key', 'multisig', 'vault']),
+    kind: z.enum(['key', 'vault', 'forwarder']).meta({
+      description:
+        '`key`: an account of a key; `vault`: the contract of the compartment; `forwarder`: sends what it gets to its vault and nowhere else',
+    }),
     purpose: walletPurpose,
     tier: z.enum(['hot', 'warm', 'cold']),
-    keyResidency: z.enum(['software', 'hsm', 'hsm-derived', 'hsm-sealed']).meta({
+    keyResidency: z.enum(['software', 'hsm', 'hsm-derived', 'hsm-sealed']).nullable().meta({
       description:
-        "How far the key is from software, by the signer's certificate: `hsm` made in a module and never outside, `hsm-derived` derived inside one, `hsm-sealed` sealed by one and in memory while it signs, `software` in a file",
+        "Null for vaults and forwarders, which have no key. How far the key is from software, by the signer's certificate: `hsm` made in a module and never outside, `hsm-derived` derived inside one, `hsm-sealed` sealed by one and in memory while it signs, `software` in a file",
     }),
     derivationPath: z.string().nullable().meta({ example: "m/44'/60'/100000'/0/0" }),
     keyLabel: z.string().nullable().meta({ description: 'Of a key of its own, which has no path' }),
+    vaultWalletId: id('wallet').nullable().meta({ description: 'The vault that a forwarder is bound to' }),
     createdAt: time,
   })
   .meta({ id: 'Wallet', description: 'One on-chain destination of one compartment on one chain' });
@@ -33,9 +37,13 @@ export const wallet = z
 export const listedWallet = wallet
   .extend({
     address: address.nullable().meta({ description: 'Null where there is a problem: do not pay to it' }),
-    problem: z.enum(['wallet/address-mismatch', 'signer/certificate-invalid']).nullable().meta({
-      description: 'Why no address is shown: the stored one is not that of the key, or nothing proves the key',
-    }),
+    problem: z
+      .enum(['wallet/address-mismatch', 'signer/certificate-invalid', 'vault/receipt-missing'])
+      .nullable()
+      .meta({
+        description:
+          'Why no address is shown: the stored one is not that of the key, nothing proves it, or the client does not hold the certificate of the vault yet',
+      }),
   })
   .meta({ id: 'ListedWallet', description: 'A wallet in a list; one that is not proven is there without its address' });
 

@@ -45,6 +45,7 @@ import { migrateWorker, migrationSources } from '../migrations.ts';
 import { blockMovements, blockSent } from '../movement.ts';
 import { checkEquation } from '../reconciliation-line.ts';
 import { checkTokenCodes } from '../token-code.ts';
+import type { VaultSetup } from '../vault-setup.ts';
 import type { WalletPurpose } from '../wallet.ts';
 import { issueClientWallet, issueCompartmentWallet } from '../wallet-issue.ts';
 import { watchSet } from '../watch.ts';
@@ -69,6 +70,8 @@ export type BenchOptions = {
   readonly workers?: Workers;
   /** Leaves the chain unstarted. */
   readonly unstarted?: boolean;
+  /** Vaults, for a bench that has any. */
+  readonly vaults?: (parts: { readonly chain: FakeChain; readonly signer: FakeSigner }) => VaultSetup;
 };
 
 export type BenchWallet = { readonly id: string; readonly address: Address; readonly compartment: Compartment };
@@ -140,7 +143,9 @@ export async function openBench(options: BenchOptions = {}): Promise<Bench> {
   const signer = new FakeSigner(clock);
   const db = options.database?.(database.app) ?? database.app;
   const { id, native } = chain;
+  const vaults = options.vaults?.({ chain, signer });
   const custody: Custody = {
+    ...(vaults === undefined ? {} : { vaults }),
     deployment: fakeDeployment,
     db,
     chains: new Map([[id, options.port?.(chain) ?? chain]]),

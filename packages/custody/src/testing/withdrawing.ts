@@ -5,6 +5,7 @@ import { releaseDeposit, screenDeposit } from '../deposit.ts';
 import { findLiquidity } from '../liquidity.ts';
 import { applyRegistryChange } from '../registry-change.ts';
 import { sendDispatch, watchDispatch } from '../send.ts';
+import { sendVaultDispatch } from '../vault-sending.ts';
 import type { Answer } from '../command.ts';
 import { releaseWithdrawal, requestWithdrawal, screenWithdrawal } from '../withdrawal.ts';
 import { approveWithdrawal, signWithdrawalRequest } from '../withdrawal-approval.ts';
@@ -27,6 +28,7 @@ export const workers: Workers = {
   'find-liquidity': findLiquidity,
   'send-dispatch': sendDispatch,
   'watch-dispatch': watchDispatch,
+  'send-vault-dispatch': sendVaultDispatch,
   'apply-registry-change': applyRegistryChange,
 };
 

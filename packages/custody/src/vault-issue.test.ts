@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { test } from 'node:test';
+import { checksumAddress, codeHashOfNothing } from '@bulkhead/domain';
+import { fakeKeccak, fakeVaultSystem } from '@bulkhead/fakes';
+import { agreementDigest, nativeToken, receiptDigest, vaultAddress } from '@bulkhead/vaults';
+import { pool, refusalOf, viewOf } from './testing/bench.ts';
+import {
+  acknowledged,
+  draftedVault,
+  exitKey,
+  fundedVault,
+  issuedVault,
+  list,
+  openVaulting,
+  plenty,
+  signedBy,
+  vaultRow,
+  type VaultBench,
+} from './testing/vaulting.ts';
+import { ether } from './testing/withdrawing.ts';
+import { agreeVault, certifyVault, receiptVault } from './vault-issue.ts';
+import { vaultViews } from './vault-view.ts';
+import { walletViews } from './wallet.ts';
+import { issueClientWallet } from './wallet-issue.ts';
+
+async function addressAsked(bench: VaultBench, clientId: string): Promise<string> {
+  return refusalOf(await issueClientWallet(bench.custody, bench.as('olga'), { clientId, chain: bench.id }));
+}
+
+async function agreed(bench: VaultBench, id: string): Promise<void> {
+  const signature = await signedBy(bench, id, (vault) => agreementDigest(fakeKeccak, vault.address, vault.terms));
+  viewOf(await agreeVault(bench.custody, bench.as('olga'), { vaultId: id, signature }));
+}
+
+test('an address is shown only when the client agreed, signers certified, a backup holds it and the client acknowledged', async () => {
+  await using bench = await openVaulting();
+  const client = await bench.client();
+  assert.equal(await addressAsked(bench, client), 'vault/not-issued');
+  const { id, configuration } = await draftedVault(bench, { clientId: client });
+  assert.match(configuration.clientId, /^0x[0-9a-f]{64}$/u);
+  assert.equal(await addressAsked(bench, client), 'vault/not-issued');
+  assert.equal(refusalOf(await certifyVault(bench.custody, bench.as('olga'), id)), 'vault/wrong-state');
+  const forged = await signedBy(bench, id, (vault) => agreementDigest(fakeKeccak, vault.address, vault.terms), exitKey);
+  assert.equal(
+    refusalOf(await agreeVault(bench.custody, bench.as('olga'), { vaultId: id, signature: forged })),
+    'vault/signature-invalid',
+  );
+  await agreed(bench, id);
+  await assert.rejects(certifyVault(bench.custody, bench.as('olga'), id), { code: 'signer/unknown-destination' });
+  await list(bench, id);
+  bench.backup.broken = true;
+  await assert.rejects(certifyVault(bench.custody, bench.as('olga'), id), /the backup is broken/u);
+  assert.equal((await vaultRow(bench, id)).wallet, undefined, 'no wallet without a backup');
+  bench.backup.broken = false;
+  const certified = viewOf(await certifyVault(bench.custody, bench.as('olga'), id));
+  assert.equal(certified.address, null);
+  const [file] = [...bench.backup.files.values()];
+  assert.equal(file, certified.certificate, 'the backup has the very bytes that the client gets');
+  assert.equal(
+    certified.certificateDigest,
+    `0x${createHash('sha256')
+      .update(file ?? '')
+      .digest('hex')}`,
+  );
+  const [hidden] = await walletViews(bench.custody, { client, after: null, limit: 10 });
+  assert.deepEqual([hidden?.kind, hidden?.address, hidden?.problem], ['vault', null, 'vault/receipt-missing']);
+  assert.equal(await addressAsked(bench, client), 'vault/not-issued');
+  const wrong = await signedBy(bench, id, ({ address }) => receiptDigest(fakeKeccak, address, `0x${'11'.repeat(32)}`));
+  assert.equal(
+    refusalOf(await receiptVault(bench.custody, bench.as('olga'), { vaultId: id, signature: wrong })),
+    'vault/signature-invalid',
+  );
+  const issued = await acknowledged(bench, id);
+  const { address, terms } = await vaultRow(bench, id);
+  assert.equal(address, vaultAddress(fakeKeccak, fakeVaultSystem, terms.config));
+  assert.equal(issued.address, checksumAddress(address));
+  const wallet = viewOf(
+    await issueClientWallet(bench.custody, bench.as('olga'), { clientId: client, chain: bench.id }),
+  );
+  assert.deepEqual([wallet.kind, wallet.address, wallet.keyResidency], ['vault', checksumAddress(address), null]);
+  const again = viewOf(await issueClientWallet(bench.custody, bench.as('olga'), { clientId: client, chain: bench.id }));
+  assert.equal(again.id, wallet.id, 'a compartment has one vault');
+  const { latest } = await bench.chain.heads();
+  assert.equal(await bench.chain.codeHash(address, latest), codeHashOfNothing, 'all of it before anything is deployed');
+});
+
+test('no vault is certified where its contracts are missing, others, or the set of signers is behind', async () => {
+  await using bench = await openVaulting();
+  const { id } = await draftedVault(bench, { clientId: await bench.client() });
+  await agreed(bench, id);
+  await list(bench, id);
+  const differs = async (): Promise<void> => {
+    await assert.rejects(certifyVault(bench.custody, bench.as('olga'), id), { code: 'vault/system-differs' });
+  };
+  for (const contract of ['factory', 'vaultImplementation', 'forwarderImplementation', 'signerSet'] as const) {
+    bench.program.code.set(contract, undefined);
+    await differs();
+    bench.program.code.set(contract, `0x${'de'.repeat(32)}`);
+    await differs();
+    bench.program.code.clear();
+  }
+  const { members } = bench.program;
+  bench.program.members = members.slice(0, 2);
+  await differs();
+  bench.program.members = members;
+  viewOf(await certifyVault(bench.custody, bench.as('olga'), id));
+});
+
+test('two drafts of one client become one vault, and the second one is refused', async () => {
+  await using bench = await openVaulting();
+  const client = await bench.client();
+  const first = await draftedVault(bench, { clientId: client });
+  const second = await draftedVault(bench, { clientId: client });
+  for (const { id } of [first, second]) {
+    await agreed(bench, id);
+    await list(bench, id);
+  }
+  viewOf(await certifyVault(bench.custody, bench.as('olga'), second.id));
+  assert.equal(refusalOf(await certifyVault(bench.custody, bench.as('olga'), first.id)), 'vault/wrong-state');
+});
+
+test('a configuration that somebody changed in the database is neither shown nor used', async () => {
+  await using bench = await openVaulting();
+  const { client } = await fundedVault(bench, ether);
+  const change = async (column: string, value: string): Promise<void> => {
+    await bench.database.admin.query('alter table custody.vault disable trigger user');
+    await bench.database.admin.query(`update custody.vault set ${column} = ${value}`);
+  };
+  const problem = async (): Promise<string | null | undefined> =>
+    (await walletViews(bench.custody, { client, after: null, limit: 10 }))[0]?.problem;
+  assert.equal(await problem(), null);
+  await change('config', `jsonb_set(config, '{exitDestination}', '"0x${'66'.repeat(20)}"')`);
+  assert.equal(await problem(), 'wallet/address-mismatch');
+});
+
+test('a client of a pool gets a forwarder of its own, bound to the vault of the pool', async () => {
+  await using bench = await openVaulting();
+  const client = await bench.client('omnibus');
+  assert.equal(await addressAsked(bench, client), 'vault/not-issued');
+  const view = await issuedVault(bench, { compartment: pool }, { unlisted: [{ token: nativeToken, cap: plenty }] });
+  const [one, two] = [await bench.wallet(client), await bench.wallet(client)];
+  assert.notEqual(one.address, two.address);
+  const views = await walletViews(bench.custody, { client, after: null, limit: 10 });
+  assert.deepEqual(
+    views.map(({ kind, vaultWalletId }) => [kind, vaultWalletId]),
+    [
+      ['forwarder', view.walletId],
+      ['forwarder', view.walletId],
+    ],
+  );
+  const [shown] = await vaultViews(bench.custody, bench.custody.db, { id: view.id, after: null, limit: 1 });
+  assert.equal(shown?.clientId, null);
+  assert.equal(shown?.onChain.destinations.length, 1);
+});

@@ -1,0 +1,187 @@
+import { createHash } from 'node:crypto';
+import {
+  type Address,
+  type Chain,
+  codeHashOfNothing,
+  type Compartment,
+  CustodyError,
+  contractOf,
+  houseGas,
+  type Hex,
+  type MovementIntent,
+  nativeAsset,
+  type TransactionPlan,
+} from '@bulkhead/domain';
+import { bigint, only, type Transaction } from '@bulkhead/postgres';
+import { callData, factoryCalls, nativeToken, vaultCalls } from '@bulkhead/vaults';
+import { posted } from './books.ts';
+import { chainPort } from './cursor.ts';
+import { type Custody, machine } from './custody.ts';
+import { createDispatch, reservedAt } from './dispatch.ts';
+import { newId } from './id.ts';
+import { record } from './journal.ts';
+import { hashes } from './keccak.ts';
+import type { VaultDispatch } from './vault-dispatch.ts';
+import { vaultHistory } from './vault-event.ts';
+import { findVault, type Vault } from './vault-row.ts';
+import { expectVaultsOn } from './vault-chain.ts';
+import { houseWallet, lockWallet, proven } from './wallet.ts';
+
+/** Gas that one relay may take: the creation of a vault, the opening of its policy, and a payment of a token. */
+export const relayGasMax: bigint = 1_000_000n;
+
+/** Most that a relay may burn, in wei. */
+export function relayCap(custody: Custody, chain: Chain['id']): bigint {
+  const caps = custody.policy.feeCaps.get(chain);
+  if (caps === undefined) throw new CustodyError('chain/unknown', `No fee caps are configured for ${chain}.`);
+  return caps.maxFeePerGas * relayGasMax;
+}
+
+/** What a relay carries: a signed payment, what cancels it, or coins of forwarders to their vault. */
+export type Cargo = 'payment' | 'invalidation' | 'sweep';
+
+export type RelayCall = { readonly to: Address; readonly data: Hex };
+
+/**
+ * The call that carries a payment or its invalidation. Where the vault is not deployed, or its first policy not open, one transaction
+ * does all of it: creating gives no authority, and does nothing where the vault is there already.
+ */
+export async function relayCall(custody: Custody, dispatch: VaultDispatch, cargo: Cargo): Promise<RelayCall> {
+  const vault = await findVault(custody.db, dispatch.vault);
+  if (vault === undefined) throw new CustodyError('invariant/broken', `There is no vault ${dispatch.vault}.`);
+  const { system } = expectVaultsOn(custody, dispatch.chain);
+  const own = await callOf(custody, { vault, dispatch, cargo });
+  const { config, policy } = vault.terms;
+  const isThere = await deployed(chainPort(custody, dispatch.chain), vault.address);
+  const { state } = await vaultHistory(custody, custody.db, vault);
+  if (isThere && (state.policyOpened || cargo === 'invalidation')) return { to: vault.address, data: own };
+  const open = state.policyOpened ? [] : [callData(hashes, vaultCalls.openPolicy, { config, policy })];
+  const calls = [...(cargo === 'payment' ? open : []), own];
+  return { to: system.factory, data: callData(hashes, factoryCalls.createAndCall, { config, calls }) };
+}
+
+async function deployed(port: Chain, address: Address): Promise<boolean> {
+  const { latest } = await port.heads();
+  return (await port.codeHash(address, latest)) !== codeHashOfNothing;
+}
+
+type Carried = { readonly vault: Vault; readonly dispatch: VaultDispatch; readonly cargo: Cargo };
+
+async function callOf(custody: Custody, { vault, dispatch, cargo }: Carried): Promise<Hex> {
+  const { config } = vault.terms;
+  const { nonce, deadline, to, amount } = dispatch;
+  if (cargo === 'invalidation') {
+    const { invalidation } = dispatch;
+    if (invalidation === undefined) throw unsigned(dispatch);
+    const message = { nonce, deadline };
+    return callData(hashes, vaultCalls.invalidate, { config, message, signatures: invalidation });
+  }
+  const { signatures } = dispatch;
+  if (signatures === undefined) throw unsigned(dispatch);
+  const token = contractOf(dispatch.asset) ?? nativeToken;
+  const message = { token, to, amount, nonce, deadline };
+  if (dispatch.intent.authorisation !== 'one-off') {
+    return callData(hashes, vaultCalls.pay, { config, message, signatures });
+  }
+  const clientSignature = await clientSignatureOf(custody, dispatch);
+  return callData(hashes, vaultCalls.payOnce, { config, message, signatures, clientSignature });
+}
+
+async function clientSignatureOf({ db }: Custody, dispatch: VaultDispatch): Promise<Hex> {
+  const row = only(await db.query('select client_signature from custody.withdrawal where id = $1', [dispatch.subject]));
+  const signature = row['client_signature'];
+  if (typeof signature !== 'string') throw unsigned(dispatch);
+  return `0x${signature.slice(2)}`;
+}
+
+function unsigned({ id }: VaultDispatch): CustodyError {
+  return new CustodyError('invariant/broken', `Payment ${id} of a vault was to be relayed before it was signed.`);
+}
+
+export type RelayOrder = {
+  /** The workflow in the database that it is for, and the intent whose signatures it carries. */
+  readonly relays: string;
+  readonly carries: string;
+  readonly cargo: Cargo;
+  readonly beneficiary: Compartment;
+  readonly chain: Chain['id'];
+  readonly call: RelayCall;
+  readonly now: Date;
+};
+
+/** The plan of a relay, to ask the chain about before anything is stored. */
+export async function relayPlan(
+  custody: Custody,
+  order: Pick<RelayOrder, 'chain' | 'call'>,
+): Promise<TransactionPlan | undefined> {
+  const source = await houseWallet(custody.db, order.chain, 'gas');
+  if (source === undefined) return undefined;
+  const { address: from } = await proven(custody, custody.db, source);
+  return { from, asset: nativeAsset(order.chain), to: order.call.to, amount: 0n, data: order.call.data };
+}
+
+/**
+ * Orders a relay from the house gas wallet, or says why there is none: one that carries the same is under way, or the house has no gas.
+ * The coins that it burns are the house's, and are booked as its cost.
+ */
+export async function orderRelay(custody: Custody, tx: Transaction, order: RelayOrder): Promise<string | undefined> {
+  const [live] = await tx.query(
+    `select id from custody.dispatch where relays = $1 and cargo = $2 and step <> 'done' limit 1`,
+    [order.relays, order.cargo],
+  );
+  if (live !== undefined) return undefined;
+  const found = await houseWallet(tx, order.chain, 'gas');
+  if (found === undefined) return noGasWallet(order.chain);
+  const source = await proven(custody, tx, await lockWallet(tx, found.id));
+  const native = nativeAsset(order.chain);
+  const feeMax = relayCap(custody, order.chain);
+  const account = { kind: 'wallet', holder: source.id } as const;
+  const held = await posted(tx, { compartment: source.compartment, asset: native, account });
+  const free = held - (await reservedAt(tx, source.id, { id: native, native: true }));
+  if (free < feeMax) {
+    return `The house gas wallet ${source.address} has ${free} wei free and a relay may burn ${feeMax}: fund it.`;
+  }
+  const id = newId('dsp', order.now);
+  const intent: MovementIntent = {
+    deployment: custody.deployment,
+    kind: 'relay',
+    id,
+    compartment: source.compartment,
+    asset: native,
+    to: order.call.to,
+    amount: 0n,
+    feeMax,
+    relays: order.carries,
+    beneficiary: order.beneficiary,
+    callDigest: createHash('sha256')
+      .update(Buffer.from(order.call.data.slice(2), 'hex'))
+      .digest('hex'),
+  };
+  const { relays, cargo, call } = order;
+  await createDispatch(tx, {
+    id,
+    kind: 'relay',
+    wallet: source,
+    intent,
+    requestedBy: machine.name,
+    relay: { relays, cargo, callData: call.data },
+    now: order.now,
+  });
+  await record(tx, order.now, { actor: machine, subject: id, event: 'relay-ordered', data: { relays, cargo } });
+  return undefined;
+}
+
+export function noGasWallet(chain: Chain['id']): string {
+  return `There is no house gas wallet on ${chain}: issue one in compartment ${houseGas} and fund it.`;
+}
+
+/** How often something was relayed and failed on chain: the house does not pay for the same failure without end. */
+export async function failedRelays(tx: Transaction, relays: string, cargo: Cargo): Promise<bigint> {
+  const row = only(
+    await tx.query(
+      `select count(*) as failed from custody.dispatch where relays = $1 and cargo = $2 and outcome = 'reverted'`,
+      [relays, cargo],
+    ),
+  );
+  return bigint(row, 'failed');
+}

@@ -1,0 +1,291 @@
+import {
+  type Address,
+  type BlockRef,
+  type BookClaim,
+  type ChainId,
+  type AccountName,
+  type AssetId,
+  exitOrder,
+  invariant,
+  administratorTransfers,
+  kindOf,
+  nativeAsset,
+  outflowTransfers,
+  parseCompartment,
+  tokenAsset,
+  type TransferRequest,
+  transferKey,
+  type VaultOutflow,
+} from '@bulkhead/domain';
+import { bigint, type Queries, text, type Transaction } from '@bulkhead/postgres';
+import { nativeToken } from '@bulkhead/vaults';
+import { type Custody, machine } from './custody.ts';
+import type { StoredMovement } from './movement.ts';
+import { lockVaultDispatch, vaultDispatchColumns, type VaultDispatch, vaultDispatchOf } from './vault-dispatch.ts';
+import { endVaultDispatch } from './vault-end.ts';
+import { blockEvents, readEvent, type StoredEvent } from './vault-event.ts';
+import { type Vault, vaultColumns, vaultOf } from './vault-row.ts';
+import { lockWithdrawal, stepWithdrawal } from './withdrawal-step.ts';
+
+export type VaultBlock = {
+  readonly chain: ChainId;
+  readonly block: BlockRef;
+  readonly movements: readonly StoredMovement[];
+  readonly now: Date;
+};
+
+export type VaultsSettled = {
+  /** For the caller to post with the rest of the block. */
+  readonly groups: readonly (readonly TransferRequest[])[];
+  /** What nobody here asked for: posted after the groups, when the claims are what the rest of the block made of them. */
+  readonly outflows: readonly Outflow[];
+  /** What booked each side of a movement, by its id. */
+  readonly out: ReadonlyMap<string, string>;
+  readonly in: ReadonlyMap<string, string>;
+};
+
+export type Outflow = { readonly outflow: VaultOutflow; readonly vault: Vault };
+
+type Settling = {
+  readonly custody: Custody;
+  readonly tx: Transaction;
+  readonly order: VaultBlock;
+  readonly groups: (readonly TransferRequest[])[];
+  readonly outflows: Outflow[];
+  readonly out: Map<string, string>;
+  /** Movements out of vaults that no event has claimed yet. */
+  readonly unclaimed: StoredMovement[];
+};
+
+/**
+ * What the events of a final block say about vaults: payments that are made, cancelled or impossible, and exits. It is the vault's
+ * nonce and its event that decide, never our own relay: anybody may have carried what was signed.
+ */
+export async function settleVaults(custody: Custody, tx: Transaction, order: VaultBlock): Promise<VaultsSettled> {
+  const settling: Settling = {
+    custody,
+    tx,
+    order,
+    groups: [],
+    outflows: [],
+    out: new Map(),
+    unclaimed: [...order.movements],
+  };
+  const events = await blockEvents(tx, order.chain, order.block.hash);
+  const vaults = await vaultsAt(
+    tx,
+    order.chain,
+    events.map(({ address }) => address),
+  );
+  for (const event of events) {
+    const vault = vaults.get(event.address);
+    if (vault !== undefined) await settleEvent(settling, { event, vault });
+  }
+  await settleLapsed(settling);
+  const flushed = await flushes(settling);
+  return {
+    groups: [...settling.groups, ...flushed.groups],
+    outflows: settling.outflows,
+    out: new Map([...settling.out, ...flushed.out]),
+    in: flushed.out,
+  };
+}
+
+async function vaultsAt(
+  db: Queries,
+  chain: ChainId,
+  addresses: readonly Address[],
+): Promise<ReadonlyMap<Address, Vault>> {
+  if (addresses.length === 0) return new Map();
+  const rows = await db.query(
+    `select ${vaultColumns} from custody.vault where chain = $1 and address = any ($2) and wallet is not null`,
+    [chain, [...new Set(addresses)]],
+  );
+  return new Map(rows.map(vaultOf).map((vault) => [vault.address, vault]));
+}
+
+type Told = { readonly event: StoredEvent; readonly vault: Vault };
+
+async function settleEvent(settling: Settling, { event, vault }: Told): Promise<void> {
+  const read = readEvent(event);
+  if (read?.event === 'Withdrawn') {
+    const payment = { asset: assetOf(vault.chain, read.token), to: read.to, amount: read.amount };
+    await settlePayment(settling, { event, vault, payment, nonce: read.nonce });
+  } else if (read?.event === 'NonceInvalidated') {
+    await settleInvalidation(settling, { event, vault, nonce: read.nonce });
+  } else if (read?.event === 'Exited' && read.amount > 0n) {
+    const payment = { asset: assetOf(vault.chain, read.token), to: read.to, amount: read.amount };
+    await settleExit(settling, { event, vault, payment });
+  }
+}
+
+function assetOf(chain: ChainId, token: Address): AssetId {
+  return token === nativeToken ? nativeAsset(chain) : tokenAsset(chain, token);
+}
+
+type Payment = { readonly asset: AssetId; readonly to: Address; readonly amount: bigint };
+type Paid = Told & { readonly payment: Payment };
+
+async function byNonce(tx: Transaction, vault: Vault, nonce: bigint): Promise<VaultDispatch | undefined> {
+  const [row] = await tx.query(
+    `select ${vaultDispatchColumns} from custody.vault_dispatch where vault = $1 and nonce = $2 for update`,
+    [vault.id, nonce],
+  );
+  return row === undefined ? undefined : vaultDispatchOf(row);
+}
+
+async function settlePayment(settling: Settling, paid: Paid & { readonly nonce: bigint }): Promise<void> {
+  const { custody, tx, order, groups } = settling;
+  const { vault, payment, event } = paid;
+  const dispatch = await byNonce(tx, vault, paid.nonce);
+  // Whoever had it signed has keys of the quorum, and it was not asked for here: reconciliation reports what left.
+  if (dispatch === undefined) return;
+  // Given up here before anybody was asked, or over otherwise: what left is for reconciliation to report.
+  if (dispatch.state.step === 'done' && dispatch.state.outcome !== 'exited') return;
+  const ours = dispatch.asset === payment.asset && dispatch.to === payment.to && dispatch.amount === payment.amount;
+  const final = { type: 'nonce-final', by: ours ? 'ours' : 'other', block: order.block } as const;
+  groups.push(...(await endVaultDispatch(custody, tx, { dispatch, event: final, now: order.now })));
+  if (!ours) return;
+  // Given up when the client's exit took the assets, and paid all the same after the exit was cancelled: an outflow as an exit is.
+  if (dispatch.state.step === 'done') settling.outflows.push(outflowOf(settling, paid, 'vault-late-payment'));
+  claim(settling, paid, dispatch.id);
+  await explainEvent(tx, event, dispatch.id);
+}
+
+async function settleInvalidation(settling: Settling, told: Told & { readonly nonce: bigint }): Promise<void> {
+  const { custody, tx, order, groups } = settling;
+  const dispatch = await byNonce(tx, told.vault, told.nonce);
+  if (dispatch === undefined) return;
+  const event = { type: 'nonce-final', by: 'invalidation', block: order.block } as const;
+  groups.push(...(await endVaultDispatch(custody, tx, { dispatch, event, now: order.now })));
+  await explainEvent(tx, told.event, dispatch.id);
+}
+
+/** The client took everything of an asset: what was held of it is void, and the claims become less by what left. */
+async function settleExit(settling: Settling, paid: Paid): Promise<void> {
+  const { custody, tx, order, groups } = settling;
+  const { vault, payment, event } = paid;
+  const live = await tx.query(
+    `select ${vaultDispatchColumns} from custody.vault_dispatch where vault = $1 and asset = $2 and step <> 'done' order by id for update`,
+    [vault.id, payment.asset],
+  );
+  for (const row of live) {
+    const exited = { type: 'exited', block: order.block } as const;
+    groups.push(
+      ...(await endVaultDispatch(custody, tx, { dispatch: vaultDispatchOf(row), event: exited, now: order.now })),
+    );
+  }
+  const waiting = await tx.query(
+    `select id from custody.withdrawal where vault = $1 and asset = $2
+       and step in ('requested', 'screened', 'awaiting-approval', 'approved', 'awaiting-liquidity') order by id`,
+    [vault.id, payment.asset],
+  );
+  for (const row of waiting) {
+    const withdrawal = await lockWithdrawal(tx, text(row, 'id'));
+    invariant(withdrawal !== undefined, 'A withdrawal vanished.', { id: text(row, 'id') });
+    const stepped = await stepWithdrawal(custody, tx, {
+      withdrawal,
+      event: { type: 'vault-exited' },
+      actor: machine,
+      now: order.now,
+    });
+    invariant(stepped.status === 'stepped', 'An exit cannot be refused.', { id: text(row, 'id') });
+    groups.push(...stepped.transfers);
+  }
+  settling.outflows.push(outflowOf(settling, paid, 'vault-exit'));
+  claim(settling, paid, event.id);
+  await explainEvent(tx, event, event.id);
+}
+
+function outflowOf({ order }: Settling, { event, vault, payment }: Paid, code: VaultOutflow['code']): Outflow {
+  invariant(vault.wallet !== undefined, 'A vault that is watched has a wallet.', { vault: vault.id });
+  const { asset, amount } = payment;
+  const { compartment, wallet } = vault;
+  return { vault, outflow: { id: event.id, code, compartment, asset, wallet, amount, block: order.block } };
+}
+
+/** The movement that an event of an outflow tells of is explained by it, once. */
+function claim({ unclaimed, out }: Settling, { event, vault, payment }: Paid, by: string): void {
+  const place = unclaimed.findIndex(
+    (one) =>
+      one.transaction === event.transaction &&
+      one.from === vault.address &&
+      one.to === payment.to &&
+      one.asset === payment.asset &&
+      one.amount === payment.amount,
+  );
+  const [found] = place === -1 ? [] : unclaimed.splice(place, 1);
+  if (found !== undefined) out.set(found.id, by);
+}
+
+async function explainEvent(tx: Transaction, { id }: StoredEvent, by: string): Promise<void> {
+  await tx.query('update custody.vault_event set explained = $2 where id = $1', [id, by]);
+}
+
+/** Payments whose deadline a final block is later than: the vault takes them no more, and up to that block it did not. */
+async function settleLapsed({ custody, tx, order, groups }: Settling): Promise<void> {
+  const rows = await tx.query(
+    `select d.id from custody.vault_dispatch d join custody.block b on b.chain = $1 and b.hash = $2
+     where d.chain = $1 and d.step <> 'done' and d.deadline < extract(epoch from b.mined_at) order by d.id`,
+    [order.chain, order.block.hash],
+  );
+  for (const row of rows) {
+    const dispatch = await lockVaultDispatch(tx, text(row, 'id'));
+    invariant(dispatch !== undefined, 'A payment of a vault vanished.', { id: text(row, 'id') });
+    const event = { type: 'deadline-final', block: order.block } as const;
+    groups.push(...(await endVaultDispatch(custody, tx, { dispatch, event, now: order.now })));
+  }
+}
+
+type Flushed = { readonly groups: readonly (readonly TransferRequest[])[]; readonly out: ReadonlyMap<string, string> };
+
+/** Coins that went from a forwarder to its vault: whoever sent them on, they stayed in their compartment. */
+async function flushes({ tx, order, unclaimed }: Settling): Promise<Flushed> {
+  const rows = await tx.query(
+    `select f.address as forwarder, f.id as from_wallet, v.address as vault, v.id as to_wallet, v.compartment
+     from custody.wallet f join custody.wallet v on v.id = f.vault
+     where f.chain = $1 and f.kind = 'forwarder' and f.address = any ($2)`,
+    [order.chain, [...new Set(unclaimed.flatMap(({ from }) => from ?? []))]],
+  );
+  const groups: (readonly TransferRequest[])[] = [];
+  const out = new Map<string, string>();
+  for (const movement of unclaimed) {
+    const pair = rows.find((row) => row['forwarder'] === movement.from && row['vault'] === movement.to);
+    if (pair === undefined || movement.amount === 0n) continue;
+    groups.push([
+      {
+        type: 'post',
+        key: transferKey('flush', movement.id),
+        compartment: parseCompartment(Number(bigint(pair, 'compartment'))),
+        asset: movement.asset,
+        debit: { kind: 'wallet', holder: text(pair, 'to_wallet') },
+        credit: { kind: 'wallet', holder: text(pair, 'from_wallet') },
+        amount: movement.amount,
+        code: 'flush',
+        reference: movement.id,
+        block: order.block,
+      },
+    ]);
+    out.set(movement.id, movement.id);
+  }
+  return { groups, out };
+}
+
+/** Debits claims by what left a vault without us. The rest of the block is posted already, voided holds among it. */
+export async function outflowGroups(tx: Transaction, { outflow, vault }: Outflow): Promise<readonly TransferRequest[]> {
+  const rows = await tx.query(
+    `select kind, holder, posted - pending_out as free from ledger.accounts
+     where compartment = $1 and asset = $2 and kind = any ($3) order by number`,
+    [outflow.compartment, outflow.asset, exitOrder],
+  );
+  const claims = rows.map((row): BookClaim => ({ account: accountOf(row), free: bigint(row, 'free') }));
+  return outflow.code === 'vault-exit' && kindOf(vault.compartment) === 'omnibus'
+    ? administratorTransfers(outflow, { administrator: `adm_${vault.id}`, claims })
+    : outflowTransfers(outflow, claims);
+}
+
+function accountOf(row: Parameters<typeof text>[0]): AccountName {
+  const kind = exitOrder.find((known) => known === row['kind']);
+  invariant(kind !== undefined, 'An account of another kind was taken for a claim.');
+  return { kind, holder: text(row, 'holder') };
+}

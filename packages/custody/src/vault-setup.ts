@@ -1,0 +1,51 @@
+import { type Address, type ChainId, type Compartment, type SignedStatement, type VaultQuorum } from '@bulkhead/domain';
+import type { VaultConfig, VaultProfile, VaultSystem, VaultTerms } from '@bulkhead/vaults';
+
+/** The contracts of one chain, as the registry of the signers lists them, and who is in the set of signers. */
+export type ChainVaults = VaultSystem & {
+  readonly members: readonly Address[];
+  readonly threshold: bigint;
+};
+
+/** What the custodian offers; a client agrees to it, and then it never changes for that vault. */
+export type HouseTerms = Pick<
+  VaultConfig,
+  | 'feeBpsYear'
+  | 'windowSeconds'
+  | 'changeDelay'
+  | 'recoveryDelay'
+  | 'exitDelay'
+  | 'exitChangeDelay'
+  | 'heartbeatPeriod'
+  | 'pauseSeconds'
+>;
+
+/** What a certificate of a vault must say. */
+export type CertifiedVault = {
+  readonly certificate: SignedStatement;
+  readonly client: string;
+  readonly compartment: Compartment;
+  readonly chain: ChainId;
+  readonly address: Address;
+  readonly terms: VaultTerms;
+};
+
+/**
+ * Where certificates of vaults are kept outside of the database. Returned means: it was written, is on the disk, and was read back and
+ * is the same.
+ */
+export interface CertificateBackup {
+  /** @throws CustodyError `vault/backup-failed`, or what the place throws; the certificate is not given out then */
+  store(name: string, bytes: Uint8Array): Promise<void>;
+}
+
+/** Everything about vaults that is put together once; a custody without it has none. */
+export type VaultSetup = {
+  readonly systems: ReadonlyMap<ChainId, ChainVaults>;
+  readonly quorum: VaultQuorum;
+  /** @throws CustodyError `signer/certificate-invalid` for a certificate that is not of the pinned signers, or says something else */
+  readonly verifyVault: (certified: CertifiedVault) => void;
+  readonly backup: CertificateBackup;
+  readonly terms: HouseTerms;
+  readonly profile: VaultProfile;
+};

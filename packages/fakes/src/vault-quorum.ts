@@ -1,0 +1,153 @@
+import {
+  type Address,
+  chainOf,
+  contractOf,
+  CustodyError,
+  faultCodes,
+  type ForwarderClaim,
+  intentDigest,
+  type QuorumGrant,
+  type SignedStatement,
+  type VaultClaim,
+  type VaultGrant,
+  type VaultIntent,
+  type VaultQuorum,
+  type VaultSignRequest,
+} from '@bulkhead/domain';
+import { configHash, nativeToken, typedDigest, vaultDomain, vaultForms, type VaultTerms } from '@bulkhead/vaults';
+import { digestOf } from './key.ts';
+import type { FakeSigner } from './signer.ts';
+import { fakeStatement } from './signer-log.ts';
+import { fakeKeccak, fakeMembers, fakeThreshold, memberSignature } from './vault-program.ts';
+
+/** What a certificate of a vault must say; the port of the server has more names for it. */
+export type FakeCertifiedVault = {
+  readonly certificate: SignedStatement;
+  readonly client: string;
+  readonly chain: string;
+  readonly address: Address;
+  readonly terms: VaultTerms;
+};
+
+function identityOf(member: Address): string {
+  return digestOf('identity', member);
+}
+
+function vaultStatement(vault: Omit<FakeCertifiedVault, 'certificate'>, member: Address): SignedStatement {
+  const { client, chain, address, terms } = vault;
+  const fields = { client, chain, address, configHash: configHash(fakeKeccak, terms.config) };
+  return fakeStatement('vault-certificate', fields, identityOf(member));
+}
+
+/** Refuses a certificate of a vault that no fake signer gave, or that says something else. */
+export function fakeVerifyVault({ certificate, ...vault }: FakeCertifiedVault): void {
+  const right = fakeMembers.map((member) => vaultStatement(vault, member));
+  const isRight = right.some(
+    ({ statement, identity, signature }) =>
+      statement === certificate.statement && identity === certificate.identity && signature === certificate.signature,
+  );
+  if (isRight) return;
+  throw new CustodyError('signer/certificate-invalid', `The certificate of vault ${vault.address} is not right.`);
+}
+
+/**
+ * Three signers, two of whom must agree. What they want of people, and whether anybody answers, follows the rules of the fake signer
+ * beside them.
+ */
+export class FakeQuorum implements VaultQuorum {
+  /** Vaults that the registry lists. */
+  readonly listed: Map<Address, { readonly client: string; readonly terms: VaultTerms }> = new Map();
+  /** Members that answer; fewer than two, and nothing is signed. */
+  awake: readonly Address[] = fakeMembers;
+  /** Everything that was signed, repetitions too. */
+  readonly signed: VaultIntent[] = [];
+  readonly #signer: FakeSigner;
+  /** The intent of each nonce of a vault: for ever. */
+  readonly #intentOfNonce: Map<string, string> = new Map();
+
+  constructor(signer: FakeSigner) {
+    this.#signer = signer;
+  }
+
+  async signVault({ intent, evidence }: VaultSignRequest): Promise<QuorumGrant> {
+    this.#answers();
+    const { refusal, approvalsNeeded, approvedBy, requestNeeded } = await this.#signer.outlook(intent, evidence);
+    if (refusal !== undefined) {
+      const code = faultCodes.find((known) => known === refusal.code) ?? 'signer/unavailable';
+      throw new CustodyError(code, refusal.message);
+    }
+    if (requestNeeded && evidence.request === undefined) {
+      throw new CustodyError('signer/request-missing', `The requester of ${intent.id} has not signed.`);
+    }
+    if (approvedBy.length < approvalsNeeded) {
+      throw new CustodyError(
+        'signer/approvals-missing',
+        `${intent.id} has ${approvedBy.length} of ${approvalsNeeded}.`,
+      );
+    }
+    this.#bind(intent);
+    const digest = vaultIntentDigestOf(intent);
+    const grants = this.awake.slice(0, Number(fakeThreshold)).map((member): VaultGrant => {
+      const record = this.#signer.log.append('vault-granted', { digest: intentDigest(intent), member });
+      return { signature: { r: 1n, s: 1n, yParity: 0 }, member, record };
+    });
+    this.signed.push(intent);
+    const signatures = grants.map(({ member }) => memberSignature(member, digest).slice(2)).join('');
+    return { signatures: Uint8Array.from(Buffer.from(signatures, 'hex')), grants, answers: [] };
+  }
+
+  async certifyVault({ client, chain, vault }: VaultClaim): Promise<readonly SignedStatement[]> {
+    this.#answers();
+    const listed = this.listed.get(vault);
+    if (listed?.client !== client) {
+      throw new CustodyError('signer/unknown-destination', `The registry lists no vault ${vault} of ${client}.`);
+    }
+    const facts = { client, chain, address: vault, terms: listed.terms };
+    return this.awake.slice(0, Number(fakeThreshold)).map((member) => vaultStatement(facts, member));
+  }
+
+  async certifyForwarder({ client, chain, vault, salt }: ForwarderClaim): Promise<readonly SignedStatement[]> {
+    this.#answers();
+    return fakeMembers.map((member) =>
+      fakeStatement('forwarder-certificate', { client, chain, vault, salt }, identityOf(member)),
+    );
+  }
+
+  #answers(): void {
+    const silent = this.#signer.down || this.awake.length < Number(fakeThreshold);
+    if (silent) {
+      throw new CustodyError('signer/unavailable', `${this.awake.length} signers answer, and two must agree.`);
+    }
+  }
+
+  #bind(intent: VaultIntent): void {
+    if (!('vaultNonce' in intent)) return;
+    const place = `${intent.vault} ${intent.vaultNonce}`;
+    const owner = intent.kind === 'vault-invalidation' ? intent.cancels : intent.id;
+    if ((this.#intentOfNonce.get(place) ?? owner) !== owner) {
+      throw new CustodyError('signer/nonce-taken', `Nonce ${intent.vaultNonce} belongs to another intent.`);
+    }
+    this.#intentOfNonce.set(place, owner);
+  }
+}
+
+/** The digest that members sign for a payment, a fee or an invalidation. */
+export function vaultIntentDigestOf(intent: VaultIntent): Uint8Array {
+  if (intent.kind === 'vault-withdrawal') {
+    const { asset, to, amount, vaultNonce: nonce, deadline, vault, authorisation } = intent;
+    const message = { token: contractOf(asset) ?? nativeToken, to, amount, nonce, deadline };
+    const form = authorisation === 'one-off' ? vaultForms.oneOff : vaultForms.withdrawal;
+    return typedDigest(fakeKeccak, vaultDomain(chainOf(asset), vault), { form, message });
+  }
+  if (intent.kind === 'vault-fee') {
+    const { asset, amount, vaultNonce: nonce, deadline, vault } = intent;
+    const message = { token: contractOf(asset) ?? nativeToken, amount, nonce, deadline };
+    return typedDigest(fakeKeccak, vaultDomain(chainOf(asset), vault), { form: vaultForms.fee, message });
+  }
+  if (intent.kind === 'vault-invalidation') {
+    const { vaultNonce: nonce, deadline, vault, chain } = intent;
+    const message = { nonce, deadline };
+    return typedDigest(fakeKeccak, vaultDomain(chain, vault), { form: vaultForms.invalidation, message });
+  }
+  throw new CustodyError('signer/unknown-destination', `The fake signers sign no ${intent.kind}.`);
+}
