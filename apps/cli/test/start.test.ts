@@ -206,6 +206,20 @@ test('--fresh begins anew, and not beside parts that are not embedded', async ()
   assert.ok(existsSync(join(data, 'postgres')));
 });
 
+test('where SoftHSM is not, the signer has its keys in software and a warning says so', async () => {
+  const elsewhere = join(folder, 'software');
+  mkdirSync(elsewhere);
+  // Without signers of vaults: one is enough to show what its keys are.
+  const content = { http: { port: 0 }, chains, tokens, vaultSigners: 0 };
+  writeFileSync(join(elsewhere, 'bulkhead.config.json'), JSON.stringify(content));
+  const bare: Shell = { folder: elsewhere, environment: { BULKHEAD_SOFTHSM: join(elsewhere, 'libsofthsm2.so') } };
+  const said = await run(bare, 'start', '--exit');
+  assert.equal(said.code, 0, said.err);
+  assert.match(said.out, /^Signer, for development: .*WARNING: keys in SOFTWARE, because SoftHSM is not installed/mu);
+  const signer = await run(bare, 'signer', 'status');
+  assert.match(signer.out, /^Deployment [0-9a-f]{32}, keys: software\n/u);
+});
+
 test('a source that does not answer, and one of another chain, are one sentence each', async () => {
   const closed = {
     ...shell,

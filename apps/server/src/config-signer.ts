@@ -31,6 +31,8 @@ export type SignerConfiguration =
       readonly peopleDirectory: string;
       /** How many others are started. */
       readonly vaultSignersCount: number;
+      /** Where the tokens of a first start come from; where there is no such file, keys are in software. */
+      readonly softhsmLibrary: string;
     }
   | (ExternalSigner & {
       readonly kind: 'external';
@@ -44,6 +46,7 @@ type Problem = { readonly place: string; readonly sentence: string };
 type SignerOrder = {
   readonly folder: string;
   readonly dataDirectory: string;
+  readonly softhsmLibrary: string;
   readonly file: {
     readonly signer: Section<'signer'> | undefined;
     readonly vaultSigners: Section<'vaultSigners'> | undefined;
@@ -69,7 +72,8 @@ export function signerOf(order: SignerOrder, problems: Problem[]): SignerConfigu
   return { kind: 'external', ...first, deployment, vaultSigners };
 }
 
-function developmentOf({ file, chains, dataDirectory }: SignerOrder, problems: Problem[]): SignerConfiguration {
+function developmentOf(order: SignerOrder, problems: Problem[]): SignerConfiguration {
+  const { file, chains, dataDirectory, softhsmLibrary } = order;
   const real = chains.find((chain) => !chain.development);
   if (real !== undefined) {
     const sentence = `${real.id} is no development chain, and the signer that starts by itself is for development alone. Name the signer of this deployment, or mark the chain as development if its coins are worth nothing.`;
@@ -85,6 +89,7 @@ function developmentOf({ file, chains, dataDirectory }: SignerOrder, problems: P
     directory: join(dataDirectory, 'signer'),
     peopleDirectory: join(dataDirectory, 'people'),
     vaultSignersCount: file.vaultSignersCount ?? vaultSignersOfDevelopment.parse(undefined),
+    softhsmLibrary,
   };
 }
 

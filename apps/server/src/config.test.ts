@@ -39,6 +39,7 @@ test('without file and environment everything is embedded and for development', 
     directory: '/srv/.bulkhead/signer',
     peopleDirectory: '/srv/.bulkhead/people',
     vaultSignersCount: 2,
+    softhsmLibrary: '/usr/lib/softhsm/libsofthsm2.so',
   });
   assert.deepEqual(configuration.approvalPage, {
     kind: 'development',

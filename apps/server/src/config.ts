@@ -29,6 +29,7 @@ import {
   type EnvironmentReader,
   logLevelFrom,
   portFrom,
+  softhsmLibraryFrom,
   tokenDigest,
 } from './environment.ts';
 import type { z } from 'zod';
@@ -161,7 +162,10 @@ export function checkConfiguration(input: ConfigurationInput): {
   const chains = chainsOf(file.chains, chainSources(reader), problems);
   const assets = assetsOf(file.assets, chains, problems);
   const tokens = tokensOf(file.tokens, reader);
-  const signer = signerOf({ folder: input.folder, dataDirectory, file, chains }, problems);
+  const signer = signerOf(
+    { folder: input.folder, dataDirectory, softhsmLibrary: softhsmLibraryFrom(reader), file, chains },
+    problems,
+  );
   const vaults = vaultsOfFile({ folder: input.folder, dataDirectory, file, chains, signer }, problems);
   const page = pageOf({ dataDirectory, section: file.approvalPage, signer }, problems);
   const port = portFrom(reader);

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { isAbsolute } from 'node:path';
 import { tokenCharsMin } from '@bulkhead/api';
 import { type ChainId, parseChainId } from '@bulkhead/domain';
 import { type Section, sections } from './config-schema.ts';
@@ -18,6 +19,7 @@ const known: ReadonlySet<string> = new Set([
   'BULKHEAD_DEBUG',
   'BULKHEAD_LOG_LEVEL',
   'BULKHEAD_PORT',
+  'BULKHEAD_SOFTHSM',
 ]);
 
 /** An empty variable is an absent one, as shells and container files make them. */
@@ -95,6 +97,20 @@ export function portFrom(reader: EnvironmentReader): number | undefined {
   if (port >= 0 && port <= 65_535) return port;
   reader.problems.push({ place: 'BULKHEAD_PORT', sentence: 'Give a port from 0 to 65535; 0 takes a free one.' });
   return undefined;
+}
+
+/** Library of SoftHSM where Debian puts it: a hardware module in software, for development and tests. */
+export const softhsmLibraryOfDebian = '/usr/lib/softhsm/libsofthsm2.so';
+
+export function softhsmLibraryFrom(reader: EnvironmentReader): string {
+  const path = variable(reader, 'BULKHEAD_SOFTHSM') ?? softhsmLibraryOfDebian;
+  if (!isAbsolute(path)) {
+    reader.problems.push({
+      place: 'BULKHEAD_SOFTHSM',
+      sentence: `Give the path of libsofthsm2.so from the root on, such as ${softhsmLibraryOfDebian}.`,
+    });
+  }
+  return path;
 }
 
 export function logLevelFrom(reader: EnvironmentReader): Section<'logLevel'> | undefined {

@@ -7,6 +7,7 @@ import {
   admit,
   approve,
   chain,
+  changeRegistry,
   coin,
   deposit,
   enrol,
@@ -208,4 +209,13 @@ test('a fee is charged and owed, and an asset is allowed while the chain is foll
   );
   assert.equal(allowed.allowedBy, 'admin');
   await until('the follower to go on', async () => (await desk.get(`/v1/chains/${chain}`)).state === 'following');
+});
+
+test('ten thousand clients are enrolled with the signer by one list and one signature of each of two people', async () => {
+  const { desk, server } = house;
+  const before = (await server.reached.signer.status()).registryVersion;
+  const id = (n: number): string => `cl_01a22d39-04d6-7000-8000-${String(n).padStart(12, '0')}`;
+  const items = Array.from({ length: 10_000 }, (_, n) => ({ item: 'client', client: id(n), compartment: 200_000 + n }));
+  await changeRegistry(desk, 'enrolment', items);
+  assert.equal((await server.reached.signer.status()).registryVersion, before + 1n);
 });

@@ -13,9 +13,6 @@ import { SetUpProcess } from './set-up-process.ts';
 import { type DevelopmentKeys, signerFile } from './signer-file.ts';
 import { deployedSystems } from './vault-system.ts';
 
-/** Library of SoftHSM where Debian puts it: a hardware module in software, for development and tests. */
-const softhsmLibrary = '/usr/lib/softhsm/libsofthsm2.so';
-
 const identitiesForm = z.array(z.string().regex(/^[0-9a-f]{64}$/u)).min(1);
 
 /** What was decided at the first start, written when everything else was there. */
@@ -93,7 +90,7 @@ async function setUp(
   configuration: Configuration,
   { folders, nodes }: { readonly folders: Folders; readonly nodes: Nodes },
 ): Promise<Installation> {
-  const { directory, peopleDirectory, vaultSignersCount } = folders;
+  const { directory, peopleDirectory, softhsmLibrary, vaultSignersCount } = folders;
   const directories = [directory, ...vaultSignerFolders(folders, vaultSignersCount)];
   // The keys of the people name the installation that they are for, so those of another one go with it.
   for (const old of [...directories, peopleDirectory]) rmSync(old, { recursive: true, force: true });
@@ -101,7 +98,7 @@ async function setUp(
   writeFileSync(join(directory, unfinishedName), '');
   const keys = existsSync(softhsmLibrary) ? 'softhsm' : 'software';
   const deployment = randomBytes(16).toString('hex');
-  const making = { directories, peopleDirectory, deployment, keys, nodes } as const;
+  const making = { directories, peopleDirectory, deployment, keys, softhsmLibrary, nodes } as const;
   const made: Installation = { deployment, keys, ...(await makeSigners(configuration, making)) };
   // Commit point: from here on the folders are this installation's signers.
   privateText(join(directory, 'development.json'), () => `${JSON.stringify(made, null, 2)}\n`);
@@ -114,6 +111,7 @@ type Making = {
   readonly peopleDirectory: string;
   readonly deployment: string;
   readonly keys: DevelopmentKeys;
+  readonly softhsmLibrary: string;
   readonly nodes: Nodes;
 };
 
@@ -122,7 +120,7 @@ async function makeSigners(
   configuration: Configuration,
   making: Making,
 ): Promise<Pick<Installation, 'identities' | 'vaultSigners' | 'vaultSystems'>> {
-  const { directories, deployment, keys, peopleDirectory } = making;
+  const { directories, deployment, keys, peopleDirectory, softhsmLibrary } = making;
   await using processes = new AsyncDisposableStack();
   const parts = directories.map((directory) => ({ directory, process: processes.use(new SetUpProcess()) }));
   const softhsm = keys === 'softhsm' ? softhsmLibrary : null;
