@@ -28,8 +28,10 @@ if (guard !== undefined) {
     },
   });
   let users = 0;
+  let ended = false;
   const end = async (): Promise<void> => {
-    if (users > 0) return;
+    if (users > 0 || ended) return;
+    ended = true;
     guard.server.close();
     try {
       await (await starting).stop();
@@ -59,5 +61,7 @@ if (guard !== undefined) {
         socket.end(`${JSON.stringify({ error: error instanceof Error ? error.message : String(error) })}\n`),
     );
   });
-  endSoon();
+  // Not before it has started: making the data blocks this process, and after that a timer that is over comes before the users who
+  // knocked meanwhile. On a machine that needs longer for it than the server lingers, nobody would ever be let in.
+  starting.then(endSoon, endSoon);
 }
