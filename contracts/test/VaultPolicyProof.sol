@@ -54,13 +54,19 @@ contract VaultFeeProof {
 
 /// @notice Proofs of the exit clock.
 contract VaultExitProof {
-    /// A requested exit is ready after exactly its delay, and a second request does not move it.
+    /// A requested exit is ready after exactly its delay.
     function exitClockRuns(uint32 exitDelay, uint256 time, uint256 later) external pure {
-        require(exitDelay != 0 && time < TIME_MAX && later < TIME_MAX);
+        require(time < TIME_MAX);
         uint256 readyAt = VaultPolicy.requestExit(0, exitDelay, time);
         assert(readyAt == time + exitDelay);
-        if (later >= readyAt) VaultPolicy.requireExitReady(readyAt, later);
-        VaultPolicy.requestExit(readyAt, exitDelay, later);
+        VaultPolicy.requireExitReady(readyAt, later);
+        assert(later >= time + exitDelay);
+    }
+
+    /// A clock that runs is not moved by another request.
+    function exitClockIsNotMoved(uint40 readyAt, uint32 exitDelay, uint256 time) external pure {
+        require(readyAt != 0);
+        VaultPolicy.requestExit(readyAt, exitDelay, time);
         assert(false);
     }
 
@@ -99,11 +105,10 @@ contract VaultQueueProof {
     }
 
     /// What was queued before the change in force is void, whenever it is executed.
-    function laterStays(bytes32 change, uint32 delay, uint256 time, uint256 since) external pure {
-        require(time != 0 && time < TIME_MAX);
-        uint256 readyAt = VaultPolicy.readyAtAfter(delay, time);
-        assert(VaultPolicy.requireNewest(change, readyAt, delay, since) == time);
-        assert(time > since);
+    function laterStays(bytes32 change, uint40 readyAt, uint32 delay, uint256 since) external pure {
+        uint256 queuedAt = VaultPolicy.requireNewest(change, readyAt, delay, since);
+        assert(queuedAt == uint256(readyAt) - delay);
+        assert(queuedAt > since);
     }
 
     function nothingQueuedNothingDone(bytes32 change, uint256 time) external pure {

@@ -130,7 +130,8 @@ abstract contract VaultAgreements is VaultState {
     function takeReady(bytes32 change, uint256 delay, uint256 since) internal returns (uint40 queuedAt) {
         uint256 readyAt = queued[change];
         VaultPolicy.requireReady(change, readyAt, block.timestamp);
-        queuedAt = VaultPolicy.requireNewest(change, readyAt, delay, since);
+        // No later than a time of 40 bits.
+        queuedAt = uint40(VaultPolicy.requireNewest(change, readyAt, delay, since));
         delete queued[change];
     }
 

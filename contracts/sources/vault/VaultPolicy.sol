@@ -93,11 +93,10 @@ library VaultPolicy {
     function requireNewest(bytes32 change, uint256 readyAt, uint256 delay, uint256 since)
         internal
         pure
-        returns (uint40 queuedAt)
+        returns (uint256 queuedAt)
     {
-        queuedAt = readyAtAfter(0, readyAt - delay);
+        queuedAt = readyAt - delay;
         require(queuedAt > since, Overtaken(change, since));
-        assert(queuedAt + delay == readyAt);
     }
 
     /// @notice Starts the exit clock. A clock that runs is neither stopped nor started anew.
