@@ -21,7 +21,9 @@ import {
 } from '@bulkhead/domain';
 import { bytesToHex } from '@noble/hashes/utils.js';
 import type { ApprovalRequest } from './approval-request.ts';
-import { listNotices, type Notice, unusual } from './notice.ts';
+import { listNotices, unusual } from './notice.ts';
+import type { Notice } from './notice-shown.ts';
+import { vaultIntentNotices } from './vault-notice.ts';
 
 /** What this copy of the page, or this key file, was made for. */
 export type Pins = {
@@ -101,7 +103,8 @@ export async function examine(request: ApprovalRequest, examiner: Examiner): Pro
     notices: [
       ...(believed.notice === undefined ? [] : [believed.notice]),
       ...(believed.brief === undefined ? [] : unusual({ intent, brief: believed.brief, assets, now })),
-      ...(listed.items === undefined ? [] : listNotices(intent, listed.items)),
+      ...vaultIntentNotices(intent),
+      ...(listed.items === undefined ? [] : listNotices(intent, listed.items, assets)),
     ].sort((a, b) => gravity[a.level] - gravity[b.level]),
     ...(refusal === undefined ? {} : { refusal }),
   };

@@ -5,6 +5,7 @@ export * from './examination.ts';
 export * from './key-file-form.ts';
 export * from './key-file.ts';
 export * from './notice.ts';
+export type { Notice } from './notice-shown.ts';
 export * from './page-pins.ts';
 export * from './serve.ts';
 export * from './software-approver.ts';

@@ -9,15 +9,8 @@ import {
   type RegistryItem,
 } from '@bulkhead/authority';
 import { type Address, checksumAddress, type Intent, nativeAsset, chainOf } from '@bulkhead/domain';
-
-/** Something an approver must not overlook. */
-export type Notice = {
-  readonly level: 'danger' | 'warning' | 'information';
-  readonly title: string;
-  readonly text: string;
-  /** Two addresses that look alike and are not the same. */
-  readonly compared?: readonly [Address, Address];
-};
+import type { Notice } from './notice-shown.ts';
+import { vaultListNotices } from './vault-notice.ts';
 
 type Known = {
   readonly intent: Intent;
@@ -59,7 +52,7 @@ function destinationNotices(intent: Movement, destination: BriefDestination, { n
     });
   }
   const { label, usableFrom, timesUsed } = destination;
-  if ('client' in intent && label === undefined) {
+  if ('client' in intent && intent.kind !== 'vault-fee' && label === undefined) {
     notices.push({
       level: 'danger',
       title: 'The destination is not enrolled for this client',
@@ -73,7 +66,7 @@ function destinationNotices(intent: Movement, destination: BriefDestination, { n
       text: `It can be used in ${describeSpan(usableFrom - now)}, from ${describeSecond(usableFrom)}. Ask who enrolled it.`,
     });
   }
-  if (timesUsed === 0n && 'client' in intent) {
+  if (timesUsed === 0n && 'client' in intent && intent.kind !== 'vault-fee') {
     notices.push({
       level: 'warning',
       title: 'Nothing was ever paid to this destination',
@@ -127,10 +120,11 @@ const grave: ReadonlyMap<RegistryItem['item'], string> = new Map([
   ['asset', 'lists assets'],
   ['asset-removed', 'removes assets'],
   ['wallet', 'lists wallets'],
+  ['vault-system', 'lists the contracts of vaults, and who signs for all of them'],
 ]);
 
 /** What is unusual about a list. */
-export function listNotices(intent: Intent, items: readonly RegistryItem[]): readonly Notice[] {
+export function listNotices(intent: Intent, items: readonly RegistryItem[], assets: KnownAssets): readonly Notice[] {
   const kinds = new Set(items.map(({ item }) => item));
   const changes = [...grave].filter(([item]) => kinds.has(item)).map(([, effect]) => effect);
   const notices: Notice[] = [];
@@ -154,7 +148,8 @@ export function listNotices(intent: Intent, items: readonly RegistryItem[]): rea
       text: 'Keys in software may sign there. Its coins must be worth nothing.',
     });
   }
-  return [...notices, ...likeDestinations(items)];
+  const vaults = items.flatMap((item) => (item.item === 'vault' ? [item] : []));
+  return [...notices, ...likeDestinations(items), ...vaultListNotices(vaults, assets)];
 }
 
 /** Pairs of a list that are shown; more say nothing new. */

@@ -2,7 +2,7 @@ import type { Brief, DescriptionLine } from '@bulkhead/authority';
 import { describeAmount, describeSecond, describeSpan } from '@bulkhead/authority';
 import { chainOf, formatDecimal, type Intent, nativeAsset } from '@bulkhead/domain';
 import type { Examination } from '../examination.ts';
-import type { Notice } from '../notice.ts';
+import type { Notice } from '../notice-shown.ts';
 import { addressBlocks, digestBlocks } from './digits.ts';
 import { banner, card, element, show } from './element.ts';
 import { listCard } from './list-card.ts';
