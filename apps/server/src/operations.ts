@@ -8,6 +8,7 @@ import { movementOperations } from './operation/movement.ts';
 import { reconciliationOperations } from './operation/reconciliation.ts';
 import { signerOperations } from './operation/signer.ts';
 import { sweepOperations } from './operation/sweep.ts';
+import { vaultOperations } from './operation/vault.ts';
 import type { ReachedSigner } from './reached-signer.ts';
 
 /** What operations need beside the workflows. */
@@ -25,6 +26,7 @@ export function operationsOver(custody: Custody, { board, reached, approvalPage 
   return {
     ...clientOperations(custody),
     ...compartmentOperations(custody, board),
+    ...vaultOperations(custody),
     ...movementOperations(custody, approvalPage),
     ...sweepOperations(custody),
     ...reconciliationOperations(custody),

@@ -111,6 +111,7 @@ test('a body may be left out exactly where nothing in it is needed', () => {
     optional.map(({ operation }) => operation),
     [
       'certifyWallet',
+      'certifyVault',
       'releaseDeposit',
       'freezeDeposit',
       'returnDeposit',

@@ -17,6 +17,10 @@ const description = `Custody of crypto-assets, kept apart per compartment in the
 const tags = [
   { name: 'Clients', description: 'Who has claims, under which agreement, and kept apart how' },
   { name: 'Compartments', description: 'The ring-fences, their wallets and books, and the assets allowed in them' },
+  {
+    name: 'Vaults',
+    description: 'The contracts of compartments: from the draft to the address, and what the chain says',
+  },
   { name: 'Movements', description: 'What arrives from outside and what leaves' },
   { name: 'Sweeps and fees', description: 'What moves inside a compartment, and what clients owe' },
   { name: 'Reconciliation', description: 'Books against chain, and the differences found' },

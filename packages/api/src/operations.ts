@@ -63,6 +63,7 @@ import type {
   WithdrawalInput,
   WithdrawalListQuery,
 } from './resource/withdrawal.ts';
+import type { Vault, VaultInput, VaultListQuery, VaultSignatureInput } from './resource/vault.ts';
 import type { Role } from './role.ts';
 
 /** Who calls. Two actors with different names are two people. */
@@ -100,6 +101,7 @@ type ClientPath = { readonly clientId: string };
 type CompartmentPath = { readonly compartment: Compartment };
 type DepositPath = { readonly depositId: string };
 type WithdrawalPath = { readonly withdrawalId: string };
+type VaultPath = { readonly vaultId: string };
 type WalletPath = { readonly walletId: string };
 type RegistryChangePath = { readonly registryChangeId: string };
 type BreakPath = { readonly breakId: string };
@@ -129,6 +131,14 @@ export type Operations = {
   readonly listCompartmentWallets: List<CompartmentPath & WalletListQuery, ListedWallet>;
   readonly issueCompartmentWallet: Write<CompartmentPath & CompartmentWalletInput, Wallet>;
   readonly certifyWallet: Write<WalletPath, WalletCertificate>;
+
+  readonly listVaults: List<VaultListQuery, Vault>;
+  readonly getVault: Read<VaultPath, Vault>;
+  readonly draftVault: Write<VaultInput, Vault>;
+  readonly agreeVault: Write<VaultPath & VaultSignatureInput, Vault>;
+  readonly certifyVault: Write<VaultPath, Vault>;
+  readonly acknowledgeVault: Write<VaultPath & VaultSignatureInput, Vault>;
+  readonly signOneOff: Write<WithdrawalPath & VaultSignatureInput, Withdrawal>;
 
   readonly listDeposits: List<DepositListQuery, Deposit>;
   readonly getDeposit: Read<DepositPath, Deposit>;

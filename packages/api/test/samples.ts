@@ -17,9 +17,11 @@ import {
   withdrawalId,
 } from './names.ts';
 import { approval, registryChange, registryItems } from './signer-samples.ts';
+import { vault, vaultDraft, vaultSignature } from './vault-samples.ts';
 
 export * from './names.ts';
 export * from './signer-samples.ts';
+export * from './vault-samples.ts';
 
 const terms = {
   parties: 'Custodian and client',
@@ -172,6 +174,7 @@ export const withdrawal = {
   intentDigest: digest,
   cancelAskedBy: null,
   expiresAt: time,
+  vault: null,
   transactionHash: null,
   block: null,
   createdAt: time,
@@ -365,6 +368,10 @@ export const bodies: Partial<Record<OperationName, Record<string, unknown>>> = {
   allowAsset: { asset: coin, symbol: 'ETH', decimals: 18, behaviour: 'native', dustMax: '1000' },
   issueCompartmentWallet: { chain, purpose: 'pool' },
   assignDeposit: { clientId },
+  draftVault: vaultDraft,
+  agreeVault: vaultSignature,
+  acknowledgeVault: vaultSignature,
+  signOneOff: vaultSignature,
   requestWithdrawal: { clientId, asset: coin, amount: '5', destination: address },
   signWithdrawal: { approval },
   approveWithdrawal: { approval },
@@ -392,6 +399,7 @@ const values: Readonly<Record<string, string>> = {
   ':chain': chain,
   ':walletId': walletId,
   ':registryChangeId': registryChange.id,
+  ':vaultId': vault.id,
 };
 
 /** A path of the route with sample values in it. */

@@ -91,6 +91,7 @@ export {
   type VaultDraft,
   type VaultSignature,
 } from './vault-issue.ts';
+export { signOneOff } from './vault-one-off.ts';
 export { liveVaultDispatches, sendVaultDispatch } from './vault-sending.ts';
 export {
   type CertificateBackup,

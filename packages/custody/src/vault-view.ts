@@ -47,6 +47,8 @@ export type VaultView = {
   readonly policy: InitialPolicyText;
   /** What is missing for the next step; null where it is there. */
   readonly agreement: ToSign | null;
+  /** The client key's signature over both, as the registry of the signers takes it with `0x` in front. */
+  readonly agreementSignature: string | null;
   readonly receipt: ToSign | null;
   /** The bytes that the client keeps: with them and the chain the client can deploy and exit alone. */
   readonly certificate: string | null;
@@ -127,6 +129,7 @@ async function viewOf(custody: Custody, db: Queries, row: Row): Promise<VaultVie
     configuration: vaultConfigText(vault.terms.config),
     policy: initialPolicyText(vault.terms.policy),
     agreement: agreementOf(vault),
+    agreementSignature: vault.agreement ?? null,
     receipt: receiptOf(vault),
     certificate: vault.certificateText ?? null,
     certificateDigest: vault.certificateDigest ?? null,

@@ -19,12 +19,15 @@ import { Interrupter, interruptible, type Interruption } from './testing/faulty-
 import { approve, ask, available, ether, recipient, settle, wallets, withdrawal } from './testing/withdrawing.ts';
 import {
   callFromOutside,
+  clientKey,
+  exitKey,
   fundedVault,
   listed,
   openVaulting,
   type VaultAccount,
   type VaultBench,
 } from './testing/vaulting.ts';
+import { signOneOff } from './vault-one-off.ts';
 import { cancelWithdrawal, requestWithdrawal } from './withdrawal.ts';
 
 async function paymentOf(
@@ -223,6 +226,42 @@ test('what the vault never lets out is refused before anybody approves it', asyn
   assert.equal(await to(account.wallet.address, 1n), 'destination/own-compartment');
   assert.equal(await to(listed, ether), 'done');
   assert.equal(await available(bench, account), 2n * ether);
+});
+
+test('a one-off payment goes anywhere and above the limit, and only with the signature of the client key', async () => {
+  await using bench = await openVaulting();
+  const account = await fundedVault(bench, 5n * ether, { limits: [{ token: nativeToken, cap: ether }] });
+  const asked = viewOf(
+    await requestWithdrawal(bench.custody, bench.as('olga'), {
+      clientId: account.client,
+      asset: bench.native,
+      amount: 3n * ether,
+      destination: recipient,
+      feePayer: 'house',
+      oneOff: true,
+    }),
+  );
+  await bench.work();
+  const { id } = asked;
+  await approve(bench, id);
+  const waiting = await withdrawal(bench, id);
+  assert.equal(waiting.vault?.authorisation, 'one-off');
+  assert.match(waiting.reason ?? '', /client-signature/u);
+  assert.equal(bench.quorum.signed.length, 0, 'nobody of the quorum is asked before the client signed');
+  const digest = Buffer.from((waiting.vault.clientMustSign?.digest ?? '').slice(2), 'hex');
+  const hand = async (signature: `0x${string}`): Promise<string> =>
+    refusalOf(await signOneOff(bench.custody, bench.as('olga'), { id, signature }));
+  assert.equal(await hand(exitKey.sign(digest)), 'vault/signature-invalid');
+  assert.equal(await hand(clientKey.sign(Buffer.alloc(32))), 'vault/signature-invalid');
+  assert.equal(await hand(clientKey.sign(digest)), 'done');
+  assert.equal(await hand(clientKey.sign(digest)), 'withdrawal/wrong-state', 'once');
+  await bench.work();
+  await settle(bench);
+  const done = await withdrawal(bench, id);
+  assert.equal(done.state, 'settled', done.reason ?? '');
+  assert.deepEqual([done.vault?.outcome, done.vault?.clientMustSign], ['paid', null]);
+  assert.equal(bench.chain.ground.balance(bench.native, recipient), 3n * ether);
+  await bench.prove();
 });
 
 test('a frozen compartment, another code or a set of signers that is behind stops it before anybody signs', async () => {

@@ -4,13 +4,32 @@ import {
   checksumAddress,
   type FeePayer,
   invariant,
+  type VaultAuthorisation,
+  type VaultDispatchState,
+  type VaultOutcome,
   type WithdrawalState,
   type WithdrawalTerms,
 } from '@bulkhead/domain';
 import { bigintOrNull, date, type Queries, type Row, text, textOrNull } from '@bulkhead/postgres';
+import type { TypedData } from '@bulkhead/vaults';
 import { approvalRows } from './approval.ts';
 import { dispatchColumns, dispatchOf } from './dispatch.ts';
+import { oneOffData } from './one-off-data.ts';
+import { type VaultDispatch, vaultDispatchColumns, vaultDispatchOf } from './vault-dispatch.ts';
 import { type WithdrawalRow, withdrawalColumns, withdrawalOf } from './withdrawal-step.ts';
+
+/** How a vault pays it. */
+export type VaultPaymentView = {
+  readonly vaultId: string;
+  readonly nonce: string;
+  /** Unix seconds, as the chain counts them: the vault takes nothing later. */
+  readonly deadline: string;
+  readonly authorisation: VaultAuthorisation;
+  readonly state: VaultDispatchState['step'] | null;
+  readonly outcome: VaultOutcome | null;
+  /** What the client key has still to sign, of a one-off payment. */
+  readonly clientMustSign: { readonly digest: string; readonly typedData: TypedData } | null;
+};
 
 export type ApprovalView = { readonly by: string; readonly at: string };
 
@@ -37,6 +56,8 @@ export type WithdrawalView = {
   readonly intentDigest: string;
   readonly cancelAskedBy: string | null;
   readonly expiresAt: string;
+  /** Null where a wallet with a key pays. */
+  readonly vault: VaultPaymentView | null;
   readonly transactionHash: string | null;
   readonly block: { readonly number: string; readonly hash: string } | null;
   readonly createdAt: string;
@@ -84,9 +105,14 @@ export async function withdrawalViews(tx: Queries, filter: WithdrawalFilter): Pr
     `select distinct on (subject) ${dispatchColumns} from custody.dispatch where subject = any($1::text[]) order by subject, id desc`,
     [ids],
   );
+  const payments = await tx.query(
+    `select ${vaultDispatchColumns} from custody.vault_dispatch where subject = any($1::text[])`,
+    [ids],
+  );
   return rows.map((row) => {
     const id = text(row, 'id');
     return viewOf(row, {
+      payment: payments.find((one) => one['subject'] === id),
       approvals: approvals.filter((one) => one['subject'] === id),
       dispatch: dispatches.find((one) => one['subject'] === id),
     });
@@ -101,15 +127,40 @@ function waitsForRequester(terms: WithdrawalTerms, state: WithdrawalState): stri
   return `The signature of ${terms.requestedBy}, who asked for it, is missing.`;
 }
 
-function viewOf(row: Row, beside: { approvals: readonly Row[]; dispatch: Row | undefined }): WithdrawalView {
-  const { terms, state } = withdrawalOf(row);
+function paymentView(withdrawal: WithdrawalRow, payment: VaultDispatch | undefined): VaultPaymentView | null {
+  const { terms, vault, clientSignature } = withdrawal;
+  if (vault === undefined || terms.vault === undefined) return null;
+  const { nonce, authorisation } = terms.vault;
+  const mustSign = authorisation === 'one-off' && clientSignature === undefined;
+  return {
+    vaultId: vault,
+    nonce: nonce.toString(),
+    deadline: String(Math.floor(terms.expiresAt.getTime() / 1000)),
+    authorisation,
+    state: payment?.state.step ?? null,
+    outcome: payment?.state.step === 'done' ? payment.state.outcome : null,
+    clientMustSign: mustSign ? oneOffData(terms) : null,
+  };
+}
+
+type Beside = {
+  readonly approvals: readonly Row[];
+  readonly dispatch: Row | undefined;
+  readonly payment: Row | undefined;
+};
+
+function viewOf(row: Row, beside: Beside): WithdrawalView {
+  const withdrawal = withdrawalOf(row);
+  const { terms, state } = withdrawal;
+  const payment = beside.payment === undefined ? undefined : vaultDispatchOf(beside.payment);
   const dispatched = beside.dispatch === undefined ? undefined : dispatchOf(beside.dispatch);
   const dispatch = dispatched?.state;
-  const waiting = dispatched?.waitingReason ?? waitsForRequester(terms, state);
+  const waiting = dispatched?.waitingReason ?? payment?.waitingReason ?? waitsForRequester(terms, state);
   const attempts = dispatch === undefined || dispatch.step === 'queued' ? [] : dispatch.attempts;
   const shown =
     attempts.find((attempt) => ['final', 'in-block', 'reverted'].includes(attempt.chainState)) ?? attempts.at(-1);
-  const block = dispatch?.step === 'done' ? dispatch.block : undefined;
+  const ended = dispatch?.step === 'done' ? dispatch : payment?.state.step === 'done' ? payment.state : undefined;
+  const block = ended?.block;
   return {
     id: terms.id,
     kind: terms.kind,
@@ -133,6 +184,7 @@ function viewOf(row: Row, beside: { approvals: readonly Row[]; dispatch: Row | u
     intentDigest: textOrNull(row, 'intent_digest') ?? '',
     cancelAskedBy: state.cancelAskedBy ?? null,
     expiresAt: terms.expiresAt.toISOString(),
+    vault: paymentView(withdrawal, payment),
     transactionHash: shown?.hash ?? null,
     block: block === undefined ? null : { number: block.number.toString(), hash: block.hash },
     createdAt: date(row, 'created_at').toISOString(),

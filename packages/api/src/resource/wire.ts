@@ -32,6 +32,7 @@ export const idPrefixes = {
   break: 'brk',
   dispatch: 'dsp',
   registryChange: 'chg',
+  vault: 'vlt',
 } as const;
 
 export type IdNoun = keyof typeof idPrefixes;

@@ -11,6 +11,7 @@ import {
   chainInput,
   compartment,
   compartmentParameter,
+  count,
   hash,
   id,
   person,
@@ -18,6 +19,7 @@ import {
   text,
   time,
 } from './wire.ts';
+import { toSign } from './vault.ts';
 import type { View } from './view.ts';
 
 export const withdrawalState = z.enum([
@@ -48,8 +50,23 @@ export const withdrawalInput = z.strictObject({
   asset: assetInput,
   amount: positiveAmountInput,
   destination: addressInput,
-  feePayer: feePayer.default('client').meta({ description: 'Who bears the network fee' }),
+  feePayer: feePayer.default('client').meta({ description: 'Who bears the network fee; of a vault always the house' }),
+  oneOff: z.boolean().exactOptional().meta({
+    description: 'Out of a vault to anywhere and above any limit: the client key must sign it too',
+  }),
 });
+
+export const vaultPayment = z
+  .strictObject({
+    vaultId: id('vault'),
+    nonce: count,
+    deadline: count.meta({ description: 'Unix seconds of the chain: the vault takes nothing later' }),
+    authorisation: z.enum(['listed', 'unlisted', 'one-off']),
+    state: z.enum(['queued', 'signing', 'relaying', 'done']).nullable(),
+    outcome: z.enum(['paid', 'invalidated', 'superseded', 'lapsed', 'abandoned', 'exited']).nullable(),
+    clientMustSign: toSign.nullable().meta({ description: 'Of a one-off payment, until the client key has signed' }),
+  })
+  .meta({ id: 'VaultPayment', description: 'How a vault pays a withdrawal, whoever relays it' });
 
 export const rejectionInput = z.strictObject({ reason: text(500) });
 
@@ -80,6 +97,7 @@ export const withdrawal = z
       .meta({ description: 'SHA-256 of the canonical intent: what approvers approve' }),
     cancelAskedBy: person.nullable(),
     expiresAt: time,
+    vault: vaultPayment.nullable().meta({ description: 'Null where a wallet with a key pays' }),
     transactionHash: hash.nullable(),
     block: block.nullable(),
     createdAt: time,

@@ -6,11 +6,13 @@ import { ledger } from './ledger.ts';
 import type { Route } from './route.ts';
 import { signer } from './signer.ts';
 import { sweeps } from './sweeps.ts';
+import { vaults } from './vaults.ts';
 
 /** Every route under `/v1`, in the order of the documentation. */
 export const routes: readonly Route[] = [
   ...clients,
   ...compartments,
+  ...vaults,
   ...movements,
   ...sweeps,
   ...reconciliations,

@@ -1,0 +1,179 @@
+import { z } from 'zod';
+import { pageQuery } from './page.ts';
+import {
+  address,
+  addressInput,
+  amountInput,
+  block,
+  chain,
+  chainInput,
+  compartment,
+  compartmentInput,
+  compartmentParameter,
+  count,
+  id,
+  person,
+  time,
+} from './wire.ts';
+import type { View } from './view.ts';
+
+/** Entries of each list of an initial policy, and bytes of an assertion of a passkey. */
+const policyEntriesMax = 64;
+const signatureBytesMax = 4_096;
+
+type Hex = `0x${string}`;
+
+const word = z
+  .string()
+  .regex(/^0x[0-9a-f]{64}$/u)
+  .meta({ description: '32 bytes', example: `0x${'0f'.repeat(32)}` });
+
+const wordInput: z.ZodType<bigint, string> = z
+  .string()
+  .regex(/^0x[0-9a-f]{64}$/u, 'Expected 0x and 64 lower-case hex digits')
+  .transform((text) => BigInt(text));
+
+const clientKeyInput = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('secp256k1'), address: addressInput }),
+  z.strictObject({ kind: z.literal('passkey'), point: z.strictObject({ x: wordInput, y: wordInput }) }),
+]);
+
+const limitInput = z.strictObject({ token: addressInput, cap: amountInput });
+const limitsInput = z.array(limitInput).max(policyEntriesMax);
+
+export const vaultInput = z
+  .strictObject({
+    chain: chainInput,
+    clientId: id('client')
+      .exactOptional()
+      .meta({ description: 'Whose vault it is; for a pool its compartment instead' }),
+    compartment: compartmentInput.exactOptional().meta({ description: 'The omnibus compartment whose vault it is' }),
+    clientKey: clientKeyInput.meta({ description: 'Agrees to destinations and limits; of a pool, its governance' }),
+    exitKey: clientKeyInput.meta({ description: "Asks for the exit; of a pool, the insolvency administrator's" }),
+    exitDestination: addressInput,
+    destinations: z.array(addressInput).max(policyEntriesMax),
+    limits: limitsInput.meta({
+      description: 'Most that leaves of a token in one window; the zero address is the coin',
+    }),
+    unlisted: limitsInput.default([]).meta({ description: 'The same for destinations nobody listed; of a pool alone' }),
+  })
+  .refine(({ clientId, compartment: pool }) => (clientId === undefined) !== (pool === undefined), {
+    message: 'Name a client, or the compartment of a pool.',
+  });
+
+export const vaultSignatureInput = z.strictObject({
+  signature: z
+    .string()
+    .max(2 + signatureBytesMax * 2)
+    .regex(/^0x(?:[0-9a-f]{2})+$/u, 'Expected 0x and lower-case hex of whole bytes')
+    .meta({
+      description: 'Signature of a client key as contracts take it: 65 bytes, or an encoded assertion of a passkey',
+    })
+    .transform((text): Hex => `0x${text.slice(2)}`),
+});
+
+export const toSign = z
+  .strictObject({
+    digest: word,
+    typedData: z.strictObject({
+      domain: z.record(z.string(), z.string()),
+      types: z.record(z.string(), z.array(z.strictObject({ name: z.string(), type: z.string() }))),
+      primaryType: z.string(),
+      message: z.record(z.string(), z.unknown()),
+    }),
+  })
+  .meta({ id: 'ToSign', description: 'What a client key has to sign, as eth_signTypedData_v4 takes it' });
+
+const limit = z.strictObject({ token: z.string(), cap: z.string() });
+const seconds = count.meta({ description: 'Unix seconds of the chain' });
+
+const configuration = z
+  .strictObject({
+    clientId: word,
+    signerSet: z.string(),
+    feeReceiver: z.string(),
+    exitDestination: z.string(),
+    clientKey: word,
+    exitKey: word,
+    policyHash: word,
+    kind: z.string(),
+    feeBpsYear: z.string(),
+    windowSeconds: z.string(),
+    changeDelay: z.string(),
+    recoveryDelay: z.string(),
+    exitDelay: z.string(),
+    exitChangeDelay: z.string(),
+    heartbeatPeriod: z.string(),
+    pauseSeconds: z.string(),
+  })
+  .meta({ id: 'VaultConfiguration', description: 'Everything about a vault that never changes' });
+
+export const vault = z
+  .strictObject({
+    id: id('vault'),
+    chain,
+    compartment,
+    clientId: id('client').nullable(),
+    state: z.enum(['drafted', 'agreed', 'certified', 'issued']),
+    walletId: id('wallet').nullable(),
+    address: address.nullable().meta({ description: 'Null until the client has acknowledged the certificate' }),
+    configHash: word,
+    configuration,
+    policy: z.strictObject({
+      destinations: z.array(z.string()),
+      limits: z.array(limit),
+      unlisted: z.array(limit),
+    }),
+    agreement: toSign.nullable().meta({ description: 'Missing for the next step; null where it is there' }),
+    agreementSignature: z.string().nullable(),
+    receipt: toSign.nullable().meta({ description: 'Missing for the next step; null where it is there' }),
+    certificate: z.string().nullable().meta({
+      description: 'The bytes that the client keeps: with them and the chain it can deploy the vault and exit alone',
+    }),
+    certificateDigest: word.nullable(),
+    backedUpAt: time.nullable(),
+    onChain: z.strictObject({
+      asOf: block.nullable(),
+      deployedIn: block.nullable(),
+      policyOpened: z.boolean(),
+      destinations: z.array(z.strictObject({ address, activeFrom: seconds.nullable() })),
+      limits: z.array(limit),
+      unlistedLimits: z.array(limit),
+      queue: z.array(
+        z.strictObject({
+          change: word,
+          kind: z.enum(['limit', 'exit-destination', 'key']),
+          readyAt: seconds,
+          token: z.string().nullable(),
+          cap: z.string().nullable(),
+          unlisted: z.boolean().nullable(),
+          to: z.string().nullable(),
+          role: z.enum(['client', 'exit']).nullable(),
+          newKey: z.string().nullable(),
+        }),
+      ),
+      exit: z.enum(['none', 'requested', 'open']),
+      exitReadyAt: seconds.nullable(),
+      exitDestination: address,
+      clientKey: word,
+      exitKey: word,
+      pausedUntil: z.strictObject({ quorum: seconds.nullable(), client: seconds.nullable() }),
+    }),
+    requestedBy: person,
+    createdAt: time,
+    updatedAt: time,
+  })
+  .meta({ id: 'Vault', description: 'The contract of one compartment on one chain, as of the final block' });
+
+export const vaultListQuery = z.strictObject({
+  ...pageQuery,
+  chain: chainInput.exactOptional(),
+  clientId: id('client').exactOptional(),
+  compartment: compartmentParameter.exactOptional(),
+  address: addressInput.exactOptional(),
+});
+
+export type Vault = View<typeof vault>;
+export type VaultInput = z.output<typeof vaultInput>;
+export type VaultSignatureInput = z.output<typeof vaultSignatureInput>;
+export type VaultListQuery = z.output<typeof vaultListQuery>;

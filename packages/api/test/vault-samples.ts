@@ -1,0 +1,93 @@
+import { address, block, chain, clientId, time, uuid, walletId } from './names.ts';
+
+const word = `0x${'0f'.repeat(32)}` as const;
+const limit = { token: address, cap: '1000' } as const;
+
+const toSign = {
+  digest: word,
+  typedData: {
+    domain: { name: 'Bulkhead Vault Agreement', version: '1', verifyingContract: address },
+    types: { VaultReceipt: [{ name: 'certificate', type: 'bytes32' }] },
+    primaryType: 'VaultReceipt',
+    message: { certificate: word },
+  },
+} as const;
+
+export const vault = {
+  id: `vlt_${uuid}`,
+  chain,
+  compartment: 100_000,
+  clientId,
+  state: 'certified',
+  walletId,
+  address: null,
+  configHash: word,
+  configuration: {
+    clientId: word,
+    signerSet: address,
+    feeReceiver: address,
+    exitDestination: address,
+    clientKey: word,
+    exitKey: word,
+    policyHash: word,
+    kind: 'individual',
+    feeBpsYear: '50',
+    windowSeconds: '86400',
+    changeDelay: '86400',
+    recoveryDelay: '604800',
+    exitDelay: '1209600',
+    exitChangeDelay: '1300000',
+    heartbeatPeriod: '2592000',
+    pauseSeconds: '86400',
+  },
+  policy: { destinations: [address], limits: [limit], unlisted: [] },
+  agreement: null,
+  agreementSignature: '0x01',
+  receipt: toSign,
+  certificate: '[]',
+  certificateDigest: word,
+  backedUpAt: time,
+  onChain: {
+    asOf: block,
+    deployedIn: null,
+    policyOpened: false,
+    destinations: [{ address, activeFrom: '0' }],
+    limits: [limit],
+    unlistedLimits: [],
+    queue: [
+      {
+        change: word,
+        kind: 'limit',
+        readyAt: '1767225600',
+        token: address,
+        cap: '2000',
+        unlisted: false,
+        to: null,
+        role: null,
+        newKey: null,
+      },
+    ],
+    exit: 'none',
+    exitReadyAt: null,
+    exitDestination: address,
+    clientKey: word,
+    exitKey: word,
+    pausedUntil: { quorum: null, client: null },
+  },
+  requestedBy: 'olga',
+  createdAt: time,
+  updatedAt: time,
+} as const;
+
+/** What a draft takes. */
+export const vaultDraft = {
+  chain,
+  clientId,
+  clientKey: { kind: 'secp256k1', address },
+  exitKey: { kind: 'passkey', point: { x: word, y: word } },
+  exitDestination: address,
+  destinations: [address],
+  limits: [limit],
+} as const;
+
+export const vaultSignature = { signature: `0x${'01'.repeat(65)}` } as const;
