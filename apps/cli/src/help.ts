@@ -92,11 +92,15 @@ export const commandHelp = {
             signed; exits 1 when there is any
 
   All but build and verify ask the signer that the configuration names, or the one that runs beside the server.`,
-  vault: `Says what a chain needs before clients can have vaults there, and examines a vault by the chain alone
+  vault: `Says what a chain needs for vaults; examines a vault, and takes what is in it out, by the chain alone
 
   bulkhead vault deploy --chain <CAIP-2 id> --member <0x…> --member <0x…> … --threshold <number> --change-delay <seconds>
       --fee-receiver <0x…> [--out <file>]
   bulkhead vault verify <address> --rpc <url> [--certificate <file>] [--from <block>] [--block-hash <hash>] [--json]
+  bulkhead vault exit status --certificate <file> --rpc <url>
+  bulkhead vault exit request --certificate <file> --rpc <url> --relayer <key file>
+      --key <exit key file> | --message <file> [--signature <hex | assertion file>] | --silence
+  bulkhead vault exit pay --certificate <file> --rpc <url> --relayer <key file> [--token <address | native> …]
 
   deploy  --member        address of a signer's key in compartment 3, again for each; the set has the same address on each chain
           --threshold     how many of them must sign
@@ -110,7 +114,15 @@ export const commandHelp = {
           --from          first block that is read; 0 without this. It must not be later than the vault's first event
           --block-hash    a block that you trust from elsewhere, instead of the newest final one of the node
           Nothing is believed because a custodian says it, and of the node only what its proofs show. Prints each step, and what
-          nobody could know; exits 1 when something is wrong.`,
+          nobody could know; exits 1 when something is wrong.
+  exit    --certificate   the file that was handed over with the address: with it and a chain nobody else is needed
+          --relayer       a key of any account with coin for gas; it gets no right by it
+          --key           the exit key, to sign here; or --message, to write what is to be signed elsewhere, and again with --signature
+          --silence       no key at all: the custodian gave no sign for the agreed time
+          --token         what is paid out; without it the native coin and the tokens of the initial policy
+          request deploys factory and vault where they are missing. pay works when the agreed delay is over, for ever, and again for
+          what comes in later. A key file is one of "approve --new-key --kind eip712", or 64 hex digits in a file of mode 600;
+          --passphrase-file and --relayer-passphrase-file open the first kind.`,
   ceremony: `Makes, splits, seals and certifies the seed of a signer in front of people; verifies and restores it
 
   bulkhead ceremony plan --out <plan.json> --name <text> --performer <name> --witness <name> … [--confirmations <number>]

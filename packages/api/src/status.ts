@@ -151,6 +151,7 @@ export const statusOf: Readonly<Record<ProblemCode, number>> = {
   'vault/no-system': 422,
   'vault/not-issued': 409,
   'vault/receipt-missing': 409,
+  'vault/refused': 422,
   'vault/signature': 400,
   'vault/signature-invalid': 422,
   'vault/system-differs': 503,

@@ -116,6 +116,7 @@ export const faultCodes = [
   'vault/configuration',
   'vault/malformed',
   'vault/receipt-missing',
+  'vault/refused',
   'vault/signature',
   'vault/system-differs',
   'wallet/address-mismatch',

@@ -14,6 +14,7 @@ import {
   passkeySignature,
   pointOfBytes,
   quorumSignatures,
+  walletAnswerSignature,
 } from './index.ts';
 
 const point = { x: 5n, y: 2n ** 255n };
@@ -99,6 +100,20 @@ test('a public key is the point that a passkey signs with', () => {
   assert.equal(found.x, BigInt(`0x${Buffer.from(x, 'base64url').toString('hex')}`));
   assert.equal(found.y, BigInt(`0x${Buffer.from(y, 'base64url').toString('hex')}`));
   assert.throws(() => pointOfBytes(bytes.subarray(1)), { code: 'vault/signature' });
+});
+
+test('what a wallet answered becomes what contracts take', async () => {
+  const signature = await accountKey(7).sign(new Uint8Array(32).fill(3));
+  assert.equal(walletAnswerSignature(signature), signature);
+  const v = Number.parseInt(signature.slice(-2), 16);
+  const short: Hex = `0x${signature.slice(2, -2)}0${v - 27}`;
+  assert.equal(walletAnswerSignature(short), signature);
+  const accountOrder = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n;
+  const high = (accountOrder - BigInt(`0x${signature.slice(66, 130)}`)).toString(16).padStart(64, '0');
+  const other = v === 27 ? '1c' : '1b';
+  assert.equal(walletAnswerSignature(`0x${signature.slice(2, 66)}${high}${other}`), signature);
+  assert.throws(() => walletAnswerSignature('0x00'), { code: 'vault/signature', message: /1 bytes, not 65/u });
+  assert.throws(() => walletAnswerSignature(`0x${signature.slice(2, -2)}25`), { message: /its v is 37/u });
 });
 
 test('signatures of a quorum ascend by signer, and of nobody there are two', async () => {

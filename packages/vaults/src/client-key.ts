@@ -107,6 +107,23 @@ export function accountSignature(signature: { readonly r: bigint; readonly s: bi
 }
 
 /**
+ * What a wallet answered, as contracts take it: wallets write `v` as 0 or 1 or as 27 or 28, and some give the larger `s`.
+ *
+ * @throws CustodyError `vault/signature`
+ */
+export function walletAnswerSignature(answer: Hex): Hex {
+  const bytes = bytesOf(answer);
+  if (bytes.length !== accountSignatureBytes) throw unusable(`it has ${bytes.length} bytes, not 65`);
+  const v = bytes[64] ?? 0;
+  const bit = v >= 27 ? v - 27 : v;
+  if (bit !== 0 && bit !== 1) throw unusable(`its v is ${v}`);
+  const [r, s] = [wordAt(bytes, 0), wordAt(bytes, 32)];
+  const high = s > accountCurveOrder / 2n;
+  const parity = high ? 1 - bit : bit;
+  return accountSignature({ r, s: high ? accountCurveOrder - s : s, yParity: parity === 1 ? 1 : 0 });
+}
+
+/**
  * Signatures of a quorum, in the order contracts want: ascending by signer.
  *
  * @throws CustodyError `vault/signature` for what is none of 65 bytes

@@ -6,13 +6,15 @@ import { standardFactory } from '@bulkhead/vaults';
 import { needed, readOptions } from '../command-line.ts';
 import { type ExitCode, exitCodes, UsageError } from '../exit-code.ts';
 import { type Terminal, withProgress } from '../terminal.ts';
+import { vaultExit } from './vault-exit.ts';
 import { vaultVerify } from './vault-verify.ts';
 
 export async function vault(terminal: Terminal): Promise<ExitCode> {
   const [what, ...words] = terminal.words;
   if (what === 'deploy') return deploy({ ...terminal, words });
   if (what === 'verify') return vaultVerify({ ...terminal, words });
-  throw new UsageError('vault takes deploy or verify. "bulkhead help vault" shows how.');
+  if (what === 'exit') return vaultExit({ ...terminal, words });
+  throw new UsageError('vault takes deploy, verify or exit. "bulkhead help vault" shows how.');
 }
 
 /** Tells what is missing on a chain before there can be vaults, and, where nothing is, what configuration and registry have to say. */
