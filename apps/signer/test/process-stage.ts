@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { listText, nobleHashes, type RegistryItem } from '@bulkhead/authority';
 import {
   type Address,
+  type ChainId,
   houseGas,
   nativeAsset,
   parseChainId,
@@ -23,11 +24,22 @@ export const passphrase = 'correct-horse-battery-staple';
 export const entropy: Uint8Array = Uint8Array.from({ length: 32 }, (_, i) => (i * 37 + 11) % 256);
 export const beneficiary = parseCompartment(100_007);
 
-const chain = parseChainId('eip155:31337');
+export const chain: ChainId = parseChainId('eip155:31337');
 const ether = 10n ** 18n;
 const day = 86_400n;
 
+/** The same people in every signer of a test: their keys are made once. */
+const robots = new Map<string, RegistryItem>();
+
 function robot(id: string): RegistryItem {
+  const known = robots.get(id);
+  if (known !== undefined) return known;
+  const made = newRobot(id);
+  robots.set(id, made);
+  return made;
+}
+
+function newRobot(id: string): RegistryItem {
   const { publicKey } = generateKeyPairSync('ed25519');
   const key = publicKey.export({ format: 'der', type: 'spki' }).subarray(-32).toString('hex');
   return {
@@ -79,6 +91,13 @@ export type Stage = AsyncDisposable & {
 
 /** A folder with a key file and the state of a ceremony, for signers of a test. What is still running at the end is ended. */
 export async function prepareStage(seed: Uint8Array = entropy): Promise<Stage> {
+  const { directory, configuration } = await prepareFolder(seed);
+  await openState(configuration);
+  return stageOf(directory, configuration);
+}
+
+/** The same before its ceremony, for lists that need to know what keys there are. */
+export async function prepareFolder(seed: Uint8Array): Promise<Pick<Stage, 'directory' | 'configuration'>> {
   const directory = mkdtempSync(join(tmpdir(), 'signer-'));
   const state = join(directory, 'state');
   mkdirSync(state, { mode: 0o700 });
@@ -94,12 +113,14 @@ export async function prepareStage(seed: Uint8Array = entropy): Promise<Stage> {
     tree: { driver: 'software', file, passphraseFile: secret },
     identities: [{ driver: 'software' }],
   };
-  await openState(configuration);
-  return stageOf(directory, configuration);
+  return { directory, configuration };
 }
 
 /** What a ceremony does at its end, with the keys of the configuration. */
-export async function openState(configuration: SignerConfigurationFile): Promise<void> {
+export async function openState(
+  configuration: SignerConfigurationFile,
+  more: readonly RegistryItem[] = [],
+): Promise<void> {
   await using keys = await openKeys(checkConfiguration(configuration));
   await createState({
     stateDirectory: configuration.state,
@@ -107,7 +128,7 @@ export async function openState(configuration: SignerConfigurationFile): Promise
     heads: keys.heads,
     hashes: nobleHashes,
     clock: { now: () => new Date() },
-    genesis: { deployment, list: listText(firstItems()) },
+    genesis: { deployment, list: listText([...firstItems(), ...more]) },
   });
 }
 

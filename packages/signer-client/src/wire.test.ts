@@ -6,7 +6,9 @@ import {
   type MovementIntent,
   parseAddress,
   parseAssetId,
+  parseChainId,
   parseCompartment,
+  type VaultIntent,
 } from '@bulkhead/domain';
 import type { Calls } from './protocol.ts';
 import {
@@ -72,6 +74,44 @@ test('params and answers come back as they were', () => {
   };
   assert.deepEqual(decodeAnswer('outlook', sent(encodeAnswer('outlook', outlook))), outlook);
   assert.deepEqual(decodeAnswer('records', sent(encodeAnswer('records', [record]))), [record]);
+});
+
+test('requests of vaults come back as they were, and an intent of another kind is none of theirs', () => {
+  const claim = { client: 'cl_1', chain: parseChainId('eip155:1'), vault: parseAddress(`0x${'5a'.repeat(20)}`) };
+  const payment: VaultIntent = {
+    deployment: intent.deployment,
+    kind: 'vault-withdrawal',
+    id: intent.id,
+    compartment: intent.compartment,
+    asset: intent.asset,
+    to: intent.to,
+    amount: intent.amount,
+    feeMax: intent.feeMax,
+    client: 'cl_1',
+    vault: claim.vault,
+    vaultNonce: 2n ** 200n,
+    deadline: 5n,
+    authorisation: 'listed',
+    expiresAt: 6n,
+  };
+  const asked = { intent: payment, evidence: request.evidence };
+  const wire = sent(encodeParams('signVault', asked));
+  assert.deepEqual(decodeParams('signVault', wire), asked);
+  assert.throws(() => decodeParams('signVault', changed(wire, 'digest', 'ab'.repeat(32))), protocolFault);
+  const movement: unknown = Reflect.get(Object(sent(encodeParams('sign', request))), 'intent');
+  assert.throws(() => decodeParams('signVault', changed(wire, 'intent', movement)), protocolFault);
+  const ofVault: unknown = Reflect.get(Object(wire), 'intent');
+  assert.throws(
+    () => decodeParams('sign', changed(sent(encodeParams('sign', request)), 'intent', ofVault)),
+    protocolFault,
+  );
+  const granted = { signature: { r: 1n, s: 2n, yParity: 0 as const }, member: claim.vault, record };
+  assert.deepEqual(decodeAnswer('signVault', sent(encodeAnswer('signVault', granted))), granted);
+  assert.deepEqual(decodeParams('certifyVault', sent(encodeParams('certifyVault', { claim }))), { claim });
+  const forwarder = { claim: { ...claim, salt: '0'.repeat(64) } };
+  assert.deepEqual(decodeParams('certifyForwarder', sent(encodeParams('certifyForwarder', forwarder))), forwarder);
+  const short = { claim: { ...claim, salt: '0' } };
+  assert.throws(() => encodeParams('certifyForwarder', short), protocolFault);
 });
 
 test('a field that the type does not name is refused, at every depth, coming and going', () => {
