@@ -63,7 +63,7 @@ import type {
   WithdrawalInput,
   WithdrawalListQuery,
 } from './resource/withdrawal.ts';
-import type { Vault, VaultInput, VaultListQuery, VaultSignatureInput } from './resource/vault.ts';
+import type { FlushInput, Vault, VaultInput, VaultListQuery, VaultSignatureInput } from './resource/vault.ts';
 import type { Role } from './role.ts';
 
 /** Who calls. Two actors with different names are two people. */
@@ -138,6 +138,7 @@ export type Operations = {
   readonly agreeVault: Write<VaultPath & VaultSignatureInput, Vault>;
   readonly certifyVault: Write<VaultPath, Vault>;
   readonly acknowledgeVault: Write<VaultPath & VaultSignatureInput, Vault>;
+  readonly flushVault: Write<VaultPath & FlushInput, Dispatch>;
   readonly signOneOff: Write<WithdrawalPath & VaultSignatureInput, Withdrawal>;
 
   readonly listDeposits: List<DepositListQuery, Deposit>;

@@ -38,6 +38,7 @@ export const allowedRoles: Readonly<Record<OperationName, readonly Role[]>> = {
   agreeVault: requests,
   certifyVault: requests,
   acknowledgeVault: requests,
+  flushVault: requests,
   signOneOff: requests,
   listDeposits: reads,
   getDeposit: reads,

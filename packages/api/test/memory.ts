@@ -128,6 +128,7 @@ function operationsOver({ read, write }: Tools): Operations {
     agreeVault: write('agreeVault', () => sample.vault),
     certifyVault: write('certifyVault', () => sample.vault),
     acknowledgeVault: write('acknowledgeVault', () => sample.vault),
+    flushVault: write('flushVault', () => sample.dispatch),
     signOneOff: write('signOneOff', () => sample.withdrawal),
     listDeposits: read('listDeposits', () => one(sample.deposit)),
     getDeposit: read('getDeposit', () => sample.deposit),

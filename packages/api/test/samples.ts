@@ -372,6 +372,7 @@ export const bodies: Partial<Record<OperationName, Record<string, unknown>>> = {
   agreeVault: vaultSignature,
   acknowledgeVault: vaultSignature,
   signOneOff: vaultSignature,
+  flushVault: { asset: coin },
   requestWithdrawal: { clientId, asset: coin, amount: '5', destination: address },
   signWithdrawal: { approval },
   approveWithdrawal: { approval },

@@ -319,6 +319,8 @@ export type DispatchFilter = {
   readonly state?: string;
   readonly reference?: string;
   readonly id?: string;
+  /** Of relays: what they are for. */
+  readonly relays?: string;
   readonly after: string | null;
   readonly limit: number;
 };
@@ -329,7 +331,7 @@ export async function dispatchViews(tx: Queries, filter: DispatchFilter): Promis
      from custody.dispatch d
      where ($1::text is null or chain = $1) and ($2::bigint is null or compartment = $2) and ($3::text is null or kind = $3)
        and ($4::text is null or step = $4) and ($5::text is null or subject = $5) and ($6::text is null or id = $6)
-       and ($7::text is null or id > $7)
+       and ($7::text is null or id > $7) and ($9::text is null or relays = $9)
      order by id limit $8`,
     [
       filter.chain ?? null,
@@ -340,6 +342,7 @@ export async function dispatchViews(tx: Queries, filter: DispatchFilter): Promis
       filter.id ?? null,
       filter.after,
       filter.limit,
+      filter.relays ?? null,
     ],
   );
   return rows.map(viewOf);

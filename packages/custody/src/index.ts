@@ -25,6 +25,7 @@ export { returnDeposit } from './deposit-return.ts';
 export { type DepositView, depositView, depositViews } from './deposit-view.ts';
 export { type DispatchView, dispatchViews } from './dispatch.ts';
 export { chargeFee, type FeePaymentView, feePaymentViews, type FeeView, payFees } from './fee.ts';
+export { flushVault } from './flush.ts';
 export { finalize, type Finalized } from './finality.ts';
 export { followChain, type FollowOptions } from './follow-chain.ts';
 export { observe, type Observed, startChain } from './follower.ts';

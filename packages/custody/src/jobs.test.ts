@@ -244,6 +244,7 @@ test('every task of the schedule runs as the application and is known to the que
     'expire-holds',
     'expire-withdrawals',
     'find-liquidity',
+    'flush-forwarders',
     'pull-signer-records',
     'reconcile',
     'reconcile-chains',

@@ -14,6 +14,7 @@ import { Pool } from 'pg';
 import { lookForUnseen } from './balance-sweep.ts';
 import { type Custody, machine } from './custody.ts';
 import { screenDeposit } from './deposit.ts';
+import { flushForWithdrawal } from './flush.ts';
 import { enqueue, type Job } from './job.ts';
 import { findLiquidity } from './liquidity.ts';
 import { reconcile } from './reconciliation.ts';
@@ -42,6 +43,7 @@ const bodies: Readonly<Record<Job['task'], (custody: Custody, id: string) => Pro
   'find-liquidity': findLiquidity,
   'send-dispatch': sendDispatch,
   'send-vault-dispatch': sendVaultDispatch,
+  'flush-forwarders': flushForWithdrawal,
   'watch-dispatch': watchDispatch,
   'apply-registry-change': applyRegistryChange,
   'check-token-codes': checkTokenCodes,

@@ -6,6 +6,7 @@ import { type Custody, machine } from './custody.ts';
 import { reservedAt } from './dispatch.ts';
 import { frozenBy } from './freeze.ts';
 import { ensureGas } from './gas.ts';
+import { enqueue } from './job.ts';
 import { reservedAtVault } from './vault-dispatch.ts';
 import { type Wallet, compartmentWallets, lockWallet } from './wallet.ts';
 import { type WithdrawalRow, lockWithdrawal, stepWithdrawal } from './withdrawal-step.ts';
@@ -78,6 +79,10 @@ export async function findLiquidity(custody: Custody, id: string): Promise<void>
     if (step !== 'approved' && step !== 'awaiting-liquidity') return;
     const now = custody.clock.now();
     const event = await search(custody, tx, { withdrawal, now });
+    // What the vault lacks may lie at its forwarders: anybody may send it on, and nobody needs to ask.
+    if (event.type === 'liquidity-missing' && withdrawal.terms.vault !== undefined) {
+      await enqueue(tx, { task: 'flush-forwarders', id });
+    }
     const stepped = await stepWithdrawal(custody, tx, { withdrawal, event, actor: machine, now });
     invariant(stepped.status === 'stepped', 'A machine step of a withdrawal cannot be refused.', { id });
     await postAll(tx, stepped.transfers, now);
@@ -120,7 +125,7 @@ async function search(
   if (terms.vault !== undefined) {
     return {
       type: 'liquidity-missing',
-      reason: `The vault cannot pay ${terms.amount} of ${terms.asset} now: sweep the compartment's other addresses to it.`,
+      reason: `The vault cannot pay ${terms.amount} of ${terms.asset} now. What lies at its forwarders is sent to it; other addresses of the compartment must be swept.`,
     };
   }
   const where = kindOf(terms.compartment) === 'omnibus' ? 'The pool wallet' : 'No single address of the client';

@@ -90,7 +90,9 @@ async function scopeOf(tx: Queries, request: SweepRequest): Promise<Scope | Refu
   }
   const wallets = await compartmentWallets(tx, chain, compartment);
   const kind = kindOf(compartment);
-  const target = wallets.find((wallet) => wallet.purpose === (kind === 'omnibus' ? 'pool' : 'deposit'));
+  const duty = kind === 'omnibus' ? 'pool' : 'deposit';
+  // A compartment with a vault pays from it, and what lies elsewhere goes there.
+  const target = wallets.find((wallet) => wallet.kind === 'vault') ?? wallets.find((wallet) => wallet.purpose === duty);
   if (target === undefined || kind === 'house') {
     return refuse(
       'sweep/wrong-wallet',
@@ -98,7 +100,10 @@ async function scopeOf(tx: Queries, request: SweepRequest): Promise<Scope | Refu
       { compartment },
     );
   }
-  const sources = wallets.filter((wallet) => wallet.id !== target.id && (one === undefined || wallet.id === one.id));
+  // Forwarders have no key, and need none: they are flushed.
+  const sources = wallets.filter(
+    (wallet) => wallet.kind === 'key' && wallet.id !== target.id && (one === undefined || wallet.id === one.id),
+  );
   return { sources, target };
 }
 

@@ -68,7 +68,7 @@ test('a deposit is credited when it is final at the forwarder; what a flush move
   const { id } = await ask(bench, request);
   await approve(bench, id);
   assert.equal((await withdrawal(bench, id)).state, 'awaiting-liquidity');
-  await flush(bench, account);
+  await settle(bench);
   assert.equal((await bench.deposits()).length, before, 'a movement inside the compartment');
   assert.equal(
     await bench.posted(pool, bench.native, { kind: 'wallet', holder: account.vault.wallet ?? '' }),

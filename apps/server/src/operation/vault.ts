@@ -4,6 +4,7 @@ import {
   certifyVault,
   type Custody,
   draftVault,
+  flushVault,
   notFound,
   receiptVault,
   signOneOff,
@@ -14,7 +15,14 @@ import { pageOf } from './paging.ts';
 
 export type VaultOperations = Pick<
   Operations,
-  'listVaults' | 'getVault' | 'draftVault' | 'agreeVault' | 'certifyVault' | 'acknowledgeVault' | 'signOneOff'
+  | 'listVaults'
+  | 'getVault'
+  | 'draftVault'
+  | 'agreeVault'
+  | 'certifyVault'
+  | 'acknowledgeVault'
+  | 'flushVault'
+  | 'signOneOff'
 >;
 
 /** The contracts of compartments: from the draft to the address, and what the chain says of them. */
@@ -37,6 +45,7 @@ export function vaultOperations(custody: Custody): VaultOperations {
     agreeVault: (call, input) => agreeVault(custody, call, input),
     certifyVault: (call, { vaultId }) => certifyVault(custody, call, vaultId),
     acknowledgeVault: (call, input) => receiptVault(custody, call, input),
+    flushVault: (call, input) => flushVault(custody, call, input),
     signOneOff: (call, { withdrawalId: id, signature }) => signOneOff(custody, call, { id, signature }),
   };
 }

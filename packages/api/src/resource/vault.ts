@@ -4,6 +4,7 @@ import {
   address,
   addressInput,
   amountInput,
+  assetInput,
   block,
   chain,
   chainInput,
@@ -71,6 +72,8 @@ export const vaultSignatureInput = z.strictObject({
     })
     .transform((text): Hex => `0x${text.slice(2)}`),
 });
+
+export const flushInput = z.strictObject({ asset: assetInput });
 
 export const toSign = z
   .strictObject({
@@ -176,4 +179,5 @@ export const vaultListQuery = z.strictObject({
 export type Vault = View<typeof vault>;
 export type VaultInput = z.output<typeof vaultInput>;
 export type VaultSignatureInput = z.output<typeof vaultSignatureInput>;
+export type FlushInput = z.output<typeof flushInput>;
 export type VaultListQuery = z.output<typeof vaultListQuery>;

@@ -1,5 +1,6 @@
 import { page } from '../resource/page.ts';
-import { vault, vaultInput, vaultListQuery, vaultSignatureInput } from '../resource/vault.ts';
+import { dispatch } from '../resource/chain.ts';
+import { flushInput, vault, vaultInput, vaultListQuery, vaultSignatureInput } from '../resource/vault.ts';
 import { withdrawal } from '../resource/withdrawal.ts';
 import { nothing, vaultPath, withdrawalPath } from './path.ts';
 import { read, write } from './route.ts';
@@ -75,6 +76,18 @@ export const vaults: readonly Route[] = [
     body: vaultSignatureInput,
     view: vault,
     run: (operations) => operations.acknowledgeVault,
+  }),
+  write({
+    operation: 'flushVault',
+    url: '/v1/vaults/:vaultId/flush',
+    tag,
+    summary: "Has what lies at a pool's forwarders sent on to its vault",
+    success: 201,
+    params: vaultPath,
+    query: nothing,
+    body: flushInput,
+    view: dispatch,
+    run: (operations) => operations.flushVault,
   }),
   write({
     operation: 'signOneOff',

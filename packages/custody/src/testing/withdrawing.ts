@@ -2,6 +2,7 @@ import { type Address, type AssetId, type FeePayer, invariant, withdrawalIntent 
 import { fakeApproval, namedAddress } from '@bulkhead/fakes';
 import type { SignedApproval } from '../approval.ts';
 import { releaseDeposit, screenDeposit } from '../deposit.ts';
+import { flushForWithdrawal } from '../flush.ts';
 import { findLiquidity } from '../liquidity.ts';
 import { applyRegistryChange } from '../registry-change.ts';
 import { sendDispatch, watchDispatch } from '../send.ts';
@@ -29,6 +30,7 @@ export const workers: Workers = {
   'send-dispatch': sendDispatch,
   'watch-dispatch': watchDispatch,
   'send-vault-dispatch': sendVaultDispatch,
+  'flush-forwarders': flushForWithdrawal,
   'apply-registry-change': applyRegistryChange,
 };
 
