@@ -5,19 +5,16 @@ import {VaultPolicy} from "../sources/vault/VaultPolicy.sol";
 
 // What the policy promises, for SMTChecker: every assertion here and in `VaultPolicy` holds for all inputs. Nobody deploys
 // these contracts. Each function takes any state and makes one step, or two where the promise is about two. Delays are of
-// 32 bits and times of less than 40, as in a vault. One contract for each promise, so that a solver is asked little at once.
-
-uint256 constant TIME_MAX = 2 ** 39;
+// 32 bits and times of 40, as in a vault. One contract for each promise, so that a solver is asked little at once.
 
 /// @notice Proofs of the limit window.
 contract VaultLimitProof {
     /// What leaves in one window, however many payments, is at most the cap in force at the last of them: what was spent
     /// in it is never forgotten, and a new one begins only when its time is over.
-    function limitHolds(uint104 cap, uint104 spent, uint40 since, uint256 amount, uint32 windowSeconds, uint256 time)
+    function limitHolds(uint104 cap, uint104 spent, uint40 since, uint256 amount, uint32 windowSeconds, uint40 time)
         external
         pure
     {
-        require(time < TIME_MAX);
         (uint256 spentNow, uint256 sinceNow) = VaultPolicy.spend(cap, spent, since, amount, windowSeconds, time);
         assert(spentNow <= cap);
         if (time < uint256(since) + windowSeconds) {
@@ -27,11 +24,11 @@ contract VaultLimitProof {
         }
     }
 
-    function nothingAboveTheCap(uint104 cap, uint104 spent, uint40 since, uint256 amount, uint32 windowSeconds, uint256 time)
+    function nothingAboveTheCap(uint104 cap, uint104 spent, uint40 since, uint256 amount, uint32 windowSeconds, uint40 time)
         external
         pure
     {
-        require(time < TIME_MAX && amount > cap);
+        require(amount > cap);
         VaultPolicy.spend(cap, spent, since, amount, windowSeconds, time);
         assert(false);
     }
@@ -55,31 +52,29 @@ contract VaultFeeProof {
 /// @notice Proofs of the exit clock.
 contract VaultExitProof {
     /// A requested exit is ready after exactly its delay.
-    function exitClockRuns(uint32 exitDelay, uint256 time, uint256 later) external pure {
-        require(time < TIME_MAX);
+    function exitClockRuns(uint32 exitDelay, uint40 time, uint40 later) external pure {
         uint256 readyAt = VaultPolicy.requestExit(0, exitDelay, time);
-        assert(readyAt == time + exitDelay);
+        assert(readyAt == uint256(time) + exitDelay);
         VaultPolicy.requireExitReady(readyAt, later);
-        assert(later >= time + exitDelay);
+        assert(later >= uint256(time) + exitDelay);
     }
 
     /// A clock that runs is not moved by another request.
-    function exitClockIsNotMoved(uint40 readyAt, uint32 exitDelay, uint256 time) external pure {
+    function exitClockIsNotMoved(uint40 readyAt, uint32 exitDelay, uint40 time) external pure {
         require(readyAt != 0);
         VaultPolicy.requestExit(readyAt, exitDelay, time);
         assert(false);
     }
 
     /// An exit that is not ready does not pay.
-    function exitWaits(uint40 readyAt, uint256 time) external pure {
+    function exitWaits(uint40 readyAt, uint40 time) external pure {
         require(time < readyAt || readyAt == 0);
         VaultPolicy.requireExitReady(readyAt, time);
         assert(false);
     }
 
     /// Silence opens an exit now, and never delays one.
-    function silenceOpens(uint40 readyAt, uint40 lastHeartbeat, uint32 period, uint256 time) external pure {
-        require(time < TIME_MAX);
+    function silenceOpens(uint40 readyAt, uint40 lastHeartbeat, uint32 period, uint40 time) external pure {
         uint256 next = VaultPolicy.openExit(readyAt, lastHeartbeat, period, time);
         assert(next == time);
         assert(time - lastHeartbeat > period);
@@ -97,11 +92,11 @@ contract VaultExitProof {
 /// @notice Proofs of the queue.
 contract VaultQueueProof {
     /// A change executes from the time that was fixed when it was queued, and not a second before.
-    function queueWaits(bytes32 change, uint32 delay, uint256 time, uint256 later) external pure {
-        require(delay != 0 && time < TIME_MAX);
+    function queueWaits(bytes32 change, uint32 delay, uint40 time, uint40 later) external pure {
+        require(delay != 0);
         uint256 readyAt = VaultPolicy.readyAtAfter(delay, time);
         VaultPolicy.requireReady(change, readyAt, later);
-        assert(later >= time + delay);
+        assert(later >= uint256(time) + delay);
     }
 
     /// What was queued before the change in force is void, whenever it is executed.
@@ -111,7 +106,7 @@ contract VaultQueueProof {
         assert(queuedAt > since);
     }
 
-    function nothingQueuedNothingDone(bytes32 change, uint256 time) external pure {
+    function nothingQueuedNothingDone(bytes32 change, uint40 time) external pure {
         VaultPolicy.requireReady(change, 0, time);
         assert(false);
     }
@@ -119,13 +114,22 @@ contract VaultQueueProof {
 
 /// @notice Proofs of the pause.
 contract VaultPauseProof {
-    /// A pause ends after its time, and the next one of the same side begins as long again after that.
-    function pauseEnds(uint32 pauseSeconds, uint256 time, uint256 later) external pure {
-        require(pauseSeconds != 0 && time != 0 && time < TIME_MAX && later < TIME_MAX);
-        uint256 until = VaultPolicy.pause(0, pauseSeconds, time);
-        assert(until == time + pauseSeconds);
-        if (later >= until) VaultPolicy.requireNoPause(until, later);
-        VaultPolicy.pause(until, pauseSeconds, later);
-        assert(later >= until + pauseSeconds);
+    /// A pause ends after its time.
+    function pauseEnds(uint40 pausedUntil, uint32 pauseSeconds, uint40 time) external pure {
+        uint256 until = VaultPolicy.pause(pausedUntil, pauseSeconds, time);
+        assert(until == uint256(time) + pauseSeconds);
+    }
+
+    /// The next one of the same side begins as long after the end of the last as it takes itself.
+    function pauseWaits(uint40 pausedUntil, uint32 pauseSeconds, uint40 time) external pure {
+        require(pausedUntil != 0);
+        VaultPolicy.pause(pausedUntil, pauseSeconds, time);
+        assert(time >= uint256(pausedUntil) + pauseSeconds);
+    }
+
+    /// Nothing is paid while it lasts.
+    function pauseHolds(uint40 pausedUntil, uint40 time) external pure {
+        VaultPolicy.requireNoPause(pausedUntil, time);
+        assert(time >= pausedUntil);
     }
 }
