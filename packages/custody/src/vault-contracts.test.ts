@@ -85,8 +85,9 @@ before(async () => {
     [houseFees, 'fees'],
   ] as const) {
     const wallet = viewOf(await issueCompartmentWallet(custody, as('ann'), { compartment, chain, purpose }));
-    if (purpose === 'gas')
+    if (purpose === 'gas') {
       await world.node.send({ from: world.bank, to: parseAddress(wallet.address), value: 10n * ether });
+    }
   }
   await settle();
 });
@@ -192,7 +193,11 @@ async function custodyOver(): Promise<Custody> {
         [
           chain,
           {
-            ...{ factory, vaultImplementation, forwarderImplementation, signerSet, codeHashes },
+            factory,
+            vaultImplementation,
+            forwarderImplementation,
+            signerSet,
+            codeHashes,
             members: world.members.map(({ address }) => address),
             threshold: 2n,
           },
@@ -250,15 +255,13 @@ type Holder = { readonly client: string; readonly vault: Vault };
 /** A client with a passkey whose vault is not deployed. */
 async function vaultOfClient(): Promise<Holder> {
   const agreement = {
-    ...{
-      parties: 'a',
-      service: 'b',
-      custodyPolicy: 'c',
-      communication: 'd',
-      security: 'e',
-      fees: 'f',
-      applicableLaw: 'g',
-    },
+    parties: 'a',
+    service: 'b',
+    custodyPolicy: 'c',
+    communication: 'd',
+    security: 'e',
+    fees: 'f',
+    applicableLaw: 'g',
     signedAt: '2029-12-31T00:00:00.000Z',
   };
   const reference = randomUUID();
