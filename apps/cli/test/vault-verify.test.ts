@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -8,27 +8,26 @@ import { type ScriptedSource, startScriptedSource } from '@bulkhead/chain-evm/te
 import { demoToken, forgedToken } from '@bulkhead/contracts';
 import type { Address } from '@bulkhead/domain';
 import {
+  agreementDigest,
   callData,
   factoryCalls,
   type Hex,
-  initialPolicyText,
   nativeToken,
   newVaultState,
   policyHash,
   vaultAddress,
   vaultCalls,
-  vaultConfigText,
   vaultForms,
   type VaultTerms,
 } from '@bulkhead/vaults';
 import {
+  accountKey,
   addressOf,
   client,
   deadline,
-  destination,
   digestOf,
   hashes,
-  mint,
+  passkey,
   startVaultChain,
   termsOf,
   type VaultChain,
@@ -39,19 +38,22 @@ import { openQuestions } from '../src/vault/chain-questions.ts';
 import { readCertificate } from '../src/vault/vault-certificate.ts';
 import { type VerificationOrder, verifyVault } from '../src/vault/verification.ts';
 import { main } from '../src/index.ts';
+import { certificateText, liveALittle } from './lived-vault.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'bulkhead-verify-'));
 let world: VaultChain;
 let liar: ScriptedSource;
 let terms: VaultTerms & { readonly vault: Address };
-let nonce = 0n;
+/** The client's signature over the terms of the first vault. */
+let agreement: Hex = '0x00';
 
 before(async () => {
   world = await startVaultChain();
   liar = await startScriptedSource(world.url);
   terms = termsOf(world, 'individual', 1);
+  agreement = await client.sign(agreementDigest(hashes, terms.vault, terms));
   writeCertificate('certificate.json', terms);
-  await liveALittle();
+  await liveALittle(world, terms);
 });
 after(async () => {
   await liar.stop();
@@ -73,53 +75,8 @@ async function run(
   return { code, out: out.join('\n'), err: err.join('\n') };
 }
 
-function writeCertificate(name: string, { config, policy }: VaultTerms, more: object = {}): void {
-  const fields = { config: vaultConfigText(config), policy: initialPolicyText(policy), ...more };
-  const statement = `bulkhead-statement-v1\n${JSON.stringify(fields)}`;
-  writeFileSync(join(folder, name), JSON.stringify({ statement, signature: 'ab' }));
-}
-
-/** A vault that was opened, paid, got a destination, paid a fee, and is on its way out. */
-async function liveALittle(): Promise<void> {
-  const { vault, config, policy } = terms;
-  await world.node.setBalance(vault, 1_000_000n);
-  await mint(world, vault, 1_000_000n);
-  const sent = await world.send(
-    world.factory,
-    callData(hashes, factoryCalls.createAndCall, {
-      config,
-      calls: [callData(hashes, vaultCalls.openPolicy, { config, policy })],
-    }),
-  );
-  assert.ok(sent.succeeded);
-  await pay({ token: nativeToken, to: destination, amount: 7n });
-  await pay({ token: world.token, to: destination, amount: 70n });
-  const bounds = { nonce: nonce++, deadline };
-  const addition = { to: addressOf(0xd9), ...bounds };
-  const signature = await client.sign(digestOf(vault, vaultForms.destinationAddition, addition));
-  await done(callData(hashes, vaultCalls.addDestination, { config, message: addition, signature }));
-  await collect(0n);
-  await world.node.call('evm_increaseTime', 1_000_000);
-  await collect(900n);
-  await pay({ token: world.token, to: addressOf(0xd9), amount: 5n });
-  await world.node.mine(3);
-}
-
-async function pay(payment: { readonly token: Address; readonly to: Address; readonly amount: bigint }): Promise<void> {
-  const message = { ...payment, nonce: nonce++, deadline };
-  const signatures = await world.quorum(digestOf(terms.vault, vaultForms.withdrawal, message));
-  await done(callData(hashes, vaultCalls.pay, { config: terms.config, message, signatures }));
-}
-
-async function collect(amount: bigint): Promise<void> {
-  const message = { token: world.token, amount, nonce: nonce++, deadline };
-  const signatures = await world.quorum(digestOf(terms.vault, vaultForms.fee, message));
-  await done(callData(hashes, vaultCalls.collectFee, { config: terms.config, message, signatures }));
-}
-
-async function done(data: Hex): Promise<void> {
-  const { succeeded, refusal } = await world.send(terms.vault, data);
-  assert.ok(succeeded, refusal?.refusal);
+function writeCertificate(name: string, of: VaultTerms): void {
+  writeFileSync(join(folder, name), certificateText(of, agreement));
 }
 
 /** What an examination of a vault finds wrong, by the name of the step, with its reason. */
@@ -168,7 +125,7 @@ const logsOf = (result: unknown): readonly Log[] => result as readonly Log[];
 test('a vault that did what was agreed is right, by its certificate or by its creation, in words and in JSON', async () => {
   const said = await run('vault', 'verify', terms.vault, '--rpc', world.url, '--certificate', 'certificate.json');
   assert.equal(said.code, 0, said.out + said.err);
-  assert.equal(said.out.match(/^ok {6}/gmu)?.length, 19, said.out);
+  assert.equal(said.out.match(/^ok {6}/gmu)?.length, 20, said.out);
   assert.match(said.out, /nothing wrong was found\.$/mu);
   assert.match(said.out, /Who holds the keys/u);
   const { hash } = (await world.node.call('eth_getBlockByNumber', 'latest', false)) as { hash: string };
@@ -182,8 +139,8 @@ test('a vault that did what was agreed is right, by its certificate or by its cr
 
 test('a vault that is not deployed yet is told by its certificate alone', async () => {
   const later = termsOf(world, 'individual', 2);
-  writeCertificate('later.json', later, { address: later.vault, chain: 'eip155:31337' });
-  const certificate = readCertificate(join(folder, 'later.json'));
+  writeCertificate('later.json', later);
+  const certificate = { ...readCertificate(join(folder, 'later.json')), agreement: undefined };
   assertWrong(await wrongIn({ vault: later.vault, certificate }), {});
   assertWrong(await wrongIn({ vault: later.vault, certificate: undefined }), {
     configuration: /not created in these blocks/u,
@@ -257,10 +214,53 @@ test('a certificate of other terms leads to another address', async () => {
   const other = { ...terms, config: { ...terms.config, exitDestination: addressOf(0x66) } };
   writeCertificate('other.json', other);
   const found = await wrongIn({ certificate: readCertificate(join(folder, 'other.json')) });
-  assertWrong(found, { configuration: /the configuration leads to 0x/u });
+  assertWrong(found, {
+    configuration: /the configuration leads to 0x/u,
+  });
   const policy = { ...terms.policy, destinations: [addressOf(0xd2)] };
-  const opened = await wrongIn({ certificate: { ...readCertificate(join(folder, 'certificate.json')), policy } });
+  const shown = readCertificate(join(folder, 'certificate.json'));
+  const opened = await wrongIn({ certificate: { ...shown, policy, agreement: undefined } });
   assertWrong(opened, { destinations: /opened 0xd1d1.*which the initial policy does not name/u });
+});
+
+test('terms that the client did not sign are no agreement', async () => {
+  const shown = readCertificate(join(folder, 'certificate.json'));
+  const stranger = await accountKey(0xbad).sign(agreementDigest(hashes, terms.vault, terms));
+  const others: readonly (readonly [Hex, RegExp])[] = [
+    [stranger, /end too early/u],
+    [await passkey().sign(agreementDigest(hashes, terms.vault, terms)), /of another passkey/u],
+    [await client.sign(new Uint8Array(32)), /not about/u],
+  ];
+  for (const [signature, message] of others) {
+    assertWrong(await wrongIn({ certificate: { ...shown, agreement: signature } }), { agreement: message });
+  }
+  // A client whose key is an account.
+  const account = accountKey(0xacc);
+  const config = { ...termsOf(world, 'individual', 8).config, clientKey: account.id };
+  const vault = vaultAddress(hashes, world, config);
+  const signed = { ...shown, config, address: vault };
+  const right = await account.sign(agreementDigest(hashes, vault, { config, policy: terms.policy }));
+  assertWrong(await wrongIn({ vault, certificate: { ...signed, agreement: right } }), {});
+  const wrong = await accountKey(0xbad).sign(agreementDigest(hashes, vault, { config, policy: terms.policy }));
+  assertWrong(await wrongIn({ vault, certificate: { ...signed, agreement: wrong } }), {
+    agreement: /not that of the client key/u,
+  });
+});
+
+test('a history is read from its beginning, or not at all', async () => {
+  assertWrong(await wrongIn({ from: 8n }), { 'first block': /the vault was there before block 8/u });
+});
+
+test('statements of signers that contradict each other are no certificate', () => {
+  const other = { ...terms, config: { ...terms.config, exitDestination: addressOf(0x66) } };
+  writeCertificate('one.json', terms);
+  writeCertificate('two.json', other);
+  const both = ['one.json', 'two.json'].map((name) => readFileSync(join(folder, name), 'utf8'));
+  writeFileSync(join(folder, 'both.json'), `[${both.join(',')}]`);
+  assert.throws(() => readCertificate(join(folder, 'both.json')), {
+    code: 'vault/certificate',
+    message: /contradict/u,
+  });
 });
 
 test('a contract that only looks like a vault is none', async () => {
@@ -413,7 +413,10 @@ test('a way from one vault to another is seen, also where the other was deployed
     },
     async () => {
       writeCertificate('pair.json', { config, policy });
-      const found = await wrongIn({ vault, certificate: readCertificate(join(folder, 'pair.json')) });
+      const found = await wrongIn({
+        vault,
+        certificate: { ...readCertificate(join(folder, 'pair.json')), agreement: undefined },
+      });
       assertWrong(found, { vaults: /a vault or forwarder, by the quorum alone/u });
     },
   );

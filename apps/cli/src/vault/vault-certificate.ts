@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { type Address, type ChainId, CustodyError, parseAddress, parseChainId } from '@bulkhead/domain';
-import { parseInitialPolicy, parseVaultConfig, type VaultTerms } from '@bulkhead/vaults';
+import { bytesOf, type Hex, hexOf, parseInitialPolicy, parseVaultConfig, type VaultTerms } from '@bulkhead/vaults';
 
 /** What a certificate says about a vault: all that is needed to deploy it and to leave it. */
 export type CertifiedTerms = VaultTerms & {
@@ -8,6 +8,8 @@ export type CertifiedTerms = VaultTerms & {
   readonly chain: ChainId | undefined;
   readonly address: Address | undefined;
   readonly factory: Address | undefined;
+  /** The client key's signature over the terms, as contracts take it. */
+  readonly agreement: Hex | undefined;
 };
 
 /** Bytes of a certificate file. */
@@ -29,49 +31,52 @@ export function readCertificate(path: string): CertifiedTerms {
     throw unusable(path, 'it cannot be read', cause);
   }
   if (text.length > certificateBytesMax) throw unusable(path, `it has more than ${certificateBytesMax} characters`);
-  const fields = termsIn(text, 0);
+  const [fields, ...others] = termsIn(text, 0);
   if (fields === undefined) throw unusable(path, 'it has no configuration and initial policy of a vault');
+  // Each signer states the same; who signed what else is no matter of these terms.
+  const said = (each: ReadonlyMap<string, unknown>): string =>
+    JSON.stringify(['config', 'policy', 'chain', 'address', 'factory', 'agreement'].map((name) => each.get(name)));
+  if (others.some((other) => said(other) !== said(fields))) {
+    throw unusable(path, 'its statements contradict each other');
+  }
   try {
     const word = (name: string): string | undefined => {
       const value = fields.get(name);
       return typeof value === 'string' ? value : undefined;
     };
-    const [chain, address, factory] = [word('chain'), word('address'), word('factory')];
+    const [chain, address, factory, agreement] = [word('chain'), word('address'), word('factory'), word('agreement')];
     return {
       config: parseVaultConfig(fields.get('config')),
       policy: parseInitialPolicy(fields.get('policy')),
       chain: chain === undefined ? undefined : parseChainId(chain),
       address: address === undefined ? undefined : parseAddress(address),
       factory: factory === undefined ? undefined : parseAddress(factory),
+      agreement: agreement === undefined ? undefined : hexOf(bytesOf(`0x${agreement.replace(/^0x/u, '')}`)),
     };
   } catch (cause) {
     throw unusable(path, cause instanceof Error ? cause.message : 'it is malformed', cause);
   }
 }
 
-const depthMax = 4;
+const depthMax = 6;
 
-/** The fields beside `config` and `policy`, wherever in the file they stand. */
-function termsIn(value: unknown, depth: number): ReadonlyMap<string, unknown> | undefined {
-  if (depth > depthMax) return undefined;
+/** The fields beside each `config` and `policy`, wherever in the file they stand. */
+function termsIn(value: unknown, depth: number): readonly ReadonlyMap<string, unknown>[] {
+  if (depth > depthMax) return [];
   if (typeof value === 'string') {
     const json = value.startsWith(statementHeader) ? value.slice(statementHeader.length) : value;
     const start = json.trimStart().charAt(0);
-    if (start !== '{' && start !== '[') return undefined;
+    if (start !== '{' && start !== '[') return [];
     try {
       return termsIn(JSON.parse(json), depth + 1);
     } catch {
-      return undefined;
+      return [];
     }
   }
-  if (typeof value !== 'object' || value === null) return undefined;
+  if (typeof value !== 'object' || value === null) return [];
   const fields = new Map<string, unknown>(Object.entries(value));
-  if (fields.has('config') && fields.has('policy')) return fields;
-  for (const entry of fields.values()) {
-    const found = termsIn(entry, depth + 1);
-    if (found !== undefined) return found;
-  }
-  return undefined;
+  if (fields.has('config') && fields.has('policy')) return [fields];
+  return [...fields.values()].flatMap((entry) => termsIn(entry, depth + 1));
 }
 
 function unusable(path: string, fact: string, cause?: unknown): CustodyError {

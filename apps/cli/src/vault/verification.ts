@@ -25,6 +25,7 @@ import { type Examination, hashes, provenContract, report, type Step } from './e
 import { examineCoin, examineTransfers, outflowsOf, transferTopic } from './outflow-steps.ts';
 import { headersMax, provenHeaders, provenLogs } from './proven-logs.ts';
 import { examineBuild, examineSignerSet, publishedBuild } from './system-steps.ts';
+import { objectionToAgreement } from './client-agreement.ts';
 import type { CertifiedTerms } from './vault-certificate.ts';
 
 export type VerificationOrder = {
@@ -58,6 +59,8 @@ export async function verifyVault(order: VerificationOrder): Promise<Verificatio
   const logs = await readLogs(examination, order);
   const config = examineConfiguration(examination, order, logs.created);
   if (config === undefined) return done;
+  if (await existedBefore(examination, order)) return done;
+  examineAgreement(examination, order);
   await examineCode(examination, order.vault);
   await examineSignerSet(examination, config);
   const entries = await entriesOf(examination, logs, order.vault);
@@ -71,6 +74,7 @@ export async function verifyVault(order: VerificationOrder): Promise<Verificatio
 }
 
 const alwaysUnknown = [
+  'Whether a destination is an address at which somebody will deploy another vault of this factory later.',
   'Who holds the keys of the signer set, of the client and of the exit: the chain knows addresses and hashes alone.',
   'What came in without a log: coin that a contract forced upon the vault, or a block gave it.',
   'What issuers of tokens may do to balances, and what tokens say that lie.',
@@ -202,6 +206,37 @@ function brokenRules(config: VaultConfig): readonly string[] {
   } catch (error) {
     return [error instanceof Error ? error.message : 'a rule is broken'];
   }
+}
+
+/** A history that is read from its middle says nothing: what came before decides what was allowed. */
+async function existedBefore({ questions, steps }: Examination, { vault, from }: VerificationOrder): Promise<boolean> {
+  if (from === 0n) return false;
+  const answer = await questions.source.ask({ method: 'eth_getCode', params: [vault, hexQuantity(from - 1n)] });
+  if (!answer.ok) {
+    const reason = `${questions.name} does not know whether the vault was there before block ${from}: give --from 0`;
+    steps.push({ name: 'first block', result: 'unknown', reason });
+    return false;
+  }
+  if (answer.result === '0x') return false;
+  steps.push({
+    name: 'first block',
+    result: 'wrong',
+    reason: `the vault was there before block ${from}: give an earlier --from`,
+  });
+  return true;
+}
+
+/** The client key signed these terms; whose key it is, the client knows. */
+function examineAgreement(examination: Examination, { vault, certificate }: VerificationOrder): void {
+  if (certificate?.agreement === undefined) {
+    examination.unknowns.push('Whether the client signed these terms: no certificate with the signature was given.');
+    return;
+  }
+  const objection = objectionToAgreement(vault, certificate, certificate.agreement);
+  report(examination, 'agreement', {
+    wrong: objection === undefined ? [] : [objection],
+    ok: 'the client key signed this configuration and this initial policy',
+  });
 }
 
 /** The code at the vault's address is that of every vault, byte for byte; or there is none yet. */
