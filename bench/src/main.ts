@@ -26,7 +26,7 @@ const benches: Readonly<Record<string, Bench>> = {
     run: benchReconcile,
   },
   signing: {
-    summary: 'decisions of the hardened signer against bare SoftHSM signatures; --requests n',
+    summary: 'decisions of the hardened signer against bare SoftHSM signatures; --requests n, --enrolled n',
     run: benchSigning,
   },
 };

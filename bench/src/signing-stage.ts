@@ -35,8 +35,25 @@ const first = passkey('first');
 const second = passkey('second');
 const third = wallet('third');
 
-/** Three people must approve each withdrawal; the limits are wide enough for any bench. */
-const items: readonly RegistryItem[] = [
+/**
+ * Three people must approve each withdrawal; the limits are wide enough for any bench. Beside the client that withdraws, so many others
+ * are enrolled, each with a compartment and a destination of its own; where there are any, withdrawals go to enrolled destinations only.
+ */
+function itemsWith(others: number): readonly RegistryItem[] {
+  const enrolled = Array.from({ length: others }, (_, number): readonly RegistryItem[] => {
+    const own = { client: `cl_other-${number}`, compartment: parseCompartment(compartment + 1 + number) };
+    const address = parseAddress(`0x${(number + 1).toString(16).padStart(40, '0')}`);
+    return [
+      { item: 'client', ...own },
+      { item: 'destination', ...own, chain, address, label: `exchange of ${own.client}` },
+    ];
+  }).flat();
+  const label = 'exchange';
+  if (others > 0) enrolled.push({ item: 'destination', client, compartment, chain, address: destination, label });
+  return [...base(others > 0 ? 'enrolled' : 'any'), ...enrolled];
+}
+
+const base = (destinations: 'any' | 'enrolled'): readonly RegistryItem[] => [
   { item: 'chain', chain, development: false, feeMax: most, feeWindowSeconds: day, feeWindowMax: most },
   { item: 'asset', asset, symbol: 'ETH', decimals: 18, codeHash: '' },
   { item: 'wallet', compartment, key: key.label, tier: 'hot', purpose: 'treasury' },
@@ -61,7 +78,7 @@ const items: readonly RegistryItem[] = [
         approvals: 3,
         windowSeconds: day,
         windowMax: most,
-        destination: 'any',
+        destination: destinations,
       },
     ],
   },
@@ -97,8 +114,12 @@ export type SigningStage = AsyncDisposable & {
 
 type TokenFile = NonNullable<SignerConfigurationFile['tokens']>[number];
 
-/** Two modules of SoftHSM, a wallet key and an identity key in the first, the head in both, and the state of a ceremony. */
-export async function prepareSigning(): Promise<SigningStage> {
+/**
+ * Two modules of SoftHSM, a wallet key and an identity key in the first, the head in both, and the state of a ceremony.
+ *
+ * @param others how many clients are enrolled besides the one that withdraws
+ */
+export async function prepareSigning({ others }: { readonly others: number }): Promise<SigningStage> {
   const directory = mkdtempSync(join(tmpdir(), 'bulkhead-bench-'));
   await using made = new AsyncDisposableStack();
   made.defer(() => rmSync(directory, { recursive: true, force: true }));
@@ -134,7 +155,7 @@ export async function prepareSigning(): Promise<SigningStage> {
       heads: keys.heads,
       hashes: nobleHashes,
       clock: { now: () => new Date() },
-      genesis: { deployment, list: listText(items) },
+      genesis: { deployment, list: listText(itemsWith(others)) },
     });
   }
   const rest = made.move();

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import type { SignRequest } from '@bulkhead/domain';
 import { startSigner } from '@bulkhead/signer';
 import { SignerClient } from '@bulkhead/signer-client';
 import { type Candidate, cpuMeter, median, type Round, runRound } from './measure.ts';
-import { approvedWithdrawal, prepareSigning } from './signing-stage.ts';
+import { approvedWithdrawal, prepareSigning, type SigningStage } from './signing-stage.ts';
 
 const perSecondMin = 400;
 const p99MsMax = 25;
@@ -23,10 +24,11 @@ const requestsMade = 12_000;
  * @returns whether rate, tail and overhead hold
  */
 export async function benchSigning(args: readonly string[]): Promise<boolean> {
-  const count = Number(args[args.indexOf('--requests') + 1]);
-  const made = args.includes('--requests') ? count : requestsMade;
+  const made = numberOf(args, '--requests') ?? requestsMade;
   const requests = makeRequests(made);
-  await using stage = await prepareSigning();
+  const others = numberOf(args, '--enrolled') ?? 0;
+  await using stage = await prepareSigning({ others });
+  if (others > 0) print(`${others + 1} clients are enrolled, and withdrawals go to enrolled destinations only`);
   const running = await startSigner({ directory: stage.directory, configuration: stage.configuration });
   try {
     await using client = new SignerClient({ endpoint: running.endpoint });
@@ -51,11 +53,28 @@ export async function benchSigning(args: readonly string[]): Promise<boolean> {
     const begin = cpuMsOf(running.pid);
     const turns = await takeTurns(bare, decided);
     const used = cpuMsOf(running.pid) - begin;
-    const left = requests.length;
-    return report({ ...turns, cpuMs: used / (made - left) });
+    const holds = report({ ...turns, cpuMs: used / (made - requests.length) });
+    await running.stop();
+    print(await replayedAgain(stage));
+    return holds;
   } finally {
     await running.stop();
   }
+}
+
+function numberOf(args: readonly string[], name: string): number | undefined {
+  return args.includes(name) ? Number(args[args.indexOf(name) + 1]) : undefined;
+}
+
+/** Starts the signer once more, under the same hardening, on the log that it has written. */
+async function replayedAgain({ directory, configuration }: SigningStage): Promise<string> {
+  const running = await startSigner({ directory, configuration });
+  await running.stop();
+  const lines = readFileSync(running.logFile, 'utf8').trim().split('\n');
+  const last = lines.findLast((line) => line.includes('"event":"replayed"')) ?? '{}';
+  const [, records = 0, durationMs = 0] = (/"records":(\d+),"durationMs":([\d.]+)/u.exec(last) ?? []).map(Number);
+  const bytes = statSync(join(configuration.state, 'state.log')).size;
+  return `replay at the next start           ${records} records, ${(bytes / 1e6).toFixed(1)} MB, in ${durationMs.toFixed(0)} ms: ${((records * 1_000) / durationMs).toFixed(0)} a second`;
 }
 
 function makeRequests(count: number): SignRequest[] {
