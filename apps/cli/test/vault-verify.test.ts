@@ -15,6 +15,11 @@ import {
   nativeToken,
   newVaultState,
   policyHash,
+  quorumSignatures,
+  setChangeDomain,
+  setChangeForm,
+  signerSetCalls,
+  typedDigest,
   vaultAddress,
   vaultCalls,
   vaultForms,
@@ -26,6 +31,7 @@ import {
   client,
   deadline,
   digestOf,
+  exitKey,
   hashes,
   passkey,
   startVaultChain,
@@ -136,6 +142,40 @@ test('a vault that did what was agreed is right, by its certificate or by its cr
   assert.ok(read.unknowns.some((text) => text.includes('the certificate was not given')));
   assert.ok(!read.unknowns.some((text) => text.includes('is of the real chain')));
 });
+
+test('a vault that was left, under a signer set that changed, is right', async () => {
+  const { vault, config } = terms;
+  await afterwards(
+    async () => {
+      const wish = { nonce: 0n, deadline };
+      const signature = await exitKey.sign(digestOf(vault, vaultForms.exitRequest, wish));
+      const asked = callData(hashes, vaultCalls.requestExit, { config, message: wish, signature });
+      assert.ok((await world.send(vault, asked)).succeeded);
+      await changeMembers();
+      await world.node.call('evm_increaseTime', 100);
+      for (const token of [nativeToken, world.token]) {
+        assert.ok((await world.send(vault, callData(hashes, vaultCalls.exit, { config, token }))).succeeded);
+      }
+    },
+    async () => assertWrong(await wrongIn(), {}),
+  );
+});
+
+/** Two of the three members go on with a third one. */
+async function changeMembers(): Promise<void> {
+  const [, second, third] = world.members;
+  assert.ok(second !== undefined && third !== undefined);
+  const next = [second, third, accountKey(0xa9)].toSorted((a, b) => (a.address < b.address ? -1 : 1));
+  const change = { number: 2n, members: next.map(({ address }) => address), threshold: 2n };
+  const digest = typedDigest(hashes, setChangeDomain(world.signerSet), { form: setChangeForm, message: change });
+  const signed = await Promise.all(next.slice(0, 2).map(async (key) => [key.address, await key.sign(digest)] as const));
+  const data = callData(hashes, signerSetCalls.changeSet, {
+    change,
+    quorumSignatures: await world.quorum(digest),
+    memberSignatures: quorumSignatures(new Map(signed)),
+  });
+  assert.ok((await world.send(world.signerSet, data)).succeeded);
+}
 
 test('a vault that is not deployed yet is told by its certificate alone', async () => {
   const later = termsOf(world, 'individual', 2);
@@ -345,7 +385,7 @@ test('what leaves without an event of the vault is seen: tokens by their own eve
     },
     async () =>
       assertWrong(await wrongIn(), {
-        'token transfers': /3 of 0x[0-9a-f]{40} left to 0x7777.* without an event/u,
+        'token transfers': /3 of 0x[0-9a-f]{40} to 0x7777\S* left without an event/u,
         'native coin': /the balance fell by/u,
       }),
   );

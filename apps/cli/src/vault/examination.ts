@@ -21,7 +21,7 @@ export type Examination = {
 };
 
 export function report(
-  examination: Examination,
+  examination: Pick<Examination, 'steps'>,
   name: string,
   { wrong, ok }: { readonly wrong: readonly string[]; readonly ok: string },
 ): void {

@@ -28,57 +28,83 @@ export function outflowsOf(entries: readonly HistoryEntry[], config: VaultConfig
   });
 }
 
+type Transfer = Outflow & { readonly known: boolean };
+
+type Told = {
+  readonly transfers: readonly PlacedLog[];
+  readonly outflows: readonly Outflow[];
+  /** Those the vault knows. */
+  readonly tokens: ReadonlySet<Address>;
+};
+
 /** Each transfer of a token that the vault knows has one event of the vault in its transaction, and each event one transfer. */
-export function examineTransfers(
-  examination: Examination,
-  {
-    transfers,
-    outflows,
-    tokens,
-  }: {
-    readonly transfers: readonly PlacedLog[];
-    readonly outflows: readonly Outflow[];
-    readonly tokens: ReadonlySet<Address>;
-  },
-): void {
-  const open = new Map<string, number>();
-  const wrong: string[] = [];
-  for (const outflow of outflows) {
-    if (outflow.token === nativeToken) continue;
-    const name = nameOf(outflow);
-    open.set(name, (open.get(name) ?? 0) + 1);
-  }
-  let unknown = 0;
-  for (const transfer of transfers) {
-    const amount = transfer.data.length === 66 ? BigInt(transfer.data) : 0n;
-    const to: Address | undefined = addressInTopic(transfer.topics[2]);
-    // Anybody can have a token say that nothing left, or that something left of a token nobody asked for.
-    if (amount === 0n || to === undefined) continue;
-    const { address: token, transaction } = transfer;
-    const name = nameOf({ transaction, token, to, amount });
-    const left = open.get(name) ?? 0;
-    if (left > 0) {
-      open.set(name, left - 1);
-    } else if (tokens.has(token)) {
-      wrong.push(
-        `Block ${transfer.height}, ${transaction}: ${amount} of ${token} left to ${to} without an event of the vault`,
-      );
-    } else {
-      unknown += 1;
-    }
-  }
-  for (const [name, count] of open) {
-    if (count > 0) wrong.push(`an event says that something left, and the token does not: ${name}`);
-  }
+export function examineTransfers(examination: Pick<Examination, 'steps' | 'unknowns'>, told: Told): void {
+  const transfers = told.transfers.flatMap((log) => transferOf(log, told.tokens));
+  const outflows = told.outflows.filter(({ token }) => token !== nativeToken);
+  const rest = without(transfers, outflows);
+  const silent = without(outflows, transfers);
+  const split = rest.filter((transfer) => isSplit(rest, silent, transfer));
+  const unexplained = rest.filter((transfer) => !split.includes(transfer));
+  const untold = silent.filter((outflow) => !split.some((transfer) => placeOf(transfer) === placeOf(outflow)));
   report(examination, 'token transfers', {
-    wrong,
-    ok: `${transfers.length - unknown} transfers out, each with its event and each event with its transfer`,
+    wrong: [
+      ...unexplained.filter(({ known }) => known).map((each) => `${textOf(each)} left without an event of the vault`),
+      ...untold.map((each) => `${textOf(each)} left by an event of the vault, and the token does not say so`),
+    ],
+    ok: `${transfers.length - unexplained.length} transfers out, each with its event and each event with its transfer`,
   });
-  if (unknown > 0) {
+  if (split.length > 0) {
     examination.unknowns.push(
-      `${unknown} transfers out of tokens that this vault never had a limit or a payment of: contracts of strangers can say what they like.`,
+      `Why tokens told ${split.length} transfers where the vault paid fewer times: a fee of the token? The sums agree.`,
     );
   }
+  const foreign = unexplained.filter(({ known }) => !known).length;
+  if (foreign > 0) {
+    examination.unknowns.push(
+      `${foreign} transfers out of tokens that this vault never had a limit or a payment of: contracts of strangers can say what they like.`,
+    );
+  }
+}
+
+/** Of nothing anybody can have a token say that it left. */
+function transferOf(log: PlacedLog, tokens: ReadonlySet<Address>): readonly Transfer[] {
+  const { address: token, height, transaction, topics, data } = log;
+  const amount = data.length === 66 ? BigInt(data) : 0n;
+  const to = addressInTopic(topics[2]);
+  return amount === 0n || to === undefined
+    ? []
+    : [{ height, transaction, token, to, amount, known: tokens.has(token) }];
+}
+
+/** What is left of a list when each entry of another takes one that is like it. */
+function without<T extends Outflow>(list: readonly T[], taken: readonly Outflow[]): readonly T[] {
+  const open = new Map<string, number>();
+  for (const each of taken) open.set(nameOf(each), (open.get(nameOf(each)) ?? 0) + 1);
+  return list.filter((each) => {
+    const count = open.get(nameOf(each)) ?? 0;
+    open.set(nameOf(each), count - 1);
+    return count <= 0;
+  });
+}
+
+/** A token that keeps a part tells one payment as several: most of it to whom the event names, and all together as much. */
+function isSplit(rest: readonly Outflow[], silent: readonly Outflow[], like: Outflow): boolean {
+  const part = rest.filter((each) => placeOf(each) === placeOf(like));
+  const whole = silent.filter((each) => placeOf(each) === placeOf(like));
+  const arrives = whole.every(({ to, amount }) => part.some((each) => each.to === to && each.amount < amount));
+  return arrives && sumOf(part, like) === sumOf(whole, like);
+}
+
+function sumOf(list: readonly Outflow[], like: Outflow): bigint {
+  return list.filter((each) => placeOf(each) === placeOf(like)).reduce((sum, { amount }) => sum + amount, 0n);
+}
+
+function placeOf({ transaction, token }: Outflow): string {
+  return `${transaction} ${token}`;
+}
+
+function textOf({ height, transaction, token, to, amount }: Outflow): string {
+  return `Block ${height}, ${transaction}: ${amount} of ${token} to ${to}`;
 }
 
 /** In no block is less coin there than the events explain. */
@@ -152,7 +178,7 @@ async function balancesAt(
   return found;
 }
 
-function nameOf({ transaction, token, to, amount }: Omit<Outflow, 'height'>): string {
+function nameOf({ transaction, token, to, amount }: Outflow): string {
   return `${transaction} ${token} ${to} ${amount}`;
 }
 
