@@ -62,8 +62,9 @@ function main(): void {
     console.log(`${contract}: ${proved} assertions proved, ${doubts.length} doubts, ${seconds} s`);
     if (proved === 0 || doubts.length > 0) process.exitCode = 1;
   }
-  if (process.exitCode !== undefined)
+  if (process.exitCode !== undefined) {
     console.log('Not everything is proved. It takes z3 in the path: apt-get install z3.');
+  }
 }
 
 main();

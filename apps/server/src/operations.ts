@@ -6,6 +6,7 @@ import { compartmentOperations } from './operation/compartment.ts';
 import { ledgerOperations } from './operation/ledger.ts';
 import { movementOperations } from './operation/movement.ts';
 import { reconciliationOperations } from './operation/reconciliation.ts';
+import { segregationMoveOperations } from './operation/segregation-move.ts';
 import { signerOperations } from './operation/signer.ts';
 import { sweepOperations } from './operation/sweep.ts';
 import { vaultOperations } from './operation/vault.ts';
@@ -26,6 +27,7 @@ export function operationsOver(custody: Custody, { board, reached, approvalPage 
   return {
     ...clientOperations(custody),
     ...compartmentOperations(custody, board),
+    ...segregationMoveOperations(custody),
     ...vaultOperations(custody),
     ...movementOperations(custody, approvalPage),
     ...sweepOperations(custody),

@@ -110,6 +110,8 @@ test('a body may be left out exactly where nothing in it is needed', () => {
   assert.deepEqual(
     optional.map(({ operation }) => operation),
     [
+      'confirmSegregationMove',
+      'withdrawSegregationMove',
       'certifyWallet',
       'certifyVault',
       'releaseDeposit',

@@ -44,6 +44,7 @@ import type {
   RegistryChangeInput,
   RegistryChangeListQuery,
 } from './resource/registry-change.ts';
+import type { SegregationMove, SegregationMoveInput, SegregationMoveListQuery } from './resource/segregation-move.ts';
 import type { SignerRecordListQuery, SignerRecordView, SignerView, WithdrawalIntentView } from './resource/signer.ts';
 import type {
   Fee,
@@ -101,6 +102,7 @@ type ClientPath = { readonly clientId: string };
 type CompartmentPath = { readonly compartment: Compartment };
 type DepositPath = { readonly depositId: string };
 type WithdrawalPath = { readonly withdrawalId: string };
+type SegregationMovePath = { readonly segregationMoveId: string };
 type VaultPath = { readonly vaultId: string };
 type WalletPath = { readonly walletId: string };
 type RegistryChangePath = { readonly registryChangeId: string };
@@ -131,6 +133,12 @@ export type Operations = {
   readonly listCompartmentWallets: List<CompartmentPath & WalletListQuery, ListedWallet>;
   readonly issueCompartmentWallet: Write<CompartmentPath & CompartmentWalletInput, Wallet>;
   readonly certifyWallet: Write<WalletPath, WalletCertificate>;
+
+  readonly listSegregationMoves: List<SegregationMoveListQuery, SegregationMove>;
+  readonly getSegregationMove: Read<SegregationMovePath, SegregationMove>;
+  readonly proposeSegregationMove: Write<ClientPath & SegregationMoveInput, SegregationMove>;
+  readonly confirmSegregationMove: Write<SegregationMovePath, SegregationMove>;
+  readonly withdrawSegregationMove: Write<SegregationMovePath, SegregationMove>;
 
   readonly listVaults: List<VaultListQuery, Vault>;
   readonly getVault: Read<VaultPath, Vault>;

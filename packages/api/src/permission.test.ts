@@ -103,11 +103,13 @@ test('the roles are what the product says they are', () => {
       'approveWithdrawal',
       'assignDeposit',
       'cancelWithdrawal',
+      'confirmSegregationMove',
       'freezeDeposit',
       'rejectWithdrawal',
       'releaseDeposit',
       'releaseWithdrawal',
       'resolveBreak',
+      'withdrawSegregationMove',
     ]),
   );
   assert.deepEqual(

@@ -17,7 +17,7 @@ import {
   withdrawalId,
 } from './names.ts';
 import { approval, registryChange, registryItems } from './signer-samples.ts';
-import { vault, vaultDraft, vaultSignature } from './vault-samples.ts';
+import { segregationMove, vault, vaultDraft, vaultSignature } from './vault-samples.ts';
 
 export * from './names.ts';
 export * from './signer-samples.ts';
@@ -368,6 +368,7 @@ export const bodies: Partial<Record<OperationName, Record<string, unknown>>> = {
   allowAsset: { asset: coin, symbol: 'ETH', decimals: 18, behaviour: 'native', dustMax: '1000' },
   issueCompartmentWallet: { chain, purpose: 'pool' },
   assignDeposit: { clientId },
+  proposeSegregationMove: { chain, segregation: 'individual' },
   draftVault: vaultDraft,
   agreeVault: vaultSignature,
   acknowledgeVault: vaultSignature,
@@ -401,6 +402,7 @@ const values: Readonly<Record<string, string>> = {
   ':walletId': walletId,
   ':registryChangeId': registryChange.id,
   ':vaultId': vault.id,
+  ':segregationMoveId': segregationMove.id,
 };
 
 /** A path of the route with sample values in it. */

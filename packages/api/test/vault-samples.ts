@@ -1,4 +1,4 @@
-import { address, block, chain, clientId, time, uuid, walletId } from './names.ts';
+import { address, block, chain, clientId, depositId, time, uuid, walletId, withdrawalId } from './names.ts';
 
 const word = `0x${'0f'.repeat(32)}` as const;
 const limit = { token: address, cap: '1000' } as const;
@@ -91,3 +91,21 @@ export const vaultDraft = {
 } as const;
 
 export const vaultSignature = { signature: `0x${'01'.repeat(65)}` } as const;
+
+export const segregationMove = {
+  id: `sgm_${uuid}`,
+  clientId,
+  chain,
+  segregation: 'individual',
+  fromCompartment: 10_000,
+  toCompartment: 100_000,
+  toWalletId: walletId,
+  state: 'moving',
+  proposedBy: 'olga',
+  confirmedBy: 'ruth',
+  halves: [{ withdrawalId, depositId }],
+  certificate: null,
+  certificateDigest: null,
+  createdAt: time,
+  updatedAt: time,
+} as const;

@@ -29,7 +29,7 @@ import {
 } from './movement.ts';
 import { type ExplainedBy, type Settled, settleSent } from './settlement.ts';
 import { outflowGroups, settleVaults, type VaultsSettled } from './vault-settlement.ts';
-import { wakeWaiting } from './waking.ts';
+import { wakeMoves, wakeWaiting } from './waking.ts';
 import { type Wallet, walletOf } from './wallet.ts';
 
 /** How long after a payment nobody ordered the chain is reconciled: the block has its coverage marker by then. */
@@ -104,7 +104,10 @@ export async function bookFinalBlock(custody: Custody, tx: Transaction, final: F
     [chain, block.number, block.hash, now],
   );
   // Coins that came and fees that fell are what workflows wait for.
-  if (movements.length > 0 || sent.length > 0) await wakeWaiting(tx, { chain });
+  if (movements.length > 0 || sent.length > 0) {
+    await wakeWaiting(tx, { chain });
+    await wakeMoves(tx, chain);
+  }
   if (await strangersWereHere(tx, { chain, block })) {
     // Whoever moved our coins has a key of ours. The books do not wait for the night to find the hole and freeze what it is in.
     await enqueue(tx, { task: 'reconcile', id: chain }, new Date(now.getTime() + alarmDelayMs));

@@ -11,6 +11,7 @@ import { type Queries, type Row, type Transaction, bigint, date, integer, only, 
 import { type Answer, type WriteCall, command, notFound } from './command.ts';
 import type { Actor, Custody } from './custody.ts';
 import { newId } from './id.ts';
+import { forbiddenModel } from './jurisdiction.ts';
 import { record } from './journal.ts';
 
 /** The seven items that the custody agreement must state: MiCA (Regulation (EU) 2023/1114) article 75(1)(a) to (g). */
@@ -103,6 +104,8 @@ export async function listClients(
 
 export async function createClient(custody: Custody, call: WriteCall, input: NewClient): Promise<Answer<ClientView>> {
   return command(custody, call, async (tx, now) => {
+    const forbidden = forbiddenModel(custody, input.segregation);
+    if (forbidden !== undefined) return forbidden;
     const id = newId('cl', now);
     const created = await tx.query(
       `insert into custody.client (id, reference, kind, segregation, created_by, created_at) values ($1, $2, $3, $4, $5, $6)
@@ -258,7 +261,8 @@ export async function expectCompartment(
   return compartmentFor(custody, tx, { client, model: client.segregation, now });
 }
 
-async function compartmentFor(
+/** The compartment that a model gives to a client, with its row. */
+export async function compartmentFor(
   custody: Custody,
   tx: Transaction,
   { client, model, now }: { client: ClientView; model: Segregation; now: Date },
@@ -291,6 +295,29 @@ async function setSegregation(
     data: { chain, version, model, compartment },
   });
   return compartment;
+}
+
+/** Sets the next version of a model once the assets have moved; the compartment is the one they went to. */
+export async function moveSegregation(
+  tx: Transaction,
+  input: {
+    readonly client: string;
+    readonly chain: ChainId;
+    readonly model: Segregation;
+    readonly compartment: Compartment;
+    readonly actor: Actor;
+    readonly now: Date;
+  },
+): Promise<void> {
+  const { client, chain, model, compartment, actor, now } = input;
+  const current = await currentSegregation(tx, client, chain);
+  const version = (current?.version ?? 0) + 1;
+  await tx.query(
+    'insert into custody.segregation (client, chain, version, model, compartment, decided_by, since) values ($1, $2, $3, $4, $5, $6, $7)',
+    [client, chain, version, model, compartment, actor.name, now],
+  );
+  const data = { chain, version, model, compartment };
+  await record(tx, now, { actor, subject: client, event: 'segregation-set', data });
 }
 
 /** Creates the row of a compartment that belongs to nobody in particular: a pool or one of the house. */
@@ -331,7 +358,9 @@ export async function changeSegregation(
     const current = await currentSegregation(tx, client.id, input.chain);
     if (current?.segregation === input.model) return current;
     const refused =
-      (await fixedByWallets(tx, client.id, input.chain)) ?? (await fixedByClaims(tx, client.id, input.chain));
+      forbiddenModel(custody, input.model) ??
+      (await fixedByWallets(tx, client.id, input.chain)) ??
+      (await fixedByClaims(tx, client.id, input.chain));
     if (refused !== undefined) return refused;
     const version = (current?.version ?? 0) + 1;
     await setSegregation(custody, tx, { client, ...input, version, actor: call.actor, now });
@@ -349,7 +378,7 @@ async function fixedByWallets(tx: Queries, client: string, chain: ChainId): Prom
   if (wallet === undefined) return undefined;
   return refuse(
     'client/segregation-fixed',
-    `Client ${client} has addresses on ${chain}; what they receive belongs to their compartment. Open a second client and move the assets by a withdrawal.`,
+    `Client ${client} has addresses on ${chain}; what they receive belongs to their compartment. Move the client: POST /v1/clients/${client}/segregation-moves.`,
     { client, chain },
   );
 }
@@ -363,7 +392,7 @@ async function fixedByClaims(tx: Queries, client: string, chain: ChainId): Promi
   if (claim === undefined) return undefined;
   return refuse(
     'client/segregation-fixed',
-    `Client ${client} has claims on ${chain}, ${text(claim, 'kind')} in ${text(claim, 'asset')}; they belong to their compartment. Open a second client and move the assets by a withdrawal.`,
+    `Client ${client} has claims on ${chain}, ${text(claim, 'kind')} in ${text(claim, 'asset')}; they belong to their compartment. Move the client: POST /v1/clients/${client}/segregation-moves.`,
     { client, chain },
   );
 }

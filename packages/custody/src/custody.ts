@@ -12,6 +12,7 @@ import type {
   Signer,
 } from '@bulkhead/domain';
 import type { Database } from '@bulkhead/postgres';
+import type { JurisdictionProfile } from './jurisdiction-profile.ts';
 import type { VaultSetup } from './vault-setup.ts';
 
 /** Most a transaction of a chain may ever cost, in wei per gas and in gas. The product is what a client's fee hold covers. */
@@ -47,6 +48,8 @@ export type Policy = {
   readonly gasGrantTransactions: bigint;
   /** Blocks between two checks of every watched balance for native coin that no trace showed. */
   readonly balanceSweepBlocks: bigint;
+  /** What the law of the place forbids; absent where nothing more than the rest of the policy. */
+  readonly jurisdiction?: JurisdictionProfile;
   readonly breakOwner: string;
   readonly breakDeadlineMs: number;
 };

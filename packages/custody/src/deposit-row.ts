@@ -95,6 +95,12 @@ export async function stepDeposit(tx: Transaction, order: DepositStepOrder): Pro
     event: `deposit-${event.type}`,
     data: { ...event, step: state.step },
   });
+  if (state.step === 'released') {
+    const moves = await tx.query(`select id from custody.segregation_move where to_wallet = $1 and step = 'moving'`, [
+      deposit.terms.wallet,
+    ]);
+    for (const row of moves) await enqueue(tx, { task: 'advance-move', id: text(row, 'id') });
+  }
   for (const effect of effects) {
     if (effect.type === 'screen') await enqueue(tx, { task: 'screen-deposit', id: deposit.terms.id });
   }

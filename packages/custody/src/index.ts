@@ -26,6 +26,7 @@ export { type DepositView, depositView, depositViews } from './deposit-view.ts';
 export { type DispatchView, dispatchViews } from './dispatch.ts';
 export { chargeFee, type FeePaymentView, feePaymentViews, type FeeView, payFees } from './fee.ts';
 export { flushVault } from './flush.ts';
+export type { JurisdictionProfile } from './jurisdiction-profile.ts';
 export { finalize, type Finalized } from './finality.ts';
 export { followChain, type FollowOptions } from './follow-chain.ts';
 export { observe, type Observed, startChain } from './follower.ts';
@@ -81,6 +82,7 @@ export {
 } from './signer-record.ts';
 export { auditSignerRecords, countedSignerLogView } from './signer-record-audit.ts';
 export { type Followed, type Following, followRecovery } from './signer-recovery.ts';
+export { confirmMove, moveViews, proposeMove, type SegregationMoveView, withdrawMove } from './segregation-move.ts';
 export { sendDispatch, watchDispatch } from './send.ts';
 export { requestSweep, sweepsMax, type SweepView } from './sweep.ts';
 export {

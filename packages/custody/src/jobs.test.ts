@@ -239,6 +239,7 @@ test('every task of the schedule runs as the application and is known to the que
     'watch-dispatches',
   ];
   assert.deepEqual(names.toSorted(), [
+    'advance-move',
     'apply-registry-change',
     'check-token-codes',
     'expire-holds',

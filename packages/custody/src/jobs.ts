@@ -20,6 +20,7 @@ import { findLiquidity } from './liquidity.ts';
 import { reconcile } from './reconciliation.ts';
 import { applyRegistryChange, tendRegistryChanges } from './registry-change.ts';
 import { sendDispatch, watchDispatch } from './send.ts';
+import { advanceMove, openMoves } from './segregation-move.ts';
 import { signerWaits } from './signing.ts';
 import { pullSignerRecords } from './signer-record.ts';
 import { checkTokenCodes } from './token-code.ts';
@@ -45,6 +46,7 @@ const bodies: Readonly<Record<Job['task'], (custody: Custody, id: string) => Pro
   'send-vault-dispatch': sendVaultDispatch,
   'flush-forwarders': flushForWithdrawal,
   'watch-dispatch': watchDispatch,
+  'advance-move': advanceMove,
   'apply-registry-change': applyRegistryChange,
   'check-token-codes': checkTokenCodes,
   // A chain of which nothing is booked yet has nothing to reconcile: a refusal, and not a reason to try again.
@@ -147,6 +149,7 @@ async function resumeWork(custody: Custody): Promise<void> {
   );
   for (const row of withdrawals) await enqueue(custody.db, { task: 'screen-withdrawal', id: text(row, 'id') });
   for (const chain of custody.chains.keys()) await wake(custody, chain);
+  for (const id of await openMoves(custody.db)) await enqueue(custody.db, { task: 'advance-move', id });
   await askForCodes(custody);
 }
 

@@ -53,6 +53,8 @@ const changeable: Readonly<Record<string, readonly string[]>> = {
   reconciliation: [],
   registry_change: ['reason', 'state', 'updated_at', 'version'],
   segregation: [],
+  segregation_half: ['deposit'],
+  segregation_move: ['certificate', 'certificate_digest', 'confirmed_by', 'step', 'updated_at'],
   sent: ['explained', 'removed_at'],
   signer_log: ['doubt', 'hash', 'sequence', 'trouble', 'updated_at'],
   signer_record: [],
@@ -120,6 +122,14 @@ async function plantsVault({ database, id: chain }: Bench, { client, wallet }: A
        intent_digest, requested_by, step, state, created_at, updated_at)
      values ('vdp_1', 'wd_1', $1, $2, 'vlt_1', $3, 0, 'asset', 'to', 1, 1, 'intent', 'digest', 'ann', 'queued', '{}', now(), now())`,
     [chain, wallet.compartment, wallet.id],
+  );
+  await owner.query(
+    `insert into custody.segregation_move (id, client, chain, model, from_compartment, to_compartment, to_wallet, step, proposed_by, created_at, updated_at)
+     values ('sgm_1', $1, $2, 'omnibus', $3, 1, $4, 'proposed', 'ann', now(), now())`,
+    [client, chain, wallet.compartment, wallet.id],
+  );
+  await owner.query(
+    `insert into custody.segregation_half (withdrawal, move) select id, 'sgm_1' from custody.withdrawal limit 1`,
   );
   await owner.query(
     `insert into custody.vault_event (id, chain, block_number, block_hash, transaction_hash, log_index, address, topics, data, observed_at)

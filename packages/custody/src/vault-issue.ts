@@ -26,11 +26,12 @@ import {
   type VaultTerms,
 } from '@bulkhead/vaults';
 import { isSignedBy } from './client-signature.ts';
-import { ensureCompartment, ensurePool, findClient } from './client.ts';
+import { compartmentFor, ensureCompartment, ensurePool, findClient } from './client.ts';
 import { type Answer, command, commandAfterAsking, isRefused, notFound, type WriteCall } from './command.ts';
 import type { Actor, Custody } from './custody.ts';
 import { newId } from './id.ts';
 import { record } from './journal.ts';
+import { forbiddenModel, forbiddenTier } from './jurisdiction.ts';
 import { hashes } from './keccak.ts';
 import { writeState } from './state.ts';
 import { certifiedHolder, certifiedVault } from './vault-address.ts';
@@ -50,6 +51,7 @@ export type VaultChoice = {
   readonly limits: readonly Limit[];
   /** Of a pool alone. */
   readonly unlisted: readonly Limit[];
+  readonly tier?: 'hot' | 'warm' | 'cold';
 };
 
 export type VaultDraft = VaultChoice & ({ readonly clientId: string } | { readonly compartment: Compartment });
@@ -62,6 +64,10 @@ export async function draftVault(custody: Custody, call: WriteCall, draft: Vault
   return command(custody, call, async (tx, now) => {
     const found = vaultsOn(custody, draft.chain);
     if (found === undefined) return noSystem(draft.chain);
+    const tier = draft.tier ?? 'hot';
+    const forbidden =
+      forbiddenTier(custody, tier) ?? forbiddenModel(custody, 'compartment' in draft ? 'omnibus' : 'individual');
+    if (forbidden !== undefined) return forbidden;
     const holder = await holderOf(custody, tx, { draft, actor: call.actor, now });
     if (isRefused(holder)) return holder;
     const other = await certifiedOne(tx, draft.chain, holder.compartment);
@@ -71,8 +77,8 @@ export async function draftVault(custody: Custody, call: WriteCall, draft: Vault
     const id = newId('vlt', now);
     const address = vaultAddress(hashes, found.system, terms.config);
     await tx.query(
-      `insert into custody.vault (id, chain, compartment, client, address, config_hash, config, policy, step, requested_by, created_at, updated_at)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, 'drafted', $9, $10, $10)`,
+      `insert into custody.vault (id, chain, compartment, client, address, config_hash, config, policy, step, requested_by, tier, created_at, updated_at)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, 'drafted', $9, $11, $10, $10)`,
       [
         id,
         draft.chain,
@@ -84,6 +90,7 @@ export async function draftVault(custody: Custody, call: WriteCall, draft: Vault
         writeState(initialPolicyText(terms.policy)),
         call.actor.name,
         now,
+        tier,
       ],
     );
     const data = { chain: draft.chain, ...holder, config: vaultConfigText(terms.config) };
@@ -116,13 +123,10 @@ async function holderOf(
       { client: client.id },
     );
   }
-  const compartment = await ensureCompartment(custody, tx, { client, chain: draft.chain, actor, now });
-  if (kindOf(compartment) === 'individual') return { compartment, client: client.id };
-  return refuse(
-    'compartment/wrong-kind',
-    `Client ${client.id} is in the pool ${compartment} on ${draft.chain}: a forwarder of the pool's vault is issued there, and no vault of its own. Change the segregation model first.`,
-    { client: client.id, compartment },
-  );
+  const current = await ensureCompartment(custody, tx, { client, chain: draft.chain, actor, now });
+  if (kindOf(current) === 'individual') return { compartment: current, client: client.id };
+  // In a pool today: its own vault is made ready before the client moves there.
+  return { compartment: await compartmentFor(custody, tx, { client, model: 'individual', now }), client: client.id };
 }
 
 async function certifiedOne(tx: Queries, chain: ChainId, compartment: Compartment): Promise<string | undefined> {
@@ -264,9 +268,9 @@ async function storeCertified(tx: Transaction, { vault, certified, actor, now }:
   const wallet = newId('wal', now);
   const { id, chain, compartment, client, address } = vault;
   await tx.query(
-    `insert into custody.wallet (id, chain, compartment, address, client, purpose, kind, created_at)
-     values ($1, $2, $3, $4, $5, $6, 'vault', $7)`,
-    [wallet, chain, compartment, address, client ?? null, client === undefined ? 'pool' : 'deposit', now],
+    `insert into custody.wallet (id, chain, compartment, address, client, purpose, kind, tier, created_at)
+     values ($1, $2, $3, $4, $5, $6, 'vault', (select v.tier from custody.vault v where v.id = $8), $7)`,
+    [wallet, chain, compartment, address, client ?? null, client === undefined ? 'pool' : 'deposit', now, id],
   );
   await tx.query(
     `update custody.vault set step = 'certified', wallet = $2, certificates = $3, certificate_digest = $4, backed_up_at = $5, updated_at = $5

@@ -7,6 +7,15 @@ export const wakeMax = 1_000;
 
 export type Sleepers = { readonly chain?: ChainId; readonly compartment?: Compartment };
 
+/** Gives moves of clients between compartments another look. */
+export async function wakeMoves(tx: Queries, chain: ChainId): Promise<void> {
+  const moves = await tx.query(
+    `select id from custody.segregation_move where chain = $1 and step = 'moving' order by id limit $2`,
+    [chain, wakeMax],
+  );
+  for (const row of moves) await enqueue(tx, { task: 'advance-move', id: text(row, 'id') });
+}
+
 /** Gives everything on a chain or in a compartment that waits (for coins, gas, a lower fee, the end of a freeze) another try. */
 export async function wakeWaiting(tx: Queries, { chain, compartment }: Sleepers): Promise<void> {
   const withdrawals = await tx.query(

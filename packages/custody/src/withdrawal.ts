@@ -1,6 +1,7 @@
 import {
   type Address,
   type AssetId,
+  type Compartment,
   type FeePayer,
   type Refused,
   type WithdrawalEvent,
@@ -118,6 +119,51 @@ async function termsOf(
   const refused = await destinationRefused(db, terms);
   if (refused !== undefined) return refused;
   return throughVault(custody, db, { terms, oneOff: request.oneOff === true, now });
+}
+
+export type Moving = {
+  readonly client: string;
+  /** The compartment that the assets leave, whatever model counts now. */
+  readonly compartment: Compartment;
+  readonly asset: AssetId;
+  readonly amount: bigint;
+  readonly destination: Address;
+  readonly requestedBy: string;
+  readonly now: Date;
+};
+
+/**
+ * Opens a withdrawal that moves a client's assets to its other compartment. It is approved, signed and settled like any other; what the
+ * vault pays nobody by itself is a one-off payment, which the client key signs. Where keys pay, the fee comes out of what is moved.
+ */
+export async function openMoving(
+  custody: Custody,
+  tx: Transaction,
+  moving: Moving,
+): Promise<{ readonly id: string } | Refused> {
+  const { client, compartment, asset, destination, requestedBy, now } = moving;
+  const feeMax = feeCap(custody, asset);
+  const terms: WithdrawalTerms = {
+    deployment: custody.deployment,
+    id: newId('wd', now),
+    kind: 'withdrawal',
+    client,
+    compartment,
+    asset,
+    amount: moving.amount,
+    destination,
+    feePayer: 'house',
+    feeMax,
+    requestedBy,
+    quorum: custody.policy.quorum,
+    expiresAt: new Date(now.getTime() + custody.policy.withdrawalTtlMs),
+  };
+  const agreed = await throughVault(custody, tx, { terms, oneOff: false, now });
+  const isOdd = isRefused(agreed) && ['vault/destination-not-listed', 'vault/limit-exceeded'].includes(agreed.code);
+  const final = isOdd ? await throughVault(custody, tx, { terms, oneOff: true, now }) : agreed;
+  if (isRefused(final)) return final;
+  const view = await openStored(tx, { terms: await withVaultNonce(tx, final), actor: machine, now });
+  return isRefused(view) ? view : { id: view.id };
 }
 
 function noFunds(request: { asset: AssetId; amount: bigint }): Refused {

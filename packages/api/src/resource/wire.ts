@@ -33,6 +33,7 @@ export const idPrefixes = {
   dispatch: 'dsp',
   registryChange: 'chg',
   vault: 'vlt',
+  segregationMove: 'sgm',
 } as const;
 
 export type IdNoun = keyof typeof idPrefixes;

@@ -15,6 +15,7 @@ export const reconciliationPath = z.strictObject({ reconciliationId: id('reconci
 export const breakPath = z.strictObject({ breakId: id('break') });
 export const dispatchPath = z.strictObject({ dispatchId: id('dispatch') });
 export const chainPath = z.strictObject({ chain: chainInput });
+export const segregationMovePath = z.strictObject({ segregationMoveId: id('segregationMove') });
 export const vaultPath = z.strictObject({ vaultId: id('vault') });
 export const walletPath = z.strictObject({ walletId: id('wallet') });
 export const registryChangePath = z.strictObject({ registryChangeId: id('registryChange') });

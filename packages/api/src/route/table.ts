@@ -4,6 +4,7 @@ import { movements } from './movements.ts';
 import { reconciliations } from './reconciliations.ts';
 import { ledger } from './ledger.ts';
 import type { Route } from './route.ts';
+import { segregationMoves } from './segregation-moves.ts';
 import { signer } from './signer.ts';
 import { sweeps } from './sweeps.ts';
 import { vaults } from './vaults.ts';
@@ -11,6 +12,7 @@ import { vaults } from './vaults.ts';
 /** Every route under `/v1`, in the order of the documentation. */
 export const routes: readonly Route[] = [
   ...clients,
+  ...segregationMoves,
   ...compartments,
   ...vaults,
   ...movements,

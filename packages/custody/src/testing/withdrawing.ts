@@ -5,6 +5,7 @@ import { releaseDeposit, screenDeposit } from '../deposit.ts';
 import { flushForWithdrawal } from '../flush.ts';
 import { findLiquidity } from '../liquidity.ts';
 import { applyRegistryChange } from '../registry-change.ts';
+import { advanceMove } from '../segregation-move.ts';
 import { sendDispatch, watchDispatch } from '../send.ts';
 import { sendVaultDispatch } from '../vault-sending.ts';
 import type { Answer } from '../command.ts';
@@ -31,6 +32,7 @@ export const workers: Workers = {
   'watch-dispatch': watchDispatch,
   'send-vault-dispatch': sendVaultDispatch,
   'flush-forwarders': flushForWithdrawal,
+  'advance-move': advanceMove,
   'apply-registry-change': applyRegistryChange,
 };
 
