@@ -137,7 +137,7 @@ export async function payFees(
     if (source === undefined) {
       return refuse(
         'fee/insufficient-funds',
-        `No single wallet of compartment ${compartment} has ${owed} of ${input.asset} free: sweep first.`,
+        `No single wallet of compartment ${compartment} with a key has ${owed} of ${input.asset} free. Sweep first; what lies in a vault is not paid to the house by a fee payment.`,
       );
     }
     return start(custody, tx, { ...input, source, target, amount: owed, actor: call.actor, now });
@@ -149,7 +149,9 @@ async function sourceFor(
   order: { compartment: Compartment; asset: AssetId; amount: bigint },
 ): Promise<Wallet | undefined> {
   const { compartment, asset, amount } = order;
-  for (const candidate of await compartmentWallets(tx, chainOf(asset), compartment)) {
+  const wallets = await compartmentWallets(tx, chainOf(asset), compartment);
+  // A vault pays nothing but what its own rules let out, and a forwarder its vault: neither is a wallet that a key pays from.
+  for (const candidate of wallets.filter(({ kind }) => kind === 'key')) {
     const wallet = await lockWallet(tx, candidate.id);
     const held = await posted(tx, { compartment, asset, account: { kind: 'wallet', holder: wallet.id } });
     if (held - (await reservedAt(tx, wallet.id, { id: asset, native: !asset.includes('/erc20:') })) >= amount) {

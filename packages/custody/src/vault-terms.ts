@@ -16,7 +16,7 @@ import { vaultHistory } from './vault-event.ts';
 import { relayCap } from './vault-relay.ts';
 import { takeVaultNonce, type Vault, vaultOfWallet } from './vault-row.ts';
 import { isListed, limitObjection, type VaultState } from './vault-state.ts';
-import { vaultWallet } from './wallet.ts';
+import { findWalletByAddress, vaultWallet } from './wallet.ts';
 
 type Asked = { readonly terms: WithdrawalTerms; readonly oneOff: boolean; readonly now: Date };
 
@@ -42,7 +42,9 @@ export async function throughVault(
   if (state.exitReadyAt !== undefined) return exiting(found);
   const ownSeconds = BigInt(Math.floor(now.getTime() / 1000));
   const seconds = chainSeconds > ownSeconds ? chainSeconds : ownSeconds;
-  const authorisation = authorisationOf({ state, oneOff, terms, seconds });
+  const own = await findWalletByAddress(db, chainOf(terms.asset), terms.destination);
+  const toContract = own !== undefined && own.kind !== 'key';
+  const authorisation = authorisationOf({ state, oneOff, terms, seconds, toContract });
   if (typeof authorisation !== 'string') return authorisation;
   const limit = { token: contractOf(terms.asset), amount: terms.amount, unlisted: authorisation === 'unlisted' };
   const objection = authorisation === 'one-off' ? undefined : limitObjection(state, limit);
@@ -69,14 +71,16 @@ type Authorising = {
   readonly oneOff: boolean;
   readonly terms: WithdrawalTerms;
   readonly seconds: bigint;
+  /** A vault or forwarder of ours, which the contract pays as a listed destination or by a one-off alone. */
+  readonly toContract: boolean;
 };
 
-function authorisationOf({ state, oneOff, terms, seconds }: Authorising): VaultAuthorisation | Refused {
+function authorisationOf({ state, oneOff, terms, seconds, toContract }: Authorising): VaultAuthorisation | Refused {
   if (oneOff) return 'one-off';
   if (isListed(state, terms.destination, seconds)) return 'listed';
   const isRemoved =
     state.destinations.has(terms.destination) && state.destinations.get(terms.destination) === undefined;
-  if (kindOf(terms.compartment) === 'omnibus' && !isRemoved) return 'unlisted';
+  if (kindOf(terms.compartment) === 'omnibus' && !isRemoved && !toContract) return 'unlisted';
   return refuse(
     'vault/destination-not-listed',
     `${checksumAddress(terms.destination)} is no active destination of the vault: the client key adds it, with the delay of the vault, or signs this one payment (a one-off).`,
