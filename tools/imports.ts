@@ -102,7 +102,7 @@ export const importTable: Readonly<Record<string, Zone>> = {
   // Of keys it gets how a private file is written and read, and nothing that knows a key of a wallet.
   approve: {
     folder: 'apps/approve',
-    imports: ['authority', 'domain', 'keys/whole-file'],
+    imports: ['authority', 'domain', 'keys/whole-file', 'vaults'],
     testImports: ['keys'],
     node: true,
   },

@@ -1,3 +1,5 @@
+export * from './agreement.ts';
+export { type ClientAssertion, passkeyAgreement, walletAgreement } from './agreement-signature.ts';
 export * from './approval-request.ts';
 export * from './build.ts';
 export * from './ed25519.ts';

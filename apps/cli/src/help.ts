@@ -32,6 +32,7 @@ export const commandHelp = {
   bulkhead approve <file | link | -> --key <file> [--out <file>]
   bulkhead approve <file | link | -> --key <file> --yes --digest <hex> --passphrase-file <file>
   bulkhead approve --new-key <file> --kind ed25519|eip712 --person <id> [--key-id <id>]
+  bulkhead approve --agreement <file | ->
 
   <file | link | ->         what the API or a colleague gave: JSON, a link of the approval page, or standard input
   --key <file>              the key to sign with
@@ -41,6 +42,8 @@ export const commandHelp = {
   --passphrase-file <file>  reads the passphrase there instead of asking for it
   --new-key <file>          makes a key, encrypted and for its owner alone, and prints its entry for the registry
   --key-id <id>             name of the new key under the person; "file" without it
+  --agreement <file | ->    shows the terms of a vault that a client is to agree to, as the API gave it, and what its key would
+                            sign; whoever has that key signs on the approval page or with its own tool
   --deployment <hex>        the installation, and with --identity <hex> (again for each) the identity keys of its signer:
                             given to --new-key they are kept in the file, else each use needs them
 

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { approvalLink } from '@bulkhead/approve';
-import { type Brief, briefFields, ed25519Message, statementText } from '@bulkhead/authority';
+import { type Brief, briefFields, ed25519Message, nobleHashes, statementText } from '@bulkhead/authority';
 import {
   intentBytes,
   intentDigest,
@@ -17,6 +17,7 @@ import {
   parseCompartment,
   type SignedStatement,
 } from '@bulkhead/domain';
+import { policyHash } from '@bulkhead/vaults';
 import { main } from '../src/index.ts';
 import { endAll, launcher, run, type Said } from './shell.ts';
 
@@ -233,4 +234,44 @@ test('at a terminal the passphrase is not echoed, --yes is refused, and only the
   const stopped = await typed([secret, [confirm, 'yes']], '--out none.json');
   assert.match(stopped, /Those are not the digits[^]*exit 1$/u);
   assert.match(await typed([], `--yes --digest ${digest} --passphrase-file passphrase`), /for programs[^]*exit 2$/u);
+});
+
+test('the terms of a vault are shown to whoever is to agree to them, and nothing is signed', async () => {
+  const word = (byte: string): `0x${string}` => `0x${byte.repeat(32)}`;
+  const policy = { destinations: [to], limits: [], unlisted: [] };
+  const terms = {
+    clientId: word('c1'),
+    signerSet: like,
+    feeReceiver: like,
+    exitDestination: to,
+    clientKey: word('0a'),
+    exitKey: word('0b'),
+    policyHash: policyHash(nobleHashes, policy),
+    kind: 'individual',
+    feeBpsYear: '500',
+    windowSeconds: '86400',
+    changeDelay: '172800',
+    recoveryDelay: '1209600',
+    exitDelay: '1209600',
+    exitChangeDelay: '1814400',
+    heartbeatPeriod: '5184000',
+    pauseSeconds: '604800',
+  };
+  const file = (configuration: object): string =>
+    JSON.stringify({
+      chain: 'eip155:1',
+      configuration,
+      policy,
+      agreement: { typedData: { domain: { verifyingContract: like } } },
+    });
+  writeFileSync(join(folder, 'vault.json'), file(terms));
+  const shown = await run(shell, 'approve', '--agreement', 'vault.json');
+  assert.equal(shown.code, 0, shown.err);
+  assert.match(shown.out, /An exit waits +14 days/u);
+  assert.match(shown.out, /! {2}A high fee/u);
+  assert.match(shown.out, /which the key of the client signs +[0-9a-f]{64}/u);
+  writeFileSync(join(folder, 'swapped.json'), file({ ...terms, policyHash: word('0c') }));
+  const refused = await run(shell, 'approve', '--agreement', 'swapped.json');
+  assert.equal(refused.code, 1);
+  assert.match(refused.err, /must not be signed: .*policyHash/u);
 });

@@ -1,9 +1,11 @@
 import { nobleHashes } from '@bulkhead/authority';
+import { examineAgreement, readAgreement } from '../agreement.ts';
 import { type ApprovalRequest, readLink } from '../approval-request.ts';
 import { verifyEd25519 } from '../ed25519.ts';
 import { examine, type Examination } from '../examination.ts';
+import { showAgreement } from './agreement-view.ts';
 import { banner, sentenceOf, show } from './element.ts';
-import { showOpening } from './open-view.ts';
+import { type Opened, showOpening } from './open-view.ts';
 import { pins } from './pins.ts';
 import { showRegistration } from './register-view.ts';
 import { showRequest } from './request-view.ts';
@@ -18,6 +20,11 @@ async function open(request: ApprovalRequest): Promise<void> {
   const again = (): Promise<Examination> => examined(request);
   showRequest(await again(), again);
 }
+
+const opened: Opened = {
+  request: open,
+  agreement: (text) => showAgreement(examineAgreement(readAgreement(text))),
+};
 
 async function route(): Promise<void> {
   const { hash, origin } = location;
@@ -35,12 +42,12 @@ async function route(): Promise<void> {
   document.getElementById('to-register')?.toggleAttribute('aria-current', register);
   document.getElementById('to-approve')?.toggleAttribute('aria-current', !register);
   if (register) showRegistration();
-  else if (hash === '') showOpening(open);
+  else if (hash === '') showOpening(opened);
   else {
     try {
       await open(readLink(hash));
     } catch (error) {
-      showOpening(open, sentenceOf(error));
+      showOpening(opened, sentenceOf(error));
     }
   }
 }

@@ -1,9 +1,14 @@
+import { isAgreement } from '../agreement.ts';
 import { type ApprovalRequest, bundleCharactersMax, readRequest } from '../approval-request.ts';
 import { banner, button, card, element, sentenceOf, show } from './element.ts';
 import { type Camera, watchCamera } from './camera.ts';
 import { readQrFile } from './qr.ts';
 
-export type Opened = (request: ApprovalRequest) => Promise<void>;
+/** What to do with what somebody brought: something to approve, or the text of a vault to agree to. */
+export type Opened = {
+  readonly request: (request: ApprovalRequest) => Promise<void>;
+  readonly agreement: (text: string) => void;
+};
 
 /** The view that takes a request in: as a link, a file, or a QR code. */
 export function showOpening(opened: Opened, problem?: string): void {
@@ -13,7 +18,8 @@ export function showOpening(opened: Opened, problem?: string): void {
     place.scrollIntoView({ block: 'nearest' });
   };
   if (problem !== undefined) failed(new Error(problem));
-  const open = async (text: string): Promise<void> => opened(readRequest(text));
+  const open = async (text: string): Promise<void> =>
+    isAgreement(text) ? opened.agreement(text) : opened.request(readRequest(text));
   show(
     element('h1', {}, 'Approve'),
     element(

@@ -113,7 +113,7 @@ function fromOf(lines: readonly DescriptionLine[]): string {
   return `${client === undefined ? '' : `client ${client}, `}compartment ${value('From compartment') ?? ''}`;
 }
 
-function noticeBanner({ level, title, text, compared }: Notice): HTMLElement {
+export function noticeBanner({ level, title, text, compared }: Notice): HTMLElement {
   const made = banner(level, title, text);
   if (compared !== undefined) {
     const [asked, known] = compared;

@@ -1,4 +1,4 @@
-import { type Examination, markedDigits, type Notice } from '@bulkhead/approve';
+import { type AgreementExamination, type Examination, markedDigits, type Notice } from '@bulkhead/approve';
 import { type Brief, describeAmount, describeItem, describeSecond, describeSpan } from '@bulkhead/authority';
 import { type Address, checksumAddress } from '@bulkhead/domain';
 
@@ -23,6 +23,17 @@ export function describeExamination(examination: Examination): readonly string[]
     '',
     ...notices.flatMap(noticeLines),
     named('Digest', digest),
+  ];
+}
+
+/** The terms of a vault, term by term, with what is unusual about them. */
+export function describeAgreement({ lines, notices, digest }: AgreementExamination): readonly string[] {
+  const columns = Math.max(...lines.map(({ name }) => name.length));
+  return [
+    ...lines.map(({ name, value }) => `${name.padEnd(columns)} ${value}`),
+    '',
+    ...notices.flatMap(noticeLines),
+    `${'Digest, which the key of the client signs'.padEnd(columns)} ${digest}`,
   ];
 }
 

@@ -7,9 +7,11 @@ import {
   closeApproverKey,
   createApproverKey,
   examine,
+  examineAgreement,
   type Examination,
   openApproverKey,
   type Pins,
+  readAgreement,
   readRequest,
   signApproval,
   type SoftwareApprover,
@@ -21,7 +23,7 @@ import { needed } from '../command-line.ts';
 import { type ExitCode, exitCodes, UsageError } from '../exit-code.ts';
 import type { Terminal } from '../terminal.ts';
 import { askLine, askSecret, isTyped, readStandardInput } from './approve-input.ts';
-import { describeExamination, plain } from './approve-words.ts';
+import { describeAgreement, describeExamination, plain } from './approve-words.ts';
 
 /** Hex digits of the digest that a person types: enough to have looked at it. */
 export const typedDigits = 6;
@@ -35,6 +37,7 @@ const optionForms = {
   deployment: { type: 'string' },
   identity: { type: 'string', multiple: true },
   'new-key': { type: 'string' },
+  agreement: { type: 'string' },
   kind: { type: 'string' },
   person: { type: 'string' },
   'key-id': { type: 'string' },
@@ -48,6 +51,10 @@ export async function approve(terminal: Terminal): Promise<ExitCode> {
     if (positionals.length > 0) throw new UsageError('approve --new-key makes a key and reads nothing to approve.');
     return newKey(terminal, values);
   }
+  if (values.agreement !== undefined) {
+    if (positionals.length > 0) throw new UsageError('approve --agreement shows one vault and signs nothing.');
+    return showAgreement(terminal, values.agreement);
+  }
   const [source, ...others] = positionals;
   if (source === undefined || others.length > 0) {
     throw new UsageError('approve needs one file, link or "-". "bulkhead help approve" shows what it takes.');
@@ -60,6 +67,20 @@ export async function approve(terminal: Terminal): Promise<ExitCode> {
     return await decide(terminal, { values, request, approver });
   } finally {
     closeApproverKey(approver);
+  }
+}
+
+/** Terms of a vault for whoever is to agree to them. Keys of clients are not in files of ours, so nothing is signed here. */
+async function showAgreement(terminal: Terminal, source: string): Promise<ExitCode> {
+  const text = source === '-' ? await readStandardInput(bundleCharactersMax) : readText(terminal, source);
+  try {
+    const examination = examineAgreement(readAgreement(text));
+    for (const line of describeAgreement(examination)) terminal.out(plain(line));
+    if (examination.refusal === undefined) return exitCodes.ok;
+    return refuse(terminal, `This must not be signed: ${examination.refusal}`);
+  } catch (error) {
+    if (!(error instanceof CustodyError)) throw error;
+    return refuse(terminal, error.message);
   }
 }
 
