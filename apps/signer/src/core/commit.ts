@@ -7,7 +7,7 @@ import { groupRecordsMax } from './options.ts';
 import type { Slots } from './slots.ts';
 
 /** How long a group waits for decisions that are about to come, in milliseconds. */
-export const groupGatheredMsMax: number = 3;
+export const groupGatheredMsMax: number = 5;
 
 /** What a record says besides its position. `at` is the time the decision was made at, Unix seconds. */
 export type Entry = {
@@ -82,7 +82,7 @@ export function openCommitter(parts: CommitParts, settled: bigint): Committer {
   /** The slots while they take the head of a group. Signatures of groups before it are written meanwhile, and nothing else is. */
   let slots: Promise<void> | undefined;
   let scheduled = false;
-  let timer: NodeJS.Timeout | undefined;
+  const moment = openMoment(groupGatheredMsMax, () => hurry());
 
   /** Alone with log and slots. */
   const inTurn = async <T>(work: () => Promise<T>): Promise<T> => {
@@ -98,6 +98,7 @@ export function openCommitter(parts: CommitParts, settled: bigint): Committer {
     scheduled = false;
     const group = slots === undefined ? queue.takeGroup() : queue.takeSignatures();
     if (group.length > 0) {
+      moment.end();
       slots =
         (await writeGroup(parts, held, group))?.answered.finally(() => {
           slots = undefined;
@@ -107,7 +108,7 @@ export function openCommitter(parts: CommitParts, settled: bigint): Committer {
     // What is left waits for the slots, for others that are about to come, or for its turn.
     if (queue.length() === 0) return;
     if (group.length > 0) schedule();
-    else if (slots === undefined) timer ??= setTimeout(hurry, groupGatheredMsMax);
+    else if (slots === undefined) moment.begin();
   };
 
   const schedule = (): void => {
@@ -117,8 +118,7 @@ export function openCommitter(parts: CommitParts, settled: bigint): Committer {
   };
 
   const hurry = (): void => {
-    clearTimeout(timer);
-    timer = undefined;
+    moment.end();
     queue.hurry();
     schedule();
   };
@@ -150,6 +150,20 @@ export function openCommitter(parts: CommitParts, settled: bigint): Committer {
         await slots;
       }
       await last;
+    },
+  };
+}
+
+/** A moment that a group waits. It ends with the group: the next one gets its own. */
+function openMoment(ms: number, over: () => void): { readonly begin: () => void; readonly end: () => void } {
+  let timer: NodeJS.Timeout | undefined;
+  return {
+    begin: () => {
+      timer ??= setTimeout(over, ms);
+    },
+    end: () => {
+      clearTimeout(timer);
+      timer = undefined;
     },
   };
 }
