@@ -71,6 +71,7 @@ export {
   type RegistryChangeView,
   registryChangeViews,
 } from './registry-change-view.ts';
+export { registryChangesAfter } from './registry-change-following.ts';
 export { addressCertificate, type AddressCertificateView } from './address-certificate.ts';
 export {
   pullSignerRecords,
@@ -95,6 +96,7 @@ export {
   type VaultSignature,
 } from './vault-issue.ts';
 export { signOneOff } from './vault-one-off.ts';
+export { relayGasMax } from './vault-relay.ts';
 export { liveVaultDispatches, sendVaultDispatch } from './vault-sending.ts';
 export {
   type CertificateBackup,

@@ -31,7 +31,10 @@ export async function certifyVault(parts: CoreParts, claim: VaultClaim): Promise
   const about = aboutOf(claim);
   return parts.gate.shared(async () =>
     parts.refusals.recorded({ request: 'certify', about }, async () => {
-      const { vault, system } = claimed(parts, claim);
+      const found = claimed(parts, claim);
+      const { vault, system } = found;
+      const ofPool = vault.client === undefined && claim.client === poolHolder(vault);
+      if (!ofPool) assertEnrolled(parts, found);
       const key = `vault/${vault.address}`;
       return once(parts, { ...claim, key, compartment: vault.compartment, address: vault.address }, (issuedAt) => {
         const { agreement, compartment, client } = vault;
@@ -57,7 +60,9 @@ export async function certifyForwarder(parts: CoreParts, claim: ForwarderClaim):
   const about = { ...aboutOf(claim), salt: claim.salt.slice(0, 90) };
   return parts.gate.shared(async () =>
     parts.refusals.recorded({ request: 'certify', about }, async () => {
-      const { client, vault, system } = claimed(parts, claim);
+      const found = claimed(parts, claim);
+      assertEnrolled(parts, found);
+      const { client, vault, system } = found;
       const salt = `0x${claim.salt}`;
       if (!isHexOf(salt, 32)) {
         throw new CustodyError('signer/protocol', `"${claim.salt.slice(0, 90)}" is no salt: 64 lower-case hex digits.`);
@@ -113,15 +118,22 @@ function claimed({ knowledge }: CoreParts, claim: VaultClaim): Claimed {
       `The registry lists no vault ${claim.vault.slice(0, 60)} on ${chain}. Have it listed by the operational quorum.`,
     );
   }
-  const { compartment } = vault;
-  const enrolled = registry.clients.has(clientKey({ client, compartment }));
-  if (!enrolled || (vault.client !== undefined && vault.client !== client)) {
-    throw new CustodyError(
-      'signer/unknown-client',
-      `The vault ${vault.address} is not of ${client.slice(0, 90)}. Find out who made the two up.`,
-    );
-  }
   return { client, vault, system };
+}
+
+/** Whom the vault of a pool is certified to as such. Its clients are enrolled one by one, and have forwarders. */
+function poolHolder({ compartment }: Pick<VaultEntry, 'compartment'>): string {
+  return `pool_${compartment}`;
+}
+
+function assertEnrolled({ knowledge }: CoreParts, { client, vault }: Claimed): void {
+  const { compartment } = vault;
+  const enrolled = knowledge.registry().clients.has(clientKey({ client, compartment }));
+  if (enrolled && (vault.client === undefined || vault.client === client)) return;
+  throw new CustodyError(
+    'signer/unknown-client',
+    `The vault ${vault.address} is not of ${client.slice(0, 90)}. Find out who made the two up.`,
+  );
 }
 
 type Certifying = VaultClaim & Pick<VaultEntry, 'compartment' | 'address'> & { readonly key: string };

@@ -157,6 +157,13 @@ test('a certificate of a vault has all that it takes to deploy it and to leave i
   }
   const ofPool = parseStatement((await world.core().certifyVault({ ...claim, vault: shared.address })).statement);
   assert.equal(ofPool.fields['client'], undefined);
+  const pool = { ...claim, vault: shared.address, client: `pool_${registry.compartments.shared}` };
+  assert.equal(parseStatement((await world.core().certifyVault(pool)).statement).fields['address'], shared.address);
+  await assert.rejects(world.core().certifyVault({ ...pool, client: 'pool_10009' }), { code: 'signer/unknown-client' });
+  await assert.rejects(world.core().certifyVault({ ...claim, client: pool.client }), { code: 'signer/unknown-client' });
+  await assert.rejects(world.core().certifyForwarder({ ...pool, salt: '0'.repeat(64) }), {
+    code: 'signer/unknown-client',
+  });
   await world.restart();
   assert.deepEqual(await world.core().certifyVault(claim), signed);
 });
