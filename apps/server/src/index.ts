@@ -5,7 +5,7 @@ export {
   embeddedChainId,
   loadConfiguration,
 } from './config.ts';
-export { type Demonstration, demonstrate } from './demonstration/index.ts';
+export { conclude, type Demonstration, demonstrate, type LastAct } from './demonstration/index.ts';
 export { type DevelopmentToken, developmentTokens } from './development-secrets.ts';
 export type { Environment } from './environment.ts';
 export { examine, type Finding } from './examination.ts';

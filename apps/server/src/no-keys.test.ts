@@ -44,7 +44,7 @@ test('the server loads no driver, no key file and nothing else that computes wit
   assert.deepEqual(ofKeys.toSorted(), publicDerivation);
   assert.deepEqual(
     loaded.filter((url) =>
-      /\/(?:koffi|slip39|client-kms)\/|\/apps\/(?:signer\/src\/(?:core|process\/(?:main|service|keys))|approve\/src\/(?:key-file|software-approver))/u.test(
+      /\/(?:koffi|slip39|client-kms)\/|\/apps\/(?:signer\/src\/(?:core|process\/(?:main|service|keys))|approve\/src\/(?:key-file|software-approver)|server\/src\/demonstration\/(?:client-keys|insider-process))/u.test(
         url,
       ),
     ),
@@ -52,7 +52,7 @@ test('the server loads no driver, no key file and nothing else that computes wit
   );
 });
 
-test('no source of the server names the whole of the keys, but the set-up, which is a process of its own', () => {
+test('no source of the server names the whole of the keys, but the set-up and the thief of the story, each a process of its own', () => {
   const folder = fileURLToPath(new URL('.', import.meta.url));
   const sources = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(
     (name) => name.endsWith('.ts') && !name.endsWith('.test.ts'),
@@ -60,9 +60,13 @@ test('no source of the server names the whole of the keys, but the set-up, which
   assert.ok(sources.length > 40);
   const text = (name: string): string => readFileSync(`${folder}/${name}`, 'utf8');
   const naming = sources.filter((name) => /['"]@bulkhead\/(?:keys|signer)['"]/u.test(text(name)));
-  assert.deepEqual(naming.toSorted(), ['development/sealed-seed.ts', 'development/set-up.ts']);
+  assert.deepEqual(naming.toSorted(), [
+    'demonstration/insider-process.ts',
+    'development/sealed-seed.ts',
+    'development/set-up.ts',
+  ]);
   const importing = sources.filter((name) =>
-    /(?:from|import\() *['"]\.[^'"]*(?:sealed-seed|set-up)\.ts['"]/u.test(text(name)),
+    /(?:from|import\() *['"]\.[^'"]*(?:insider-process|sealed-seed|set-up)\.ts['"]/u.test(text(name)),
   );
   assert.deepEqual(importing, ['development/set-up.ts'], 'nobody but the set-up imports them');
 });

@@ -26,6 +26,7 @@ import { noteRunning } from './running.ts';
 import { startSignerRetries } from './signer-retries.ts';
 import type { ReachedSigner, ReachedSigners } from './reached-signer.ts';
 import { reachSigners } from './signer.ts';
+import { vaultsOver } from './vaults.ts';
 
 export type StartOptions = {
   /** Told of every part as it comes up. */
@@ -216,16 +217,19 @@ export async function reachDatabase(
 
 type CustodyParts = {
   readonly db: Database;
-  readonly reached: ReachedSigner;
+  readonly reached: ReachedSigners;
   readonly chains: ReadonlyMap<ChainId, OpenedChain>;
 };
 
 function custodyOf(configuration: Configuration, { db, reached, chains }: CustodyParts): Custody {
+  const vaults = vaultsOver(configuration, { db, reached });
   return {
     db,
     chains: new Map([...chains].map(([id, { port }]) => [id, port])),
     deployment: reached.pinned.deployment,
-    signer: reached.signer,
+    // Where there are several, all of them must know the registry.
+    signer: vaults?.quorum ?? reached.signer,
+    ...(vaults === undefined ? {} : { vaults }),
     verifyAccount: (account) => verifyAccount(account, reached.pinned),
     verifyWallet: (wallet) => verifyWallet(wallet, reached.pinned),
     verifyDepositAddress: (address) => verifyDepositAddress(address, reached.pinned),

@@ -1,12 +1,16 @@
 import { join } from 'node:path';
 import {
   beginAnew,
+  conclude,
   type Configuration,
+  type Demonstration,
   demonstrate,
   examine,
+  type LastAct,
   loadConfiguration,
   openLog,
   type RunningServer,
+  type StartedPart,
   startServer,
 } from '@bulkhead/server';
 import { readOptions } from '../command-line.ts';
@@ -30,11 +34,19 @@ export async function start(terminal: Terminal): Promise<ExitCode> {
   }
   const signals = listenForSignals(terminal);
   try {
-    const server = await withProgress(terminal, 'starting', () => startedServer(terminal, configuration));
+    const house: House = { terminal, configuration, interrupted: signals.stopAsked };
+    let server = await withProgress(terminal, 'starting', () => startedServer(house, () => true));
     try {
-      const played = await play(terminal, { server, configuration, interrupted: signals.stopAsked });
+      let played = await play(house, server);
+      if (typeof played === 'object') {
+        await stopInTime(terminal, server);
+        await unlessInterrupted(house, played.perform());
+        server = await withProgress(terminal, 'restarting', () => startedServer(house, isPlace));
+        played = await concluded(house, server);
+      }
       terminal.out('');
-      const proven = tellFindings(terminal, await withProgress(terminal, 'checking', () => examine(server.access)));
+      const { access } = server;
+      const proven = tellFindings(terminal, await withProgress(terminal, 'checking', () => examine(access)));
       if (options.exit === true) return played === 'unsound' ? exitCodes.found : proven;
       terminal.out(`\nThe API answers at ${server.url}, its documentation at ${server.url}/docs. Ctrl-C stops it.`);
       await signals.stopAsked;
@@ -48,24 +60,50 @@ export async function start(terminal: Terminal): Promise<ExitCode> {
   }
 }
 
-type Stage = {
-  readonly server: RunningServer;
+type House = {
+  readonly terminal: Terminal;
   readonly configuration: Configuration;
   readonly interrupted: Promise<void>;
 };
 
+type Played = 'sound' | 'unsound';
+
 /** Plays the demonstration where the server is one to play with. Ctrl-C ends it; what was done stays, and the next start goes on. */
-async function play(terminal: Terminal, { server, configuration, interrupted }: Stage): Promise<'sound' | 'unsound'> {
+async function play(house: House, server: RunningServer): Promise<Played | LastAct> {
+  const { terminal, configuration } = house;
   terminal.out('');
-  const told = demonstrate(server, configuration, (line) => terminal.out(line));
-  const demonstration = await Promise.race([told, interrupted]);
-  if (demonstration === undefined) {
-    // Left behind while the server goes down under it: whatever it says then is no news.
-    told.catch(() => undefined);
-    return 'sound';
-  }
-  for (const line of ['', ...demonstration.lines]) terminal.out(line);
-  return demonstration.sound ? 'sound' : 'unsound';
+  const told = await unlessInterrupted(
+    house,
+    demonstrate(server, configuration, (line) => terminal.out(line)),
+  );
+  return told !== undefined && 'perform' in told ? told : tellTable(terminal, told);
+}
+
+async function concluded(house: House, server: RunningServer): Promise<Played> {
+  const { terminal, configuration } = house;
+  const told = await unlessInterrupted(
+    house,
+    conclude(server, configuration, (line) => terminal.out(line)),
+  );
+  return tellTable(terminal, told);
+}
+
+function tellTable(terminal: Terminal, told: Demonstration | undefined): Played {
+  if (told === undefined) return 'sound';
+  for (const line of ['', ...told.lines]) terminal.out(line);
+  return told.sound ? 'sound' : 'unsound';
+}
+
+/** What was left behind goes down with what it works on: whatever it says then is no news. */
+async function unlessInterrupted<Result>({ interrupted }: House, work: Promise<Result>): Promise<Result | undefined> {
+  const outcome = await Promise.race([work, interrupted.then(() => undefined)]);
+  work.catch(() => undefined);
+  return outcome;
+}
+
+/** Of a start that follows another one: where people find it may be another place. */
+function isPlace({ part }: StartedPart): boolean {
+  return part === 'api' || part === 'approval-page';
 }
 
 function withPort(configuration: Configuration, text: string | undefined): Configuration {
@@ -75,15 +113,20 @@ function withPort(configuration: Configuration, text: string | undefined): Confi
   return { ...configuration, http: { ...configuration.http, port } };
 }
 
-async function startedServer(terminal: Terminal, configuration: Configuration): Promise<RunningServer> {
+async function startedServer(
+  { terminal, configuration }: House,
+  isTold: (part: StartedPart) => boolean,
+): Promise<RunningServer> {
   const { database, dataDirectory, logLevel } = configuration;
   // Somebody who starts everything on one machine reads the screen; a log between the lines would hide them.
   const file = database.kind === 'embedded' ? join(dataDirectory, 'bulkhead.log') : undefined;
   const server = await startServer(configuration, {
     log: openLog(logLevel, file),
-    onPart: ({ what, where }) => terminal.out(`${what}\n    ${where}`),
+    onPart: (part) => {
+      if (isTold(part)) terminal.out(`${part.what}\n    ${part.where}`);
+    },
   });
-  if (file !== undefined) terminal.out(`Log\n    ${file}`);
+  if (file !== undefined && isTold({ part: 'database', what: 'Log', where: file })) terminal.out(`Log\n    ${file}`);
   return server;
 }
 

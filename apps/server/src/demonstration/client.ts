@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { invariant } from '@bulkhead/domain';
 
-const waitMsMax = 90_000;
+const waitMsMax = 180_000;
 const pollMs = 150;
 
 /** Who speaks in the story, by bearer token. */

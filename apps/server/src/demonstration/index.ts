@@ -1,1 +1,1 @@
-export { type Demonstration, demonstrate } from './play.ts';
+export { conclude, type Demonstration, demonstrate, type LastAct } from './play.ts';

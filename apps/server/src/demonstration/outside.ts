@@ -11,6 +11,18 @@ export const thief: Address = parseAddress('0x3c44cdddb6a900fa2b585dd299e03d12fa
 /** Where clients withdraw to. */
 export const clientsOwn: Address = parseAddress('0x90f79bf6eb2c4f870365e785982e1f101e93b906');
 
+/** Whoever carries calls that need no rights. */
+const relayer: Address = parseAddress('0x15d34aaf54267db7d7c367839aaf71a00a2c6a65');
+/** Where the clients' vaults pay when a client leaves. */
+export const clientsRefuge: Address = parseAddress('0x9965507d1a55bcc2695c58ba16fb37d819b0a4dc');
+/** Gas of such a call, in hex: a vault that is made and pays takes a fifth of it. */
+const relayGas = '0xf4240';
+
+/** To whom Boreas pays once, and who is no destination of its vault. */
+export const seller: Address = parseAddress('0x976ea74026e726554db657fa54763abd0c3a0aa9');
+/** An address that nobody has enrolled anywhere. */
+export const fresh: Address = parseAddress('0x14dc79964da2c08b23698b3d3cc7ca32193d9955');
+
 /** What anvil gives each of its accounts, in wei. */
 const coinAtFirst = 10_000n * 10n ** 18n;
 const receiptWaitMs = 20_000;
@@ -51,6 +63,17 @@ export class Outside {
   }
 
   async rpc(method: string, ...params: readonly unknown[]): Promise<unknown> {
+    const answer = await this.#answer(method, params);
+    if ('error' in answer) {
+      throw new CustodyError(
+        'chain/unavailable',
+        `The development chain refuses ${method}: ${JSON.stringify(answer.error)}.`,
+      );
+    }
+    return 'result' in answer ? answer.result : undefined;
+  }
+
+  async #answer(method: string, params: readonly unknown[]): Promise<object> {
     this.#id += 1;
     const response = await fetch(this.#url, {
       method: 'POST',
@@ -59,13 +82,7 @@ export class Outside {
     });
     const answer: unknown = await response.json();
     invariant(typeof answer === 'object' && answer !== null, 'The development chain answered no object.');
-    if ('error' in answer) {
-      throw new CustodyError(
-        'chain/unavailable',
-        `The development chain refuses ${method}: ${JSON.stringify(answer.error)}.`,
-      );
-    }
-    return 'result' in answer ? answer.result : undefined;
+    return answer;
   }
 
   async #text(method: string, ...params: readonly unknown[]): Promise<string> {
@@ -158,6 +175,53 @@ export class Outside {
 
   async coinOf(address: Address): Promise<bigint> {
     return BigInt(await this.#text('eth_getBalance', address, 'latest'));
+  }
+
+  /** What an address holds of a token; of the coin where it is the zero address. */
+  async held(address: Address, token: Address): Promise<bigint> {
+    if (BigInt(token) === 0n) return this.coinOf(address);
+    const data = encodeFunctionData({ abi: demoToken.abi, functionName: 'balanceOf', args: [address] });
+    return BigInt(await this.ask(token, data));
+  }
+
+  async hasCode(address: Address): Promise<boolean> {
+    return (await this.#text('eth_getCode', address, 'latest')) !== '0x';
+  }
+
+  /** What a contract answers now. */
+  async ask(to: Address, data: `0x${string}`): Promise<`0x${string}`> {
+    const answer = await this.#text('eth_call', { to, data }, 'latest');
+    invariant(isHex(answer), 'The development chain answered something that is no hex.');
+    return answer;
+  }
+
+  /** Sends a call that needs no rights, as anybody can, and waits until it is in a block. @returns whether it had an effect there */
+  async relay(to: Address, data: `0x${string}`): Promise<boolean> {
+    const hash = await this.#text('eth_sendTransaction', { from: relayer, to, data, gas: relayGas });
+    const deadline = Date.now() + receiptWaitMs;
+    for (;;) {
+      const receipt = await this.rpc('eth_getTransactionReceipt', hash);
+      if (typeof receipt === 'object' && receipt !== null && 'status' in receipt) return receipt.status === '0x1';
+      if (Date.now() > deadline) throw new CustodyError('chain/unavailable', 'The development chain mines no blocks.');
+      await pause(receiptPauseMs);
+    }
+  }
+
+  /** What a contract says why it would refuse a call now, in the bytes that it reverts with; undefined where it would not. */
+  async refusalOf(to: Address, data: `0x${string}`): Promise<`0x${string}` | undefined> {
+    const answer = await this.#answer('eth_call', [{ from: relayer, to, data }, 'latest']);
+    if (!('error' in answer)) return undefined;
+    const { error } = answer;
+    const said: unknown = typeof error === 'object' && error !== null && 'data' in error ? error.data : undefined;
+    return isHex(said) ? said : '0x';
+  }
+
+  /** Unix seconds of the newest block. */
+  async time(): Promise<bigint> {
+    const block = await this.rpc('eth_getBlockByNumber', 'latest', false);
+    const time = typeof block === 'object' && block !== null && 'timestamp' in block ? block.timestamp : undefined;
+    invariant(typeof time === 'string', 'The development chain has a newest block.');
+    return BigInt(time);
   }
 
   /** Keccak-256 of the token's code, as somebody who reviewed it would know it. Hex without prefix. */

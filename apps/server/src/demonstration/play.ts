@@ -7,7 +7,9 @@ import type { RunningServer } from '../wire.ts';
 import { ApiUser, type Cast } from './client.ts';
 import { Outside, stage } from './outside.ts';
 import { Signatories } from './people.ts';
-import { playStory, reconcile, type Scene, wasPlayed } from './story.ts';
+import { exitBooked, hasLeft, leaveAlone } from './leaving.ts';
+import type { Scene } from './scene.ts';
+import { playStory, reconcile, wasPlayed } from './story.ts';
 import { resultTable } from './table.ts';
 
 export type Demonstration = {
@@ -16,6 +18,9 @@ export type Demonstration = {
   /** Whether every difference between books and chain is an open break. */
   readonly sound: boolean;
 };
+
+/** What is to be done while nothing of the custodian runs. Undefined where everything was done. */
+export type LastAct = { readonly perform: () => Promise<void> };
 
 /**
  * Plays the story on a server with an embedded chain and tokens of its own making. Every step of it is idempotent, so on data
@@ -26,26 +31,16 @@ export async function demonstrate(
   server: RunningServer,
   configuration: Configuration,
   say: (line: string) => void,
-): Promise<Demonstration | undefined> {
-  const embedded = [...server.chains].find(([, chain]) => chain.embeddedUrl !== undefined);
-  const url = embedded?.[1].embeddedUrl;
-  const { signer } = configuration;
-  if (embedded === undefined || url === undefined || server.tokensMadeAt === undefined) return undefined;
-  if (signer.kind !== 'development') return undefined;
-  const [chain] = embedded;
-  const api = new ApiUser(server.url);
-  const scene: Scene = {
-    api,
-    cast: castOf(configuration),
-    signatories: new Signatories(api, signer.peopleDirectory, castOf(configuration)),
-    approvals: configuration.policy.quorum,
-    outside: new Outside(url),
-    chain,
-    say,
-  };
+): Promise<Demonstration | LastAct | undefined> {
+  const scene = sceneOf(server, configuration, say);
+  if (scene === undefined) return undefined;
+  if (server.custody.vaults === undefined) {
+    say('This installation has no vaults: the story is played on one that has them. --fresh begins anew.');
+    return undefined;
+  }
   await scene.outside.buildStage();
   say(`A token stands on it: bUSD, an ERC-20 by OpenZeppelin, at ${checksumAddress(stage.token)}.`);
-  await allowAssets(scene, chain);
+  await allowAssets(scene, scene.chain);
   await allowTokenInRegistry(scene);
   if (await wasPlayed(scene)) {
     say('The story was played on this data before. A new reconciliation, and how things stand now:');
@@ -53,6 +48,46 @@ export async function demonstrate(
   } else {
     await playStory(scene);
   }
+  if (!(await hasLeft(scene))) return { perform: () => leaveAlone(configuration, say) };
+  await exitBooked(scene);
+  return conclusion(scene);
+}
+
+/** Goes on after the last act, on a server that was started again: what happened meanwhile is in the books. */
+export async function conclude(
+  server: RunningServer,
+  configuration: Configuration,
+  say: (line: string) => void,
+): Promise<Demonstration | undefined> {
+  const scene = sceneOf(server, configuration, say);
+  if (scene === undefined) return undefined;
+  await exitBooked(scene);
+  await reconcile(scene, `reconcile-${new Date().toISOString()}`);
+  return conclusion(scene);
+}
+
+function sceneOf(server: RunningServer, configuration: Configuration, say: (line: string) => void): Scene | undefined {
+  const embedded = [...server.chains].find(([, chain]) => chain.embeddedUrl !== undefined);
+  const url = embedded?.[1].embeddedUrl;
+  const { signer, dataDirectory } = configuration;
+  if (embedded === undefined || url === undefined || server.tokensMadeAt === undefined) return undefined;
+  if (signer.kind !== 'development') return undefined;
+  const api = new ApiUser(server.url);
+  const cast = castOf(configuration);
+  return {
+    api,
+    cast,
+    signatories: new Signatories(api, signer.peopleDirectory, cast),
+    approvals: configuration.policy.quorum,
+    outside: new Outside(url),
+    chain: embedded[0],
+    custody: server.custody,
+    dataDirectory,
+    say,
+  };
+}
+
+async function conclusion(scene: Scene): Promise<Demonstration> {
   const table = await resultTable(scene);
   const open = await scene.api.list(scene.cast.operator, '/v1/breaks?state=open');
   return { lines: table.lines, sound: table.differences === open.length };

@@ -1,65 +1,34 @@
 import {
   type Address,
   type AssetId,
-  type ChainId,
   formatDecimal,
   invariant,
   nativeAsset,
   parseAddress,
   tokenAsset,
 } from '@bulkhead/domain';
-import { type ApiUser, type Cast, field, itemsIn, numberIn, until, words } from './client.ts';
-import { type Outside, clientsOwn, stage } from './outside.ts';
-import type { Signatories } from './people.ts';
+import { nobleHashes } from '@bulkhead/authority';
+import { callData, factoryCalls, forwarderAddress, forwarderSalt, type Hex, nativeToken } from '@bulkhead/vaults';
+import { settleIn } from './admission.ts';
+import { approve, ended, release, request } from './asking.ts';
+import { field, until, words } from './client.ts';
+import { clientsOwn, stage } from './outside.ts';
+import type { Player, Players, Scene } from './scene.ts';
+import { attackVault, payOnce } from './vault-acts.ts';
 
 const ether = 10n ** 18n;
 const dollar = 10n ** 6n;
 
-/** Where the story takes place. */
-export type Scene = {
-  readonly api: ApiUser;
-  readonly cast: Cast;
-  readonly signatories: Signatories;
-  /** People who must approve a withdrawal, as the rules of the signer have it. */
-  readonly approvals: number;
-  readonly outside: Outside;
-  readonly chain: ChainId;
-  readonly say: (line: string) => void;
-};
-
-/** A client of the demonstration, as far as the API told. */
-export type Player = {
-  readonly name: string;
-  readonly id: string;
-  readonly segregation: 'individual' | 'omnibus';
-  readonly compartment: number;
-  readonly address: Address;
-};
-
-export type Players = {
-  readonly aurora: Player;
-  readonly boreas: Player;
-  readonly celsus: Player;
-  readonly delphi: Player;
-  readonly nobody: Address;
-};
-
-const clients = [
-  { key: 'aurora', name: 'Aurora Pension', segregation: 'individual' },
-  { key: 'boreas', name: 'Boreas Capital', segregation: 'individual' },
-  { key: 'celsus', name: 'Celsus Trading', segregation: 'omnibus' },
-  { key: 'delphi', name: 'Delphi Fund', segregation: 'omnibus' },
-] as const;
-
 /** Plays the main job of a custodian through the public API, from the first client to a theft that is found. */
 export async function playStory(scene: Scene): Promise<Players> {
   const players = await settleIn(scene);
-  await enrol(scene, players);
   await payIn(scene, players);
   await creditAll(scene, players);
-  await sweepPool(scene);
+  await flushPool(scene, players);
   await withdrawals(scene, players);
-  await failOnChain(scene, players);
+  await payNobody(scene, players);
+  await attackVault(scene, players);
+  await payOnce(scene, players);
   await reconcileClean(scene);
   await theft(scene, players);
   return players;
@@ -68,95 +37,6 @@ export async function playStory(scene: Scene): Promise<Players> {
 /** The theft is the last act; the break it leaves stays on record, also when it is resolved. */
 export async function wasPlayed({ api, cast }: Scene): Promise<boolean> {
   return (await api.list(cast.operator, '/v1/breaks?type=missing-movement')).length > 0;
-}
-
-async function settleIn(scene: Scene): Promise<Players> {
-  const { api, cast, chain, say, outside } = scene;
-  const house = async (compartment: number, purpose: string): Promise<Address> => {
-    const wallet = await api.write(cast.admin, `/v1/compartments/${compartment}/wallets`, {
-      step: `house-${purpose}`,
-      body: { chain, purpose },
-    });
-    return parseAddress(words(wallet, 'address'));
-  };
-  const gas = await house(1, 'gas');
-  await house(2, 'fees');
-  await outside.pay(0n, gas, 5n * ether);
-  say('The house has a gas wallet (compartment 1, funded with 5 ETH of its own) and a fee wallet (compartment 2).');
-  const found: Player[] = [];
-  for (const client of clients) found.push(await admit(scene, client));
-  const [aurora, boreas, celsus, delphi] = found;
-  invariant(
-    aurora !== undefined && boreas !== undefined && celsus !== undefined && delphi !== undefined,
-    'Four clients were admitted.',
-  );
-  const spare = await api.write(cast.admin, `/v1/compartments/${celsus.compartment}/wallets`, {
-    step: 'unassigned',
-    body: { chain, purpose: 'unassigned' },
-  });
-  say(
-    'Four clients are admitted: agreement recorded, address issued. Two have a compartment of their own, two share one.',
-  );
-  return { aurora, boreas, celsus, delphi, nobody: parseAddress(words(spare, 'address')) };
-}
-
-async function admit(scene: Scene, client: (typeof clients)[number]): Promise<Player> {
-  const { api, cast, chain } = scene;
-  const created = await api.write(cast.operator, '/v1/clients', {
-    step: `client-${client.key}`,
-    body: {
-      reference: client.name,
-      kind: 'legal',
-      segregation: client.segregation,
-      agreement: {
-        parties: `The custodian and ${client.name}`,
-        service: 'Custody and administration of crypto-assets on behalf of the client',
-        custodyPolicy: `Keys, addresses and books apart: ${client.segregation} segregation`,
-        communication: 'API with personal credentials; letters to the registered seat',
-        security: 'Four eyes on every withdrawal; daily reconciliation at a pinned block',
-        fees: 'By separate schedule, charged in the asset',
-        applicableLaw: 'Law of the member state of the custodian',
-        signedAt: '2026-01-02T09:00:00Z',
-      },
-    },
-  });
-  const id = words(created, 'id');
-  const wallet = await api.write(cast.operator, `/v1/clients/${id}/wallets`, {
-    step: `wallet-${client.key}`,
-    body: { chain },
-  });
-  return {
-    name: client.name,
-    id,
-    segregation: client.segregation,
-    compartment: numberIn(wallet, 'compartment'),
-    address: parseAddress(words(wallet, 'address')),
-  };
-}
-
-/** One list for all of them, one signature of each person under the digest of the list: so it works for ten thousand as well. */
-async function enrol({ signatories, chain, say }: Scene, { aurora, boreas, celsus, delphi }: Players): Promise<void> {
-  const destination = (player: Player, address: Address, label: string): object => ({
-    item: 'destination',
-    client: player.id,
-    compartment: player.compartment,
-    chain,
-    address,
-    label,
-  });
-  const all = [aurora, boreas, celsus, delphi];
-  const version = await signatories.changeRegistry('operator', {
-    step: 'registry-clients',
-    kind: 'enrolment',
-    items: [
-      ...all.map(({ id, compartment }) => ({ item: 'client', client: id, compartment })),
-      ...all.map((player) => destination(player, clientsOwn, `Own wallet of ${player.name}`)),
-      destination(boreas, stage.door, 'Contract with a door'),
-    ],
-  });
-  say(
-    `Clients and destinations are enrolled with the signer in one list, one signature of each of two people: registry version ${version}.`,
-  );
 }
 
 async function payIn({ outside, say }: Scene, players: Players): Promise<void> {
@@ -213,66 +93,43 @@ async function balance({ api, cast }: Scene, of: { client: string; asset: AssetI
   return found === undefined ? '0' : words(found, 'available');
 }
 
-async function sweepPool(scene: Scene): Promise<void> {
-  const { api, cast, chain, say } = scene;
-  const answer = await api.ask(cast.operator, '/v1/sweeps', {
-    step: 'sweep-pool',
-    body: { compartment: 10_000, chain },
-  });
-  invariant(answer.status < 300, `The sweep was refused: ${JSON.stringify(answer.body)}`);
-  const started = itemsIn(answer.body).length;
-  await until('the sweeps to settle', async () => {
-    const open = (await api.list(cast.operator, `/v1/sweeps?chain=${chain}`)).filter(
-      (sweep) => !['settled', 'failed', 'cancelled'].includes(words(sweep, 'state')),
-    );
-    return open.length === 0 ? true : undefined;
-  });
-  say(`${started} sweeps brought the pool's coins to its wallet; the house granted the gas, claims did not change.`);
+/** What came to the addresses of the pool goes to its vault and nowhere else, whoever sends it on: here a stranger does. */
+async function flushPool(scene: Scene, { celsus, delphi }: Players): Promise<void> {
+  const { outside, say } = scene;
+  const { vault, salts } = await forwardersOf(scene, [celsus.address, delphi.address]);
+  for (const token of [nativeToken, stage.token]) {
+    const data = callData(nobleHashes, factoryCalls.flush, { vault: vault.address, salts, token });
+    if (await heldBy(scene, [celsus.address, delphi.address], token)) await outside.relay(vault.factory, data);
+  }
+  say(
+    "A stranger sends on what lies at the two addresses of the pool: it can only go to the pool's vault. No gas was ever sent to",
+  );
+  say('an address of a client; claims did not change.');
 }
 
-type Wish = {
-  readonly step: string;
-  readonly player: Player;
-  readonly asset: AssetId;
-  readonly amount: bigint;
-  readonly to: Address;
-  readonly feePayer: string;
-};
-
-async function request({ api, cast }: Scene, wish: Wish): Promise<string> {
-  const withdrawal = await api.write(cast.operator, '/v1/withdrawals', {
-    step: wish.step,
-    body: {
-      clientId: wish.player.id,
-      asset: wish.asset,
-      amount: wish.amount.toString(),
-      destination: wish.to,
-      feePayer: wish.feePayer,
-    },
-  });
-  const id = words(withdrawal, 'id');
-  await until(`withdrawal ${id} to be screened`, async () => {
-    const state = await stateOf({ api, cast }, id);
-    return state === 'requested' ? undefined : state;
-  });
-  return id;
+async function heldBy({ outside }: Scene, addresses: readonly Address[], token: Address): Promise<boolean> {
+  const held = await Promise.all(addresses.map((address) => outside.held(address, token)));
+  return held.some((amount) => amount > 0n);
 }
 
-async function stateOf({ api, cast }: Pick<Scene, 'api' | 'cast'>, id: string): Promise<string> {
-  return words(await api.read(cast.operator, `/v1/withdrawals/${id}`), 'state');
-}
+/** Forwarders are numbered; anybody works out which number an address has. */
+const forwarderNumbersMax = 50n;
 
-async function release({ api, cast }: Scene, id: string): Promise<void> {
-  await api.ask(cast.approvers[0], `/v1/withdrawals/${id}/release`, { step: `release-${id}` });
-}
-
-/** The requester signs what the server made of the wish, then two others do. Each of them reads the same text. */
-async function approve(scene: Scene, id: string): Promise<void> {
-  const { signatories } = scene;
-  await release(scene, id);
-  await signatories.signRequest('operator', id);
-  await signatories.approveWithdrawal('approver-1', id);
-  await signatories.approveWithdrawal('approver-2', id);
+async function forwardersOf(
+  { api, cast, custody, chain }: Scene,
+  addresses: readonly Address[],
+): Promise<{ vault: { address: Address; factory: Address }; salts: readonly Hex[] }> {
+  const system = custody.vaults?.systems.get(chain);
+  invariant(system !== undefined, 'The story has vaults.');
+  const [pool] = await api.list(cast.operator, '/v1/vaults?compartment=10000');
+  const vault = parseAddress(words(pool, 'address'));
+  const salts: Hex[] = [];
+  for (let number = 0n; number < forwarderNumbersMax; number += 1n) {
+    const salt = forwarderSalt(number);
+    if (addresses.includes(forwarderAddress(nobleHashes, system, { vault, salt }))) salts.push(salt);
+  }
+  invariant(salts.length === addresses.length, 'Each address of the pool is a forwarder.');
+  return { vault: { address: vault, factory: system.factory }, salts };
 }
 
 /** Somebody with a stolen token takes an approval that was given for one payment and hands it in for another. */
@@ -284,13 +141,6 @@ async function forge(scene: Scene, { id, approvedFor }: { id: string; approvedFo
   scene.say(
     `Somebody who took over an approver's access hands in the approval of one payment for another: the signer refuses (${typeof code === 'string' ? code : answer.status}).`,
   );
-}
-
-async function ended(scene: Scene, id: string): Promise<string> {
-  return until(`withdrawal ${id} to end`, async () => {
-    const state = await stateOf(scene, id);
-    return ['settled', 'failed', 'rejected', 'cancelled', 'expired'].includes(state) ? state : undefined;
-  });
 }
 
 async function withdrawals(scene: Scene, { aurora, celsus, delphi }: Players): Promise<void> {
@@ -335,35 +185,22 @@ async function withdrawals(scene: Scene, { aurora, celsus, delphi }: Players): P
   say('by an approver and returned to the claim.');
 }
 
-/** The payment is fine when it is estimated and signed; then the recipient's door shuts, and it fails in its block. */
-async function failOnChain(scene: Scene, { boreas }: Players): Promise<void> {
-  const { chain, outside, say } = scene;
+/** A recipient that takes nothing: no vault pays it, and the amount stays held until the nonce of the payment is taken. */
+async function payNobody(scene: Scene, { delphi }: Players): Promise<void> {
+  const { api, cast, chain, outside, say } = scene;
+  if (!(await outside.doorIsShut())) await outside.shutDoor();
   const id = await request(scene, {
-    step: 'wd-failing',
-    player: boreas,
+    step: 'wd-shut',
+    player: delphi,
     asset: nativeAsset(chain),
     amount: ether / 2n,
     to: stage.door,
-    feePayer: 'client',
+    feePayer: 'house',
   });
-  if (!(await outside.doorIsShut())) {
-    await outside.holdBlocks(true);
-    try {
-      await approve(scene, id);
-      await until('the withdrawal to be broadcast', async () => {
-        const state = await stateOf(scene, id);
-        return ['broadcast', 'failed', 'settled'].includes(state) ? state : undefined;
-      });
-      await outside.shutDoor();
-    } finally {
-      await outside.mine(1);
-      await outside.holdBlocks(false);
-    }
-  } else {
-    await approve(scene, id);
-  }
+  await approve(scene, id);
+  await api.ask(cast.operator, `/v1/withdrawals/${id}/cancellation`, { step: `cancel-${id}` });
   say(
-    `0.5 ETH of Boreas to a contract that refused it when it was mined: ${await ended(scene, id)}; only the network fee is gone.`,
+    `0.5 ETH of Delphi to a contract that takes nothing: the vault pays nothing, the signers take back the nonce: ${await ended(scene, id)}.`,
   );
 }
 
@@ -392,34 +229,29 @@ async function quiet({ api, cast, chain, outside }: Scene): Promise<void> {
   });
 }
 
-async function theft(scene: Scene, { aurora, boreas }: Players): Promise<void> {
+/** Whoever has the key of a wallet has its coins: a vault has none. The next reconciliation finds what is gone. */
+async function theft(scene: Scene, { aurora, celsus, nobody }: Players): Promise<void> {
   const { api, cast, chain, outside, say } = scene;
-  await outside.steal(boreas.address, ether / 5n);
+  await outside.steal(nobody, ether / 5n);
   await quiet(scene);
   const { breaks } = await reconcile(scene, 'reconcile-theft');
   for (const one of breaks) {
     say(
-      `A thief took 0.2 ETH from Boreas: the next reconciliation finds a break of type ${words(one, 'type')}, difference ${inCoin(words(one, 'difference'))} ETH,`,
+      `A thief has the key of the address that no client has, and takes 0.2 ETH: the next reconciliation finds a break of type ${words(one, 'type')}, difference ${inCoin(words(one, 'difference'))} ETH,`,
     );
     say('the 0.2 and the fee that the thief burnt.');
   }
-  const wish = (player: Player, amount: bigint): object => ({
+  const wish = (player: Player): object => ({
     clientId: player.id,
     asset: nativeAsset(chain),
-    amount: amount.toString(),
+    amount: (ether / 10n).toString(),
     destination: clientsOwn,
     feePayer: 'client',
   });
-  const stopped = await api.ask(cast.operator, '/v1/withdrawals', {
-    step: 'wd-frozen',
-    body: wish(boreas, ether / 10n),
-  });
-  const allowed = await api.ask(cast.operator, '/v1/withdrawals', {
-    step: 'wd-not-frozen',
-    body: wish(aurora, ether / 10n),
-  });
+  const stopped = await api.ask(cast.operator, '/v1/withdrawals', { step: 'wd-frozen', body: wish(celsus) });
+  const allowed = await api.ask(cast.operator, '/v1/withdrawals', { step: 'wd-not-frozen', body: wish(aurora) });
   const code = field(stopped.body, 'code');
   say(
-    `Withdrawals of Boreas are stopped (${typeof code === 'string' ? code : stopped.status}); Aurora's go on (HTTP ${allowed.status}).`,
+    `Withdrawals of the pool are stopped (${typeof code === 'string' ? code : stopped.status}); Aurora's go on (HTTP ${allowed.status}).`,
   );
 }

@@ -1,7 +1,7 @@
 import { type AssetId, formatDecimal, nativeAsset, parseAddress, tokenAsset } from '@bulkhead/domain';
 import { field, numberIn, words } from './client.ts';
 import { stage } from './outside.ts';
-import type { Scene } from './story.ts';
+import type { Scene } from './scene.ts';
 
 type Row = {
   readonly client: string;

@@ -1,3 +1,4 @@
+import { relayGasMax } from '@bulkhead/custody';
 import type { PolicyDocument, RegistryItem, Rule, VaultSystemEntry } from '@bulkhead/authority';
 import {
   type Asset,
@@ -61,8 +62,9 @@ const vaultSignerItem: RegistryItem = {
 };
 
 function chainItem({ id, fees }: ChainConfiguration): RegistryItem {
-  const gas = fees.nativeGas > fees.tokenGas ? fees.nativeGas : fees.tokenGas;
-  const feeMax = fees.maxFeePerGas * gas;
+  const { maxFeePerGas, nativeGas, tokenGas } = fees;
+  const gas = [nativeGas, tokenGas, relayGasMax].reduce((most, one) => (one > most ? one : most));
+  const feeMax = maxFeePerGas * gas;
   return {
     item: 'chain',
     chain: id,

@@ -1,0 +1,57 @@
+import { registryChangesAfter, type VaultSetup } from '@bulkhead/custody';
+import { type Address, CustodyError, type Signature } from '@bulkhead/domain';
+import { addressOfPublicKey } from '@bulkhead/keys/derivation';
+import type { Database } from '@bulkhead/postgres';
+import { type Pinned, SignerQuorum, verifyVault } from '@bulkhead/signer-client';
+import { secp256k1 } from '@noble/curves/secp256k1.js';
+import { folderBackup } from './certificate-backup.ts';
+import type { Configuration } from './config.ts';
+import type { ReachedSigners } from './reached-signer.ts';
+
+/**
+ * Everything that custody needs for vaults, and the signers behind one port: what changes the registry goes to all of them. Undefined
+ * where no chain has contracts of vaults.
+ */
+export function vaultsOver(
+  { vaults }: Configuration,
+  { db, reached }: { readonly db: Database; readonly reached: ReachedSigners },
+): (VaultSetup & { readonly quorum: SignerQuorum }) | undefined {
+  const { vaultSystems: systems } = reached;
+  if (systems.size === 0) return undefined;
+  const { name, signer, pinned, vaultSigners } = reached;
+  const members: ReadonlySet<Address> = new Set([...systems.values()].flatMap((system) => system.members));
+  const quorum = new SignerQuorum({
+    signers: [{ name, signer, pinned }, ...vaultSigners],
+    threshold: Math.max(...[...systems.values()].map(({ threshold }) => Number(threshold))),
+    membersNow: async () => Promise.resolve(members),
+    recover,
+    changesAfter: (version) => registryChangesAfter({ db, signer }, version),
+  });
+  const believed = [pinned, ...vaultSigners.map((one) => one.pinned)];
+  return {
+    systems,
+    quorum,
+    backup: folderBackup(vaults.backupDirectory),
+    terms: vaults.terms,
+    profile: vaults.profile,
+    verifyVault: ({ certificate, client, compartment, chain, address }) => {
+      verifyVault(certificate, { client, chain, vault: address, compartment }, whoSaid(believed, certificate.identity));
+    },
+  };
+}
+
+/** The signer whose identity it is. */
+function whoSaid(believed: readonly Pinned[], identity: string): Pinned {
+  const found = believed.find(({ identities }) => identities.includes(identity));
+  if (found !== undefined) return found;
+  throw new CustodyError(
+    'signer/certificate-invalid',
+    `The identity ${identity} is none of the configured signers'. Compare it with the records of their ceremonies.`,
+  );
+}
+
+/** Whose signature over a digest it is. Both are public. */
+function recover(digest: Uint8Array, { r, s, yParity }: Signature): Address {
+  const point = new secp256k1.Signature(r, s, yParity).recoverPublicKey(digest).toBytes(false);
+  return addressOfPublicKey(point);
+}
