@@ -104,7 +104,7 @@ abstract contract VaultWorld is BulkheadTest {
     }
 
     /// @notice One destination, a cap for ETH and one for dollars; of an omnibus, lower ones for unlisted addresses.
-    function policyOf(address listed, uint256 kind) internal view returns (InitialPolicy memory policy) {
+    function policyOf(address listed, uint256 kind) internal view virtual returns (InitialPolicy memory policy) {
         policy.destinations = new address[](1);
         policy.destinations[0] = listed;
         policy.limits = new Limit[](2);
@@ -126,7 +126,7 @@ abstract contract VaultWorld is BulkheadTest {
         client.vault = ClientVault(factory.vaultAddress(keccak256(abi.encode(client.config))));
     }
 
-    function termsOf(uint256 kind) internal pure returns (Terms) {
+    function termsOf(uint256 kind) internal view virtual returns (Terms) {
         return packTerms(
             kind, FEE_BPS, [WINDOW, CHANGE, RECOVERY, EXIT, EXIT_CHANGE, HEARTBEAT, PAUSE]
         );

@@ -61,5 +61,6 @@ interface Vm {
     // What lies on the disk.
     function envOr(string calldata name, string calldata value) external view returns (string memory found);
     function getCode(string calldata artifact) external view returns (bytes memory creationCode);
+    function toString(uint256 value) external pure returns (string memory text);
     function readFile(string calldata path) external view returns (string memory text);
 }

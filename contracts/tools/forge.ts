@@ -59,6 +59,10 @@ type Outcome = { readonly stdout: string; readonly stderr: string; readonly code
 
 async function forge(run: ForgeRun): Promise<Outcome> {
   const work = join(workFolder(), run.evm);
+  const failures = join(work, 'failures');
+  // A failure that is kept is tried again before all else, and fails for ever once the test has changed. The seed is
+  // fixed, so nothing is lost with it.
+  rmSync(failures, { recursive: true, force: true });
   const child = spawn(forgeBinary(), ['test', '--json', '--root', root, ...(run.args ?? [])], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -72,6 +76,8 @@ async function forge(run: ForgeRun): Promise<Outcome> {
       FOUNDRY_EVM_VERSION: run.evm,
       FOUNDRY_OUT: join(work, 'out'),
       FOUNDRY_CACHE_PATH: join(work, 'cache'),
+      FOUNDRY_FUZZ_FAILURE_PERSIST_DIR: failures,
+      FOUNDRY_INVARIANT_FAILURE_PERSIST_DIR: failures,
       // Figures are compared by snapshot.ts, and written by it alone.
       FORGE_SNAPSHOT_EMIT: 'false',
       ...run.env,

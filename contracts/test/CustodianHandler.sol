@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {Fee, OneOff, Payment, Withdrawal, WithdrawalBatch} from "../sources/vault/VaultMessages.sol";
+import {Side} from "../sources/vault/VaultTypes.sol";
+import {CallingAsset, TollAsset} from "./OddAssets.sol";
+import {Typed} from "./Typed.sol";
+import {VaultModel} from "./VaultModel.sol";
+
+/// @notice What comes in, and what the custodian does. Each action says what must come of it, and counts how often it went
+/// through.
+abstract contract CustodianHandler is VaultModel {
+    struct Sent {
+        uint256 client;
+        bytes call;
+    }
+
+    struct Waiting {
+        uint256 client;
+        bytes32 message;
+        bytes execution;
+        uint256 readyAt;
+        bool done;
+        // What it does, by kind: 1 limit, 2 exit destination, 3 key.
+        uint256 kind;
+        bytes content;
+    }
+
+    mapping(string action => uint256) public successes;
+    Sent[] internal sent;
+    Waiting[] internal waiting;
+
+    // Money comes.
+
+    function deposit(uint256 seed, uint256 amount) external {
+        (uint256 i, address token) = pick(seed);
+        amount = clamp(amount, 1, 50 ether);
+        address vault = address(clients[i].vault);
+        if (token == ETH) {
+            vm.deal(address(this), amount);
+            (bool ok,) = vault.call{value: amount, gas: 0}("");
+            check(ok, "a deposit of ether was refused");
+        } else {
+            TollAsset(token).mint(vault, amount);
+        }
+        arrived[i][token] += amount;
+        ++successes["deposit"];
+    }
+
+    // The custodian.
+
+    function pay(uint256 seed, uint256 place, uint256 amount) external {
+        (uint256 i, address token) = pick(seed);
+        address to = placeFor(i, place);
+        Withdrawal memory m = withdrawal(token, to, clamp(amount, 0, 30 ether));
+        bool wanted = mayPay(i, token, to, m.amount);
+        (, uint104 spentBefore,,) = clients[i].vault.limits(token);
+        arm(i, token);
+        bool ok = send(i, abi.encodeCall(clients[0].vault.pay, (clients[i].config, m, byQuorum(clients[i], Typed.hash(m)))));
+        check(ok == wanted, wanted ? "a payment within the policy was refused" : "I4: a payment outside of the policy");
+        check(clients[i].vault.nonceUsed(Side.Quorum, m.nonce) == ok, "I14: the nonce of a failed payment");
+        if (ok) {
+            notePaid(i, token, to, m.amount);
+            ++successes["pay"];
+            if (i == 2 && to == stranger) ++successes["pay unlisted"];
+        } else {
+            (, uint104 spentAfter,,) = clients[i].vault.limits(token);
+            check(spentAfter == spentBefore, "I14: the limit after a failed payment");
+        }
+    }
+
+    function payBatch(uint256 seed, uint256 place, uint256 amount) external {
+        (uint256 i, address token) = pick(seed);
+        address to = placeFor(i, place);
+        amount = clamp(amount, 1, 10 ether);
+        WithdrawalBatch memory m = WithdrawalBatch(new Payment[](2), nextNonce(), soon());
+        m.payments[0] = payment(token, clients[i].listed, amount);
+        m.payments[1] = payment(token, to, amount);
+        // Twice the amount must fit at once, and each payment must be allowed.
+        bool wanted = mayPay(i, token, clients[i].listed, 2 * amount) && mayPay(i, token, to, amount)
+            || mayPay(i, token, clients[i].listed, amount) && mayPay(i, token, to, 2 * amount);
+        bool ok =
+            send(i, abi.encodeCall(clients[0].vault.payBatch, (clients[i].config, m, byQuorum(clients[i], Typed.hash(m)))));
+        if (!ok) {
+            check(!wanted, "a batch within the policy was refused");
+            return;
+        }
+        check(mayPay(i, token, clients[i].listed, amount), "I4: the first of a batch");
+        notePaid(i, token, clients[i].listed, amount);
+        check(mayPayMore(i, token, to, amount), "I4: the second of a batch");
+        notePaid(i, token, to, amount);
+        ++successes["pay batch"];
+    }
+
+    function payOnce(uint256 seed, uint256 place, uint256 amount) external {
+        (uint256 i, address token) = pick(seed);
+        address to = places[place % places.length];
+        OneOff memory m = oneOff(token, to, clamp(amount, 1, 40 ether));
+        bool wanted = !stopped(i) && m.amount <= balanceOf(token, address(clients[i].vault))
+            && to != address(clients[i].vault);
+        bytes memory signatures = byQuorum(clients[i], Typed.hash(m));
+        bytes memory clientSignature = byClient(clients[i], Typed.hash(m));
+        bytes memory call = abi.encodeCall(clients[0].vault.payOnce, (clients[i].config, m, signatures, clientSignature));
+        bool ok = send(i, call);
+        check(ok == wanted, "a one-off with both keys");
+        if (!ok) return;
+        noteLeft(i, token, to, m.amount);
+        ++successes["pay once"];
+    }
+
+    function collectFee(uint256 seed, uint256 amount) external {
+        (uint256 i, address token) = pick(seed);
+        uint256 most = feeMost(i, token);
+        Fee memory m = Fee(token, clamp(amount, 0, most + most / 4), nextNonce(), soon());
+        bool wanted = !stopped(i) && m.amount <= most;
+        bytes memory signatures = byQuorum(clients[i], Typed.hash(m));
+        bool ok = send(i, abi.encodeCall(clients[0].vault.collectFee, (clients[i].config, m, signatures)));
+        check(ok == wanted, "I3: a fee is at most pro rata");
+        if (!ok) return;
+        bool first = feeSince[i][token] == 0;
+        feeSince[i][token] = block.timestamp;
+        feesAllowed[token] += most;
+        feesTaken[token] += m.amount;
+        if (m.amount != 0) {
+            noteLeft(i, token, operator, m.amount);
+            ++successes["fee"];
+        }
+        if (!first) return;
+        pass(1 days);
+        this.collectFee(seed, amount);
+    }
+
+    function feeMost(uint256 i, address token) private view returns (uint256) {
+        uint256 since = feeSince[i][token];
+        if (since == 0) return 0;
+        uint256 elapsed = block.timestamp - since > 31 days ? 31 days : block.timestamp - since;
+        return balanceOf(token, address(clients[i].vault)) * FEE_BPS * elapsed / (10_000 * 365 days);
+    }
+
+    function giveHeartbeat() external {
+        heartbeat();
+        ++successes["heartbeat"];
+    }
+
+    // Inside.
+
+    function pick(uint256 seed) internal view returns (uint256 client, address token) {
+        return (seed % 3, tokens[(seed >> 32) % tokens.length]);
+    }
+
+    /// @dev Mostly a client's own, sometimes anybody's.
+    function placeFor(uint256 i, uint256 place) internal view returns (address) {
+        if (place % 4 == 0) return places[(place >> 8) % places.length];
+        return places[3 * i + (place >> 8) % 2];
+    }
+
+    /// @dev The token that calls back does so with what was signed last.
+    function arm(uint256 i, address token) private {
+        if (token != tokens[3] || sent.length == 0) return;
+        CallingAsset(token).callBack(address(clients[i].vault), sent[sent.length - 1].call);
+    }
+
+    function send(uint256 i, bytes memory call) internal returns (bool ok) {
+        (ok,) = address(clients[i].vault).call(call);
+        if (ok) sent.push(Sent(i, call));
+    }
+
+    /// @dev The balance of the second payment was checked with the first one's gone.
+    function mayPayMore(uint256 i, address token, address to, uint256 amount) private view returns (bool) {
+        if (balanceOf(token, address(clients[i].vault)) >= amount) return mayPay(i, token, to, amount);
+        uint256 from = activeFrom[i][to];
+        return !stopped(i) && (from != 0 && from <= block.timestamp || i == 2 && from != REMOVED && !isVault(to));
+    }
+}
