@@ -106,7 +106,7 @@ async function passesWith(compiled: ReadonlyMap<string, string>, slot: string): 
     const tests = await runForge({
       evm: 'prague',
       profile: 'default',
-      args: ['--fail-fast', '--no-match-contract', 'GasTest|DemoToken'],
+      args: ['--fail-fast', '--no-match-contract', 'GasTest|DemoToken|Invariants'],
       env: {
         BULKHEAD_ARTIFACTS: relative(root, folder),
         FOUNDRY_FUZZ_RUNS: '16',

@@ -1,13 +1,8 @@
 #!/usr/bin/env node
 // What forge takes for a compiler: as much of solc's command line as it uses, answered by solc's WebAssembly build.
-import { spawnSync } from 'node:child_process';
 import { readFileSync, writeSync } from 'node:fs';
 import solc from 'solc';
 import { evmVersion } from '../src/compile.ts';
-
-/** How long z3 may think about one query. */
-const proofSecondsMax = 120;
-const proofBytesMax = 1 << 28;
 
 const version: unknown = solc.version;
 const compile: unknown = solc.compile;
@@ -16,7 +11,7 @@ function main(args: readonly string[]): void {
   if (args.includes('--version')) {
     print(`solc, the solidity compiler commandline interface\nVersion: ${call(version, [])}\n`);
   } else if (args.includes('--standard-json')) {
-    print(call(compile, [ourSettings(readFileSync(0, 'utf8')), { import: refuseImport, smtSolver: prove }]));
+    print(call(compile, [ourSettings(readFileSync(0, 'utf8')), { import: refuseImport }]));
   } else {
     process.stderr.write('Only --version and --standard-json are answered here.\n');
     process.exitCode = 2;
@@ -30,37 +25,17 @@ function call(operation: unknown, values: readonly unknown[]): string {
 
 /**
  * Forge has one setting for the EVM that the tests run on and for the code that is compiled; here the code is always that
- * of artifacts/, whichever EVM runs it. A time limit of the model checker wants a thread, which the WebAssembly build has
- * not; {@link prove} has its own.
+ * of artifacts/, whichever EVM runs it.
  */
 function ourSettings(input: string): string {
-  return JSON.stringify(JSON.parse(input), (key: string, value: unknown) => {
-    if (key === 'evmVersion') return evmVersion;
-    return key === 'timeout' ? undefined : value;
-  });
+  return JSON.stringify(JSON.parse(input), (key: string, value: unknown) =>
+    key === 'evmVersion' ? evmVersion : value,
+  );
 }
 
 /** Forge hands over every source it found; another one would be from outside of what it resolved. */
 function refuseImport(path: string): { readonly error: string } {
   return { error: `${path} is not among the sources that forge gave.` };
-}
-
-/** Horn clauses as Spacer wants them: the settings with which solc itself calls z3. */
-const spacer = [
-  'rewriter.pull_cheap_ite=true',
-  'fp.spacer.q3.use_qgen=true',
-  'fp.spacer.mbqi=false',
-  'fp.spacer.ground_pobs=false',
-];
-
-function prove(query: string): { readonly contents: string } | { readonly error: string } {
-  const solver = spawnSync('z3', ['-smt2', ...spacer, `-T:${proofSecondsMax}`, '-in'], {
-    input: query,
-    encoding: 'utf8',
-    maxBuffer: proofBytesMax,
-  });
-  if (solver.error !== undefined) return { error: solver.error.message };
-  return solver.stdout === '' ? { error: solver.stderr } : { contents: solver.stdout };
 }
 
 /** A pipe takes what fits and says so: the rest is offered again. */
