@@ -22,8 +22,12 @@ abstract contract ClientHandler is CustodianHandler {
     // The client.
 
     function addDestination(uint256 seed, uint256 place) external {
-        uint256 i = seed % 3;
+        uint256 i = pickWithoutExit(seed);
         address to = placeFor(i, place);
+        // What is listed already is asked for once in a while; else somebody new is.
+        if (place % 4 != 0 && activeFrom[i][to] != REMOVED && activeFrom[i][to] != 0) {
+            to = address(uint160(uint256(keccak256(abi.encode("new", i, place)))));
+        }
         DestinationAddition memory m = DestinationAddition(to, nextNonce(), soon());
         uint256 from = activeFrom[i][to];
         bool wanted = exitReadyAt[i] == 0 && (from == 0 || from == REMOVED) && !isVault(to);
@@ -37,7 +41,7 @@ abstract contract ClientHandler is CustodianHandler {
     }
 
     function removeDestination(uint256 seed, uint256 place) external {
-        if (seed % 4 != 0) return;
+        if (seed % 4 != 0 && successes["remove destination"] != 0) return;
         uint256 i = (seed >> 8) % 3;
         address to = placeFor(i, place);
         Side side = (seed >> 16) % 2 == 0 ? Side.Quorum : Side.ClientKey;
@@ -120,7 +124,7 @@ abstract contract ClientHandler is CustodianHandler {
     }
 
     function pause(uint256 seed) external {
-        if (seed % 4 != 0) return;
+        if (seed % 4 != 0 && successes["pause"] != 0) return;
         uint256 i = (seed >> 8) % 3;
         Side side = (seed >> 16) % 2 == 0 ? Side.Quorum : Side.ClientKey;
         Pause memory m = Pause(side, nextNonce(), soon());
@@ -135,8 +139,11 @@ abstract contract ClientHandler is CustodianHandler {
     }
 
     function requestExit(uint256 seed) external {
-        if (seed % 3 != 0) return;
-        uint256 i = (seed >> 8) % 3;
+        if (seed % 3 != 0 && successes["request exit"] != 0) return;
+        askForExit((seed >> 8) % 3);
+    }
+
+    function askForExit(uint256 i) internal {
         ExitRequest memory m = ExitRequest(nextNonce(), soon());
         bytes memory signature = byExit(clients[i], Typed.hash(m));
         bool ok = send(i, abi.encodeCall(clients[0].vault.requestExit, (clients[i].config, m, signature)));

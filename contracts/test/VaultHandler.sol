@@ -30,8 +30,9 @@ contract VaultHandler is ClientHandler {
 
     function exit(uint256 seed) external {
         (uint256 i, address token) = pick(seed);
+        if (successes["exit"] == 0 && exitReadyAt[i] == 0) askForExit(i);
         // Often it is waited for.
-        if (exitReadyAt[i] > block.timestamp && (seed >> 200) % 2 == 0) vm.warp(exitReadyAt[i]);
+        if (exitReadyAt[i] > block.timestamp && ((seed >> 200) % 2 == 0 || successes["exit"] == 0)) vm.warp(exitReadyAt[i]);
         address vault = address(clients[i].vault);
         uint256 amount = balanceOf(token, vault);
         bool wanted = exitReadyAt[i] != 0 && block.timestamp >= exitReadyAt[i] && amount != 0;

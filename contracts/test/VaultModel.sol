@@ -102,7 +102,12 @@ abstract contract VaultModel is VaultWorld {
 
     /// @notice Whether the quorum alone may pay this now.
     function mayPay(uint256 i, address token, address to, uint256 amount) internal view returns (bool) {
-        if (stopped(i) || amount == 0 || amount > balanceOf(token, address(clients[i].vault))) return false;
+        return amount <= balanceOf(token, address(clients[i].vault)) && allowed(i, token, to, amount);
+    }
+
+    /// @notice The same, whether the money is there or not.
+    function allowed(uint256 i, address token, address to, uint256 amount) internal view returns (bool) {
+        if (stopped(i) || amount == 0) return false;
         if (!fits(caps[i][token], amount)) return false;
         uint256 from = activeFrom[i][to];
         if (from != 0 && from <= block.timestamp) return true;
