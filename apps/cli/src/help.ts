@@ -99,6 +99,7 @@ export const commandHelp = {
 
   bulkhead vault deploy --chain <CAIP-2 id> --member <0x…> --member <0x…> … --threshold <number> --change-delay <seconds>
       --fee-receiver <0x…> [--out <file>]
+  bulkhead vault heartbeat --chain <CAIP-2 id> [--relayer <key file>]
   bulkhead vault verify <address> --rpc <url> [--certificate <file>] [--from <block>] [--block-hash <hash>] [--json]
   bulkhead vault exit status --certificate <file> --rpc <url>
   bulkhead vault exit request --certificate <file> --rpc <url> --relayer <key file>
@@ -112,6 +113,9 @@ export const commandHelp = {
           --out           writes the transactions there instead of printing them; an existing file is not replaced
           Sends nothing: prints the transactions that are missing, which any account may send, and exits 1. Run again when they are
           final, it checks the code and prints what configuration and registry have to say. docs/operations/vaults.md has the rest.
+  heartbeat               has the signers of the configuration show that they are there, for the newest final block, and carries that
+                          to the signer set; without --relayer it prints the transaction, which any account may send within a day.
+                          For a timer, each week: signers that are silent for longer than a vault agreed to open its exit
   verify  --rpc           a node of your choice; balances of older blocks want an archive
           --certificate   the file that was handed over with the address; without it the event of the creation says what was agreed
           --from          first block that is read; 0 without this. It must not be later than the vault's first event

@@ -10,6 +10,7 @@ export { type DevelopmentToken, developmentTokens } from './development-secrets.
 export type { Environment } from './environment.ts';
 export { examine, type Finding } from './examination.ts';
 export { beginAnew } from './folder.ts';
+export { signHeartbeat, type SignedHeartbeat } from './heartbeat.ts';
 export { type Log, openLog } from './log.ts';
 export type { StartedPart } from './part.ts';
 export { besideRunning } from './running.ts';

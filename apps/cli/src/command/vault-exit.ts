@@ -219,7 +219,7 @@ async function sendAll(
   return exitCodes.ok;
 }
 
-async function openKey(
+export async function openKey(
   terminal: Terminal,
   file: string | undefined,
   secretFile: string | undefined,

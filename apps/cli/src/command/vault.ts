@@ -7,6 +7,7 @@ import { needed, readOptions } from '../command-line.ts';
 import { type ExitCode, exitCodes, UsageError } from '../exit-code.ts';
 import { type Terminal, withProgress } from '../terminal.ts';
 import { vaultExit } from './vault-exit.ts';
+import { vaultHeartbeat } from './vault-heartbeat.ts';
 import { vaultVerify } from './vault-verify.ts';
 
 export async function vault(terminal: Terminal): Promise<ExitCode> {
@@ -14,7 +15,8 @@ export async function vault(terminal: Terminal): Promise<ExitCode> {
   if (what === 'deploy') return deploy({ ...terminal, words });
   if (what === 'verify') return vaultVerify({ ...terminal, words });
   if (what === 'exit') return vaultExit({ ...terminal, words });
-  throw new UsageError('vault takes deploy, verify or exit. "bulkhead help vault" shows how.');
+  if (what === 'heartbeat') return vaultHeartbeat({ ...terminal, words });
+  throw new UsageError('vault takes deploy, heartbeat, verify or exit. "bulkhead help vault" shows how.');
 }
 
 /** Tells what is missing on a chain before there can be vaults, and, where nothing is, what configuration and registry have to say. */
