@@ -55,6 +55,8 @@ test('the record that was changed is named, whatever of it was changed', async (
   await using bench = await openWithRecords();
   const { owner } = bench.database;
   await owner.query('create table custody.kept as select * from custody.signer_record');
+  // The last column is generated: the database writes it itself.
+  await owner.query('alter table custody.kept drop column refused');
   const zeros = '0'.repeat(64);
   for (const [change, said] of [
     [`line = replace(line, 'refused', 'granted') where sequence = 600`, /^Record 600 of the signer is not what was/u],
