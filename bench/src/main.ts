@@ -3,6 +3,7 @@ import { benchLedger } from './ledger.ts';
 import { benchReconcile } from './reconcile.ts';
 import { benchScan } from './scan.ts';
 import { benchSigning } from './signing.ts';
+import { benchVaults } from './vaults.ts';
 
 type Bench = { readonly summary: string; run(args: readonly string[]): Promise<boolean> };
 
@@ -28,6 +29,10 @@ const benches: Readonly<Record<string, Bench>> = {
   signing: {
     summary: 'decisions of the hardened signer against bare SoftHSM signatures; --requests n, --enrolled n',
     run: benchSigning,
+  },
+  vaults: {
+    summary: 'gas of vaults beside a Safe doing the same, from receipts, and an estimate at the prices of EIP-8037',
+    run: benchVaults,
   },
 };
 
