@@ -22,9 +22,16 @@ export type Frame = {
   free(): void;
 };
 
+/**
+ * Memory that was not given back. A call that did not return in time still writes to its frame by address, while nothing refers to it
+ * any more: without this the collector would unmap it beneath the call.
+ */
+const held = new Set<Buffer>();
+
 export function createFrame(): Frame {
   const { sodium } = nativeModules();
   const memory = sodium.sodium_malloc(frameBytes);
+  held.add(memory);
   sodium.sodium_memzero(memory);
   const base = addressOf(memory);
   let used = 0;
@@ -46,7 +53,10 @@ export function createFrame(): Frame {
       if (used > 0) sodium.sodium_memzero(memory.subarray(0, used));
       used = 0;
     },
-    free: () => sodium.sodium_free(memory),
+    free() {
+      held.delete(memory);
+      sodium.sodium_free(memory);
+    },
   };
 }
 
