@@ -390,4 +390,15 @@ contract VaultAgreementsTest is VaultWorld {
         lowerLimit(ada, Side.ClientKey, ETH, 0, false);
         vm.assertEq(ada.vault.destinations(ada.listed), type(uint64).max, "removed");
     }
+
+    function testTheLastSecondThatFitsIsATimeAndTheNextIsNot() external {
+        vm.warp(type(uint40).max - CHANGE);
+        addDestination(ada, next);
+        vm.assertEq(ada.vault.destinations(next), type(uint40).max, "the last one");
+        pass(1);
+        DestinationAddition memory m = DestinationAddition(stranger, nextNonce(), soon());
+        bytes memory signature = byClient(ada, Typed.hash(m));
+        vm.expectRevert(abi.encodeWithSelector(VaultPolicy.BeyondTime.selector, uint256(type(uint40).max) + 1));
+        ada.vault.addDestination(ada.config, m, signature);
+    }
 }

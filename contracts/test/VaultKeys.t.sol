@@ -224,4 +224,22 @@ contract VaultKeysTest is VaultWorld {
         vm.expectRevert(abi.encodeWithSelector(VaultState.NonceUsed.selector, Side.ClientKey, raise.nonce));
         ada.vault.queueLimitRaise(ada.config, raise, signature);
     }
+
+    /// @dev What lies in memory when nothing could be recovered must not be taken for somebody.
+    function testWhatIsNoSignatureIsNobodys() external {
+        bytes memory zeros = new bytes(65);
+        for (uint256 id = 1; id < 4; ++id) {
+            Client memory bob = newClient("bob", INDIVIDUAL);
+            bob.config.clientKey = bytes32(id);
+            bob.config.exitKey = bytes32(id + 1);
+            place(bob);
+            factory.create(bob.config);
+            DestinationAddition memory a = DestinationAddition(stranger, nextNonce(), soon());
+            vm.expectPartialRevert(VaultState.WrongKey.selector);
+            bob.vault.addDestination(bob.config, a, zeros);
+            ExitRequest memory r = ExitRequest(nextNonce(), soon());
+            vm.expectPartialRevert(VaultState.WrongKey.selector);
+            bob.vault.requestExit(bob.config, r, zeros);
+        }
+    }
 }

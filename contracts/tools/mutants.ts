@@ -8,8 +8,9 @@ export type Mutant = {
   /** What stood there and what stands there instead; the second is empty where something was left out. */
   readonly was: string;
   readonly became: string;
-  /** The line it is in, to know it again when lines move. */
+  /** The line it is in, as it was, and as it became: by the second it is known again when lines move. */
   readonly context: string;
+  readonly faulty: string;
   /** The whole source with the fault in it. */
   readonly text: string;
 };
@@ -94,13 +95,15 @@ type Span = { readonly start: number; readonly end: number };
 function mutant(at: Span & { readonly path: string; readonly text: string; readonly became: string }): Mutant {
   const { path, text, start, end, became } = at;
   const line = text.slice(0, start).split('\n').length;
+  const mutated = text.slice(0, start) + became + text.slice(end);
   return {
     path,
     line,
     was: text.slice(start, end).replaceAll(/\s+/gu, ' '),
     became: became === '{}' ? '' : became,
     context: (text.split('\n')[line - 1] ?? '').trim(),
-    text: text.slice(0, start) + became + text.slice(end),
+    faulty: (mutated.split('\n')[line - 1] ?? '').trim(),
+    text: mutated,
   };
 }
 

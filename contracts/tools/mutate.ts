@@ -123,10 +123,7 @@ async function passesWith(compiled: ReadonlyMap<string, string>, slot: string): 
 }
 
 function reasonOf(mutant: Mutant): string | undefined {
-  return equivalentMutants.find(
-    ({ path, context, was, became }) =>
-      path === mutant.path && context === mutant.context && was === mutant.was && became === mutant.became,
-  )?.why;
+  return equivalentMutants.find(({ path, faulty }) => path === mutant.path && faulty === mutant.faulty)?.why;
 }
 
 function wordsOf(mutant: Mutant | undefined): string {
