@@ -134,9 +134,10 @@ test('a configuration that somebody changed in the database is neither shown nor
   assert.equal(await problem(), 'wallet/address-mismatch');
 });
 
-test('a client of a pool gets a forwarder of its own, bound to the vault of the pool', async () => {
+test('a client of a pool that begins with a vault gets a forwarder of its own, bound to it, and none before', async () => {
   await using bench = await openVaulting();
   const client = await bench.client('omnibus');
+  await draftedVault(bench, { compartment: pool }, { unlisted: [{ token: nativeToken, cap: plenty }] });
   assert.equal(await addressAsked(bench, client), 'vault/not-issued');
   const view = await issuedVault(bench, { compartment: pool }, { unlisted: [{ token: nativeToken, cap: plenty }] });
   const [one, two] = [await bench.wallet(client), await bench.wallet(client)];
@@ -152,4 +153,19 @@ test('a client of a pool gets a forwarder of its own, bound to the vault of the 
   const [shown] = await vaultViews(bench.custody, bench.custody.db, { id: view.id, after: null, limit: 1 });
   assert.equal(shown?.clientId, null);
   assert.equal(shown?.onChain.destinations.length, 1);
+});
+
+test('a pool on keys issues addresses with keys while its vault is agreed on, and forwarders once it is issued', async () => {
+  await using bench = await openVaulting();
+  const client = await bench.client('omnibus');
+  const kinds = async (): Promise<readonly string[]> =>
+    (await walletViews(bench.custody, { client, after: null, limit: 10 })).map(({ kind }) => kind).sort();
+  const first = await bench.wallet(client);
+  await draftedVault(bench, { compartment: pool }, { unlisted: [{ token: nativeToken, cap: plenty }] });
+  await bench.wallet(client);
+  assert.deepEqual(await kinds(), ['key', 'key']);
+  await issuedVault(bench, { compartment: pool }, { unlisted: [{ token: nativeToken, cap: plenty }] });
+  const later = await bench.wallet(client);
+  assert.deepEqual(await kinds(), ['forwarder', 'key', 'key']);
+  assert.notEqual(later.address, first.address);
 });

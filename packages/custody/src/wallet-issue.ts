@@ -21,7 +21,7 @@ import { record } from './journal.ts';
 import { hashes } from './keccak.ts';
 import { compartmentVault, type Vault } from './vault-row.ts';
 import { expectVaultsOn, vaultsOn } from './vault-chain.ts';
-import { findWallet, proven, provenView, type WalletPurpose, type WalletView } from './wallet.ts';
+import { compartmentWallets, findWallet, proven, provenView, type WalletPurpose, type WalletView } from './wallet.ts';
 
 type Issue = {
   readonly chain: ChainId;
@@ -108,7 +108,7 @@ function chainKnown(custody: Custody, chain: ChainId): void {
 /** Times that an issue begins anew because the client's model changed at the same moment. */
 const modelChangesMax = 3;
 
-/** The compartment is another one than the one whose key was asked for. */
+/** The compartment, or where its addresses are, is another than what was asked about. */
 class CompartmentChanged extends CustodyError {
   constructor(client: string) {
     super(
@@ -143,7 +143,7 @@ async function issueToClient(
   call: WriteCall,
   { clientId, chain }: { clientId: string; chain: ChainId },
 ): Promise<Answer<WalletView>> {
-  return commandAfterAsking<{ compartment: Compartment }, WalletView>(custody, call, {
+  return commandAfterAsking<Site, WalletView>(custody, call, {
     ask: async () => {
       const client = await withAgreement(custody.db, clientId);
       if (isRefused(client)) return client;
@@ -151,16 +151,18 @@ async function issueToClient(
       // after it leaves a compartment without an address, which the retry finds.
       const now = custody.clock.now();
       const compartment = await custody.db.transaction((tx) => expectCompartment(custody, tx, { client, chain, now }));
-      if (vaultsOn(custody, chain) === undefined) await ensureAccountKey(custody, compartment);
-      return { compartment };
+      const place = await placeOf(custody, custody.db, { chain, compartment });
+      if (place === 'key') await ensureAccountKey(custody, compartment);
+      return { compartment, place };
     },
     work: async (tx, now, expected) => {
       const client = await withAgreement(tx, clientId);
       if (isRefused(client)) return client;
       const order = { chain, actor: call.actor, now };
       const compartment = await ensureCompartment(custody, tx, { ...order, client });
-      if (compartment !== expected.compartment) throw new CompartmentChanged(clientId);
-      if (vaultsOn(custody, chain) !== undefined) {
+      const place = await placeOf(custody, tx, { chain, compartment });
+      if (compartment !== expected.compartment || place !== expected.place) throw new CompartmentChanged(clientId);
+      if (place === 'vault') {
         return issueAtVault(custody, tx, { ...order, compartment, client: client.id });
       }
       if (kindOf(compartment) === 'omnibus') {
@@ -171,6 +173,26 @@ async function issueToClient(
   });
 }
 
+/** Where a client of a compartment gets an address: at the vault of the compartment, or with a key in the tree of the seed. */
+type Site = { readonly compartment: Compartment; readonly place: 'vault' | 'key' };
+
+/**
+ * On a chain with vaults an individual compartment has nothing else. A pool has keys until its vault is issued; one that never had an
+ * address waits for the vault that it is to begin with.
+ */
+async function placeOf(
+  custody: Custody,
+  db: Queries,
+  { chain, compartment }: { chain: ChainId; compartment: Compartment },
+): Promise<Site['place']> {
+  if (vaultsOn(custody, chain) === undefined) return 'key';
+  if (kindOf(compartment) !== 'omnibus') return 'vault';
+  const vault = await compartmentVault(db, chain, compartment);
+  if (vault === undefined) return 'key';
+  if (vault.step === 'issued') return 'vault';
+  return (await compartmentWallets(db, chain, compartment)).some(({ purpose }) => purpose === 'pool') ? 'key' : 'vault';
+}
+
 type AtVault = {
   readonly chain: ChainId;
   readonly compartment: Compartment;
@@ -179,7 +201,7 @@ type AtVault = {
   readonly now: Date;
 };
 
-/** On a chain with vaults a client of its own compartment has the vault itself, and one of a pool a forwarder bound to the pool's. */
+/** A client of its own compartment has the vault itself, and one of a pool a forwarder bound to the pool's. */
 async function issueAtVault(custody: Custody, tx: Transaction, order: AtVault): Promise<WalletView | Refused> {
   const { chain, compartment, client, now } = order;
   const vault = await compartmentVault(tx, chain, compartment);

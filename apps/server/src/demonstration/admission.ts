@@ -6,7 +6,7 @@ import { type Agreed, agreeOnVault, receiveVault, type VaultClient } from './vau
 
 const ether = 10n ** 18n;
 /** The compartment that clients share. */
-const poolNumber = 10_000;
+export const poolNumber = 10_000;
 
 type Client = { readonly key: string; readonly name: string } & (
   | { readonly segregation: 'individual'; readonly vault: VaultClient }
@@ -42,24 +42,20 @@ export async function settleIn(scene: Scene): Promise<Players> {
   say('The house has a gas wallet (compartment 1, funded with 5 ETH of its own) and a fee wallet (compartment 2).');
   const admitted: Admitted[] = [];
   for (const client of clients) admitted.push(await admit(scene, client));
-  const pool = await agreeOnVault(scene, { name: 'pool', holder: { compartment: poolNumber } });
   say(
     'Four clients are admitted, each with its agreement on record. Two have a vault of their own, a contract, and two share one.',
   );
   say(
-    'Each chose destinations, limits and a way out, and signed them with its key: Aurora with an account, Boreas with a passkey,',
+    'The two chose destinations, limits and a way out, and signed them: Aurora with an account, Boreas with a passkey. No process',
   );
-  say('the pool by its governance. No process of the custodian has such a key.');
-  await enrol(scene, admitted, pool);
-  await receiveVault(scene, 'pool', pool.vaultId);
+  say('of the custodian has such a key.');
+  await enrol(scene, admitted);
   const players: Player[] = [];
   for (const one of admitted) players.push(await addressed(scene, one));
   say(
     'The signers certify each vault with all its terms; a backup elsewhere and the client hold the certificate before anybody',
   );
-  say(
-    'sees the address. No vault is deployed yet. Clients of the pool have an address each, a forwarder bound to its vault.',
-  );
+  say('sees the address. No vault is deployed yet. Clients of the pool have an address each, with a key of the pool.');
   const [aurora, boreas, celsus, delphi] = players;
   invariant(
     aurora !== undefined && boreas !== undefined && celsus !== undefined && delphi !== undefined,
@@ -103,17 +99,28 @@ async function admit(scene: Scene, client: Client): Promise<Admitted> {
 }
 
 async function addressed(scene: Scene, { vault, key, ...admitted }: Admitted): Promise<Player> {
-  const { api, cast, chain } = scene;
-  if (vault !== undefined) return { ...admitted, address: await receiveVault(scene, vault.name, vault.vaultId) };
-  const wallet = await api.write(cast.operator, `/v1/clients/${admitted.id}/wallets`, {
-    step: `wallet-${key}`,
+  const address =
+    vault === undefined
+      ? await addressOf(scene, admitted, 'first')
+      : await receiveVault(scene, vault.name, vault.vaultId);
+  return { ...admitted, address };
+}
+
+/** An address of a client in the pool; another one for each occasion. */
+export async function addressOf(
+  { api, cast, chain }: Scene,
+  { id }: Pick<Player, 'id'>,
+  occasion: string,
+): Promise<Address> {
+  const wallet = await api.write(cast.operator, `/v1/clients/${id}/wallets`, {
+    step: `wallet-${occasion}-${id}`,
     body: { chain },
   });
-  return { ...admitted, address: parseAddress(words(wallet, 'address')) };
+  return parseAddress(words(wallet, 'address'));
 }
 
 /** One list for all of them, one signature of each person under the digest of the list: so it works for ten thousand as well. */
-async function enrol({ signatories, chain, say }: Scene, all: readonly Admitted[], pool: Agreed): Promise<void> {
+async function enrol({ signatories, chain, say }: Scene, all: readonly Admitted[]): Promise<void> {
   const destination = ({ id, compartment }: Admitted, address: Address, label: string): object => ({
     item: 'destination',
     client: id,
@@ -136,7 +143,6 @@ async function enrol({ signatories, chain, say }: Scene, all: readonly Admitted[
       destination(named('Delphi Fund'), stage.door, 'Contract with a door'),
       destination(named('Boreas Capital'), seller, 'Seller of a building'),
       ...all.flatMap(({ vault }) => (vault === undefined ? [] : [vault.item])),
-      pool.item,
     ],
   });
   say(

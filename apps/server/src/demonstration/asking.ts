@@ -33,7 +33,7 @@ export async function request({ api, cast }: Scene, wish: Wish): Promise<string>
   return id;
 }
 
-async function stateOf({ api, cast }: Pick<Scene, 'api' | 'cast'>, id: string): Promise<string> {
+export async function stateOf({ api, cast }: Pick<Scene, 'api' | 'cast'>, id: string): Promise<string> {
   return words(await api.read(cast.operator, `/v1/withdrawals/${id}`), 'state');
 }
 

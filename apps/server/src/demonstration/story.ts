@@ -1,18 +1,10 @@
-import {
-  type Address,
-  type AssetId,
-  formatDecimal,
-  invariant,
-  nativeAsset,
-  parseAddress,
-  tokenAsset,
-} from '@bulkhead/domain';
-import { nobleHashes } from '@bulkhead/authority';
-import { callData, factoryCalls, forwarderAddress, forwarderSalt, type Hex, nativeToken } from '@bulkhead/vaults';
+import { formatDecimal, nativeAsset, tokenAsset } from '@bulkhead/domain';
 import { settleIn } from './admission.ts';
 import { approve, ended, release, request } from './asking.ts';
 import { field, until, words } from './client.ts';
+import { availableCoin, creditDeposits } from './crediting.ts';
 import { clientsOwn, stage } from './outside.ts';
+import { failOnChain, payNobody, poolToVault, sweepPool } from './pool-acts.ts';
 import type { Player, Players, Scene } from './scene.ts';
 import { attackVault, payOnce } from './vault-acts.ts';
 
@@ -24,8 +16,10 @@ export async function playStory(scene: Scene): Promise<Players> {
   const players = await settleIn(scene);
   await payIn(scene, players);
   await creditAll(scene, players);
-  await flushPool(scene, players);
+  await sweepPool(scene, players);
   await withdrawals(scene, players);
+  await failOnChain(scene, players);
+  await poolToVault(scene, players);
   await payNobody(scene, players);
   await attackVault(scene, players);
   await payOnce(scene, players);
@@ -56,80 +50,17 @@ async function payIn({ outside, say }: Scene, players: Players): Promise<void> {
 
 const inCoin = (wei: string): string => formatDecimal(BigInt(wei), 18);
 
-const depositsExpected = 10;
+/** The first payment to the house, and what strangers pay in. */
+const depositsAtFirst = 10;
 
 /** Final before credited, credited before swept; a second person releases what no screening has cleared. */
-async function creditAll(scene: Scene, players: Players): Promise<void> {
-  const { api, cast, chain, say } = scene;
-  const deposits = await until('all deposits to be final', async () => {
-    const all = await api.list(cast.operator, `/v1/deposits?chain=${chain}`);
-    const final = all.filter((deposit) => !['detected', 'removed'].includes(words(deposit, 'state')));
-    return final.length >= depositsExpected ? all : undefined;
-  });
-  for (const deposit of deposits) {
-    if (field(deposit, 'disposition') !== 'client') continue;
-    const id = words(deposit, 'id');
-    await api.ask(cast.approvers[0], `/v1/deposits/${id}/release`, { step: `propose-${id}` });
-    await api.ask(cast.approvers[1], `/v1/deposits/${id}/release`, { step: `confirm-${id}` });
-  }
-  await until('the deposits to be released', async () => {
-    const all = await api.list(cast.operator, `/v1/deposits?chain=${chain}`);
-    const waiting = all.filter(
-      (deposit) => field(deposit, 'disposition') === 'client' && words(deposit, 'state') === 'final',
-    );
-    return waiting.length === 0 ? true : undefined;
-  });
-  const delphi = await balance(scene, { client: players.delphi.id, asset: nativeAsset(chain) });
-  say(
-    `Final and booked; nobody screens here, so two people released each one. Delphi Fund may dispose of ${inCoin(delphi)} ETH`,
+async function creditAll(scene: Scene, { delphi }: Players): Promise<void> {
+  await creditDeposits(scene, depositsAtFirst);
+  const available = formatDecimal(await availableCoin(scene, delphi), 18);
+  scene.say(
+    `Final and booked; nobody screens here, so two people released each one. Delphi Fund may dispose of ${available} ETH`,
   );
-  say('before any coin of the pool was swept. Dust and the unassigned payment stand in suspense.');
-}
-
-async function balance({ api, cast }: Scene, of: { client: string; asset: AssetId }): Promise<string> {
-  const found = (await api.list(cast.operator, `/v1/clients/${of.client}/balances`)).find(
-    (one) => field(one, 'asset') === of.asset,
-  );
-  return found === undefined ? '0' : words(found, 'available');
-}
-
-/** What came to the addresses of the pool goes to its vault and nowhere else, whoever sends it on: here a stranger does. */
-async function flushPool(scene: Scene, { celsus, delphi }: Players): Promise<void> {
-  const { outside, say } = scene;
-  const { vault, salts } = await forwardersOf(scene, [celsus.address, delphi.address]);
-  for (const token of [nativeToken, stage.token]) {
-    const data = callData(nobleHashes, factoryCalls.flush, { vault: vault.address, salts, token });
-    if (await heldBy(scene, [celsus.address, delphi.address], token)) await outside.relay(vault.factory, data);
-  }
-  say(
-    "A stranger sends on what lies at the two addresses of the pool: it can only go to the pool's vault. No gas was ever sent to",
-  );
-  say('an address of a client; claims did not change.');
-}
-
-async function heldBy({ outside }: Scene, addresses: readonly Address[], token: Address): Promise<boolean> {
-  const held = await Promise.all(addresses.map((address) => outside.held(address, token)));
-  return held.some((amount) => amount > 0n);
-}
-
-/** Forwarders are numbered; anybody works out which number an address has. */
-const forwarderNumbersMax = 50n;
-
-async function forwardersOf(
-  { api, cast, custody, chain }: Scene,
-  addresses: readonly Address[],
-): Promise<{ vault: { address: Address; factory: Address }; salts: readonly Hex[] }> {
-  const system = custody.vaults?.systems.get(chain);
-  invariant(system !== undefined, 'The story has vaults.');
-  const [pool] = await api.list(cast.operator, '/v1/vaults?compartment=10000');
-  const vault = parseAddress(words(pool, 'address'));
-  const salts: Hex[] = [];
-  for (let number = 0n; number < forwarderNumbersMax; number += 1n) {
-    const salt = forwarderSalt(number);
-    if (addresses.includes(forwarderAddress(nobleHashes, system, { vault, salt }))) salts.push(salt);
-  }
-  invariant(salts.length === addresses.length, 'Each address of the pool is a forwarder.');
-  return { vault: { address: vault, factory: system.factory }, salts };
+  scene.say('before any coin of the pool was swept. Dust and the unassigned payment stand in suspense.');
 }
 
 /** Somebody with a stolen token takes an approval that was given for one payment and hands it in for another. */
@@ -183,25 +114,6 @@ async function withdrawals(scene: Scene, { aurora, celsus, delphi }: Players): P
     `Withdrawals: 1 ETH of Aurora ${ends[0] ?? ''}, 2500 bUSD of Celsus from the pool ${ends[1] ?? ''}; 1 ETH of Delphi ${ends[2] ?? ''}`,
   );
   say('by an approver and returned to the claim.');
-}
-
-/** A recipient that takes nothing: no vault pays it, and the amount stays held until the nonce of the payment is taken. */
-async function payNobody(scene: Scene, { delphi }: Players): Promise<void> {
-  const { api, cast, chain, outside, say } = scene;
-  if (!(await outside.doorIsShut())) await outside.shutDoor();
-  const id = await request(scene, {
-    step: 'wd-shut',
-    player: delphi,
-    asset: nativeAsset(chain),
-    amount: ether / 2n,
-    to: stage.door,
-    feePayer: 'house',
-  });
-  await approve(scene, id);
-  await api.ask(cast.operator, `/v1/withdrawals/${id}/cancellation`, { step: `cancel-${id}` });
-  say(
-    `0.5 ETH of Delphi to a contract that takes nothing: the vault pays nothing, the signers take back the nonce: ${await ended(scene, id)}.`,
-  );
 }
 
 export async function reconcile(
