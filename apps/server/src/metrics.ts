@@ -1,9 +1,11 @@
+import type { SignerQuorumView } from '@bulkhead/api';
 import { countedSignerLogView, type Custody, signerRefusalCounts } from '@bulkhead/custody';
-import type { Signer } from '@bulkhead/domain';
 import { bigint, text } from '@bulkhead/postgres';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { ChainBoard } from './chain-board.ts';
-import { hearSigner } from './signer-condition.ts';
+import type { ReachedSigners } from './reached-signer.ts';
+import { conditionOf } from './signer-condition.ts';
+import { quorumViews, type Standing, standingsOf } from './signer-standing.ts';
 
 /** The longest that one answer to a scrape may take to collect, for sources that are slow. */
 const buckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
@@ -102,45 +104,108 @@ export function gaugeBooks(registry: Registry, custody: Pick<Custody, 'db'>, boa
 }
 
 function gaugeChains(registers: Registry[], board: ChainBoard): void {
-  const gauge = (name: string, help: string): Gauge<'chain'> =>
-    new Gauge({ name: `bulkhead_chain_${name}`, help, labelNames: ['chain'], registers });
-  const covered = gauge('covered_height', 'Newest block whose observations are stored');
-  const booked = gauge('booked_height', 'Newest block that is in the books');
-  const tip = gauge('tip_height', 'Newest block of the sources');
-  const lag = gauge('lag_blocks', 'Blocks between the two');
-  const stalled: Gauge<'chain'> = new Gauge({
-    name: 'bulkhead_chain_stalled',
-    help: '1 while the chain stands still',
-    labelNames: ['chain'],
+  const look = oneLook(async () =>
+    Promise.all(board.ids.map(async (chain) => ({ chain, view: await board.view(chain) }))),
+  );
+  type Seen = Awaited<ReturnType<typeof look>>[number];
+  const gauge = (
+    name: string,
+    help: string,
+    value: (view: Seen['view']) => string | number | null | undefined,
+  ): void => {
+    const one: Gauge<'chain'> = new Gauge({
+      name: `bulkhead_chain_${name}`,
+      help,
+      labelNames: ['chain'],
+      registers,
+      async collect() {
+        for (const { chain, view } of await look()) {
+          const measured = value(view);
+          if (measured !== null && measured !== undefined) one.set({ chain }, Number(measured));
+        }
+      },
+    });
+  };
+  gauge('covered_height', 'Newest block whose observations are stored', (view) => view.covered?.number);
+  gauge('booked_height', 'Newest block that is in the books', (view) => view.booked);
+  gauge('tip_height', 'Newest block of the sources', (view) => view.tip?.number);
+  gauge('lag_blocks', 'Blocks between the two', (view) => view.lagBlocks);
+  gauge('stalled', '1 while the chain stands still', (view) => (view.state === 'stalled' ? 1 : 0));
+}
+
+/** Gauges of one scrape are collected beside each other: they share one look, and the next scrape takes a new one. */
+function oneLook<Seen>(look: () => Promise<Seen>): () => Promise<Seen> {
+  let looking: Promise<Seen> | undefined;
+  return async () => {
+    looking ??= look().finally(() => {
+      looking = undefined;
+    });
+    return looking;
+  };
+}
+
+/** Adds what concerns the signers: who answers, what waits for people, and what was refused. */
+export function gaugeSigners(registry: Registry, custody: Pick<Custody, 'db'>, reached: ReachedSigners): void {
+  gaugeStandings([registry], reached);
+  gaugeRecords(registry, custody);
+}
+
+function gaugeStandings(registers: Registry[], reached: ReachedSigners): void {
+  const look = oneLook(async () => standingsOf(reached));
+  const gauge = (name: string, help: string, value: (standing: Standing) => number | bigint | undefined): void => {
+    const one: Gauge<'signer'> = new Gauge({
+      name: `bulkhead_signer_${name}`,
+      help,
+      labelNames: ['signer'],
+      registers,
+      async collect() {
+        const standings = await look();
+        // What it had when it answered last is no measurement of now.
+        one.reset();
+        for (const standing of standings) {
+          const measured = value(standing);
+          if (measured !== undefined) one.set({ signer: standing.reached.name }, Number(measured));
+        }
+      },
+    });
+  };
+  gauge('answers', '1 while this signer answers', ({ heard }) => ('status' in heard ? 1 : 0));
+  gauge('signs', '1 while this signer answers and is not in recovery', ({ heard }) =>
+    conditionOf(heard) === 'signing' ? 1 : 0,
+  );
+  gauge('registry_version', 'Version of the registry of this signer', ({ heard }) =>
+    'status' in heard ? heard.status.registryVersion : undefined,
+  );
+  gauge('log_sequence', 'Newest record in the log of this signer', ({ heard }) =>
+    'status' in heard ? heard.status.sequence : undefined,
+  );
+  const quorum = (name: string, help: string, value: (view: SignerQuorumView) => number): void => {
+    const one: Gauge<'chain'> = new Gauge({
+      name: `bulkhead_signers_${name}`,
+      help,
+      labelNames: ['chain'],
+      registers,
+      async collect() {
+        for (const view of quorumViews(reached, await look())) one.set({ chain: view.chain }, value(view));
+      },
+    });
+  };
+  quorum('needed', 'Signers that must sign for a vault of this chain', ({ threshold }) => threshold);
+  quorum('signing', 'Members of the signer set of this chain that would sign now', ({ signing }) => signing);
+  const reachable: Gauge = new Gauge({
+    name: 'bulkhead_signer_reachable',
+    help: '1 while the signer with the keys of the wallets answers; without it withdrawals wait',
     registers,
     async collect() {
-      for (const chain of board.ids) {
-        const view = await board.view(chain);
-        const set = (one: Gauge<'chain'>, value: string | null | undefined): void => {
-          if (value !== null && value !== undefined) one.set({ chain }, Number(value));
-        };
-        set(covered, view.covered?.number);
-        set(booked, view.booked);
-        set(tip, view.tip?.number);
-        set(lag, view.lagBlocks);
-        stalled.set({ chain }, view.state === 'stalled' ? 1 : 0);
-      }
+      const [first] = await look();
+      reachable.set('status' in first.heard ? 1 : 0);
     },
   });
 }
 
-/** Adds what concerns the signer: whether it answers, what waits for people, and what it refused. */
-export function gaugeSigner(registry: Registry, custody: Pick<Custody, 'db'>, signer: Signer): void {
+function gaugeRecords(registry: Registry, custody: Pick<Custody, 'db'>): void {
   const { db } = custody;
   const registers = [registry];
-  const reachable: Gauge = new Gauge({
-    name: 'bulkhead_signer_reachable',
-    help: '1 while the signer answers; without it withdrawals wait',
-    registers,
-    async collect() {
-      reachable.set('status' in (await hearSigner(signer)) ? 1 : 0);
-    },
-  });
   const waiting: Gauge = new Gauge({
     name: 'bulkhead_approvals_pending',
     help: 'Withdrawals that wait for signatures of people',

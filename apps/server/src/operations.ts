@@ -10,12 +10,12 @@ import { segregationMoveOperations } from './operation/segregation-move.ts';
 import { signerOperations } from './operation/signer.ts';
 import { sweepOperations } from './operation/sweep.ts';
 import { vaultOperations } from './operation/vault.ts';
-import type { ReachedSigner } from './reached-signer.ts';
+import type { ReachedSigners } from './reached-signer.ts';
 
 /** What operations need beside the workflows. */
 export type Beside = {
   readonly board: ChainBoard;
-  readonly reached: ReachedSigner;
+  readonly reached: ReachedSigners;
   readonly approvalPage: string | undefined;
 };
 

@@ -1,19 +1,20 @@
 import type { Readiness } from '@bulkhead/api';
 import type { Custody } from '@bulkhead/custody';
-import { CustodyError, type Signer } from '@bulkhead/domain';
+import { CustodyError } from '@bulkhead/domain';
 import { type ChainBoard, lagBlocksReadyMax } from './chain-board.ts';
-import { type Heard, hearSigner, troublesOf } from './signer-condition.ts';
+import type { ReachedSigners } from './reached-signer.ts';
+import { standingsOf, waitingReasons } from './signer-standing.ts';
 
 /** Parts that a process cannot do its work without, and whether they work now. */
 export type Vitals = {
   readonly custody: Pick<Custody, 'db'>;
   readonly board: ChainBoard;
   readonly jobsRunning: () => boolean;
-  readonly signer: Signer;
+  readonly reached: ReachedSigners;
 };
 
 /** Says whether the process can do its work, and every reason why not, in sentences for people. */
-export async function readinessOf({ custody, board, jobsRunning, signer }: Vitals): Promise<Readiness> {
+export async function readinessOf({ custody, board, jobsRunning, reached }: Vitals): Promise<Readiness> {
   const reasons: string[] = [];
   if (!jobsRunning()) {
     reasons.push(
@@ -34,11 +35,7 @@ export async function readinessOf({ custody, board, jobsRunning, signer }: Vital
     if (!(error instanceof CustodyError)) throw error;
     reasons.push(error.message);
   }
-  // Without the signer withdrawals wait and everything else goes on: no reason to take requests away from this process.
+  // Without signers withdrawals wait and everything else goes on: no reason to take requests away from this process.
   const ready = reasons.length === 0;
-  return { ready, reasons: [...reasons, ...signerReasons(await hearSigner(signer))] };
-}
-
-function signerReasons(heard: Heard): readonly string[] {
-  return 'silence' in heard ? [`Withdrawals wait: ${heard.silence}`] : troublesOf(heard.status);
+  return { ready, reasons: [...reasons, ...waitingReasons(reached, await standingsOf(reached))] };
 }

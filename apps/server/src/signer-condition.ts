@@ -28,6 +28,15 @@ export async function hearSigner(signer: Signer): Promise<Heard> {
 /** Slot of the status that says why a signer signs nothing: that its state is older than its slots know, or damaged. */
 const stateSlot = 'state';
 
+/**
+ * Whether a signer signs now. `recovery`: it answers, and signs nothing before the root quorum or a restart has mended its state;
+ * `silent`: nobody answers.
+ */
+export function conditionOf(heard: Heard): 'signing' | 'recovery' | 'silent' {
+  if ('silence' in heard) return 'silent';
+  return heard.status.slots.some(({ name, healthy }) => name === stateSlot && !healthy) ? 'recovery' : 'signing';
+}
+
 /** What is wrong with a signer that answers, in sentences for people. Of several slots the others may go on signing. */
 export function troublesOf({ slots }: SignerStatus): readonly string[] {
   return slots

@@ -14,7 +14,7 @@ import { type Events, eventsOf } from './events.ts';
 import { allowConfigured, holdKeysAgainstBooks } from './first-start.ts';
 import { startFollowers } from './followers.ts';
 import { type Log, openLog } from './log.ts';
-import { createMetrics, gaugeBooks, gaugeSigner, type Metrics } from './metrics.ts';
+import { createMetrics, gaugeBooks, gaugeSigners, type Metrics } from './metrics.ts';
 import { notScreened } from './not-screened.ts';
 import { folderBusy, folderFault, lockFolder } from './folder.ts';
 import { operationsOver } from './operations.ts';
@@ -106,13 +106,13 @@ export async function startServer(configuration: Configuration, options: StartOp
   parts.use(startReconciling(custody, configuration.schedule.reconcileMinutes, log));
   parts.use(startSignerRetries(custody, log));
   gaugeBooks(metrics.registry, custody, board);
-  gaugeSigner(metrics.registry, custody, opened.reached.signer);
+  gaugeSigners(metrics.registry, custody, opened.reached);
   const operations = operationsOver(custody, {
     board,
     reached: opened.reached,
     approvalPage: await pageAddress(configuration, { reached: opened.reached, parts, tell }),
   });
-  const vitals = { custody, board, jobsRunning: jobs.running, signer: opened.reached.signer };
+  const vitals = { custody, board, jobsRunning: jobs.running, reached: opened.reached };
   const { url, tokensMadeAt } = await listen(configuration, { operations, metrics, events, log, vitals, parts, tell });
   parts.use(noteRunning(configuration, { url, ...opened }));
 

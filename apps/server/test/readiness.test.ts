@@ -6,6 +6,17 @@ import { admit, chain, coin, deposit, openHouse, until } from './house.ts';
 
 type Ready = { readonly status: number; readonly reasons: readonly string[] };
 
+type Shown = {
+  readonly signers: readonly {
+    readonly name: string;
+    readonly condition: string;
+    readonly reason: string | null;
+    readonly identities: readonly string[];
+    readonly registryHash: string;
+  }[];
+  readonly quorums: readonly { readonly signing: number; readonly sufficient: boolean }[];
+};
+
 async function readiness(url: string): Promise<Ready> {
   const response = await fetch(`${url}/readyz`);
   const body: unknown = await response.json();
@@ -96,4 +107,67 @@ test('a signer that came back on an older state answers and signs nothing: readi
   const view: Readonly<Record<string, unknown>> = { ...(await desk.get('/v1/signer')) };
   assert.deepEqual([view['reachable'], view['reason']], [true, told.reasons.join(' ')]);
   assert.match(await (await fetch(`${server.url}/metrics`)).text(), /^bulkhead_signer_reachable 1$/mu);
+});
+
+test('of three signers each is shown, and readiness says when fewer than two would sign', async () => {
+  await using house = await openHouse({ vaultSigners: 2 });
+  const { desk, server } = house;
+  const all = [server.reached, ...server.reached.vaultSigners];
+  const shown = async (): Promise<Shown> => {
+    const view: Shown = JSON.parse(JSON.stringify(await desk.get('/v1/signer')));
+    return view;
+  };
+  const before = await shown();
+  assert.deepEqual(
+    before.signers.map(({ name, condition, reason, identities }) => [name, condition, reason, identities]),
+    all.map(({ name, pinned }) => [name, 'signing', null, pinned.identities]),
+  );
+  assert.equal(new Set(before.signers.map(({ registryHash }) => registryHash)).size, 1);
+  assert.deepEqual(
+    before.quorums.map(({ signing, sufficient }) => [signing, sufficient]),
+    [[3, true]],
+  );
+  assert.deepEqual(await readiness(server.url), { status: 200, reasons: [] });
+  const stopped: number[] = [];
+  const stop = (at: number): void => {
+    const pid = all[at]?.pid?.();
+    assert.ok(pid !== undefined);
+    process.kill(pid, 'SIGSTOP');
+    stopped.push(pid);
+  };
+  try {
+    stop(1);
+    const one = await shown();
+    assert.deepEqual(
+      one.signers.map(({ condition }) => condition),
+      ['signing', 'silent', 'signing'],
+    );
+    assert.deepEqual(
+      one.quorums.map(({ signing, sufficient }) => [signing, sufficient]),
+      [[2, true]],
+    );
+    const enough = await readiness(server.url);
+    assert.deepEqual(enough, { status: 200, reasons: ['Vault signer 2: The signer did not answer within 2000 ms.'] });
+    stop(2);
+    const told = await readiness(server.url);
+    assert.equal(told.status, 200, 'deposits, books and API go on');
+    assert.match(
+      told.reasons.join(' '),
+      /^Vaults of eip155:31337 pay nothing: 1 of their signers would sign now, and 2 must\./u,
+    );
+    const scraped = await (await fetch(`${server.url}/metrics`)).text();
+    for (const line of [
+      'bulkhead_signer_reachable 1',
+      'bulkhead_signer_signs{signer="the signer"} 1',
+      'bulkhead_signer_signs{signer="vault signer 2"} 0',
+      'bulkhead_signers_needed{chain="eip155:31337"} 2',
+      'bulkhead_signers_signing{chain="eip155:31337"} 1',
+    ]) {
+      assert.ok(scraped.split('\n').includes(line), line);
+    }
+    assert.match(scraped, /^bulkhead_signer_registry_version\{signer="the signer"\} \d+$/mu);
+    assert.doesNotMatch(scraped, /bulkhead_signer_registry_version\{signer="vault signer 2"\}/u);
+  } finally {
+    for (const pid of stopped) process.kill(pid, 'SIGCONT');
+  }
 });

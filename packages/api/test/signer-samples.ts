@@ -41,6 +41,44 @@ export const signer = {
   identities: [digest],
   slots: [{ name: 'hsm_slot_1', healthy: true, detail: 'SoftHSM' }],
   stored: { sequence: '119', hash: digest, trouble: null },
+  signers: [
+    {
+      name: 'the signer',
+      condition: 'signing',
+      reason: null,
+      pinned: [digest],
+      residency: 'hsm-sealed',
+      registryVersion: '3',
+      registryHash: digest,
+      sequence: '120',
+      identities: [digest],
+      members: [address],
+      slots: [{ name: 'hsm_slot_1', healthy: true, detail: 'SoftHSM' }],
+    },
+    {
+      name: 'vault signer 2',
+      condition: 'silent',
+      reason: 'The signer did not answer within 2000 ms.',
+      pinned: [digest],
+      residency: null,
+      registryVersion: null,
+      registryHash: null,
+      sequence: null,
+      identities: [],
+      members: [],
+      slots: [],
+    },
+  ],
+  quorums: [
+    {
+      chain,
+      signerSet: address,
+      threshold: 1,
+      members: [{ address, signing: true }],
+      signing: 1,
+      sufficient: true,
+    },
+  ],
 } as const;
 
 export const signerRecord = {

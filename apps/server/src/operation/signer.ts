@@ -13,8 +13,9 @@ import {
   signerRecordViews,
 } from '@bulkhead/custody';
 import { invariant, type SignerStatus } from '@bulkhead/domain';
-import type { ReachedSigner } from '../reached-signer.ts';
-import { hearSigner, troublesOf } from '../signer-condition.ts';
+import type { ReachedSigners } from '../reached-signer.ts';
+import { troublesOf } from '../signer-condition.ts';
+import { quorumViews, type Standing, standingsOf, standingView } from '../signer-standing.ts';
 import { intentView } from './intent-view.ts';
 import { pageOf, position } from './paging.ts';
 
@@ -29,7 +30,7 @@ export type SignerOperations = Pick<
   | 'certifyWallet'
 >;
 
-type Beside = { readonly reached: ReachedSigner; readonly approvalPage: string | undefined };
+type Beside = { readonly reached: ReachedSigners; readonly approvalPage: string | undefined };
 
 /** The process that signs: what it is, what it decided, and who may do what by its registry. */
 export function signerOperations(custody: Custody, { reached, approvalPage }: Beside): SignerOperations {
@@ -42,7 +43,15 @@ export function signerOperations(custody: Custody, { reached, approvalPage }: Be
     return { ...change, list, intent: view };
   };
   return {
-    getSigner: async () => ({ ...(await statusView(reached)), stored: await countedSignerLogView(db) }),
+    getSigner: async () => {
+      const standings = await standingsOf(reached);
+      return {
+        ...statusView(standings[0]),
+        stored: await countedSignerLogView(db),
+        signers: standings.map((one) => standingView(one, standings)),
+        quorums: quorumViews(reached, standings),
+      };
+    },
     listSignerRecords: async (_call, query) =>
       pageOf(query, {
         read: (after, limit) =>
@@ -73,11 +82,10 @@ export function signerOperations(custody: Custody, { reached, approvalPage }: Be
   };
 }
 
-type StatusView = Omit<SignerView, 'stored'>;
+type StatusView = Omit<SignerView, 'stored' | 'signers' | 'quorums'>;
 
-/** Asked of the signer now. One that does not answer is told as that, and is no fault of the request. */
-async function statusView({ signer, pinned }: ReachedSigner): Promise<StatusView> {
-  const heard = await hearSigner(signer);
+/** A signer that does not answer is told as that, and is no fault of the request. */
+function statusView({ reached: { pinned }, heard }: Standing): StatusView {
   if ('status' in heard) {
     const troubles = troublesOf(heard.status);
     const reason = troubles.length === 0 ? null : troubles.join(' ');

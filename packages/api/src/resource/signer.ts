@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { hexBytes } from './approval.ts';
 import { pageQuery } from './page.ts';
-import { count, id, time } from './wire.ts';
+import { address, chain, count, id, time } from './wire.ts';
 import type { View } from './view.ts';
 
 const digest = hexBytes(32);
@@ -22,6 +22,43 @@ export const slot = z
   })
   .meta({ id: 'Slot', description: 'A place that holds keys, or the head of the log' });
 
+const residency = z.enum(['software', 'hsm', 'hsm-derived', 'hsm-sealed']);
+
+const signerStanding = z
+  .strictObject({
+    name: z.string().meta({ description: 'How messages, metrics and this list call it' }),
+    condition: z.enum(['signing', 'recovery', 'silent']).meta({
+      description:
+        'Just now: `signing`; `recovery`, answers and signs nothing until its state is mended; `silent`, nobody answers',
+    }),
+    reason: z.string().nullable().meta({ description: 'Why it is silent, or what is wrong with one that answers' }),
+    pinned: z.array(digest).meta({ description: 'Identities that this server believes, by its configuration' }),
+    residency: residency.nullable(),
+    registryVersion: count.nullable(),
+    registryHash: digest.nullable(),
+    sequence: count.nullable().meta({ description: 'Newest record of its log' }),
+    identities: z.array(digest).meta({ description: 'Identities that it has' }),
+    members: z.array(address).meta({ description: 'Addresses of its keys that are for sets of signers' }),
+    slots: z.array(slot),
+  })
+  .meta({ id: 'SignerStanding', description: 'One of the processes that sign, and where it stands' });
+
+const signerQuorum = z
+  .strictObject({
+    chain,
+    signerSet: address,
+    threshold: z.int().positive().meta({ description: 'Members that must sign' }),
+    members: z.array(
+      z.strictObject({
+        address,
+        signing: z.boolean().meta({ description: 'Whether a signer with this key would sign now' }),
+      }),
+    ),
+    signing: z.int().nonnegative().meta({ description: 'Members that would sign now; each counts once' }),
+    sufficient: z.boolean().meta({ description: 'Whether vaults of this chain can pay now' }),
+  })
+  .meta({ id: 'SignerQuorum', description: 'Whether as many signers as the vaults of a chain need would sign now' });
+
 export const signerView = z
   .strictObject({
     reachable: z.boolean().meta({ description: 'Whether the signer answered just now' }),
@@ -31,7 +68,7 @@ export const signerView = z
       .regex(/^[0-9a-f]{32}$/u)
       .meta({ description: 'The installation that every intent names' }),
     pinned: z.array(digest).meta({ description: 'Identities that this server believes, by its configuration' }),
-    residency: z.enum(['software', 'hsm', 'hsm-derived', 'hsm-sealed']).nullable(),
+    residency: residency.nullable(),
     registryVersion: count.nullable(),
     registryHash: digest.nullable(),
     sequence: count.nullable().meta({ description: "Newest record of the signer's log" }),
@@ -47,8 +84,16 @@ export const signerView = z
           .meta({ description: 'Why its log cannot be what it was: a fork, a gap, an older state' }),
       })
       .meta({ description: "How far the signer's log is stored here" }),
+    signers: z.array(signerStanding).meta({
+      description: 'All of them: the one that the other fields are about, and those that sign for vaults beside it',
+    }),
+    quorums: z.array(signerQuorum).meta({ description: 'One for each chain with vaults' }),
   })
-  .meta({ id: 'Signer', description: 'The process that holds keys and decides on its own what they sign' });
+  .meta({
+    id: 'Signer',
+    description:
+      'The process that holds the keys of wallets and decides on its own what they sign, and those beside it',
+  });
 
 export const signerRecord = z
   .strictObject({
@@ -96,6 +141,8 @@ export const withdrawalIntent = z
   .meta({ id: 'WithdrawalIntent', description: 'The intent of a withdrawal, to be signed by people' });
 
 export type SignerView = View<typeof signerView>;
+export type SignerStandingView = View<typeof signerStanding>;
+export type SignerQuorumView = View<typeof signerQuorum>;
 export type SignerRecordView = View<typeof signerRecord>;
 export type SignerRecordListQuery = z.output<typeof signerRecordListQuery>;
 export type Statement = View<typeof statement>;
