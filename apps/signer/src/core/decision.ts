@@ -24,6 +24,7 @@ import {
   type SignRequest,
 } from '@bulkhead/domain';
 import { keyText, tierOfKey } from './addresses.ts';
+import { announced } from './announcement.ts';
 import { approvalsOf, type VerifiedEvidence } from './approvals.ts';
 import type { CoreParts } from './core-parts.ts';
 import { attemptsOf, chargedFor, claimOf, reserve } from './knowledge.ts';
@@ -94,26 +95,20 @@ async function answer(parts: CoreParts, making: Making, asked: Asked): Promise<G
   const { intent, digest } = asked;
   const transaction = parts.hashes.sha256Hex(asked.bytes);
   const about = { id: intent.id, digest, key: asked.key.slice(0, 120), transaction };
-  return parts.gate.shared(async () => {
-    const arrived = parts.arrivals.expect();
-    try {
-      const own = await parts.addresses.of(asked.request.key);
-      await Promise.all([
-        parts.addresses.prepare(parts.knowledge.registry(), compartmentsOf(intent)),
-        parts.verifier.prepare(parts.knowledge.registry(), asked, approvalsOf(asked.request.evidence)),
-      ]);
-      return await parts.refusals.recorded({ request: 'sign', about }, async () => {
-        try {
-          return await grantOnce(parts, making, { asked, own, arrived });
-        } finally {
-          // Before its refusal is written, which would wait for it otherwise.
-          arrived();
-        }
-      });
-    } finally {
-      arrived();
-    }
-  });
+  return parts.gate.shared(async () =>
+    announced(parts, {
+      refused: { request: 'sign', about },
+      prepare: async () => {
+        const own = await parts.addresses.of(asked.request.key);
+        await Promise.all([
+          parts.addresses.prepare(parts.knowledge.registry(), compartmentsOf(intent)),
+          parts.verifier.prepare(parts.knowledge.registry(), asked, approvalsOf(asked.request.evidence)),
+        ]);
+        return own;
+      },
+      decide: async (own, arrived) => grantOnce(parts, making, { asked, own, arrived }),
+    }),
+  );
 }
 
 /** A grant that is in the log. Its record must count first, which a slot that was away may have held up. */
@@ -134,7 +129,10 @@ async function grantOnce(parts: CoreParts, making: Making, at: Prepared): Promis
   const { attempt } = at.asked;
   const earlier = parts.knowledge.granted(attempt);
   // Granted while this request waited for its turn.
-  if (earlier !== undefined) return repeated(parts, at.asked, earlier);
+  if (earlier !== undefined) {
+    at.arrived();
+    return repeated(parts, at.asked, earlier);
+  }
   const allowed = allowedGrant(parts, at);
   at.arrived();
   const running = making.get(attempt);

@@ -12,6 +12,7 @@ import {
 } from '@bulkhead/domain';
 import { vaultIntentPreimage } from '@bulkhead/vaults';
 import { keyText } from './addresses.ts';
+import { announced } from './announcement.ts';
 import { approvalsOf, type VerifiedEvidence } from './approvals.ts';
 import type { CoreParts } from './core-parts.ts';
 import { amountSeries, houseFeeSeries, reserveVault, vaultPaceStepOf } from './knowledge.ts';
@@ -59,21 +60,20 @@ function readRequest({ hashes }: CoreParts, request: VaultSignRequest): Asked {
 async function answer(parts: CoreParts, making: Making, asked: Asked): Promise<VaultGrant> {
   const { intent, digest, request, signed } = asked;
   const about = { id: intent.id, digest, signed };
-  return parts.gate.shared(async () => {
-    const registry = parts.knowledge.registry();
-    const [members] = await Promise.all([
-      memberKeys(parts.addresses, registry),
-      parts.verifier.prepare(registry, asked, approvalsOf(request.evidence)),
-    ]);
-    // Expiry and policy of today do not matter for what was granted: whoever asks may have lost its signature in a crash.
-    for (const member of members) {
-      const earlier = parts.knowledge.granted(nameOf(parts, asked, member));
-      if (earlier !== undefined) return repeated(parts, { asked, member, sequence: earlier });
-    }
-    return parts.refusals.recorded({ request: 'sign-vault', about }, async () =>
-      grantOnce(parts, making, { asked, members }),
-    );
-  });
+  return parts.gate.shared(async () =>
+    announced(parts, {
+      refused: { request: 'sign-vault', about },
+      prepare: async () => {
+        const registry = parts.knowledge.registry();
+        const [members] = await Promise.all([
+          memberKeys(parts.addresses, registry),
+          parts.verifier.prepare(registry, asked, approvalsOf(request.evidence)),
+        ]);
+        return members;
+      },
+      decide: async (members, arrived) => grantOnce(parts, making, { asked, members, arrived }),
+    }),
+  );
 }
 
 function nameOf({ knowledge }: CoreParts, { digest, preimage }: Asked, { key }: MemberKey): string {
@@ -111,13 +111,18 @@ type Allowed = {
 async function grantOnce(
   parts: CoreParts,
   making: Making,
-  at: { readonly asked: Asked; readonly members: readonly MemberKey[] },
+  at: { readonly asked: Asked; readonly members: readonly MemberKey[]; readonly arrived: () => void },
 ): Promise<VaultGrant> {
+  // Expiry and policy of today do not matter for what was granted: whoever asks may have lost its signature in a crash.
+  for (const member of at.members) {
+    const earlier = parts.knowledge.granted(nameOf(parts, at.asked, member));
+    if (earlier === undefined) continue;
+    at.arrived();
+    return repeated(parts, { asked: at.asked, member, sequence: earlier });
+  }
   const allowed = allowedGrant(parts, at);
+  at.arrived();
   const name = nameOf(parts, at.asked, allowed.member);
-  const earlier = parts.knowledge.granted(name);
-  // Granted while this request waited for its turn.
-  if (earlier !== undefined) return repeated(parts, { ...allowed, sequence: earlier });
   const running = making.get(name);
   if (running !== undefined) return running;
   assertPaced(parts, allowed);

@@ -19,7 +19,7 @@ import {
   vaultRequest,
   vaultWithdrawal,
 } from './testing/vault-intent.ts';
-import { openWorld, type World } from './testing/world.ts';
+import { openWorld, request, withdrawal, type World } from './testing/world.ts';
 
 const own = memberAddress(7);
 
@@ -71,6 +71,20 @@ test('a hundred requests for one intent at once are one grant and one signature'
   assert.equal(new Set(grants.map(({ signature }) => signature.r)).size, 1);
   assert.equal(world.driver.made(), 1);
   assert.ok((await world.core().status()).sequence <= before + 2n);
+});
+
+test('decisions for vaults that come together share a group, with each other and with those for wallets', async () => {
+  await using world = await openWorld();
+  // Nobody approves a heartbeat, so it is prepared at once; the others have signatures to be verified.
+  const quick = vaultRequest(world, heartbeat(world));
+  const slow = vaultRequest(world, vaultWithdrawal(world));
+  const grants = await Promise.all([world.core().signVault(quick), world.core().signVault(slow)]);
+  assert.equal(new Set(grants.map(({ record }) => record.head.signature)).size, 1);
+  // What moves a vault's coins and what carries it are asked for together, too.
+  const movement = request(world, withdrawal(world), { nonce: 0n });
+  const other = vaultRequest(world, invalidation(world, { vaultNonce: 4n, cancels: 'wd_never' }));
+  const both = await Promise.all([world.core().signVault(other), world.core().sign(movement)]);
+  assert.equal(new Set(both.map(({ record }) => record.head.signature)).size, 1);
 });
 
 test('the grant stands in log and slots before the key is asked', async () => {
