@@ -16,6 +16,7 @@ import {
   openVaulting,
   type VaultBench,
 } from './testing/vaulting.ts';
+import { requestSweep } from './sweep.ts';
 import { approve, ether, recipient, settle, withdrawal } from './testing/withdrawing.ts';
 import { draftVault } from './vault-issue.ts';
 import { signOneOff } from './vault-one-off.ts';
@@ -115,6 +116,35 @@ test('a client moves from the pool to a vault of its own, and back: two joined h
   assert.equal(await available(bench, client, pool), 3n * ether);
   await reconciled(bench);
   assert.deepEqual(await breaks(bench), []);
+  await bench.prove();
+});
+
+test('a client leaves a pool that works with keys for a vault of its own, and comes back to an address with a key', async () => {
+  await using bench = await openVaulting();
+  const client = await bench.client('omnibus');
+  const { address } = await bench.wallet(client);
+  bench.chain.outside.send({ to: address, amount: 3n * ether });
+  await bench.settle();
+  await releases(bench);
+  viewOf(await requestSweep(bench.custody, bench.as('olga'), { compartment: pool, chain: bench.id }));
+  await settle(bench);
+  await settle(bench);
+  const own = await issuedVault(bench, { clientId: client });
+  const ask = { clientId: client, chain: bench.id, model: 'individual' } as const;
+  for (const model of ['individual', 'omnibus'] as const) {
+    const { id } = viewOf(await proposeMove(bench.custody, bench.as('olga'), { ...ask, model }));
+    viewOf(await confirmMove(bench.custody, bench.as('ruth'), id));
+    await bench.work();
+    await carries(bench, id);
+    // Gas for the wallet of the pool first, then the payment, then the deposit.
+    for (let n = 0; n < 4; n += 1) await settle(bench);
+    await releases(bench);
+    assert.equal((await seen(bench, id)).state, 'done');
+    const to = model === 'individual' ? parseCompartment(own.compartment) : pool;
+    assert.equal(await available(bench, client, to), 3n * ether);
+    await reconciled(bench);
+    assert.deepEqual(await breaks(bench), []);
+  }
   await bench.prove();
 });
 
