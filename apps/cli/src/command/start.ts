@@ -1,4 +1,9 @@
-import { join } from 'node:path';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join, relative, sep } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { invariant } from '@bulkhead/domain';
 import {
   beginAnew,
   conclude,
@@ -40,7 +45,10 @@ export async function start(terminal: Terminal): Promise<ExitCode> {
       let played = await play(house, server);
       if (typeof played === 'object') {
         await stopInTime(terminal, server);
-        await unlessInterrupted(house, played.perform());
+        await unlessInterrupted(
+          house,
+          played.perform((words) => typeOnStage(terminal, words)),
+        );
         server = await withProgress(terminal, 'restarting', () => startedServer(house, isPlace));
         played = await concluded(house, server);
       }
@@ -101,14 +109,36 @@ async function unlessInterrupted<Result>({ interrupted }: House, work: Promise<R
   return outcome;
 }
 
+const program = fileURLToPath(new URL('../../bin/bulkhead.ts', import.meta.url));
+
+/**
+ * Types a command on stage, as a person would who has nothing but it: a process of its own, told nothing by this one.
+ *
+ * @throws CustodyError `invariant/broken` where it fails
+ */
+async function typeOnStage({ out, folder }: Terminal, words: readonly string[]): Promise<void> {
+  const shown = words.map((word) => (word.startsWith(folder + sep) ? relative(folder, word) : word));
+  out(`$ npx bulkhead ${shown.join(' ')}`);
+  const child = spawn(process.execPath, [program, ...words], {
+    cwd: folder,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { PATH: '/usr/bin:/bin', LANG: 'C.UTF-8' },
+  });
+  const ended = once(child, 'close');
+  const [said, complaint] = await Promise.all([text(child.stdout), text(child.stderr)]);
+  await ended;
+  for (const line of said.split('\n').filter((one) => one !== '')) out(`    ${line}`);
+  invariant(child.exitCode === exitCodes.ok, `The command failed: ${complaint.slice(-500)}`);
+}
+
 /** Of a start that follows another one: where people find it may be another place. */
 function isPlace({ part }: StartedPart): boolean {
   return part === 'api' || part === 'approval-page';
 }
 
-function withPort(configuration: Configuration, text: string | undefined): Configuration {
-  if (text === undefined) return configuration;
-  const port = /^[0-9]{1,5}$/u.test(text) ? Number(text) : -1;
+function withPort(configuration: Configuration, asked: string | undefined): Configuration {
+  if (asked === undefined) return configuration;
+  const port = /^[0-9]{1,5}$/u.test(asked) ? Number(asked) : -1;
   if (port < 0 || port > 65_535) throw new UsageError('--port needs a number from 0 to 65535; 0 takes a free one.');
   return { ...configuration, http: { ...configuration.http, port } };
 }

@@ -1,17 +1,16 @@
-import { fileURLToPath } from 'node:url';
-import { formatDecimal, parseAddress } from '@bulkhead/domain';
-import { nativeToken } from '@bulkhead/vaults';
-import { z } from 'zod';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { nobleHashes } from '@bulkhead/authority';
+import { type Address, formatDecimal, parseAddress } from '@bulkhead/domain';
+import { answerOf, callData, nativeToken, vaultQuestions } from '@bulkhead/vaults';
 import { startNodes } from '../chains.ts';
 import type { Configuration } from '../config.ts';
+import { privateText } from '../private-file.ts';
 import { field, until, words } from './client.ts';
-import type { LeavingOrder } from './leaving-order.ts';
-import { stage } from './outside.ts';
+import { clientsRefuge, Outside, relayerKey, stage } from './outside.ts';
 import type { Scene } from './scene.ts';
-import { processSays, vaultOf } from './vault-acts.ts';
+import { vaultOf } from './vault-acts.ts';
 import { certificatePath, exitKeyPath } from './vault-desk.ts';
-
-const leaver = fileURLToPath(new URL('leaving-process.ts', import.meta.url));
 
 /** Whether Boreas has taken everything out of its vault. */
 export async function hasLeft(scene: Scene): Promise<boolean> {
@@ -29,33 +28,60 @@ async function boreas({ api, cast }: Scene): Promise<string> {
   return words(client, 'id');
 }
 
-const leftForm = z.object({ vault: z.string(), to: z.string(), taken: z.record(z.string(), z.string()) });
+/** Types a command of Bulkhead as somebody would who has nothing else, and waits until it is done. Throws where it fails. */
+export type Typed = (words: readonly string[]) => Promise<void>;
+
+/** What is known of the client who leaves while the server still runs. */
+export async function leaverOf(scene: Scene): Promise<{ readonly vault: Address }> {
+  return { vault: await vaultAddress(scene) };
+}
 
 /**
  * The exit of a client while nothing of the custodian runs: no server, no signer, no database. What runs is the chain, which is nobody's,
- * and a process of the client, which has the certificate, the exit key and the address of a node.
+ * and the command that a client has, with the certificate, the exit key and the address of a node. Whoever pays the gas gets no right by it.
  */
-export async function leaveAlone(configuration: Configuration, say: (line: string) => void): Promise<void> {
+export async function leaveAlone(
+  configuration: Configuration,
+  { vault, typed, say }: { readonly vault: Address; readonly typed: Typed; readonly say: (line: string) => void },
+): Promise<void> {
   const { dataDirectory } = configuration;
   await using parts = new AsyncDisposableStack();
   const nodes = await startNodes(configuration, { parts, tell: () => undefined });
-  const [rpc] = nodes.values();
-  const order: LeavingOrder = {
-    certificateFile: certificatePath({ dataDirectory }, 'boreas'),
-    exitKeyFile: exitKeyPath({ dataDirectory }, 'boreas'),
-    rpc: rpc ?? '',
-    tokens: [stage.token],
-  };
+  const [rpc = ''] = nodes.values();
+  const outside = new Outside(rpc);
   say('');
   say(
     'The custodian stops: server, signers and database are gone. Boreas has its certificate, its exit key and a node.',
   );
-  const { to, taken } = leftForm.parse(await processSays(leaver, order));
-  const coin = BigInt(taken[nativeToken] ?? '0');
+  const certificate = ['--certificate', certificatePath({ dataDirectory }, 'boreas'), '--rpc', rpc];
+  const relayer = ['--relayer', relayerKeyPath({ dataDirectory })];
+  const key = ['--key', exitKeyPath({ dataDirectory }, 'boreas')];
+  await typed(['vault', 'exit', 'request', ...certificate, ...relayer, ...key]);
+  const open = await exitReadyAt(outside, vault);
+  while ((await outside.time()) < open) {
+    await pause(blockPauseMs);
+    await outside.mine(1);
+  }
+  const coin = await outside.held(vault, nativeToken);
+  await typed(['vault', 'exit', 'pay', ...certificate, ...relayer]);
   say(
-    `It asks its vault for the exit, waits for the delay that was agreed, and has ${formatDecimal(coin, 18)} ETH at ${to}.`,
+    `It asked its vault for the exit, waited for the delay that was agreed, and has ${formatDecimal(coin, 18)} ETH at ${clientsRefuge}.`,
   );
   say('');
+}
+
+const blockPauseMs = 500;
+
+async function exitReadyAt(outside: Outside, vault: Address): Promise<bigint> {
+  const answer = await outside.ask(vault, callData(nobleHashes, vaultQuestions.gate, {}));
+  return answerOf(vaultQuestions.gate, answer).exitReadyAt;
+}
+
+/** The key of an account that anvil gives to everybody, in a file as the command wants it. */
+function relayerKeyPath({ dataDirectory }: Pick<Scene, 'dataDirectory'>): string {
+  const path = join(dataDirectory, 'clients', 'relayer.key');
+  privateText(path, () => relayerKey);
+  return path;
 }
 
 /** A server that was away finds the exit on the chain like everything else: it voids holds and debits the claims, and is no break. */

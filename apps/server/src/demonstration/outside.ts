@@ -13,6 +13,8 @@ export const clientsOwn: Address = parseAddress('0x90f79bf6eb2c4f870365e785982e1
 
 /** Whoever carries calls that need no rights. */
 const relayer: Address = parseAddress('0x15d34aaf54267db7d7c367839aaf71a00a2c6a65');
+/** Its key, which everybody knows who has read the manual of anvil. */
+export const relayerKey = '47e179ec197488593b187f80a00eb0da91f1b9d0b13f8733639f19c30a34926a';
 /** Where the clients' vaults pay when a client leaves. */
 export const clientsRefuge: Address = parseAddress('0x9965507d1a55bcc2695c58ba16fb37d819b0a4dc');
 /** Gas of such a call, in hex: a vault that is made and pays takes a fifth of it. */

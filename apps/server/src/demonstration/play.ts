@@ -7,7 +7,7 @@ import type { RunningServer } from '../wire.ts';
 import { ApiUser, type Cast } from './client.ts';
 import { Outside, stage } from './outside.ts';
 import { Signatories } from './people.ts';
-import { exitBooked, hasLeft, leaveAlone } from './leaving.ts';
+import { exitBooked, hasLeft, leaveAlone, leaverOf, type Typed } from './leaving.ts';
 import type { Scene } from './scene.ts';
 import { playStory, reconcile, wasPlayed } from './story.ts';
 import { resultTable } from './table.ts';
@@ -20,7 +20,7 @@ export type Demonstration = {
 };
 
 /** What is to be done while nothing of the custodian runs. Undefined where everything was done. */
-export type LastAct = { readonly perform: () => Promise<void> };
+export type LastAct = { readonly perform: (typed: Typed) => Promise<void> };
 
 /**
  * Plays the story on a server with an embedded chain and tokens of its own making. Every step of it is idempotent, so on data
@@ -48,7 +48,10 @@ export async function demonstrate(
   } else {
     await playStory(scene);
   }
-  if (!(await hasLeft(scene))) return { perform: () => leaveAlone(configuration, say) };
+  if (!(await hasLeft(scene))) {
+    const leaver = await leaverOf(scene);
+    return { perform: (typed) => leaveAlone(configuration, { ...leaver, typed, say }) };
+  }
   await exitBooked(scene);
   return conclusion(scene);
 }

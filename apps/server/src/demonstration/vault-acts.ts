@@ -115,7 +115,7 @@ async function byMembers(scene: Scene, player: Player, folders: readonly string[
   return parseVaultRefusal(nobleHashes, refused)?.refusal ?? 'reverted';
 }
 
-export async function configurationOf(scene: Scene, player: Pick<Player, 'id'>): Promise<VaultConfig> {
+async function configurationOf(scene: Scene, player: Pick<Player, 'id'>): Promise<VaultConfig> {
   return parseVaultConfig(field(await vaultOf(scene, player), 'configuration'));
 }
 
@@ -140,7 +140,7 @@ async function stolenSignatures(
 }
 
 /** Runs a process that is no part of the server: it is told one thing, and says one. */
-export async function processSays(program: string, order: object): Promise<unknown> {
+async function processSays(program: string, order: object): Promise<unknown> {
   const child = spawn(process.execPath, [program], {
     stdio: ['pipe', 'pipe', 'pipe'],
     env: { PATH: '/usr/bin:/bin', LANG: 'C.UTF-8' },
