@@ -91,14 +91,23 @@ type Did = { readonly movements: readonly Movement[]; readonly logs: readonly Co
 
 export function programState({
   state,
+  contracts,
   height,
   timestamp,
-}: Pick<Execution, 'state' | 'height' | 'timestamp'>): ProgramState {
+}: Pick<Execution, 'state' | 'contracts' | 'height' | 'timestamp'>): ProgramState {
   return {
     balance: (asset, address) => state.balance(asset, address, height),
     word: (address, slot) => state.word(address, slot, height),
+    accepts: (asset, to) => accepts(contracts, asset, to),
     timestamp,
   };
+}
+
+function accepts(contracts: Contracts, asset: AssetId, to: Address): boolean {
+  const contract = contractOf(asset);
+  const called = contracts.get(contract ?? to);
+  if (contract === undefined) return called === undefined || (called.kind === 'refuser' && !called.refusing);
+  return called?.kind === 'token' && !called.reverting && !called.pretending;
 }
 
 /** What the call of a program would do; `none` where no program is called. */

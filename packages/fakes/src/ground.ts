@@ -132,7 +132,12 @@ export class Ground {
 
   /** What programs stored up to a height. */
   programState(height: bigint = this.height): ProgramState {
-    return programState({ state: this.history, height, timestamp: this.at(height).timestamp });
+    return programState({
+      state: this.history,
+      contracts: this.contracts,
+      height,
+      timestamp: this.at(height).timestamp,
+    });
   }
 
   get nextBaseFee(): bigint {

@@ -1,3 +1,4 @@
+export { type SoftwareKey, softwareKey } from './client-key.ts';
 export { ManualClock } from './clock.ts';
 export { chainContract, type ChainBench } from './chain-contract.ts';
 export { nativeGas, tokenGas } from './execution.ts';

@@ -5,6 +5,8 @@ export type ProgramState = {
   readonly balance: (asset: AssetId, address: Address) => bigint;
   /** A word of storage; zero where nothing was stored. */
   readonly word: (address: Address, slot: string) => bigint;
+  /** Whether a transfer would go through: the receiver takes the coin, and the token moves and says so. */
+  readonly accepts: (asset: AssetId, to: Address) => boolean;
   /** Unix seconds of the block. */
   readonly timestamp: bigint;
 };

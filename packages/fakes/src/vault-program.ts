@@ -124,6 +124,15 @@ export class VaultProgram implements Program {
     );
   }
 
+  /** What a vault remembers. */
+  stateOf(vault: Address, state: ProgramState): VaultState {
+    return this.#stateAt(state.word(vault, 'state'));
+  }
+
+  #stateAt(place: bigint): VaultState {
+    return this.#states[Number(place) - 1] ?? newVaultState;
+  }
+
   #call({ to, data }: ProgramCall, running: Running): boolean {
     try {
       if (to === fakeVaultSystem.factory) return this.#factory(data, running);
@@ -154,7 +163,8 @@ export class VaultProgram implements Program {
         const { vault, salts, token } = called.arguments;
         for (const salt of salts) {
           const from = this.#forwarder(vault, salt, running);
-          running.move(this.#asset(token), { from, to: vault, amount: running.balance(this.#asset(token), from) });
+          const asset = this.#asset(token);
+          if (!running.move(asset, { from, to: vault, amount: running.balance(asset, from) })) return false;
         }
         return true;
       }
@@ -190,8 +200,7 @@ export class VaultProgram implements Program {
       balanceOf: (token) => running.balance(this.#asset(token), vault),
       isClone: (address) => running.word(address, 'code') > 0n,
     };
-    const place = Number(running.word(vault, 'state'));
-    const step = ruleOnCall(this.#states[place - 1] ?? newVaultState, around, call);
+    const step = ruleOnCall(this.#stateAt(running.word(vault, 'state')), around, call);
     if (isRefusal(step)) return false;
     running.store(vault, 'state', BigInt(this.#states.push(step.state)));
     for (const event of step.events) {
@@ -209,10 +218,7 @@ export class VaultProgram implements Program {
   ): boolean {
     if (event.event !== 'Withdrawn' && event.event !== 'Exited' && event.event !== 'FeeCollected') return true;
     const to = event.event === 'FeeCollected' ? feeReceiver : event.to;
-    const asset = this.#asset(event.token);
-    if (running.balance(asset, vault) < event.amount) return false;
-    running.move(asset, { from: vault, to, amount: event.amount });
-    return true;
+    return running.move(this.#asset(event.token), { from: vault, to, amount: event.amount });
   }
 
   /** What the quorum must sign is looked at; everything else counts as signed. */
@@ -272,14 +278,17 @@ class Running {
     return this.#before.balance(asset, address) + (this.#changes.get(`${asset} ${address}`) ?? 0n);
   }
 
+  /** Whether it moved: there was enough, and nobody refused. */
   move(
     asset: AssetId,
     { from, to, amount }: { readonly from: Address; readonly to: Address; readonly amount: bigint },
-  ): void {
-    if (amount === 0n) return;
+  ): boolean {
+    if (amount === 0n) return true;
+    if (this.balance(asset, from) < amount || !this.#before.accepts(asset, to)) return false;
     this.#change(asset, from, -amount);
     this.#change(asset, to, amount);
     this.effects.push({ type: 'move', asset, from, to, amount });
+    return true;
   }
 
   log(address: Address, { topics, data }: EventLog): void {

@@ -1,20 +1,25 @@
 import assert from 'node:assert/strict';
 import type { Address, AssetId, Compartment, Hex } from '@bulkhead/domain';
-import { contractOf, invariant, parseAddress } from '@bulkhead/domain';
-import { FakeQuorum, fakeKeccak, fakeVaultSystem, fakeVerifyVault, namedAddress, VaultProgram } from '@bulkhead/fakes';
+import { contractOf, invariant } from '@bulkhead/domain';
 import {
-  accountSignature,
+  FakeQuorum,
+  fakeKeccak,
+  fakeVaultSystem,
+  fakeVerifyVault,
+  namedAddress,
+  type SoftwareKey,
+  softwareKey,
+  VaultProgram,
+} from '@bulkhead/fakes';
+import {
   agreementDigest,
   callData,
-  type ClientKey,
   factoryCalls,
-  hexOf,
   type Limit,
   nativeToken,
   receiptDigest,
   vaultCalls,
 } from '@bulkhead/vaults';
-import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { certifiedHolder } from '../vault-address.ts';
 import { agreeVault, certifyVault, draftVault, receiptVault } from '../vault-issue.ts';
 import { findVault, type Vault } from '../vault-row.ts';
@@ -22,30 +27,6 @@ import type { CertificateBackup, VaultSetup } from '../vault-setup.ts';
 import type { VaultView } from '../vault-view.ts';
 import { type Bench, type BenchOptions, type BenchWallet, pool, viewOf } from './bench.ts';
 import { ether, openWithdrawing, pay } from './withdrawing.ts';
-
-/** A key of a client in software. */
-export type SoftwareKey = { readonly key: ClientKey; readonly sign: (digest: Uint8Array) => Hex };
-
-export function softwareKey(number: number): SoftwareKey {
-  const secret = Uint8Array.from({ length: 32 }, (_, at) => (at === 31 ? number : 7));
-  const point = secp256k1.getPublicKey(secret, false);
-  const address: Address = addressOf(point);
-  return {
-    key: { kind: 'secp256k1', address },
-    sign: (digest) => {
-      const signature = secp256k1.Signature.fromBytes(
-        secp256k1.sign(digest, secret, { prehash: false, format: 'recovered' }),
-        'recovered',
-      );
-      const { r, s, recovery } = signature;
-      return accountSignature({ r, s, yParity: recovery === 1 ? 1 : 0 });
-    },
-  };
-}
-
-function addressOf(point: Uint8Array): Address {
-  return parseAddress(`0x${hexOf(fakeKeccak.keccak256(point.subarray(1))).slice(-40)}`);
-}
 
 export const clientKey: SoftwareKey = softwareKey(1);
 export const exitKey: SoftwareKey = softwareKey(2);
