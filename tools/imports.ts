@@ -31,6 +31,7 @@ const packages = [
   'ledger',
   'postgres',
   'signer-client',
+  'tlog',
   'vaults',
 ] as const;
 
@@ -51,6 +52,14 @@ export const importTable: Readonly<Record<string, Zone>> = {
     folder: 'packages/vaults',
     imports: ['domain'],
     testImports: ['chain-evm', 'contracts'],
+    outside: ['@noble/hashes'],
+    node: false,
+  },
+  // Transparency logs and their proofs: pure, and the same in a browser.
+  tlog: {
+    folder: 'packages/tlog',
+    imports: ['domain'],
+    testImports: [],
     outside: ['@noble/hashes'],
     node: false,
   },

@@ -79,6 +79,8 @@ export const statusOf: Readonly<Record<ProblemCode, number>> = {
   'ledger/malformed-transfer': 500,
   'ledger/marker-conflict': 500,
   'ledger/queue-full': 503,
+  'log/malformed': 400,
+  'log/unproven': 422,
   'migration/changed': 500,
   'migration/unknown': 500,
   'platform/damaged-state': 500,

@@ -55,6 +55,8 @@ export const faultCodes = [
   'ledger/malformed-transfer',
   'ledger/marker-conflict',
   'ledger/queue-full',
+  'log/malformed',
+  'log/unproven',
   'migration/changed',
   'migration/unknown',
   'platform/damaged-state',
