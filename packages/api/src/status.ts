@@ -152,6 +152,8 @@ export const statusOf: Readonly<Record<ProblemCode, number>> = {
   'vault/configuration': 400,
   'vault/destination-not-listed': 422,
   'vault/exiting': 409,
+  'vault/fee-not-due': 409,
+  'vault/fee-under-way': 409,
   'vault/limit-exceeded': 422,
   'vault/malformed': 400,
   'vault/no-system': 422,

@@ -156,7 +156,7 @@ test('a sweep, a gas grant and a fee payment go to no address that was swapped',
     (error: unknown) => assert.ok(names(gas.id)(error)),
   );
   await swap(bench, gas.id, gas.address);
-  await sendDispatch(bench.custody, moved.dispatchId);
+  await sendDispatch(bench.custody, moved.dispatchId ?? '');
   await bench.work();
   await settle(bench);
   await settle(bench);

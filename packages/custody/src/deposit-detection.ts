@@ -1,16 +1,18 @@
 import { type ChainId, type DepositState, type Hash, invariant, type Refused } from '@bulkhead/domain';
 import { bigint, text, textOrNull, type Transaction } from '@bulkhead/postgres';
+import { eventTopic } from '@bulkhead/vaults';
 import { machine } from './custody.ts';
 import { depositColumns, depositOf, type DepositStepped, stepDeposit } from './deposit-row.ts';
 import { newId } from './id.ts';
 import { record } from './journal.ts';
+import { hashes } from './keccak.ts';
 import { movementOrder } from './movement.ts';
 import { writeState } from './state.ts';
 
 export type DetectionOrder = { readonly chain: ChainId; readonly block: Hash; readonly now: Date };
 
 /**
- * Opens a deposit for everything in a block that reached one of our addresses, unless a transaction of ours brought it where it
+ * Opens a deposit for everything in a block that reached one of our addresses, unless a transaction of ours or a fee of a vault brought it where it
  * was meant to go; what others paid in that same transaction is a deposit like any other. Zero moves nothing and opens none: anybody can write such an event about any address. Runs when a block is
  * stored and once more when it is final; what is there already is not opened twice.
  */
@@ -29,8 +31,15 @@ export async function detectDeposits(tx: Transaction, { chain, block, now }: Det
        and not exists (select from custody.attempt t join custody.dispatch p on p.id = t.dispatch
          join custody.wallet s on s.id = p.wallet and s.address = m.from_address
          where t.hash = m.transaction_hash and p.to_wallet = w.id and p.asset = m.asset)
+       -- A fee that a vault of ours paid as it was asked to, by its event with the nonce of that very fee.
+       and not exists (select from custody.vault_dispatch p join custody.wallet s on s.id = p.wallet and s.address = m.from_address
+         join custody.vault_event e on e.chain = m.chain and e.block_hash = m.block_hash and e.transaction_hash = m.transaction_hash
+           and e.address = s.address and e.removed_at is null
+         where p.kind = 'vault-fee' and p.to_wallet = w.id and p.asset = m.asset and p.amount = m.amount
+           and (p.step <> 'done' or p.outcome in ('paid', 'exited'))
+           and e.topics ->> 0 = $3 and substr(e.data, 67, 64) = lpad(to_hex(p.nonce::bigint), 64, '0'))
      order by ${movementOrder}`,
-    [chain, block],
+    [chain, block, eventTopic(hashes, 'FeeCollected')],
   );
   const state: DepositState = { step: 'detected' };
   for (const row of rows) {

@@ -22,6 +22,7 @@ import { frozenBy } from './freeze.ts';
 import { newId } from './id.ts';
 import { record } from './journal.ts';
 import { type MovementFilter, type MovementView, movementRows, movementView } from './movement-view.ts';
+import { orderVaultFee, vaultFeeViews } from './vault-fee.ts';
 import { type Wallet, compartmentWallets, houseWallet, lockWallet, proven } from './wallet.ts';
 
 export type FeeView = {
@@ -98,7 +99,10 @@ async function feeCompartment(
 
 export type FeePaymentView = MovementView & { readonly clientId: string };
 
-/** Pays everything a client owes in an asset from the client's compartment to the fee wallet of the house, on chain. */
+/**
+ * Pays what a client owes in an asset from the client's compartment to the fee wallet of the house, on chain: all of it where a wallet with
+ * a key has it, and otherwise as much as the vault of the compartment lets out by its own rules.
+ */
 export async function payFees(
   custody: Custody,
   call: WriteCall,
@@ -133,14 +137,17 @@ export async function payFees(
         `There is no house fee wallet on ${chainOf(input.asset)}: issue one in compartment 2.`,
       );
     }
+    const order = { ...input, compartment, owed, actor: call.actor, now };
     const source = await sourceFor(tx, { compartment, asset: input.asset, amount: owed });
-    if (source === undefined) {
+    if (source !== undefined) return start(custody, tx, { ...order, source, target, amount: owed });
+    const ordered = await orderVaultFee(custody, tx, order);
+    if (ordered === undefined) {
       return refuse(
         'fee/insufficient-funds',
-        `No single wallet of compartment ${compartment} with a key has ${owed} of ${input.asset} free. Sweep first; what lies in a vault is not paid to the house by a fee payment.`,
+        `No single wallet of compartment ${compartment} with a key has ${owed} of ${input.asset} free. Sweep first.`,
       );
     }
-    return start(custody, tx, { ...input, source, target, amount: owed, actor: call.actor, now });
+    return typeof ordered === 'string' ? storedPayment(tx, ordered) : ordered;
   });
 }
 
@@ -212,6 +219,10 @@ async function start(custody: Custody, tx: Transaction, payment: Payment): Promi
     client: clientId,
   });
   await postAll(tx, [holds], now);
+  return storedPayment(tx, id);
+}
+
+async function storedPayment(tx: Queries, id: string): Promise<FeePaymentView> {
   const [view] = await feePaymentViews(tx, { ids: [id], after: null, limit: 1 });
   invariant(view !== undefined, 'A fee payment that was just stored is not there.', { id });
   return view;
@@ -222,5 +233,9 @@ export async function feePaymentViews(
   filter: Omit<MovementFilter, 'kind'>,
 ): Promise<readonly FeePaymentView[]> {
   const rows = await movementRows(tx, { ...filter, kind: 'fee-payment' });
-  return rows.map((row) => ({ ...movementView(row), clientId: text(row, 'client') }));
+  const byKeys = rows.map((row) => ({ ...movementView(row), clientId: text(row, 'client') }));
+  // Each list is in the order of ids and as long as the page: what is first in both is the page.
+  return [...byKeys, ...(await vaultFeeViews(tx, filter))]
+    .toSorted((a, b) => (a.id < b.id ? -1 : 1))
+    .slice(0, filter.limit);
 }

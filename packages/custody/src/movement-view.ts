@@ -19,7 +19,8 @@ export type MovementView = {
   readonly state: MovementState;
   readonly chainState: ReturnType<typeof chainStateOf>;
   readonly reason: string | null;
-  readonly dispatchId: string;
+  /** The transaction of ours, or the newest one that carries what a vault does; null before there is one. */
+  readonly dispatchId: string | null;
   readonly feeMax: string;
   readonly feePaid: string | null;
   readonly transactionHash: string | null;

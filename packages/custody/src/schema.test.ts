@@ -119,8 +119,8 @@ async function plantsVault({ database, id: chain }: Bench, { client, wallet }: A
   );
   await owner.query(
     `insert into custody.vault_dispatch (id, subject, chain, compartment, vault, wallet, nonce, asset, to_address, amount, deadline, intent,
-       intent_digest, requested_by, step, state, created_at, updated_at)
-     values ('vdp_1', 'wd_1', $1, $2, 'vlt_1', $3, 0, 'asset', 'to', 1, 1, 'intent', 'digest', 'ann', 'queued', '{}', now(), now())`,
+       intent_digest, kind, requested_by, step, state, created_at, updated_at)
+     values ('vdp_1', 'wd_1', $1, $2, 'vlt_1', $3, 0, 'asset', 'to', 1, 1, 'intent', 'digest', 'vault-withdrawal', 'ann', 'queued', '{}', now(), now())`,
     [chain, wallet.compartment, wallet.id],
   );
   await owner.query(

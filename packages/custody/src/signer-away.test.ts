@@ -235,7 +235,7 @@ test('a sweep that the signer refuses waits, and does not say that it waits for 
   assert.equal(view?.state, 'queued');
   assert.match(view.reason ?? '', /signer\/amount-above-limit/u);
   bench.signer.rules.refuse = undefined;
-  await sendDispatch(bench.custody, view.dispatchId);
+  await sendDispatch(bench.custody, view.dispatchId ?? '');
   await settle(bench);
   const [done] = await movementViews(bench.custody.db, { kind: 'sweep', after: null, limit: 1 });
   assert.equal(done?.state, 'settled');

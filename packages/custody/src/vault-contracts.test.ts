@@ -25,6 +25,7 @@ import {
   agreementDigest,
   bytesOf,
   callData,
+  feeMax,
   type Hex,
   nativeToken,
   receiptDigest,
@@ -42,6 +43,7 @@ import { posted } from './books.ts';
 import { createClient } from './client.ts';
 import type { WriteCall } from './command.ts';
 import type { Custody } from './custody.ts';
+import { chargeFee, feePaymentViews, payFees } from './fee.ts';
 import { finalize } from './finality.ts';
 import { observe, startChain } from './follower.ts';
 import { migrateWorker, migrationSources } from './migrations.ts';
@@ -64,6 +66,8 @@ const exitTo = namedAddress('exit destination');
 const clientKey = passkey();
 const exitKey = accountKey(0xe1);
 
+/** How far the clock of the custodian and the time of the chain are ahead of ours, in milliseconds. */
+let ahead = 0;
 let world: VaultChain;
 let database: TestDatabase;
 let custody: Custody;
@@ -182,7 +186,7 @@ async function custodyOver(): Promise<Custody> {
     verifyRecord: () => undefined,
     verifyDepositAddress: () => undefined,
     screening: new FakeScreening('clear'),
-    clock: { now: () => new Date() },
+    clock: { now: () => new Date(Date.now() + ahead) },
     policy: {
       ...benchPolicy,
       feeCaps: new Map([[chain, { maxFeePerGas: 100_000_000_000n, nativeGas: 21_000n, tokenGas: 100_000n }]]),
@@ -318,6 +322,17 @@ async function seen(id: string): Promise<WithdrawalView> {
   return view;
 }
 
+async function passes(seconds: number): Promise<void> {
+  ahead += seconds * 1_000;
+  await world.node.call('evm_increaseTime', seconds);
+}
+
+async function reconciled(): Promise<void> {
+  const reconciliation = await reconcile(custody, { chain, actor: { name: 'ann', role: 'operator' } });
+  assert.ok('breaksCount' in reconciliation, JSON.stringify(reconciliation));
+  assert.equal(reconciliation.breaksCount, 0);
+}
+
 async function balanceOf(asset: AssetId, address: Address): Promise<bigint> {
   const port = custody.chains.get(chain) ?? assert.fail();
   const { latest } = await port.heads();
@@ -340,6 +355,8 @@ test('deposits before the deployment, a first payment that deploys, tokens, a on
   await settle();
   const paid = await seen(first);
   assert.equal(paid.state, 'settled', paid.reason ?? '');
+  assert.match(paid.transactionHash ?? '', /^0x[0-9a-f]{64}$/u, 'where the vault said that it paid');
+  assert.equal(paid.chainState, 'final');
   assert.equal(await balanceOf(native, listed), ether);
   const second = await withdraws(holder, { amount: 400n, asset: token });
   await settle();
@@ -366,16 +383,60 @@ test('deposits before the deployment, a first payment that deploys, tokens, a on
   const asked = typedDigest(hashes, vaultDomain(chain, address), { form: vaultForms.exitRequest, message });
   const request = callData(hashes, vaultCalls.requestExit, { config, message, signature: await exitKey.sign(asked) });
   assert.ok((await world.send(address, request)).succeeded);
-  await world.node.call('evm_increaseTime', 601);
+  await passes(601);
   for (const each of [nativeToken, world.token]) {
     assert.ok((await world.send(address, callData(hashes, vaultCalls.exit, { config, token: each }))).succeeded);
   }
   await settle();
   assert.deepEqual([await books(native), await books(token)], [0n, 0n]);
   assert.deepEqual([await balanceOf(native, exitTo), await balanceOf(token, exitTo)], [ether, 1_100n]);
-  const reconciliation = await reconcile(custody, { chain, actor: { name: 'ann', role: 'operator' } });
-  assert.ok('breaksCount' in reconciliation, JSON.stringify(reconciliation));
-  assert.equal(reconciliation.breaksCount, 0);
+  await reconciled();
+});
+
+test('the fee of a month leaves a vault in coin and token, within what the contract lets out, and is income of the house', async () => {
+  const holder = await vaultOfClient();
+  const { client: clientId, vault } = holder;
+  const { address, wallet = '', compartment, terms } = vault;
+  await world.node.send({ from: world.bank, to: address, value: 5n * ether });
+  assert.ok((await world.send(world.token, mintData(address, 1_000_000n))).succeeded);
+  await settle();
+  const pays = async (asset: AssetId): Promise<{ readonly state: string; readonly amount: string }> => {
+    const { id } = viewOf(await payFees(custody, as('olga'), { clientId, asset }));
+    await runJobs();
+    await settle();
+    const [view] = await feePaymentViews(custody.db, { ids: [id], after: null, limit: 1 });
+    assert.ok(view !== undefined);
+    assert.match(view.transactionHash ?? view.reason ?? '', /^0x[0-9a-f]{64}$/u);
+    return { state: view.state, amount: view.amount };
+  };
+  const fees = terms.config.feeReceiver;
+  const owes = (asset: AssetId): Promise<bigint> =>
+    posted(custody.db, { compartment, asset, account: { kind: 'fee-payable', holder: clientId } });
+  for (const asset of [native, token]) {
+    const charge = { clientId, asset, amount: 500_000n, description: 'a month' };
+    viewOf(await chargeFee(custody, as('olga'), charge));
+    assert.deepEqual(
+      await pays(asset),
+      { state: 'settled', amount: '0' },
+      'the first one starts the clock, and deploys',
+    );
+  }
+  await passes(31 * 86_400);
+  await settle();
+  for (const [asset, due] of [
+    [native, 500_000n],
+    [token, feeMax(1_000_000n, 50n, 31n * 86_400n)],
+  ] as const) {
+    const before = await balanceOf(asset, fees);
+    assert.deepEqual(await pays(asset), { state: 'settled', amount: due.toString() });
+    assert.equal((await balanceOf(asset, fees)) - before, due);
+    assert.equal(await owes(asset), 500_000n - due);
+    const books = await posted(custody.db, { compartment, asset, account: { kind: 'wallet', holder: wallet } });
+    assert.equal(await balanceOf(asset, address), books);
+    const account = { kind: 'fee-income', holder: '' } as const;
+    assert.equal(await posted(custody.db, { compartment: houseFees, asset, account }), due);
+  }
+  await reconciled();
 });
 
 function mintData(to: Address, amount: bigint): Hex {

@@ -3,7 +3,6 @@ import { test } from 'node:test';
 import { fakeKeccak, fakeVaultSystem, namedAddress } from '@bulkhead/fakes';
 import { audit } from '@bulkhead/ledger';
 import { callData, factoryCalls, forwarderSalt, nativeToken, vaultCalls } from '@bulkhead/vaults';
-import { chargeFee, payFees } from './fee.ts';
 import { pool, refusalOf, viewOf } from './testing/bench.ts';
 import { breaks, reconciled } from './testing/desk.ts';
 import {
@@ -206,20 +205,6 @@ test('an unlisted payment of a pool never goes to a vault of ours: the contract 
   assert.equal(refusalOf(asked), 'vault/destination-not-listed');
   const once = await requestWithdrawal(bench.custody, bench.as('olga'), { ...request, oneOff: true });
   assert.equal(viewOf(once).vault?.authorisation, 'one-off');
-});
-
-test('fees that a client owes are never paid out of a vault as if it had a key', async () => {
-  await using bench = await openVaulting();
-  const account = await fundedVault(bench, 3n * ether);
-  const fee = { clientId: account.client, asset: bench.native };
-  viewOf(await chargeFee(bench.custody, bench.as('ann'), { ...fee, amount: 5n, description: 'custody' }));
-  assert.equal(refusalOf(await payFees(bench.custody, bench.as('ann'), fee)), 'fee/insufficient-funds');
-  await exits(bench, account.vault);
-  const { compartment } = account.wallet;
-  const owed = await bench.posted(compartment, bench.native, { kind: 'fee-payable', holder: account.client });
-  assert.equal(owed, 0n, 'an exit takes what was owed too, after everything else');
-  await reconciled(bench);
-  assert.deepEqual(await breaks(bench), []);
 });
 
 test('a reorg takes events of vaults away, and brings them back', async () => {

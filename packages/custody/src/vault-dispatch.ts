@@ -6,6 +6,7 @@ import {
   chainOf,
   CustodyError,
   decideVaultDispatch,
+  type Intent,
   intentBytes,
   intentDigest,
   invariant,
@@ -17,30 +18,52 @@ import {
   type VaultDispatchEffect,
   type VaultDispatchEvent,
   type VaultDispatchState,
-  type VaultWithdrawal,
+  type VaultIntent,
 } from '@bulkhead/domain';
-import { bigint, type Queries, type Row, text, textOrNull, type Transaction } from '@bulkhead/postgres';
+import { bigint, bigintOrNull, type Queries, type Row, text, textOrNull, type Transaction } from '@bulkhead/postgres';
 import type { Hex } from '@bulkhead/vaults';
 import { newId } from './id.ts';
 import { enqueue } from './job.ts';
 import { readState, writeState } from './state.ts';
 
-/** A payment of a vault: one intent, one nonce of the vault, one effect at most, whoever relays it. */
+/** What the quorum is asked for here: payments of a vault, and what makes it do less. */
+export type DispatchedKind =
+  | 'vault-withdrawal'
+  | 'vault-fee'
+  | 'vault-pause'
+  | 'vault-limit-lowering'
+  | 'vault-destination-removal';
+
+export type DispatchedIntent = Extract<VaultIntent, { readonly kind: DispatchedKind }>;
+
+const kinds: readonly DispatchedKind[] = [
+  'vault-withdrawal',
+  'vault-fee',
+  'vault-pause',
+  'vault-limit-lowering',
+  'vault-destination-removal',
+];
+
+/** What leaves the vault, or did nothing but start the clock of a fee where the amount is zero. */
+export type VaultPayment = { readonly asset: AssetId; readonly to: Address; readonly amount: bigint };
+
+/** Something that the quorum signs for a vault: one intent, one nonce of the vault, one effect at most, whoever relays it. */
 export type VaultDispatch = {
   readonly id: string;
-  /** The withdrawal that it carries out. */
+  /** The withdrawal that it carries out, or the public id of the fee payment or restriction that it is. */
   readonly subject: string;
   readonly chain: ChainId;
   readonly compartment: Compartment;
   readonly vault: string;
   readonly wallet: string;
   readonly nonce: bigint;
-  readonly asset: AssetId;
-  readonly to: Address;
-  readonly amount: bigint;
   /** Unix seconds, as the chain counts them. */
   readonly deadline: bigint;
-  readonly intent: VaultWithdrawal;
+  readonly intent: DispatchedIntent;
+  /** Undefined for what moves nothing. */
+  readonly payment: VaultPayment | undefined;
+  /** Of a fee: the wallet of the house that receives it. */
+  readonly toWallet: string | undefined;
   readonly requestedBy: string;
   readonly state: VaultDispatchState;
   readonly waitingReason: string | undefined;
@@ -50,15 +73,12 @@ export type VaultDispatch = {
 };
 
 export const vaultDispatchColumns = `id, subject, chain, compartment, vault, wallet, nonce, asset, to_address, amount, deadline, intent,
-  requested_by, step, outcome, state::text as state, waiting_reason, signatures, invalidation, created_at, updated_at`;
+  kind, client, to_wallet, requested_by, step, outcome, state::text as state, waiting_reason, signatures, invalidation, created_at, updated_at`;
 
 export function vaultDispatchOf(row: Row): VaultDispatch {
   const intent = parseIntent(Buffer.from(text(row, 'intent'), 'utf8'));
-  if (intent.kind !== 'vault-withdrawal') {
-    throw new CustodyError(
-      'invariant/broken',
-      `Intent ${intent.id} is no payment of a vault and has a vault dispatch.`,
-    );
+  if (!isDispatched(intent)) {
+    throw new CustodyError('invariant/broken', `Intent ${intent.id} is for no quorum of a vault and has its dispatch.`);
   }
   return {
     id: text(row, 'id'),
@@ -68,17 +88,27 @@ export function vaultDispatchOf(row: Row): VaultDispatch {
     vault: text(row, 'vault'),
     wallet: text(row, 'wallet'),
     nonce: bigint(row, 'nonce'),
-    asset: parseAssetId(text(row, 'asset')),
-    to: parseAddress(text(row, 'to_address')),
-    amount: bigint(row, 'amount'),
     deadline: bigint(row, 'deadline'),
     intent,
+    payment: paymentOf(row),
+    toWallet: textOrNull(row, 'to_wallet') ?? undefined,
     requestedBy: text(row, 'requested_by'),
     state: readState<VaultDispatchState>(text(row, 'state')),
     waitingReason: textOrNull(row, 'waiting_reason') ?? undefined,
     signatures: hexOrNone(row, 'signatures'),
     invalidation: hexOrNone(row, 'invalidation'),
   };
+}
+
+function isDispatched(intent: Intent): intent is DispatchedIntent {
+  return kinds.some((kind) => kind === intent.kind);
+}
+
+/** As the columns have it: they are what the sums of reservations are made of. */
+function paymentOf(row: Row): VaultPayment | undefined {
+  const amount = bigintOrNull(row, 'amount');
+  if (amount === null) return undefined;
+  return { asset: parseAssetId(text(row, 'asset')), to: parseAddress(text(row, 'to_address')), amount };
 }
 
 function hexOrNone(row: Row, name: string): Hex | undefined {
@@ -112,40 +142,54 @@ export type NewVaultDispatch = {
   readonly subject: string;
   readonly vault: string;
   readonly wallet: string;
-  readonly intent: VaultWithdrawal;
+  readonly intent: DispatchedIntent;
+  readonly toWallet?: string;
   readonly requestedBy: string;
   readonly now: Date;
 };
 
-/** Stores a payment and the job that will carry it out, in the transaction that decided on it. */
-export async function createVaultDispatch(tx: Transaction, order: NewVaultDispatch): Promise<void> {
+/** Stores what the quorum is to sign and the job that will carry it out, in the transaction that decided on it. */
+export async function createVaultDispatch(tx: Transaction, order: NewVaultDispatch): Promise<string> {
   const { intent, now } = order;
   const id = newId('vdp', now);
   const state: VaultDispatchState = { step: 'queued' };
   await tx.query(
     `insert into custody.vault_dispatch (id, subject, chain, compartment, vault, wallet, nonce, asset, to_address, amount, deadline, intent,
-       intent_digest, requested_by, step, state, created_at, updated_at)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 'queued', $15, $16, $16)`,
+       intent_digest, kind, client, to_wallet, requested_by, step, state, created_at, updated_at)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, 'queued', $18, $19, $19)`,
     [
       id,
       order.subject,
-      chainOf(intent.asset),
+      chainOfDispatched(intent),
       intent.compartment,
       order.vault,
       order.wallet,
       intent.vaultNonce,
-      intent.asset,
-      intent.to,
-      intent.amount,
+      'asset' in intent ? intent.asset : null,
+      'to' in intent ? intent.to : null,
+      'amount' in intent ? intent.amount : null,
       intent.deadline,
       Buffer.from(intentBytes(intent)).toString('utf8'),
       intentDigest(intent),
+      intent.kind,
+      intent.kind === 'vault-fee' ? intent.client : null,
+      order.toWallet ?? null,
       order.requestedBy,
       writeState(state),
       now,
     ],
   );
   await enqueue(tx, { task: 'send-vault-dispatch', id });
+  return id;
+}
+
+function chainOfDispatched(intent: DispatchedIntent): ChainId {
+  return 'chain' in intent ? intent.chain : chainOf(intent.asset);
+}
+
+/** Unix seconds after which nobody is asked to sign. */
+export function signUntil(intent: DispatchedIntent): bigint {
+  return 'expiresAt' in intent ? intent.expiresAt : intent.deadline;
 }
 
 /** Decides on an event and stores the state. The caller has the row locked and acts on the effects. */

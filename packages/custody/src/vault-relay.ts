@@ -5,7 +5,6 @@ import {
   codeHashOfNothing,
   type Compartment,
   CustodyError,
-  contractOf,
   houseGas,
   type Hex,
   type MovementIntent,
@@ -13,7 +12,7 @@ import {
   type TransactionPlan,
 } from '@bulkhead/domain';
 import { bigint, only, type Transaction } from '@bulkhead/postgres';
-import { callData, factoryCalls, nativeToken, vaultCalls } from '@bulkhead/vaults';
+import { callData, factoryCalls, vaultCalls, vaultIntentCall } from '@bulkhead/vaults';
 import { posted } from './books.ts';
 import { chainPort } from './cursor.ts';
 import { type Custody, machine } from './custody.ts';
@@ -55,8 +54,9 @@ export async function relayCall(custody: Custody, dispatch: VaultDispatch, cargo
   const isThere = await deployed(chainPort(custody, dispatch.chain), vault.address);
   const { state } = await vaultHistory(custody, custody.db, vault);
   if (isThere && (state.policyOpened || cargo === 'invalidation')) return { to: vault.address, data: own };
-  const open = state.policyOpened ? [] : [callData(hashes, vaultCalls.openPolicy, { config, policy })];
-  const calls = [...(cargo === 'payment' ? open : []), own];
+  // What was agreed from the start is opened first, so that there is something to pay by and to lower; an exit shuts that for ever.
+  const opens = cargo === 'payment' && !state.policyOpened && state.exitReadyAt === undefined;
+  const calls = [...(opens ? [callData(hashes, vaultCalls.openPolicy, { config, policy })] : []), own];
   return { to: system.factory, data: callData(hashes, factoryCalls.createAndCall, { config, calls }) };
 }
 
@@ -69,22 +69,17 @@ type Carried = { readonly vault: Vault; readonly dispatch: VaultDispatch; readon
 
 async function callOf(custody: Custody, { vault, dispatch, cargo }: Carried): Promise<Hex> {
   const { config } = vault.terms;
-  const { nonce, deadline, to, amount } = dispatch;
   if (cargo === 'invalidation') {
-    const { invalidation } = dispatch;
+    const { nonce, deadline, invalidation } = dispatch;
     if (invalidation === undefined) throw unsigned(dispatch);
     const message = { nonce, deadline };
     return callData(hashes, vaultCalls.invalidate, { config, message, signatures: invalidation });
   }
-  const { signatures } = dispatch;
+  const { intent, signatures } = dispatch;
   if (signatures === undefined) throw unsigned(dispatch);
-  const token = contractOf(dispatch.asset) ?? nativeToken;
-  const message = { token, to, amount, nonce, deadline };
-  if (dispatch.intent.authorisation !== 'one-off') {
-    return callData(hashes, vaultCalls.pay, { config, message, signatures });
-  }
-  const clientSignature = await clientSignatureOf(custody, dispatch);
-  return callData(hashes, vaultCalls.payOnce, { config, message, signatures, clientSignature });
+  const isOneOff = intent.kind === 'vault-withdrawal' && intent.authorisation === 'one-off';
+  const client = isOneOff ? { clientSignature: await clientSignatureOf(custody, dispatch) } : {};
+  return vaultIntentCall(hashes, intent, { config, signatures, ...client });
 }
 
 async function clientSignatureOf({ db }: Custody, dispatch: VaultDispatch): Promise<Hex> {

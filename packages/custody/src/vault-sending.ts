@@ -1,4 +1,4 @@
-import { CustodyError, type Evidence, invariant, type VaultIntent } from '@bulkhead/domain';
+import { type AssetId, CustodyError, type Evidence, invariant, type VaultIntent } from '@bulkhead/domain';
 import { text, type Transaction } from '@bulkhead/postgres';
 import type { Hex } from '@bulkhead/vaults';
 import { evidenceFor, signerSays } from './approval.ts';
@@ -15,6 +15,7 @@ import { writeState } from './state.ts';
 import {
   findVaultDispatch,
   lockVaultDispatch,
+  signUntil,
   stepVaultDispatch,
   type VaultDispatch,
   vaultDispatchWaits,
@@ -58,7 +59,7 @@ async function begin(custody: Custody, dispatch: VaultDispatch): Promise<boolean
   const { db } = custody;
   if (!(await custody.db.transaction((tx) => passGates(custody, tx, dispatch.id)))) return false;
   const ready = await orWaits(custody, dispatch.id, async () => {
-    await lookAtCodes(custody, dispatch.chain, dispatch.asset);
+    if (dispatch.payment !== undefined) await lookAtCodes(custody, dispatch.chain, dispatch.payment.asset);
     const wallet = await findWallet(db, dispatch.wallet);
     invariant(wallet !== undefined, 'A payment names a vault without a wallet.', { dispatch: dispatch.id });
     await proven(custody, db, wallet);
@@ -82,24 +83,30 @@ async function passGates(custody: Custody, tx: Transaction, id: string): Promise
   const dispatch = await lockVaultDispatch(tx, id);
   if (dispatch === undefined || dispatch.state.step !== 'queued') return false;
   const now = custody.clock.now();
-  if (seconds(custody) >= dispatch.intent.expiresAt) {
+  if (seconds(custody) >= signUntil(dispatch.intent)) {
     // Nobody was asked to sign, so that nothing can ever be relayed: it ends here.
     await postAll(tx, await endVaultDispatch(custody, tx, { dispatch, event: { type: 'cancel-asked' }, now }), now);
     return false;
   }
-  const [cause] = await frozenBy(tx, dispatch.compartment);
-  const code = await codeBreak(tx, dispatch.asset);
-  const reason =
-    cause === undefined
-      ? (code?.reason ?? (await clientMissing(tx, dispatch)))
-      : `Compartment ${dispatch.compartment} is frozen by ${cause}.`;
+  const reason = dispatch.payment === undefined ? undefined : await standsStill(tx, dispatch, dispatch.payment.asset);
   if (reason === undefined) return true;
   await vaultDispatchWaits(tx, id, { reason, now });
   return false;
 }
 
+/** Why nothing is paid. What moves nothing and makes a vault do less is not held up: a frozen vault is one to pause. */
+async function standsStill(tx: Transaction, dispatch: VaultDispatch, asset: AssetId): Promise<string | undefined> {
+  const [cause] = await frozenBy(tx, dispatch.compartment);
+  if (cause !== undefined) return frozenReason(dispatch, cause);
+  return (await codeBreak(tx, asset))?.reason ?? clientMissing(tx, dispatch);
+}
+
+function frozenReason({ compartment }: VaultDispatch, cause: string): string {
+  return `Compartment ${compartment} is frozen by ${cause}.`;
+}
+
 async function clientMissing(tx: Transaction, { intent, subject }: VaultDispatch): Promise<string | undefined> {
-  if (intent.authorisation !== 'one-off') return undefined;
+  if (intent.kind !== 'vault-withdrawal' || intent.authorisation !== 'one-off') return undefined;
   const [row] = await tx.query('select id from custody.withdrawal where id = $1 and client_signature is not null', [
     subject,
   ]);
@@ -142,10 +149,7 @@ async function wouldSign(custody: Custody, dispatch: VaultDispatch): Promise<boo
   }
   const missing = approvalsNeeded - approvedBy.length;
   if (missing <= 0 && (!requestNeeded || evidence.request !== undefined)) return true;
-  const reason =
-    missing > 0
-      ? `${signerWaits}wants ${approvalsNeeded} approvals and has ${approvedBy.length} (signer/approvals-missing): let more people approve.`
-      : `${signerWaits}wants the signature of ${dispatch.requestedBy}, who asked (signer/request-missing).`;
+  const reason = missingReason(dispatch, { approvalsNeeded, approved: approvedBy.length });
   await custody.db.transaction(async (tx) => {
     await tellMissing(custody, tx, { dispatch, needed: evidence.approvals.length + Math.max(missing, 0) });
     await vaultDispatchWaits(tx, dispatch.id, { reason, now });
@@ -153,11 +157,23 @@ async function wouldSign(custody: Custody, dispatch: VaultDispatch): Promise<boo
   return false;
 }
 
+type Missing = { readonly approvalsNeeded: number; readonly approved: number };
+
+function missingReason({ intent, requestedBy }: VaultDispatch, { approvalsNeeded, approved }: Missing): string {
+  if (intent.kind === 'vault-fee') {
+    return `${signerWaits}wants ${approvalsNeeded} approvals (signer/approvals-missing), and a vault-fee cannot be approved here: it waits until the policy is changed. Have the root quorum approve a policy-change whose rule for vault-fee of ${intent.asset}, with an amountMax of at least ${intent.amount}, has approvals 0.`;
+  }
+  return approvalsNeeded > approved
+    ? `${signerWaits}wants ${approvalsNeeded} approvals and has ${approved} (signer/approvals-missing): let more people approve.`
+    : `${signerWaits}wants the signature of ${requestedBy}, who asked (signer/request-missing).`;
+}
+
 async function tellMissing(
   custody: Custody,
   tx: Transaction,
   { dispatch, needed }: { dispatch: VaultDispatch; needed: number },
 ): Promise<void> {
+  if (dispatch.intent.kind !== 'vault-withdrawal') return;
   await lockVaultDispatch(tx, dispatch.id);
   const withdrawal = await lockWithdrawal(tx, dispatch.subject);
   invariant(withdrawal !== undefined, 'A payment names a withdrawal that does not exist.', { id: dispatch.subject });
@@ -166,15 +182,14 @@ async function tellMissing(
   await stepWithdrawal(custody, tx, { withdrawal, event, actor: machine, now: custody.clock.now() });
 }
 
-/** Has the payment signed where it is not. Cancelled meanwhile, nobody is asked any more; expired, nobody would sign. */
+/** Has it signed where it is not. Cancelled meanwhile, nobody is asked any more; expired, nobody would sign. */
 async function signPayment(custody: Custody, id: string): Promise<void> {
   const dispatch = await findVaultDispatch(custody.db, id);
   if (dispatch?.state.step !== 'signing' || dispatch.state.cancelAsked) return;
-  if (dispatch.signatures !== undefined || seconds(custody) >= dispatch.intent.expiresAt) return;
-  const [cause] = await frozenBy(custody.db, dispatch.compartment);
+  if (dispatch.signatures !== undefined || seconds(custody) >= signUntil(dispatch.intent)) return;
+  const [cause] = dispatch.payment === undefined ? [] : await frozenBy(custody.db, dispatch.compartment);
   if (cause !== undefined) {
-    const reason = `Compartment ${dispatch.compartment} is frozen by ${cause}.`;
-    await vaultDispatchWaits(custody.db, id, { reason, now: custody.clock.now() });
+    await vaultDispatchWaits(custody.db, id, { reason: frozenReason(dispatch, cause), now: custody.clock.now() });
     return;
   }
   const evidence = await evidenceFor(custody.db, dispatch.subject, dispatch.intent);
@@ -190,11 +205,19 @@ async function signPayment(custody: Custody, id: string): Promise<void> {
       granted.grants,
     ]);
     await stepVaultDispatch(tx, locked, { event: { type: 'signed' }, now });
-    const withdrawal = await lockWithdrawal(tx, locked.subject);
-    invariant(withdrawal !== undefined, 'A payment names a withdrawal that does not exist.', { id: locked.subject });
-    await stepWithdrawal(custody, tx, { withdrawal, event: { type: 'signed' }, actor: machine, now });
+    if (locked.intent.kind === 'vault-withdrawal') await tellSigned(custody, tx, { subject: locked.subject, now });
     // Commit point: the signatures are stored before anything of them leaves. A crash before asks again and gets the same ones.
   });
+}
+
+async function tellSigned(
+  custody: Custody,
+  tx: Transaction,
+  { subject, now }: { readonly subject: string; readonly now: Date },
+): Promise<void> {
+  const withdrawal = await lockWithdrawal(tx, subject);
+  invariant(withdrawal !== undefined, 'A payment names a withdrawal that does not exist.', { id: subject });
+  await stepWithdrawal(custody, tx, { withdrawal, event: { type: 'signed' }, actor: machine, now });
 }
 
 /** Has the invalidation signed that cancels a payment for which a signature may exist. */

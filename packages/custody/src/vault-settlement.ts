@@ -6,9 +6,11 @@ import {
   type AccountName,
   type AssetId,
   exitOrder,
+  type FeeArrival,
   invariant,
   administratorTransfers,
   kindOf,
+  lateFeeTransfers,
   nativeAsset,
   outflowTransfers,
   parseCompartment,
@@ -21,8 +23,15 @@ import { bigint, type Queries, text, type Transaction } from '@bulkhead/postgres
 import { nativeToken } from '@bulkhead/vaults';
 import { type Custody, machine } from './custody.ts';
 import type { StoredMovement } from './movement.ts';
-import { lockVaultDispatch, vaultDispatchColumns, type VaultDispatch, vaultDispatchOf } from './vault-dispatch.ts';
-import { endVaultDispatch } from './vault-end.ts';
+import { record } from './journal.ts';
+import {
+  lockVaultDispatch,
+  vaultDispatchColumns,
+  type VaultDispatch,
+  vaultDispatchOf,
+  type VaultPayment,
+} from './vault-dispatch.ts';
+import { endVaultDispatch, feeMovement } from './vault-end.ts';
 import { blockEvents, readEvent, type StoredEvent } from './vault-event.ts';
 import { type Vault, vaultColumns, vaultOf } from './vault-row.ts';
 import { lockWithdrawal, stepWithdrawal } from './withdrawal-step.ts';
@@ -44,7 +53,7 @@ export type VaultsSettled = {
   readonly in: ReadonlyMap<string, string>;
 };
 
-export type Outflow = { readonly outflow: VaultOutflow; readonly vault: Vault };
+export type Outflow = { readonly outflow: VaultOutflow; readonly vault: Vault; readonly arrival?: FeeArrival };
 
 type Settling = {
   readonly custody: Custody;
@@ -53,6 +62,8 @@ type Settling = {
   readonly groups: (readonly TransferRequest[])[];
   readonly outflows: Outflow[];
   readonly out: Map<string, string>;
+  /** Fees that reached the wallet of the house, which are income and no deposits. */
+  readonly arrived: Map<string, string>;
   /** Movements out of vaults that no event has claimed yet. */
   readonly unclaimed: StoredMovement[];
 };
@@ -69,6 +80,7 @@ export async function settleVaults(custody: Custody, tx: Transaction, order: Vau
     groups: [],
     outflows: [],
     out: new Map(),
+    arrived: new Map(),
     unclaimed: [...order.movements],
   };
   const events = await blockEvents(tx, order.chain, order.block.hash);
@@ -87,7 +99,7 @@ export async function settleVaults(custody: Custody, tx: Transaction, order: Vau
     groups: [...settling.groups, ...flushed.groups],
     outflows: settling.outflows,
     out: new Map([...settling.out, ...flushed.out]),
-    in: flushed.out,
+    in: new Map([...settling.arrived, ...flushed.out]),
   };
 }
 
@@ -111,6 +123,13 @@ async function settleEvent(settling: Settling, { event, vault }: Told): Promise<
   if (read?.event === 'Withdrawn') {
     const payment = { asset: assetOf(vault.chain, read.token), to: read.to, amount: read.amount };
     await settlePayment(settling, { event, vault, payment, nonce: read.nonce });
+  } else if (read?.event === 'FeeCollected') {
+    const payment = {
+      asset: assetOf(vault.chain, read.token),
+      to: vault.terms.config.feeReceiver,
+      amount: read.amount,
+    };
+    await settlePayment(settling, { event, vault, payment, nonce: read.nonce });
   } else if (read?.event === 'NonceInvalidated') {
     await settleInvalidation(settling, { event, vault, nonce: read.nonce });
   } else if (read?.event === 'Exited' && read.amount > 0n) {
@@ -123,8 +142,7 @@ function assetOf(chain: ChainId, token: Address): AssetId {
   return token === nativeToken ? nativeAsset(chain) : tokenAsset(chain, token);
 }
 
-type Payment = { readonly asset: AssetId; readonly to: Address; readonly amount: bigint };
-type Paid = Told & { readonly payment: Payment };
+type Paid = Told & { readonly payment: VaultPayment };
 
 async function byNonce(tx: Transaction, vault: Vault, nonce: bigint): Promise<VaultDispatch | undefined> {
   const [row] = await tx.query(
@@ -134,22 +152,41 @@ async function byNonce(tx: Transaction, vault: Vault, nonce: bigint): Promise<Va
   return row === undefined ? undefined : vaultDispatchOf(row);
 }
 
+/** What an event says that the vault paid: a withdrawal, or a fee; the first fee of an asset is one of nothing. */
 async function settlePayment(settling: Settling, paid: Paid & { readonly nonce: bigint }): Promise<void> {
   const { custody, tx, order, groups } = settling;
   const { vault, payment, event } = paid;
   const dispatch = await byNonce(tx, vault, paid.nonce);
-  // Whoever had it signed has keys of the quorum, and it was not asked for here: reconciliation reports what left.
-  if (dispatch === undefined) return;
-  // Given up here before anybody was asked, or over otherwise: what left is for reconciliation to report.
-  if (dispatch.state.step === 'done' && dispatch.state.outcome !== 'exited') return;
-  const ours = dispatch.asset === payment.asset && dispatch.to === payment.to && dispatch.amount === payment.amount;
+  // Whoever had it signed has keys of the quorum, and it was not asked for here: reconciliation reports what left. Given up here before
+  // anybody was asked, or over otherwise: the same.
+  const isOver = dispatch?.state.step === 'done' && dispatch.state.outcome !== 'exited';
+  if (dispatch === undefined || isOver) return unasked(settling, paid);
+  const asked = dispatch.payment;
+  const isKind = (dispatch.intent.kind === 'vault-fee') === (readEvent(event)?.event === 'FeeCollected');
+  const ours = isKind && asked?.asset === payment.asset && asked.to === payment.to && asked.amount === payment.amount;
   const final = { type: 'nonce-final', by: ours ? 'ours' : 'other', block: order.block } as const;
   groups.push(...(await endVaultDispatch(custody, tx, { dispatch, event: final, now: order.now })));
-  if (!ours) return;
+  if (!ours) return unasked(settling, paid);
   // Given up when the client's exit took the assets, and paid all the same after the exit was cancelled: an outflow as an exit is.
-  if (dispatch.state.step === 'done') settling.outflows.push(outflowOf(settling, paid, 'vault-late-payment'));
-  claim(settling, paid, dispatch.id);
+  if (dispatch.state.step === 'done' && payment.amount > 0n) await paidLate(settling, paid, dispatch);
+  claim(settling, paid, { by: dispatch.id, arrives: dispatch.intent.kind === 'vault-fee' });
   await explainEvent(tx, event, dispatch.id);
+}
+
+async function paidLate(settling: Settling, paid: Paid, dispatch: VaultDispatch): Promise<void> {
+  if (dispatch.intent.kind !== 'vault-fee') {
+    settling.outflows.push(outflowOf(settling, paid, 'vault-late-payment'));
+    return;
+  }
+  const { toCompartment, toWallet, client } = await feeMovement(settling.tx, dispatch);
+  const arrival = { client, toCompartment, toWallet };
+  settling.outflows.push({ ...outflowOf(settling, paid, 'vault-late-fee'), arrival });
+}
+
+/** It moves coins, and is found by them; or it moves none, and is at least written down. */
+async function unasked({ tx, order }: Settling, { event, vault, payment }: Paid): Promise<void> {
+  const data = { ...payment, transaction: event.transaction, block: order.block };
+  await record(tx, order.now, { actor: machine, subject: vault.id, event: 'vault-paid-unasked', data });
 }
 
 async function settleInvalidation(settling: Settling, told: Told & { readonly nonce: bigint }): Promise<void> {
@@ -166,7 +203,8 @@ async function settleExit(settling: Settling, paid: Paid): Promise<void> {
   const { custody, tx, order, groups } = settling;
   const { vault, payment, event } = paid;
   const live = await tx.query(
-    `select ${vaultDispatchColumns} from custody.vault_dispatch where vault = $1 and asset = $2 and step <> 'done' order by id for update`,
+    `select ${vaultDispatchColumns} from custody.vault_dispatch
+     where vault = $1 and asset = $2 and kind in ('vault-withdrawal', 'vault-fee') and step <> 'done' order by id for update`,
     [vault.id, payment.asset],
   );
   for (const row of live) {
@@ -193,7 +231,7 @@ async function settleExit(settling: Settling, paid: Paid): Promise<void> {
     groups.push(...stepped.transfers);
   }
   settling.outflows.push(outflowOf(settling, paid, 'vault-exit'));
-  claim(settling, paid, event.id);
+  claim(settling, paid, { by: event.id, arrives: false });
   await explainEvent(tx, event, event.id);
 }
 
@@ -205,7 +243,11 @@ function outflowOf({ order }: Settling, { event, vault, payment }: Paid, code: V
 }
 
 /** The movement that an event of an outflow tells of is explained by it, once. */
-function claim({ unclaimed, out }: Settling, { event, vault, payment }: Paid, by: string): void {
+function claim(
+  { unclaimed, out, arrived }: Settling,
+  { event, vault, payment }: Paid,
+  { by, arrives }: { readonly by: string; readonly arrives: boolean },
+): void {
   const place = unclaimed.findIndex(
     (one) =>
       one.transaction === event.transaction &&
@@ -215,7 +257,9 @@ function claim({ unclaimed, out }: Settling, { event, vault, payment }: Paid, by
       one.amount === payment.amount,
   );
   const [found] = place === -1 ? [] : unclaimed.splice(place, 1);
-  if (found !== undefined) out.set(found.id, by);
+  if (found === undefined) return;
+  out.set(found.id, by);
+  if (arrives) arrived.set(found.id, by);
 }
 
 async function explainEvent(tx: Transaction, { id }: StoredEvent, by: string): Promise<void> {
@@ -272,13 +316,17 @@ async function flushes({ tx, order, unclaimed }: Settling): Promise<Flushed> {
 }
 
 /** Debits claims by what left a vault without us. The rest of the block is posted already, voided holds among it. */
-export async function outflowGroups(tx: Transaction, { outflow, vault }: Outflow): Promise<readonly TransferRequest[]> {
+export async function outflowGroups(
+  tx: Transaction,
+  { outflow, vault, arrival }: Outflow,
+): Promise<readonly TransferRequest[]> {
   const rows = await tx.query(
     `select kind, holder, posted - pending_out as free from ledger.accounts
      where compartment = $1 and asset = $2 and kind = any ($3) order by number`,
     [outflow.compartment, outflow.asset, exitOrder],
   );
   const claims = rows.map((row): BookClaim => ({ account: accountOf(row), free: bigint(row, 'free') }));
+  if (arrival !== undefined) return lateFeeTransfers(outflow, { claims, arrival });
   return outflow.code === 'vault-exit' && kindOf(vault.compartment) === 'omnibus'
     ? administratorTransfers(outflow, { administrator: `adm_${vault.id}`, claims })
     : outflowTransfers(outflow, claims);

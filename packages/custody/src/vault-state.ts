@@ -29,6 +29,8 @@ export type VaultState = {
   readonly clientKey: Hex;
   readonly exitKey: Hex;
   readonly pausedUntil: Readonly<Partial<Record<VaultSide, bigint>>>;
+  /** Up to when the fee of a token is collected; none where its clock was never started. */
+  readonly feeClocks: ReadonlyMap<Address, bigint>;
 };
 
 /** A vault before its first event: what was agreed from the start. */
@@ -46,17 +48,19 @@ export function initialState({ config, policy }: VaultTerms): VaultState {
     clientKey: config.clientKey,
     exitKey: config.exitKey,
     pausedUntil: {},
+    feeClocks: new Map(),
   };
 }
 
-/** The state after one more event. Outflows change nothing of what is shown here. */
+/** The state after one more event. Payments change nothing of what is shown here. */
 export function afterEvent(state: VaultState, event: VaultEvent): VaultState {
   switch (event.event) {
     case 'Withdrawn':
-    case 'FeeCollected':
     case 'Exited':
     case 'NonceInvalidated':
       return state;
+    case 'FeeCollected':
+      return { ...state, feeClocks: new Map(state.feeClocks).set(event.token, event.to) };
     case 'PolicyOpened':
       return { ...state, policyOpened: true };
     case 'DestinationAdded':

@@ -125,7 +125,10 @@ test('whoever relays it, it is paid once, and our own relay that comes too late 
   bench.chain.ground.mempool.withhold(ours.hash);
   callFromOutside(bench, ours.transaction.to, call);
   await settle(bench);
-  assert.equal((await withdrawal(bench, id)).state, 'settled', 'a stranger relayed it');
+  const { state, transactionHash, chainState } = await withdrawal(bench, id);
+  assert.deepEqual([state, chainState], ['settled', 'final'], 'a stranger relayed it');
+  assert.match(transactionHash ?? '', /^0x[0-9a-f]{64}$/u);
+  assert.notEqual(transactionHash, ours.hash, 'the transaction of whoever carried it');
   assert.equal(bench.chain.ground.balance(bench.native, listed), ether);
   bench.chain.ground.mempool.release(ours.hash);
   await settle(bench);

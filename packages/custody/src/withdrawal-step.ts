@@ -203,7 +203,8 @@ async function openDispatch(tx: Transaction, { withdrawal, now }: FollowUp): Pro
   if (!isMovement(intent)) {
     invariant(vault !== undefined, 'A withdrawal of a vault names none.', { id: terms.id });
     const { id: subject, requestedBy } = terms;
-    return createVaultDispatch(tx, { subject, vault, wallet: state.wallet, intent, requestedBy, now });
+    await createVaultDispatch(tx, { subject, vault, wallet: state.wallet, intent, requestedBy, now });
+    return;
   }
   const wallet = await findWallet(tx, state.wallet);
   invariant(wallet !== undefined, 'A withdrawal names a wallet that does not exist.', { id: terms.id });

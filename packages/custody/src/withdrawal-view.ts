@@ -26,7 +26,7 @@ export type VaultPaymentView = {
   readonly deadline: string;
   readonly authorisation: VaultAuthorisation;
   readonly state: VaultDispatchState['step'] | null;
-  readonly outcome: VaultOutcome | null;
+  readonly outcome: Exclude<VaultOutcome, 'applied'> | null;
   /** What the client key has still to sign, of a one-off payment. */
   readonly clientMustSign: { readonly digest: string; readonly typedData: TypedData } | null;
 };
@@ -106,7 +106,9 @@ export async function withdrawalViews(tx: Queries, filter: WithdrawalFilter): Pr
     [ids],
   );
   const payments = await tx.query(
-    `select ${vaultDispatchColumns} from custody.vault_dispatch where subject = any($1::text[])`,
+    `select ${vaultDispatchColumns},
+       (select e.transaction_hash from custody.vault_event e where e.explained = vault_dispatch.id and e.removed_at is null) as transaction_hash
+     from custody.vault_dispatch where subject = any($1::text[])`,
     [ids],
   );
   return rows.map((row) => {
@@ -138,9 +140,21 @@ function paymentView(withdrawal: WithdrawalRow, payment: VaultDispatch | undefin
     deadline: String(Math.floor(terms.expiresAt.getTime() / 1000)),
     authorisation,
     state: payment?.state.step ?? null,
-    outcome: payment?.state.step === 'done' ? payment.state.outcome : null,
+    outcome: outcomeOf(payment),
     clientMustSign: mustSign ? oneOffData(terms) : null,
   };
+}
+
+function outcomeOf(payment: VaultDispatch | undefined): VaultPaymentView['outcome'] {
+  if (payment?.state.step !== 'done') return null;
+  const { outcome } = payment.state;
+  invariant(outcome !== 'applied', 'A payment ended as what moves nothing.', { id: payment.id });
+  return outcome;
+}
+
+/** The transaction in which the vault said that it paid, or took the nonce: whoever sent it. */
+function vaultTransaction(payment: Row | undefined): string | null {
+  return payment === undefined ? null : textOrNull(payment, 'transaction_hash');
 }
 
 type Beside = {
@@ -174,7 +188,7 @@ function viewOf(row: Row, beside: Beside): WithdrawalView {
     feeMax: terms.feeMax.toString(),
     feePaid: bigintOrNull(row, 'fee_paid')?.toString() ?? null,
     state: state.step,
-    chainState: dispatch === undefined ? 'none' : chainStateOf(dispatch),
+    chainState: dispatch === undefined ? (outcomeOf(payment) === 'paid' ? 'final' : 'none') : chainStateOf(dispatch),
     verdict: state.verdict ?? null,
     releasedBy: state.releasedBy ?? null,
     reason: state.reason ?? waiting ?? null,
@@ -185,7 +199,7 @@ function viewOf(row: Row, beside: Beside): WithdrawalView {
     cancelAskedBy: state.cancelAskedBy ?? null,
     expiresAt: terms.expiresAt.toISOString(),
     vault: paymentView(withdrawal, payment),
-    transactionHash: shown?.hash ?? null,
+    transactionHash: shown?.hash ?? vaultTransaction(beside.payment),
     block: block === undefined ? null : { number: block.number.toString(), hash: block.hash },
     createdAt: date(row, 'created_at').toISOString(),
     updatedAt: date(row, 'updated_at').toISOString(),

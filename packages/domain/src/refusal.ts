@@ -36,6 +36,8 @@ export const refusalCodes = [
   'sweep/wrong-wallet',
   'vault/destination-not-listed',
   'vault/exiting',
+  'vault/fee-not-due',
+  'vault/fee-under-way',
   'vault/limit-exceeded',
   'vault/no-system',
   'vault/not-issued',

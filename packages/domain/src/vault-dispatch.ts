@@ -8,13 +8,14 @@ import type { Decided } from './refusal.ts';
  * block is later than the deadline and the nonce is unused, because the vault takes nothing after its deadline.
  *
  * - `paid`: the vault made exactly this payment;
+ * - `applied`: the vault did what moves nothing, and does less from now on;
  * - `invalidated`: the quorum took the nonce without effect, which is how a signed payment is cancelled;
  * - `superseded`: the nonce was taken by a payment that is not ours: whoever made it has keys of the quorum;
  * - `lapsed`: the deadline is final in the past, and nothing can pay it any more;
  * - `abandoned`: given up before the first signer was asked;
  * - `exited`: the client's exit took what the vault had of the asset.
  */
-export type VaultOutcome = 'paid' | 'invalidated' | 'superseded' | 'lapsed' | 'abandoned' | 'exited';
+export type VaultOutcome = 'paid' | 'applied' | 'invalidated' | 'superseded' | 'lapsed' | 'abandoned' | 'exited';
 
 export type VaultDispatchState =
   | { readonly step: 'queued' }
@@ -22,14 +23,24 @@ export type VaultDispatchState =
   | { readonly step: 'signing' | 'relaying'; readonly cancelAsked: boolean }
   | { readonly step: 'done'; readonly outcome: VaultOutcome; readonly block?: BlockRef };
 
+/** What took a nonce: our payment, our restriction, something that we did not ask for, or an invalidation. */
+export type NonceTaker = 'ours' | 'restriction' | 'other' | 'invalidation';
+
+const takenBy: Readonly<Record<NonceTaker, VaultOutcome>> = {
+  ours: 'paid',
+  restriction: 'applied',
+  other: 'superseded',
+  invalidation: 'invalidated',
+};
+
 export type VaultDispatchEvent =
   /** Stored before anybody is asked to sign. */
   | { readonly type: 'signing-started' }
   /** All signatures that the vault wants are stored. */
   | { readonly type: 'signed' }
   | { readonly type: 'cancel-asked' }
-  /** A final block has an event of the vault with our nonce. */
-  | { readonly type: 'nonce-final'; readonly by: 'ours' | 'other' | 'invalidation'; readonly block: BlockRef }
+  /** A final block consumed our nonce. */
+  | { readonly type: 'nonce-final'; readonly by: NonceTaker; readonly block: BlockRef }
   /** A final block is later than the deadline, and no block up to it consumed the nonce. */
   | { readonly type: 'deadline-final'; readonly block: BlockRef }
   /** A final block has the exit of the asset. */
@@ -76,7 +87,7 @@ export function decideVaultDispatch(state: VaultDispatchState, event: VaultDispa
       if (state.step === 'queued') return finish('abandoned');
       return state.cancelAsked ? to(state) : to({ ...state, cancelAsked: true }, { type: 'invalidate' });
     case 'nonce-final':
-      return finish(event.by === 'ours' ? 'paid' : event.by === 'other' ? 'superseded' : 'invalidated', event.block);
+      return finish(takenBy[event.by], event.block);
     case 'deadline-final':
       return finish('lapsed', event.block);
     case 'exited':

@@ -18,7 +18,7 @@ export type BookClaim = { readonly account: AccountName; readonly free: bigint }
 export type VaultOutflow = {
   /** What names it for ever: the id of the stored event. */
   readonly id: string;
-  readonly code: 'vault-exit' | 'vault-late-payment';
+  readonly code: 'vault-exit' | 'vault-late-payment' | 'vault-late-fee';
   readonly compartment: Compartment;
   readonly asset: AssetId;
   /** The vault's wallet. */
@@ -29,9 +29,13 @@ export type VaultOutflow = {
 
 /** Debits the claims of an individual compartment by what left it, in {@link exitOrder}, as one linked group. */
 export function outflowTransfers(outflow: VaultOutflow, claims: readonly BookClaim[]): readonly TransferRequest[] {
-  const transfers: TransferRequest[] = [];
+  return debitsOf(outflow, inOrder(claims));
+}
+
+function debitsOf(outflow: VaultOutflow, claims: readonly BookClaim[]): readonly PostRequest[] {
+  const transfers: PostRequest[] = [];
   let left = outflow.amount;
-  for (const { account, free } of inOrder(claims)) {
+  for (const { account, free } of claims) {
     const amount = left < free ? left : free;
     if (amount <= 0n) continue;
     transfers.push(leaves(outflow, { account, amount, part: transfers.length }));
@@ -70,13 +74,52 @@ export function administratorTransfers(
   return [...handed, leaves(outflow, { account, amount: outflow.amount, part: 0 })];
 }
 
+/** Where a fee arrived that left a vault. */
+export type FeeArrival = {
+  readonly client: string;
+  readonly toCompartment: Compartment;
+  /** The fee wallet of the house. */
+  readonly toWallet: string;
+};
+
+/**
+ * A fee that was given up when an exit took the assets, and that the vault paid all the same once the exit was cancelled: out of what
+ * this client owes first, then as an exit debits; and income of the house, joined by the link.
+ */
+export function lateFeeTransfers(
+  outflow: VaultOutflow,
+  { claims, arrival }: { readonly claims: readonly BookClaim[]; readonly arrival: FeeArrival },
+): readonly TransferRequest[] {
+  const owes = ({ account }: BookClaim): boolean => account.kind === 'fee-payable' && account.holder === arrival.client;
+  const debits = debitsOf(outflow, [...claims.filter(owes), ...inOrder(claims.filter((claim) => !owes(claim)))]);
+  const { id, asset, amount, block } = outflow;
+  return [
+    ...debits.map((one): TransferRequest => ({ ...one, link: id })),
+    {
+      type: 'post',
+      key: transferKey('vault-exit', id, 'arrival'),
+      compartment: arrival.toCompartment,
+      asset,
+      debit: { kind: 'wallet', holder: arrival.toWallet },
+      credit: { kind: 'fee-income', holder: '' },
+      amount,
+      code: 'fee-income',
+      reference: id,
+      block,
+      link: id,
+    },
+  ];
+}
+
 function inOrder(claims: readonly BookClaim[]): readonly BookClaim[] {
   return exitOrder.flatMap((kind) => claims.filter(({ account }) => account.kind === kind));
 }
 
 type Leaving = { readonly account: AccountName; readonly amount: bigint; readonly part: number };
 
-function leaves(outflow: VaultOutflow, { account, amount, part }: Leaving): TransferRequest {
+type PostRequest = Extract<TransferRequest, { readonly type: 'post' }>;
+
+function leaves(outflow: VaultOutflow, { account, amount, part }: Leaving): PostRequest {
   return {
     type: 'post',
     key: transferKey('vault-exit', outflow.id, 'out', String(part)),

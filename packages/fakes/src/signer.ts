@@ -275,9 +275,10 @@ export class FakeSigner implements Signer {
     return kind === 'withdrawal' || kind === 'deposit-return' ? this.rules.quorum : this.rules.ownQuorum;
   }
 
-  /** People approve what leaves a vault; what takes a nonce or a fee follows from what they approved. */
+  /** People approve what leaves a vault and what makes it do less; what takes a nonce follows from what they approved. */
   #vaultQuorumOf(kind: VaultIntent['kind']): number {
-    return kind === 'vault-withdrawal' ? this.rules.quorum : 0;
+    if (kind === 'vault-invalidation' || kind === 'signer-set-heartbeat') return 0;
+    return kind === 'vault-fee' ? this.rules.ownQuorum : this.rules.quorum;
   }
 
   #judge(intent: Intent, { request, approvals }: Evidence): Judged {
@@ -286,7 +287,9 @@ export class FakeSigner implements Signer {
       : isVaultMatter(intent)
         ? this.#vaultQuorumOf(intent.kind)
         : this.rules.registryQuorum;
-    const requestNeeded = (isMovement(intent) || isVaultMatter(intent)) && approvalsNeeded > 0;
+    // What moves nothing is decided by people of a role, and nobody in particular asks for it.
+    const pays = isMovement(intent) || intent.kind === 'vault-withdrawal' || intent.kind === 'vault-fee';
+    const requestNeeded = pays && approvalsNeeded > 0;
     for (const one of request === undefined ? approvals : [request, ...approvals]) assertSigned(intent, one);
     const counted = approvals
       .map(({ person }) => person)

@@ -98,12 +98,14 @@ export const fee = z
   })
   .meta({ id: 'Fee', description: 'A charge: available becomes fee-payable. Nothing moves on chain yet.' });
 
-/** Pays everything that the client owes in the asset. */
+/** Pays everything that the client owes in the asset, or as much of it as its vault lets out. */
 export const feePaymentInput = z.strictObject({ clientId: id('client'), asset: assetInput });
 
-export const feePayment = z
-  .strictObject({ id: id('feePayment'), clientId: id('client'), ...movement })
-  .meta({ id: 'FeePayment', description: 'Fees that a client owes go to the fee wallet of the house, on chain' });
+export const feePayment = z.strictObject({ id: id('feePayment'), clientId: id('client'), ...movement }).meta({
+  id: 'FeePayment',
+  description:
+    'Fees that a client owes go to the fee wallet of the house, on chain. Out of a vault at most what the agreed rate lets out; the first one of an asset is of 0 and starts the clock.',
+});
 
 export const feePaymentListQuery = z.strictObject({
   ...pageQuery,
