@@ -30,6 +30,7 @@ const packages = [
   'keys',
   'ledger',
   'postgres',
+  'proofs',
   'signer-client',
   'tlog',
   'vaults',
@@ -69,6 +70,14 @@ export const importTable: Readonly<Record<string, Zone>> = {
     imports: ['domain', 'vaults'],
     testImports: [],
     outside: ['@noble/hashes'],
+    node: false,
+  },
+  // Proof of reserves, made and checked: pure, and the same in a browser.
+  proofs: {
+    folder: 'packages/proofs',
+    imports: ['domain'],
+    testImports: [],
+    outside: ['@noble/curves', '@noble/hashes'],
     node: false,
   },
   'signer-client': {

@@ -88,6 +88,7 @@ export const statusOf: Readonly<Record<ProblemCode, number>> = {
   'platform/folder-unreachable': 500,
   'platform/missing-binary': 500,
   'platform/port-taken': 500,
+  'proof/malformed': 500,
   'reconciliation/nothing-booked': 409,
   'registry-change/already-approved': 409,
   'registry-change/wrong-state': 409,

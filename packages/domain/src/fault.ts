@@ -64,6 +64,7 @@ export const faultCodes = [
   'platform/folder-unreachable',
   'platform/missing-binary',
   'platform/port-taken',
+  'proof/malformed',
   'request/forbidden',
   'request/idempotency-key-missing',
   'request/idempotency-key-reused',
