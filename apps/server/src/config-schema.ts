@@ -206,6 +206,7 @@ const vaults = z.strictObject({
   exitChangeDelaySeconds: seconds.exactOptional(),
   heartbeatPeriodSeconds: seconds.exactOptional(),
   pauseSeconds: seconds.exactOptional(),
+  heartbeatHours: whole(0, 8_784).exactOptional(),
 });
 
 const pageMistake =

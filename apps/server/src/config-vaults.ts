@@ -26,6 +26,8 @@ export type VaultsConfiguration = {
   /** Where certificates are kept outside of the database. */
   readonly backupDirectory: string;
   readonly systems: ReadonlyMap<ChainId, ConfiguredSystem>;
+  /** Seconds between two heartbeats of each set of signers; 0 where somebody else has them made. */
+  readonly heartbeatEverySeconds: bigint;
 };
 
 type Problem = { readonly place: string; readonly sentence: string };
@@ -46,6 +48,7 @@ type VaultsOrder = {
 
 const hour = 3_600n;
 const day = 24n * hour;
+const week = 7n * day;
 
 /** Offered where the configuration says nothing else. */
 const usualTerms: OfferedTerms = {
@@ -93,7 +96,24 @@ export function vaultsOf(order: VaultsOrder, problems: Problem[]): VaultsConfigu
     profile,
     backupDirectory: isAbsolute(backupDirectory) ? backupDirectory : join(folder, backupDirectory),
     systems: new Map(systems),
+    heartbeatEverySeconds: heartbeatEvery(section?.heartbeatHours, terms, problems),
   };
+}
+
+/** Heartbeats that a period of silence has room for at least, where nobody says how often one is made. */
+const heartbeatsOfPeriod = 3n;
+
+function heartbeatEvery(hours: number | undefined, { heartbeatPeriod }: OfferedTerms, problems: Problem[]): bigint {
+  if (hours === undefined) {
+    const often = heartbeatPeriod / heartbeatsOfPeriod;
+    return often < week ? often : week;
+  }
+  const every = BigInt(hours) * hour;
+  if (every * 2n > heartbeatPeriod) {
+    const sentence = `A heartbeat each ${hours} hours leaves no second try before ${heartbeatPeriod} s of silence open all vaults. Give at most half of that time, or 0 where a timer of yours runs "bulkhead vault heartbeat".`;
+    problems.push({ place: '/vaults/heartbeatHours', sentence });
+  }
+  return every;
 }
 
 function termsOf(section: Partial<Section<'vaults'>>, otherwise: OfferedTerms): OfferedTerms {

@@ -241,11 +241,15 @@ test('vaults have contracts, terms and a backup: what the factory or a client wo
   assert.deepEqual(found, { ...system, threshold: 2n });
   assert.deepEqual([vaults.profile, vaults.backupDirectory], ['production', '/mnt/elsewhere']);
   assert.equal(vaults.terms.exitDelay, 14n * 86_400n);
+  const every = (terms: object): bigint =>
+    valid(content({}, { backup: '/b', ...terms }), real).vaults.heartbeatEverySeconds;
+  assert.deepEqual([{}, { heartbeatHours: 24 }, { heartbeatHours: 0 }].map(every), [7n * 86_400n, 86_400n, 0n]);
   const haste = valid({}).vaults;
   assert.deepEqual(
     [haste.profile, haste.backupDirectory, haste.systems.size],
     ['contract', '/srv/.bulkhead/vault-certificates', 0],
   );
+  assert.equal(valid({ vaults: { heartbeatPeriodSeconds: 90 } }).vaults.heartbeatEverySeconds, 30n);
   assert.ok(haste.terms.exitDelay < 60n, 'nobody waits for days on a development chain');
 
   const wrong = (changes: object, terms?: object): readonly string[] =>
@@ -260,6 +264,7 @@ test('vaults have contracts, terms and a backup: what the factory or a client wo
   ]);
   assert.deepEqual(wrong({}, { backup: '/mnt/elsewhere', exitDelaySeconds: 60 }), ['/vaults']);
   assert.deepEqual(wrong({}, { backup: '/mnt/elsewhere', exitDelaySeconds: 30 * 86_400 }), ['/vaults']);
+  assert.deepEqual(wrong({}, { backup: '/b', heartbeatHours: 22 * 24 + 13 }), ['/vaults/heartbeatHours']);
   assert.deepEqual(wrong({}, { backup: '/mnt/elsewhere', feeBpsYear: 1_001, exitDelay: 1 }), [
     '/vaults/feeBpsYear',
     '/vaults/exitDelay',

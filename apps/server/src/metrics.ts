@@ -1,11 +1,17 @@
-import type { SignerQuorumView } from '@bulkhead/api';
-import { countedSignerLogView, type Custody, signerRefusalCounts } from '@bulkhead/custody';
+import {
+  countedSignerLogView,
+  type Custody,
+  heartbeatClock,
+  type HeartbeatClock,
+  signerRefusalCounts,
+} from '@bulkhead/custody';
+import type { ChainId } from '@bulkhead/domain';
 import { bigint, text } from '@bulkhead/postgres';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { ChainBoard } from './chain-board.ts';
 import type { ReachedSigners } from './reached-signer.ts';
 import { conditionOf } from './signer-condition.ts';
-import { quorumViews, type Standing, standingsOf } from './signer-standing.ts';
+import { type QuorumStanding, quorumViews, type Standing, standingsOf } from './signer-standing.ts';
 
 /** The longest that one answer to a scrape may take to collect, for sources that are slow. */
 const buckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
@@ -145,8 +151,9 @@ function oneLook<Seen>(look: () => Promise<Seen>): () => Promise<Seen> {
 }
 
 /** Adds what concerns the signers: who answers, what waits for people, and what was refused. */
-export function gaugeSigners(registry: Registry, custody: Pick<Custody, 'db'>, reached: ReachedSigners): void {
+export function gaugeSigners(registry: Registry, custody: Custody, reached: ReachedSigners): void {
   gaugeStandings([registry], reached);
+  gaugeHeartbeats([registry], custody, [...reached.vaultSystems.keys()]);
   gaugeRecords(registry, custody);
 }
 
@@ -179,7 +186,7 @@ function gaugeStandings(registers: Registry[], reached: ReachedSigners): void {
   gauge('log_sequence', 'Newest record in the log of this signer', ({ heard }) =>
     'status' in heard ? heard.status.sequence : undefined,
   );
-  const quorum = (name: string, help: string, value: (view: SignerQuorumView) => number): void => {
+  const quorum = (name: string, help: string, value: (view: QuorumStanding) => number): void => {
     const one: Gauge<'chain'> = new Gauge({
       name: `bulkhead_signers_${name}`,
       help,
@@ -201,6 +208,27 @@ function gaugeStandings(registers: Registry[], reached: ReachedSigners): void {
       reachable.set('status' in first.heard ? 1 : 0);
     },
   });
+}
+
+function gaugeHeartbeats(registers: Registry[], custody: Custody, chains: readonly ChainId[]): void {
+  const look = oneLook(async () => Promise.all(chains.map((chain) => heartbeatClock(custody, chain))));
+  const gauge = (name: string, help: string, value: (clock: HeartbeatClock) => number): void => {
+    const one: Gauge<'chain'> = new Gauge({
+      name: `bulkhead_heartbeat_${name}`,
+      help,
+      labelNames: ['chain'],
+      registers,
+      async collect() {
+        for (const clock of await look()) if (clock !== undefined) one.set({ chain: clock.chain }, value(clock));
+      },
+    });
+  };
+  gauge('age_seconds', 'Seconds since the signer set of this chain was last given a heartbeat', ({ age }) =>
+    Number(age),
+  );
+  gauge('missed', '1 while the next heartbeat is overdue; silence opens the exits of all vaults', ({ missed }) =>
+    missed ? 1 : 0,
+  );
 }
 
 function gaugeRecords(registry: Registry, custody: Pick<Custody, 'db'>): void {

@@ -1,5 +1,5 @@
 import type { Readiness } from '@bulkhead/api';
-import type { Custody } from '@bulkhead/custody';
+import { type Custody, heartbeatClock } from '@bulkhead/custody';
 import { CustodyError } from '@bulkhead/domain';
 import { type ChainBoard, lagBlocksReadyMax } from './chain-board.ts';
 import type { ReachedSigners } from './reached-signer.ts';
@@ -7,7 +7,7 @@ import { standingsOf, waitingReasons } from './signer-standing.ts';
 
 /** Parts that a process cannot do its work without, and whether they work now. */
 export type Vitals = {
-  readonly custody: Pick<Custody, 'db'>;
+  readonly custody: Custody;
   readonly board: ChainBoard;
   readonly jobsRunning: () => boolean;
   readonly reached: ReachedSigners;
@@ -37,5 +37,24 @@ export async function readinessOf({ custody, board, jobsRunning, reached }: Vita
   }
   // Without signers withdrawals wait and everything else goes on: no reason to take requests away from this process.
   const ready = reasons.length === 0;
-  return { ready, reasons: [...reasons, ...waitingReasons(reached, await standingsOf(reached))] };
+  const waiting = waitingReasons(reached, await standingsOf(reached));
+  return { ready, reasons: [...reasons, ...waiting, ...(await missedHeartbeats(custody, reached))] };
+}
+
+/** Only time is lost until the vaults open, and nothing that this process answers depends on it. */
+async function missedHeartbeats(custody: Custody, { vaultSystems }: ReachedSigners): Promise<readonly string[]> {
+  try {
+    const clocks = await Promise.all([...vaultSystems.keys()].map((chain) => heartbeatClock(custody, chain)));
+    return clocks.flatMap((clock) =>
+      clock?.missed === true
+        ? [
+            `The signers of ${clock.chain} last showed ${clock.age} s ago that they are there, and the next heartbeat is overdue: ${clock.reason ?? 'none is under way.'}`,
+          ]
+        : [],
+    );
+  } catch (error) {
+    // A database that is away is told above.
+    if (!(error instanceof CustodyError)) throw error;
+    return [];
+  }
 }

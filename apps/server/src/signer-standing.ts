@@ -57,8 +57,11 @@ function forked(one: Registered, other: Registered): boolean {
   return one.registryVersion === other.registryVersion && one.registryHash !== other.registryHash;
 }
 
+/** A quorum as it stands now; its heartbeats are in the database. */
+export type QuorumStanding = Omit<SignerQuorumView, 'heartbeat'>;
+
 /** Whether as many signers as the set of a chain needs would sign for its vaults now. A key counts once, whoever has it. */
-export function quorumView(chain: ChainId, system: ConfiguredSystem, standings: Standings): SignerQuorumView {
+export function quorumView(chain: ChainId, system: ConfiguredSystem, standings: Standings): QuorumStanding {
   const { signerSet, members, threshold } = system;
   const signing = new Set(standings.flatMap(({ heard }) => membersNow(heard)).filter((one) => members.includes(one)));
   return {
@@ -75,7 +78,7 @@ function membersNow(heard: Heard): readonly Address[] {
   return 'status' in heard && conditionOf(heard) === 'signing' ? (heard.status.members ?? []) : [];
 }
 
-export function quorumViews({ vaultSystems }: ReachedSigners, standings: Standings): readonly SignerQuorumView[] {
+export function quorumViews({ vaultSystems }: ReachedSigners, standings: Standings): readonly QuorumStanding[] {
   return [...vaultSystems].map(([chain, system]) => quorumView(chain, system, standings));
 }
 

@@ -34,6 +34,7 @@ export function vaultsOver(
     backup: folderBackup(vaults.backupDirectory),
     terms: vaults.terms,
     profile: vaults.profile,
+    heartbeatEverySeconds: vaults.heartbeatEverySeconds,
     verifyVault: ({ certificate, client, compartment, chain, address }) => {
       verifyVault(certificate, { client, chain, vault: address, compartment }, whoSaid(believed, certificate.identity));
     },

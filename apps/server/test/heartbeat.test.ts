@@ -7,9 +7,13 @@ import { fileURLToPath } from 'node:url';
 import { nobleHashes } from '@bulkhead/authority';
 import { answerOf, callData, signerSetQuestions } from '@bulkhead/vaults';
 import { signHeartbeat } from '../src/heartbeat.ts';
-import { chain, type House, openHouse } from './house.ts';
+import { parseAddress } from '@bulkhead/domain';
+import { enqueue } from '@bulkhead/custody';
+import { chain, coin, firstOf, type House, openHouse, until } from './house.ts';
 
 const program = fileURLToPath(new URL('../../cli/bin/bulkhead.ts', import.meta.url));
+type Heart = { readonly lastAt: string; readonly dueAt: string };
+
 /** The first account of every node for development: everybody knows its key. */
 const openAccount = 'ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80';
 
@@ -57,6 +61,39 @@ test('a heartbeat is signed by a quorum for a final block, carried by a command 
   const again = await typed(house, 'vault', 'heartbeat', '--chain', chain);
   assert.equal(again.code, 3, again.said);
   assert.match(again.said, /0 of 3 signers have agreed, and 2 must/u);
+});
+
+test('the server has one made when it is time, relays it from the gas wallet of the house, and shows it', async () => {
+  await using house = await openHouse({ vaultSigners: 2, vaults: { heartbeatHours: 1 } });
+  const { desk, node, server, stranger } = house;
+  const gas = await desk.post('/v1/compartments/1/wallets', { chain, purpose: 'gas' }, 'admin');
+  await node.send({ from: stranger, to: parseAddress(gas.address), value: coin });
+  const before = await lastBlock(house);
+  const shown = async (): Promise<Heart> => {
+    const view: { readonly quorums: readonly { readonly heartbeat: Heart }[] } = JSON.parse(
+      JSON.stringify(await desk.get('/v1/signer')),
+    );
+    return firstOf(view.quorums).heartbeat;
+  };
+  const due = await until('the first look', shown);
+  assert.equal(Date.parse(due.dueAt) - Date.parse(due.lastAt), 3_600_000);
+  assert.deepEqual((await desk.get('/v1/heartbeats')).items, []);
+  await node.call('evm_increaseTime', 3_600);
+  await node.mine(3);
+  const carried = await until('the heartbeat to be carried', async () => {
+    await node.mine(1);
+    await enqueue(server.custody.db, { task: 'keep-heartbeat', id: chain });
+    const [one] = (await desk.get(`/v1/heartbeats?chain=${chain}`)).items;
+    return one?.state === 'carried' && one;
+  });
+  assert.ok((await lastBlock(house)) > before, 'the contract has taken it');
+  const list = await desk.get('/v1/dispatches');
+  const relay = list.items.find(({ id }) => id === carried.dispatchId);
+  assert.ok(relay !== undefined, 'the house has carried it');
+  assert.ok((await shown()).lastAt > due.lastAt);
+  const scraped = await (await fetch(`${server.url}/metrics`)).text();
+  assert.match(scraped, /^bulkhead_heartbeat_missed\{chain="eip155:31337"\} 0$/mu);
+  assert.match(scraped, /^bulkhead_heartbeat_age_seconds\{chain="eip155:31337"\} \d+$/mu);
 });
 
 test('a chain without vaults has no heartbeat', async () => {

@@ -42,6 +42,7 @@ export type Seen = {
   readonly onChain: string;
   readonly breaksCount: number;
   readonly transactionHash: string;
+  readonly dispatchId: string | null;
   readonly releasedBy: string;
   readonly chargedBy: string;
   readonly allowedBy: string;

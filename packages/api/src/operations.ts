@@ -45,7 +45,14 @@ import type {
   RegistryChangeListQuery,
 } from './resource/registry-change.ts';
 import type { SegregationMove, SegregationMoveInput, SegregationMoveListQuery } from './resource/segregation-move.ts';
-import type { SignerRecordListQuery, SignerRecordView, SignerView, WithdrawalIntentView } from './resource/signer.ts';
+import type {
+  HeartbeatListQuery,
+  HeartbeatView,
+  SignerRecordListQuery,
+  SignerRecordView,
+  SignerView,
+  WithdrawalIntentView,
+} from './resource/signer.ts';
 import type {
   Fee,
   FeeInput,
@@ -198,6 +205,7 @@ export type Operations = {
   readonly resumeChain: Write<{ readonly chain: ChainId }, ChainResumption>;
 
   readonly getSigner: Read<object, SignerView>;
+  readonly listHeartbeats: List<HeartbeatListQuery, HeartbeatView>;
   readonly listSignerRecords: List<SignerRecordListQuery, SignerRecordView>;
   readonly listRegistryChanges: List<RegistryChangeListQuery, RegistryChange>;
   readonly getRegistryChange: Read<RegistryChangePath, RegistryChangeDetail>;

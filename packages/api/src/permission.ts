@@ -84,6 +84,7 @@ export const allowedRoles: Readonly<Record<OperationName, readonly Role[]>> = {
   getChain: reads,
   resumeChain: adminOnly,
   getSigner: reads,
+  listHeartbeats: reads,
   listSignerRecords: reads,
   listRegistryChanges: reads,
   getRegistryChange: reads,

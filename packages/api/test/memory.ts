@@ -174,6 +174,7 @@ function operationsOver({ read, write }: Tools): Operations {
     getChain: read('getChain', () => sample.chainSeen),
     resumeChain: write('resumeChain', () => sample.chainResumed),
     getSigner: read('getSigner', () => sample.signer),
+    listHeartbeats: read('listHeartbeats', () => one(sample.heartbeat)),
     listSignerRecords: read('listSignerRecords', () => one(sample.signerRecord)),
     listRegistryChanges: read('listRegistryChanges', () => one(sample.registryChange)),
     getRegistryChange: read('getRegistryChange', () => sample.registryChangeDetail),

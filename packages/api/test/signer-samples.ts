@@ -77,8 +77,22 @@ export const signer = {
       members: [{ address, signing: true }],
       signing: 1,
       sufficient: true,
+      heartbeat: { lastAt: time, dueAt: time, missed: false, reason: null },
     },
   ],
+} as const;
+
+export const heartbeat = {
+  id: `vhb_${uuid}`,
+  chain,
+  signerSet: address,
+  state: 'carried',
+  block: { number: '120', hash: `0x${digest}` },
+  reason: null,
+  dispatchId: `dsp_${uuid}`,
+  previousAt: time,
+  carriedAt: time,
+  createdAt: time,
 } as const;
 
 export const signerRecord = {

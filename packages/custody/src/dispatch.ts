@@ -37,7 +37,7 @@ export type DispatchKind = 'withdrawal' | 'deposit-return' | 'sweep' | 'gas-gran
 /** What a relay carries: which workflow it is for, which part of it, and the call as it goes to the chain. */
 export type RelayCargo = {
   readonly relays: string;
-  readonly cargo: 'payment' | 'invalidation' | 'sweep';
+  readonly cargo: 'payment' | 'invalidation' | 'sweep' | 'heartbeat';
   readonly callData: Hex;
 };
 
@@ -102,7 +102,7 @@ export function dispatchOf(row: Row): Dispatch {
 function relayOf(row: Row): RelayCargo | undefined {
   const cargo = textOrNull(row, 'cargo');
   if (cargo === null) return undefined;
-  if (cargo !== 'payment' && cargo !== 'invalidation' && cargo !== 'sweep') {
+  if (cargo !== 'payment' && cargo !== 'invalidation' && cargo !== 'sweep' && cargo !== 'heartbeat') {
     throw new CustodyError('invariant/broken', `"${cargo}" is nothing that a relay carries.`);
   }
   return { relays: text(row, 'relays'), cargo, callData: `0x${text(row, 'call_data').slice(2)}` };

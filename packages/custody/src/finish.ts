@@ -43,7 +43,8 @@ export async function finishDispatch(
       data: { outcome, fee, ...block },
     });
     // Whether what it carried has happened is read from the events of the vault; where it has not, it may be carried again.
-    if (dispatch.relay !== undefined && dispatch.relay.cargo !== 'sweep') {
+    if (dispatch.relay?.cargo === 'heartbeat') await enqueue(tx, { task: 'keep-heartbeat', id: dispatch.chain });
+    else if (dispatch.relay !== undefined && dispatch.relay.cargo !== 'sweep') {
       await enqueue(tx, { task: 'send-vault-dispatch', id: dispatch.relay.relays });
     }
     return [endingTransfers(movement, { outcome, fee, hadNonce: end.hadNonce, ...block })];

@@ -26,6 +26,8 @@ export { type DepositView, depositView, depositViews } from './deposit-view.ts';
 export { type DispatchView, dispatchViews } from './dispatch.ts';
 export { chargeFee, type FeePaymentView, feePaymentViews, type FeeView, payFees } from './fee.ts';
 export { flushVault } from './flush.ts';
+export { heartbeatCall, heartbeatIntent, keepHeartbeat, lookAtHeartbeat } from './heartbeat.ts';
+export { type HeartbeatClock, heartbeatClock, heartbeatViews, type HeartbeatView } from './heartbeat-view.ts';
 export type { JurisdictionProfile } from './jurisdiction-profile.ts';
 export { finalize, type Finalized } from './finality.ts';
 export { followChain, type FollowOptions } from './follow-chain.ts';

@@ -14,6 +14,7 @@ export type Job =
   | { readonly task: 'apply-registry-change'; readonly id: string }
   /** The ids are those of chains. */
   | { readonly task: 'check-token-codes'; readonly id: string }
+  | { readonly task: 'keep-heartbeat'; readonly id: string }
   | { readonly task: 'reconcile'; readonly id: string };
 
 /** Attempts before a job is left for people to look at; the back-off of the worker is exponential, so this is days. */

@@ -232,6 +232,7 @@ test('every task of the schedule runs as the application and is known to the que
   const timed = [
     'expire-holds',
     'expire-withdrawals',
+    'keep-heartbeats',
     'pull-signer-records',
     'reconcile-chains',
     'resume-work',
@@ -246,6 +247,8 @@ test('every task of the schedule runs as the application and is known to the que
     'expire-withdrawals',
     'find-liquidity',
     'flush-forwarders',
+    'keep-heartbeat',
+    'keep-heartbeats',
     'pull-signer-records',
     'reconcile',
     'reconcile-chains',

@@ -16,6 +16,7 @@ import { type Custody, machine } from './custody.ts';
 import { screenDeposit } from './deposit.ts';
 import { flushForWithdrawal } from './flush.ts';
 import { enqueue, type Job } from './job.ts';
+import { heartbeatChains, keepHeartbeat } from './heartbeat.ts';
 import { findLiquidity } from './liquidity.ts';
 import { reconcile } from './reconciliation.ts';
 import { applyRegistryChange, tendRegistryChanges } from './registry-change.ts';
@@ -49,6 +50,7 @@ const bodies: Readonly<Record<Job['task'], (custody: Custody, id: string) => Pro
   'advance-move': advanceMove,
   'apply-registry-change': applyRegistryChange,
   'check-token-codes': checkTokenCodes,
+  'keep-heartbeat': keepHeartbeat,
   // A chain of which nothing is booked yet has nothing to reconcile: a refusal, and not a reason to try again.
   reconcile: async (custody, id) => {
     const chain = parseChainId(id);
@@ -69,6 +71,7 @@ const scheduled: Readonly<
   'watch-dispatches': { cron: '* * * * *', options: '', run: watchDispatches },
   'pull-signer-records': { cron: '* * * * *', options: '', run: pullSignerRecords },
   'tend-registry-changes': { cron: '* * * * *', options: '', run: tendRegistryChanges },
+  'keep-heartbeats': { cron: '*/10 * * * *', options: '', run: keepHeartbeats },
   'resume-work': { cron: '*/10 * * * *', options: '', run: resumeWork },
   'reconcile-chains': { cron: '0 2 * * *', options: 'fill=1d', run: reconcileChains },
 };
@@ -124,6 +127,11 @@ async function watchDispatches(custody: Custody): Promise<void> {
   );
   for (const row of rows) await enqueue(custody.db, { task: 'watch-dispatch', id: text(row, 'id') });
   for (const id of await liveVaultDispatches(custody)) await enqueue(custody.db, { task: 'send-vault-dispatch', id });
+}
+
+/** Looks when each set of signers was last shown to be there; whether it is time for the next is decided there. */
+async function keepHeartbeats(custody: Custody): Promise<void> {
+  for (const chain of heartbeatChains(custody)) await enqueue(custody.db, { task: 'keep-heartbeat', id: chain });
 }
 
 async function reconcileChains(custody: Custody): Promise<void> {
@@ -199,7 +207,10 @@ export async function runJobs(custody: Custody, options: JobsOptions): Promise<R
     `select graphile_worker.force_unlock_workers(array(
        select distinct locked_by from graphile_worker._private_jobs where locked_by is not null))`,
   );
-  if (options.tasks === undefined) await askForCodes(custody);
+  if (options.tasks === undefined) {
+    await askForCodes(custody);
+    await keepHeartbeats(custody);
+  }
   const concurrency = options.jobsAtOnce ?? jobsAtOnceDefault;
   const pool = openPool(options, concurrency);
   const runner = await started(pool, {

@@ -48,6 +48,8 @@ const changeable: Readonly<Record<string, readonly string[]>> = {
   dispatch: ['nonce', 'outcome', 'state', 'step', 'updated_at', 'waiting_reason'],
   fee: [],
   freeze: ['lifted_at'],
+  heartbeat: ['carried_at', 'grants', 'signatures', 'step', 'updated_at', 'waiting_reason'],
+  heartbeat_clock: ['last', 'looked_at', 'signer_set'],
   journal: [],
   movement: ['in_explained', 'out_explained', 'removed_at'],
   reconciliation: [],
@@ -130,6 +132,16 @@ async function plantsVault({ database, id: chain }: Bench, { client, wallet }: A
   );
   await owner.query(
     `insert into custody.segregation_half (withdrawal, move) select id, 'sgm_1' from custody.withdrawal limit 1`,
+  );
+  await owner.query(
+    `insert into custody.heartbeat (id, chain, signer_set, block_number, block_hash, before, intent, intent_digest, step, signatures, carried_at,
+       created_at, updated_at)
+     values ('vhb_1', $1, $2, 1, 'hash', 1, 'intent', 'digest', 'carried', '0x00', 2, now(), now())`,
+    [chain, `0x${'5e'.repeat(20)}`],
+  );
+  await owner.query(
+    `insert into custody.heartbeat_clock (chain, signer_set, last, looked_at) values ($1, 'set', 1, now())`,
+    [chain],
   );
   await owner.query(
     `insert into custody.vault_event (id, chain, block_number, block_hash, transaction_hash, log_index, address, topics, data, observed_at)
@@ -301,6 +313,9 @@ test('what was signed, given out, or ended stays so, though its column may chang
       `update custody.wallet set next_nonce = null where next_nonce is not null`,
       `update custody.address_counter set next_index = next_index - 1`,
       `update custody.chain_cursor set final_number = final_number - 1`,
+      `update custody.heartbeat set step = 'relaying', carried_at = null`,
+      `update custody.heartbeat set signatures = '0x01'`,
+      `update custody.heartbeat set carried_at = carried_at + 1`,
     ]) {
       await refused(session, statement, kept);
     }

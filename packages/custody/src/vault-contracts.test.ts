@@ -218,6 +218,7 @@ async function custodyOver(): Promise<Custody> {
       verifyVault: () => undefined,
       backup: { store: async () => log.append('backed-up', {}) && undefined },
       profile: 'contract',
+      heartbeatEverySeconds: 0n,
       terms: {
         feeBpsYear: 50n,
         windowSeconds: 3_600n,

@@ -16,7 +16,7 @@ import { callData, factoryCalls, vaultCalls, vaultIntentCall } from '@bulkhead/v
 import { posted } from './books.ts';
 import { chainPort } from './cursor.ts';
 import { type Custody, machine } from './custody.ts';
-import { createDispatch, reservedAt } from './dispatch.ts';
+import { createDispatch, type RelayCargo, reservedAt } from './dispatch.ts';
 import { newId } from './id.ts';
 import { record } from './journal.ts';
 import { hashes } from './keccak.ts';
@@ -36,8 +36,8 @@ export function relayCap(custody: Custody, chain: Chain['id']): bigint {
   return caps.maxFeePerGas * relayGasMax;
 }
 
-/** What a relay carries: a signed payment, what cancels it, or coins of forwarders to their vault. */
-export type Cargo = 'payment' | 'invalidation' | 'sweep';
+/** What a relay carries: a signed payment, what cancels it, coins of forwarders to their vault, or that the signers are there. */
+export type Cargo = RelayCargo['cargo'];
 
 export type RelayCall = { readonly to: Address; readonly data: Hex };
 

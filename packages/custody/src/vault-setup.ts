@@ -48,4 +48,6 @@ export type VaultSetup = {
   readonly backup: CertificateBackup;
   readonly terms: HouseTerms;
   readonly profile: VaultProfile;
+  /** Seconds after which the signers of a set show again that they are there; 0: somebody else sees to it. */
+  readonly heartbeatEverySeconds: bigint;
 };

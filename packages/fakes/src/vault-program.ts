@@ -12,12 +12,15 @@ import {
   callData,
   cloneCode,
   forwarderAddress,
+  heartbeatDomain,
+  heartbeatForm,
   hexOf,
   isRefusal,
   type Keccak,
   nativeToken,
   newVaultState,
   parseFactoryCall,
+  parseSignerSetCall,
   parseVaultCall,
   ruleOnCall,
   signerSetQuestions,
@@ -103,8 +106,11 @@ export class VaultProgram implements Program {
     return this.#call(call, running) ? running.effects : undefined;
   }
 
-  view(contract: Address, data: Hex): Hex | undefined {
+  view(contract: Address, data: Hex, state: ProgramState): Hex | undefined {
     if (contract !== fakeVaultSystem.signerSet) return undefined;
+    if (data === callData(fakeKeccak, signerSetQuestions.lastHeartbeat, {})) {
+      return hexOf(wordOf(state.word(contract, 'heartbeat')));
+    }
     if (data !== callData(fakeKeccak, signerSetQuestions.current, {})) return undefined;
     const words = [0n, 96n, fakeThreshold, BigInt(this.members.length), ...this.members.map(BigInt)];
     return `0x${words.map((word) => hexOf(wordOf(word)).slice(2)).join('')}`;
@@ -136,6 +142,7 @@ export class VaultProgram implements Program {
   #call({ to, data }: ProgramCall, running: Running): boolean {
     try {
       if (to === fakeVaultSystem.factory) return this.#factory(data, running);
+      if (to === fakeVaultSystem.signerSet) return this.#signerSet(data, running);
       return running.word(to, 'code') === 1n && this.#vault(to, data, running);
     } catch {
       // What is no call of theirs reverts.
@@ -184,6 +191,22 @@ export class VaultProgram implements Program {
     const address = forwarderAddress(fakeKeccak, fakeVaultSystem, { vault, salt });
     running.store(address, 'code', 2n);
     return address;
+  }
+
+  /** A heartbeat counts when it is newer than the one before and a quorum signed it; hashes of blocks are not looked at. */
+  #signerSet(data: Hex, running: Running): boolean {
+    const called = parseSignerSetCall(fakeKeccak, data);
+    const { signerSet } = fakeVaultSystem;
+    if (called.call !== 'heartbeat') return false;
+    const { beat, signatures } = called.arguments;
+    const domain = heartbeatDomain(this.#chain, signerSet);
+    const digest = typedDigest(fakeKeccak, domain, { form: heartbeatForm, message: beat });
+    if (beat.blockNumber <= running.word(signerSet, 'heartbeat block') || !this.#byQuorum(digest, signatures)) {
+      return false;
+    }
+    running.store(signerSet, 'heartbeat', running.timestamp);
+    running.store(signerSet, 'heartbeat block', beat.blockNumber);
+    return true;
   }
 
   #vault(vault: Address, data: Hex, running: Running): boolean {

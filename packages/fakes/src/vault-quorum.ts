@@ -14,7 +14,15 @@ import {
   type VaultQuorum,
   type VaultSignRequest,
 } from '@bulkhead/domain';
-import { configHash, nativeToken, typedDigest, vaultDomain, vaultForms, type VaultTerms } from '@bulkhead/vaults';
+import {
+  configHash,
+  nativeToken,
+  typedDigest,
+  vaultDomain,
+  vaultForms,
+  vaultIntentDigest,
+  type VaultTerms,
+} from '@bulkhead/vaults';
 import { digestOf } from './key.ts';
 import type { FakeSigner } from './signer.ts';
 import { fakeStatement } from './signer-log.ts';
@@ -71,6 +79,8 @@ export class FakeQuorum implements VaultQuorum {
 
   async signVault({ intent, evidence }: VaultSignRequest): Promise<QuorumGrant> {
     this.#answers();
+    // People are not asked whether the signers are there.
+    if (intent.kind === 'signer-set-heartbeat') return this.#granted(intent);
     const { refusal, approvalsNeeded, approvedBy, requestNeeded } = await this.#signer.outlook(intent, evidence);
     if (refusal !== undefined) {
       const code = faultCodes.find((known) => known === refusal.code) ?? 'signer/unavailable';
@@ -86,6 +96,10 @@ export class FakeQuorum implements VaultQuorum {
       );
     }
     this.#bind(intent);
+    return this.#granted(intent);
+  }
+
+  #granted(intent: VaultIntent): QuorumGrant {
     const digest = vaultIntentDigestOf(intent);
     const grants = this.awake.slice(0, Number(fakeThreshold)).map((member): VaultGrant => {
       const record = this.#signer.log.append('vault-granted', { digest: intentDigest(intent), member });
@@ -144,6 +158,7 @@ export function vaultIntentDigestOf(intent: VaultIntent): Uint8Array {
     const message = { token: contractOf(asset) ?? nativeToken, amount, nonce, deadline };
     return typedDigest(fakeKeccak, vaultDomain(chainOf(asset), vault), { form: vaultForms.fee, message });
   }
+  if (intent.kind === 'signer-set-heartbeat') return vaultIntentDigest(fakeKeccak, intent);
   if (intent.kind === 'vault-invalidation') {
     const { vaultNonce: nonce, deadline, vault, chain } = intent;
     const message = { nonce, deadline };

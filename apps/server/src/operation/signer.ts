@@ -5,6 +5,8 @@ import {
   approveRegistryChange,
   countedSignerLogView,
   type Custody,
+  heartbeatClock,
+  heartbeatViews,
   notFound,
   proposeRegistryChange,
   type RegistryChangeView,
@@ -12,7 +14,7 @@ import {
   registryChangeViews,
   signerRecordViews,
 } from '@bulkhead/custody';
-import { invariant, type SignerStatus } from '@bulkhead/domain';
+import { invariant, parseChainId, type SignerStatus } from '@bulkhead/domain';
 import type { ReachedSigners } from '../reached-signer.ts';
 import { troublesOf } from '../signer-condition.ts';
 import { quorumViews, type Standing, standingsOf, standingView } from '../signer-standing.ts';
@@ -22,6 +24,7 @@ import { pageOf, position } from './paging.ts';
 export type SignerOperations = Pick<
   Operations,
   | 'getSigner'
+  | 'listHeartbeats'
   | 'listSignerRecords'
   | 'listRegistryChanges'
   | 'getRegistryChange'
@@ -49,9 +52,15 @@ export function signerOperations(custody: Custody, { reached, approvalPage }: Be
         ...statusView(standings[0]),
         stored: await countedSignerLogView(db),
         signers: standings.map((one) => standingView(one, standings)),
-        quorums: quorumViews(reached, standings),
+        quorums: await Promise.all(quorumViews(reached, standings).map(async (one) => withHeartbeat(custody, one))),
       };
     },
+    listHeartbeats: async (_call, query) =>
+      pageOf(query, {
+        read: (after, limit) => heartbeatViews(db, { ...query, after, limit }),
+        place: ({ id }) => id,
+        view: (heartbeat) => heartbeat,
+      }),
     listSignerRecords: async (_call, query) =>
       pageOf(query, {
         read: (after, limit) =>
@@ -80,6 +89,20 @@ export function signerOperations(custody: Custody, { reached, approvalPage }: Be
       approveRegistryChange(custody, call, { id, approval }),
     certifyWallet: (call, { walletId }) => addressCertificate(custody, call, walletId),
   };
+}
+
+type QuorumView = SignerView['quorums'][number];
+
+async function withHeartbeat(custody: Custody, quorum: Omit<QuorumView, 'heartbeat'>): Promise<QuorumView> {
+  const clock = await heartbeatClock(custody, parseChainId(quorum.chain));
+  const at = (seconds: bigint): string => new Date(Number(seconds) * 1_000).toISOString();
+  const heartbeat = clock && {
+    lastAt: at(clock.last),
+    dueAt: clock.due === undefined ? null : at(clock.due),
+    missed: clock.missed,
+    reason: clock.reason,
+  };
+  return { ...quorum, heartbeat: heartbeat ?? null };
 }
 
 type StatusView = Omit<SignerView, 'stored' | 'signers' | 'quorums'>;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { hexBytes } from './approval.ts';
 import { pageQuery } from './page.ts';
-import { address, chain, count, id, time } from './wire.ts';
+import { address, block, chain, chainInput, count, id, time } from './wire.ts';
 import type { View } from './view.ts';
 
 const digest = hexBytes(32);
@@ -56,6 +56,15 @@ const signerQuorum = z
     ),
     signing: z.int().nonnegative().meta({ description: 'Members that would sign now; each counts once' }),
     sufficient: z.boolean().meta({ description: 'Whether vaults of this chain can pay now' }),
+    heartbeat: z
+      .strictObject({
+        lastAt: time.meta({ description: 'The newest that the signer set has, at a final block' }),
+        dueAt: time.nullable().meta({ description: 'When the next is made; null where this server makes none' }),
+        missed: z.boolean().meta({ description: 'Whether it is overdue: silence opens the exits of all vaults' }),
+        reason: z.string().nullable().meta({ description: 'Why the one that is under way does not move' }),
+      })
+      .nullable()
+      .meta({ description: 'Null until somebody has looked' }),
   })
   .meta({ id: 'SignerQuorum', description: 'Whether as many signers as the vaults of a chain need would sign now' });
 
@@ -140,6 +149,27 @@ export const withdrawalIntent = z
   })
   .meta({ id: 'WithdrawalIntent', description: 'The intent of a withdrawal, to be signed by people' });
 
+export const heartbeat = z
+  .strictObject({
+    id: id('heartbeat'),
+    chain,
+    signerSet: address,
+    state: z.enum(['signing', 'relaying', 'carried', 'failed']).meta({
+      description: '`carried`: the signer set has it or a newer one; `failed`: the chain forgot its block before',
+    }),
+    block: block.meta({ description: 'The final block that it names: nobody could sign it earlier' }),
+    reason: z.string().nullable().meta({ description: 'Why it does not move' }),
+    dispatchId: id('dispatch').nullable().meta({ description: 'The transaction of the house that carries it' }),
+    previousAt: time.meta({ description: 'The one before, by the signer set' }),
+    carriedAt: time.nullable(),
+    createdAt: time,
+  })
+  .meta({ id: 'Heartbeat', description: 'The signers of a set show its contract that they are there' });
+
+export const heartbeatListQuery = z.strictObject({ ...pageQuery, chain: chainInput.exactOptional() });
+
+export type HeartbeatView = View<typeof heartbeat>;
+export type HeartbeatListQuery = z.output<typeof heartbeatListQuery>;
 export type SignerView = View<typeof signerView>;
 export type SignerStandingView = View<typeof signerStanding>;
 export type SignerQuorumView = View<typeof signerQuorum>;

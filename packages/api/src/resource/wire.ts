@@ -34,6 +34,7 @@ export const idPrefixes = {
   registryChange: 'chg',
   vault: 'vlt',
   segregationMove: 'sgm',
+  heartbeat: 'vhb',
 } as const;
 
 export type IdNoun = keyof typeof idPrefixes;

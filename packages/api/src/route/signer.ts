@@ -7,7 +7,7 @@ import {
   registryChangeInput,
   registryChangeListQuery,
 } from '../resource/registry-change.ts';
-import { signerRecord, signerRecordListQuery, signerView } from '../resource/signer.ts';
+import { heartbeat, heartbeatListQuery, signerRecord, signerRecordListQuery, signerView } from '../resource/signer.ts';
 import { nothing, registryChangePath } from './path.ts';
 import { read, write } from './route.ts';
 import type { Route } from './route.ts';
@@ -34,6 +34,16 @@ export const signer: readonly Route[] = [
     query: signerRecordListQuery,
     view: page(signerRecord),
     run: (operations) => operations.listSignerRecords,
+  }),
+  read({
+    operation: 'listHeartbeats',
+    url: '/v1/heartbeats',
+    tag,
+    summary: 'Lists the heartbeats of the signer sets that this server had made',
+    params: nothing,
+    query: heartbeatListQuery,
+    view: page(heartbeat),
+    run: (operations) => operations.listHeartbeats,
   }),
   read({
     operation: 'listRegistryChanges',

@@ -67,6 +67,7 @@ export async function openVaulting(options: BenchOptions = {}): Promise<VaultBen
         verifyVault: fakeVerifyVault,
         backup,
         profile: 'contract',
+        heartbeatEverySeconds: 86_400n,
         terms: {
           feeBpsYear: 50n,
           windowSeconds: 86_400n,

@@ -3,6 +3,7 @@ import { fakeApproval, namedAddress } from '@bulkhead/fakes';
 import type { SignedApproval } from '../approval.ts';
 import { releaseDeposit, screenDeposit } from '../deposit.ts';
 import { flushForWithdrawal } from '../flush.ts';
+import { keepHeartbeat } from '../heartbeat.ts';
 import { findLiquidity } from '../liquidity.ts';
 import { applyRegistryChange } from '../registry-change.ts';
 import { advanceMove } from '../segregation-move.ts';
@@ -33,6 +34,7 @@ export const workers: Workers = {
   'send-vault-dispatch': sendVaultDispatch,
   'flush-forwarders': flushForWithdrawal,
   'advance-move': advanceMove,
+  'keep-heartbeat': keepHeartbeat,
   'apply-registry-change': applyRegistryChange,
 };
 
