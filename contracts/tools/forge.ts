@@ -20,7 +20,7 @@ type ForgeRun = {
   /** Further arguments of `forge test`. */
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** After this long it is ended, and counts as failed. */
+  /** After this long it is ended. While this process is stopped, that time stands still. */
   readonly timeoutMs?: number;
 };
 
@@ -37,9 +37,14 @@ export type ForgeTest = {
 
 export type Figures = ReadonlyMap<string, ReadonlyMap<string, bigint>>;
 
+export class ForgeTookTooLong extends Error {
+  override readonly name = 'ForgeTookTooLong';
+}
+
 /**
  * Runs `forge test` and reads what it says of each test.
  *
+ * @throws ForgeTookTooLong after `timeoutMs`
  * @throws Error with forge's words when the sources do not compile or nothing ran
  */
 export async function runForge(run: ForgeRun): Promise<readonly ForgeTest[]> {
@@ -66,7 +71,6 @@ async function forge(run: ForgeRun): Promise<Outcome> {
   const child = spawn(forgeBinary(), ['test', '--json', '--root', root, ...(run.args ?? [])], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
-    ...(run.timeoutMs === undefined ? {} : { timeout: run.timeoutMs, killSignal: 'SIGKILL' as const }),
     env: {
       // The compiler is a script: it needs the node that runs us.
       PATH: `${dirname(process.execPath)}${delimiter}${process.env['PATH'] ?? ''}`,
@@ -90,8 +94,28 @@ async function forge(run: ForgeRun): Promise<Outcome> {
   const ended = Promise.withResolvers<number | null>();
   child.on('error', ended.reject);
   child.on('close', ended.resolve);
-  const code = await ended.promise;
+  const watch = watchTime(run.timeoutMs, () => {
+    child.kill('SIGKILL');
+    ended.reject(new ForgeTookTooLong(`forge test was ended after ${run.timeoutMs} ms.`));
+  });
+  let code: number | null;
+  try {
+    code = await ended.promise;
+  } finally {
+    clearInterval(watch);
+  }
   return { stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString(), code };
+}
+
+const tickMs = 1_000;
+
+/** By ticks, not by the clock: a process that was stopped for an hour has missed them, and has not used its time up. */
+function watchTime(timeoutMs: number | undefined, end: () => void): NodeJS.Timeout {
+  let passedMs = 0;
+  return setInterval(() => {
+    passedMs += tickMs;
+    if (timeoutMs !== undefined && passedMs >= timeoutMs) end();
+  }, tickMs);
 }
 
 /** The program itself: the launcher that npm links answers 0 whatever happened. */
