@@ -54,6 +54,12 @@ export function readSources(): Sources {
   return new Map(names.map((name) => [name, readFileSync(join(sourceDirectory, name), 'utf8')]));
 }
 
+/** The arithmetic of P-256 does not fit on the stack where the compiler moves nothing to memory. */
+const unoptimised = {
+  enabled: false,
+  details: { yul: true, yulDetails: { stackAllocation: true, optimizerSteps: ':' } },
+};
+
 type Wish = { readonly outputs: readonly string[]; readonly optimise?: boolean; readonly wanted?: readonly string[] };
 
 async function compile(sources: Sources, { outputs, optimise = true, wanted = ['*'] }: Wish): Promise<unknown> {
@@ -63,7 +69,7 @@ async function compile(sources: Sources, { outputs, optimise = true, wanted = ['
     sources: Object.fromEntries([...sources].map(([name, content]) => [name, { content }])),
     settings: {
       evmVersion,
-      optimizer: { enabled: optimise, runs: 200 },
+      optimizer: optimise ? { enabled: true, runs: 200 } : unoptimised,
       metadata: { appendCBOR: false, bytecodeHash: 'none' },
       outputSelection: Object.fromEntries(wanted.map((path) => [path, { '*': outputs }])),
     },

@@ -31,9 +31,13 @@ after(async () => {
 });
 
 async function deploy(...more: readonly string[]): Promise<Said> {
+  return await deployTo(shell, ...more);
+}
+
+async function deployTo(place: Shell, ...more: readonly string[]): Promise<Said> {
   const set = members.toReversed().flatMap((member) => ['--member', member]);
   const rest = ['--threshold', '2', '--change-delay', '604800', '--fee-receiver', `0x${'0f'.repeat(20)}`];
-  return run(shell, 'vault', 'deploy', '--chain', 'eip155:31337', ...set, ...rest, ...more);
+  return run(place, 'vault', 'deploy', '--chain', 'eip155:31337', ...set, ...rest, ...more);
 }
 
 function jsonAfter(text: string, heading: RegExp): Record<string, unknown> {
@@ -132,4 +136,16 @@ test('vault deploy says in one sentence what it cannot work with', async () => {
     assert.match(err, sentence);
     assert.equal(err.split('\n').length, 1, err);
   }
+});
+
+test('vault deploy says where passkeys are dearer, because the chain does not verify them itself', async () => {
+  await using old = await startAnvil({
+    directory: join(folder, 'old'),
+    port: 0,
+    chainNumber: 31_337,
+    hardfork: 'prague',
+  });
+  const said = await deployTo({ ...shell, environment: { CHAIN_EIP155_31337_RPC: old.url } });
+  assert.equal(said.code, 1, said.err);
+  assert.match(said.out, /^Passkeys are verified by the vaults: .* takes about 240,000 gas more\.$/mu);
 });

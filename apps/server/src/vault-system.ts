@@ -46,8 +46,8 @@ export type SystemFound = {
   readonly missing: readonly SystemContract[];
   /** Complete where nothing is missing. */
   readonly system: VaultSystem | undefined;
-  /** How passkeys are verified there: by the chain, by a contract, or not at all. */
-  readonly passkeys: 'precompile' | 'contract' | 'none';
+  /** Who verifies passkeys there: the chain, or each vault by arithmetic of its own. */
+  readonly passkeys: 'chain' | 'vault';
 };
 
 export function planSystem(terms: SignerSetTerms): SystemPlan {
@@ -120,7 +120,7 @@ export async function findSystem(
     standard: (await hashOf(standardFactory)) !== undefined,
     missing,
     system: codeHashes && { ...addresses, codeHashes },
-    passkeys: await passkeysOn(chain, { at, verifier: await hashOf(passkeyVerifier) }),
+    passkeys: await passkeysOn(chain, at),
   };
 }
 
@@ -128,8 +128,6 @@ const contracts: readonly SystemContract[] = ['factory', 'vaultImplementation', 
 
 /** Verifies P-256 where the chain does (RIP-7212, EIP-7951). */
 const passkeyPrecompile = parseAddress('0x0000000000000000000000000000000000000100');
-/** Verifies it elsewhere: Solady's contract, at this address on each chain that has it. */
-const passkeyVerifier = parseAddress('0x000000000000D01eA45F9eFD5c54f037Fa57Ea1a');
 
 /** Digest, r, s, x and y of a signature that is right: the sample of RFC 6979, A.2.5, for SHA-256. */
 const rightSignature: Hex = `0x${[
@@ -140,13 +138,9 @@ const rightSignature: Hex = `0x${[
   '7903fe1008b8bc99a41ae9e95628bc64f2f1b20c2d7e9f5177a3c294d4462299',
 ].join('')}`;
 
-async function passkeysOn(
-  chain: Pick<Chain, 'read'>,
-  { at, verifier }: { readonly at: BlockRef; readonly verifier: Hex | undefined },
-): Promise<SystemFound['passkeys']> {
+async function passkeysOn(chain: Pick<Chain, 'read'>, at: BlockRef): Promise<SystemFound['passkeys']> {
   const answer = await chain.read(passkeyPrecompile, rightSignature, at);
-  if (answer !== '0x' && BigInt(answer) === 1n) return 'precompile';
-  return verifier === undefined ? 'none' : 'contract';
+  return answer !== '0x' && BigInt(answer) === 1n ? 'chain' : 'vault';
 }
 
 function bytesOf(hex: string): Uint8Array {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {WebAuthn} from "solady/src/utils/WebAuthn.sol";
+import {WebAuthn} from "@openzeppelin/contracts/utils/cryptography/WebAuthn.sol";
 import {Secp256k1} from "./Secp256k1.sol";
 
 /// @notice The key of a client, named by 32 bytes: an address (secp256k1), or keccak256(abi.encode(x, y)) of a passkey.
@@ -44,6 +44,6 @@ library ClientKey {
             r: passkey.r,
             s: passkey.s
         });
-        return WebAuthn.verify(abi.encode(digest), true, assertion, bytes32(passkey.x), bytes32(passkey.y));
+        return WebAuthn.verify(abi.encode(digest), assertion, bytes32(passkey.x), bytes32(passkey.y), true);
     }
 }

@@ -24,6 +24,8 @@ export type AnvilOptions = {
   readonly chainNumber: number;
   /** A block every so many seconds; without it, a block for every transaction. */
   readonly blockTimeSeconds?: number;
+  /** Rules of the chain; `prague` has no precompile for P-256 (EIP-7951). Without it, `osaka`. */
+  readonly hardfork?: 'prague' | 'osaka';
 };
 
 export interface Anvil extends AsyncDisposable {
@@ -89,7 +91,7 @@ function argumentsOf(options: AnvilOptions, port: number): readonly string[] {
     '--host=127.0.0.1',
     `--port=${port}`,
     `--chain-id=${options.chainNumber}`,
-    '--hardfork=osaka',
+    `--hardfork=${options.hardfork ?? 'osaka'}`,
     '--slots-in-an-epoch=1',
     '--quiet',
     ...blocks,

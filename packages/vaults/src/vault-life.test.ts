@@ -14,7 +14,7 @@ import {
 } from './testing/vault-terms.ts';
 import type { Address } from '@bulkhead/domain';
 import { addressOf } from './testing/example.ts';
-import { accountKey, hashes, type Sent, startVaultChain, type VaultChain } from './testing/vault-chain.ts';
+import { accountKey, hashes, passkey, type Sent, startVaultChain, type VaultChain } from './testing/vault-chain.ts';
 import type { StructCodec } from './codec.ts';
 import {
   callData,
@@ -285,3 +285,18 @@ function reencoded(data: Hex): Hex {
   const form: StructCodec<unknown> = vaultCalls[call].form;
   return callData(hashes, { name: call, form }, values);
 }
+
+test('a passkey signs where the chain does not verify P-256 itself', async () => {
+  await using old = await startVaultChain('prague');
+  const { config, vault } = termsOf(old, 'individual', 9);
+  await old.send(old.factory, callData(hashes, factoryCalls.create, { config }));
+  const message = { to: fresh, nonce: 1n, deadline };
+  const add = async (signature: Hex): Promise<Sent> =>
+    await old.send(vault, callData(hashes, vaultCalls.addDestination, { config, message, signature }));
+  const other = await add(await passkey().sign(digestOf(vault, vaultForms.destinationAddition, message)));
+  assert.equal(other.refusal?.refusal, 'WrongKey');
+  const added = await add(await client.sign(digestOf(vault, vaultForms.destinationAddition, message)));
+  assert.deepEqual(vaultEventsOf(added, vault), [
+    { event: 'DestinationAdded', to: fresh, activeFrom: added.time + config.changeDelay },
+  ]);
+});

@@ -68,9 +68,9 @@ function numberOf(name: string, word: string | undefined): bigint {
 }
 
 const passkeyWords = {
-  precompile: 'Passkeys are verified by the chain itself.',
-  contract: 'Passkeys are verified by a contract, which costs more gas than the precompile that other chains have.',
-  none: "WARNING: this chain verifies no passkeys. Clients need keys of wallets here, or Solady's P-256 verifier has to be deployed first.",
+  chain: 'Passkeys are verified by the chain itself.',
+  vault:
+    'Passkeys are verified by the vaults: this chain has no precompile for P-256, so each signature takes about 240,000 gas more.',
 } as const;
 
 function tellFound(terminal: Terminal, { found }: VaultDeployment): void {

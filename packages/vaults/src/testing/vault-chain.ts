@@ -125,10 +125,14 @@ export const setTerms: { readonly threshold: bigint; readonly changeDelay: bigin
   changeDelay: 60n,
 };
 
-/** A node with factory, a signer set of three, and a token of which everybody has some. */
-export async function startVaultChain(): Promise<VaultChain> {
+/**
+ * A node with factory, a signer set of three, and a token of which everybody has some.
+ *
+ * @param hardfork `prague` for one without the precompile that verifies passkeys
+ */
+export async function startVaultChain(hardfork: 'prague' | 'osaka' = 'osaka'): Promise<VaultChain> {
   const directory = mkdtempSync(join(tmpdir(), 'bulkhead-vaults-'));
-  const anvil = await startAnvil({ directory, port: 0, chainNumber: 31_337 });
+  const anvil = await startAnvil({ directory, port: 0, chainNumber: 31_337, hardfork });
   const node = openDevelopmentNode(anvil.url);
   const [bank] = await node.accounts();
   if (bank === undefined) throw new Error('The node has no account.');
