@@ -70,7 +70,7 @@ test('npm start in an empty folder plays the main job, and a second start goes o
     /0\.3 ETH of Boreas, once, .* with its passkey: settled\./u,
     /^The custodian stops: server, signers and database are gone\./mu,
     /^\$ npx bulkhead vault exit request --certificate \.bulkhead\/clients\/boreas-certificate\.json --rpc http:/mu,
-    /^\$ npx bulkhead vault exit pay .*\n    Sent the exit of native coin: 0x/mu,
+    /^\$ npx bulkhead vault exit pay .*\n(?:    .*\n)*    Sent the exit of native coin: 0x/mu,
     /waited for the delay that was agreed, and has 1\.7 ETH at 0x/u,
     /found the exit on the chain and booked it: Boreas has no claim any more\./u,
     /Reconciliation rec_\S+ at a pinned final block: 0 breaks\./u,
