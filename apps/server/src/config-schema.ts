@@ -123,6 +123,13 @@ const token = z
     error: 'Give either sha256, the digest of the token, or environment, the variable that holds it.',
   });
 
+/** What the law of the place forbids. Both are said, so that nobody takes what was left out for what was looked up. */
+const jurisdiction = z.strictObject({
+  name: words.max(120),
+  omnibusForbidden: flag,
+  noContractInColdTier: flag,
+});
+
 const policy = z.strictObject({
   quorum: whole(1, 20).default(2),
   withdrawalTtlHours: whole(1, 24 * 365).default(72),
@@ -146,6 +153,7 @@ const policy = z.strictObject({
   balanceSweepBlocks: whole(1, 1_000_000).default(100),
   breakOwner: words.max(120).default('reconciliation'),
   breakDeadlineHours: whole(1, 24 * 365).default(24),
+  jurisdiction: jurisdiction.exactOptional(),
 });
 
 const hexDigits = (count: number, what: string): z.ZodString =>

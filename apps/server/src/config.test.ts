@@ -272,6 +272,18 @@ test('vaults have contracts, terms and a backup: what the factory or a client wo
   assert.deepEqual(problems({ chains: [{ id: 'eip155:5', development: true, vaults: system }] }), ['/chains/0/vaults']);
 });
 
+test('a jurisdiction says everything that it may forbid, or nothing', () => {
+  assert.equal(valid({}).policy.jurisdiction, undefined);
+  const jurisdiction = { name: 'strict', omnibusForbidden: true, noContractInColdTier: false };
+  assert.deepEqual(valid({ policy: { jurisdiction } }).policy.jurisdiction, jurisdiction);
+  const wrong = (value: unknown): readonly string[] => problems({ policy: { jurisdiction: value } });
+  assert.deepEqual(wrong({ name: 'strict', omnibusForbidden: true }), ['/policy/jurisdiction/noContractInColdTier']);
+  assert.deepEqual(wrong({ ...jurisdiction, name: '', omnibusForbiden: true }), [
+    '/policy/jurisdiction/name',
+    '/policy/jurisdiction/omnibusForbiden',
+  ]);
+});
+
 test('the approval page is served beside the signer for development, and has an address beside another one', () => {
   const served = valid({ approvalPage: { port: 0, name: 'Trial' } }).approvalPage;
   assert.deepEqual(served, { kind: 'development', directory: '/srv/.bulkhead/approval-page', port: 0, name: 'Trial' });

@@ -254,6 +254,7 @@ function policyOf(section: Section<'policy'>): Configuration['policy'] {
     balanceSweepBlocks: BigInt(section.balanceSweepBlocks),
     breakOwner: section.breakOwner,
     breakDeadlineMs: section.breakDeadlineHours * hourMs,
+    ...(section.jurisdiction === undefined ? {} : { jurisdiction: section.jurisdiction }),
   };
 }
 

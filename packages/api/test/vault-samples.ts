@@ -88,6 +88,7 @@ export const vaultDraft = {
   exitDestination: address,
   destinations: [address],
   limits: [limit],
+  tier: 'warm',
 } as const;
 
 export const vaultSignature = { signature: `0x${'01'.repeat(65)}` } as const;

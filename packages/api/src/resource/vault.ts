@@ -57,6 +57,10 @@ export const vaultInput = z
       description: 'Most that leaves of a token in one window; the zero address is the coin',
     }),
     unlisted: limitsInput.default([]).meta({ description: 'The same for destinations nobody listed; of a pool alone' }),
+    tier: z
+      .enum(['hot', 'warm', 'cold'])
+      .exactOptional()
+      .meta({ description: 'How readily it pays, as the registry of the signers is to list it; `hot` where left out' }),
   })
   .refine(({ clientId, compartment: pool }) => (clientId === undefined) !== (pool === undefined), {
     message: 'Name a client, or the compartment of a pool.',
