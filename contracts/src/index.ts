@@ -9,8 +9,10 @@ import falseTokenJson from '../artifacts/FalseToken.json' with { type: 'json' };
 import feeTokenJson from '../artifacts/FeeToken.json' with { type: 'json' };
 import forgedTokenJson from '../artifacts/ForgedToken.json' with { type: 'json' };
 import payerJson from '../artifacts/Payer.json' with { type: 'json' };
+import proofRegistryJson from '../artifacts/ProofRegistry.json' with { type: 'json' };
 import reentrantRecipientJson from '../artifacts/ReentrantRecipient.json' with { type: 'json' };
 import refuserJson from '../artifacts/Refuser.json' with { type: 'json' };
+import reserveFeedJson from '../artifacts/ReserveFeed.json' with { type: 'json' };
 import signerSetJson from '../artifacts/SignerSet.json' with { type: 'json' };
 import silentTokenJson from '../artifacts/SilentToken.json' with { type: 'json' };
 import stoppableTokenJson from '../artifacts/StoppableToken.json' with { type: 'json' };
@@ -53,11 +55,17 @@ export const forgedToken: Artifact = parseArtifact(forgedTokenJson);
 /** Pays native coin by inner calls, some of which are reverted. */
 export const payer: Artifact = parseArtifact(payerJson);
 
+/** Where one custodian pins its proofs of reserves. */
+export const proofRegistry: Artifact = parseArtifact(proofRegistryJson);
+
 /** Sends half of what arrives on, from inside the transfer. */
 export const reentrantRecipient: Artifact = parseArtifact(reentrantRecipientJson);
 
 /** Reverts when it is sent coin. */
 export const refuser: Artifact = parseArtifact(refuserJson);
+
+/** What contracts that read feeds see of one asset in the registry. */
+export const reserveFeed: Artifact = parseArtifact(reserveFeedJson);
 
 /** The signers of one custodian; constructor arguments are members, threshold and change delay. */
 export const signerSet: Artifact = parseArtifact(signerSetJson);

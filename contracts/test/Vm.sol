@@ -63,4 +63,7 @@ interface Vm {
     function getCode(string calldata artifact) external view returns (bytes memory creationCode);
     function toString(uint256 value) external pure returns (string memory text);
     function readFile(string calldata path) external view returns (string memory text);
+    function parseJsonString(string calldata json, string calldata key) external pure returns (string memory text);
+    function parseBytes(string calldata text) external pure returns (bytes memory value);
+    function parseBytes32(string calldata text) external pure returns (bytes32 value);
 }

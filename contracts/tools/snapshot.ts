@@ -16,7 +16,7 @@ export const gasLimits: Readonly<Record<string, number>> = {
 };
 
 /** Contracts that keep state, whose layout is as final as their code. */
-const stateful = ['ClientVault', 'SignerSet', 'VaultFactory', 'DepositForwarder', 'SweepDelegate'];
+const stateful = ['ClientVault', 'SignerSet', 'VaultFactory', 'DepositForwarder', 'SweepDelegate', 'ProofRegistry'];
 
 /** The text of each file in snapshots/, by its name: figures of a run on prague, and where state lies. */
 export async function takeSnapshots(tests: readonly ForgeTest[]): Promise<ReadonlyMap<string, string>> {

@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {SSTORE2} from "solady/src/utils/SSTORE2.sol";
+import {BlockHashes} from "../BlockHashes.sol";
 import {Secp256k1} from "./Secp256k1.sol";
 
 /// @notice The signers of one custodian, for all its vaults: who they are now, who they will be, and when they last
@@ -36,9 +37,6 @@ contract SignerSet {
     }
 
     uint256 public constant MEMBERS_MAX = 32;
-
-    /// Serves the hashes of the last 8,191 blocks (EIP-2935).
-    address private constant BLOCK_HASHES = 0x0000F90827F1C53a10cb7A02335B175320002935;
 
     bytes32 private constant NAME = keccak256("Bulkhead Signer Set");
     bytes32 private constant VERSION = keccak256("1");
@@ -124,7 +122,7 @@ contract SignerSet {
     function heartbeat(Heartbeat calldata beat, bytes calldata signatures) external {
         require(beat.blockNumber > lastHeartbeatBlock, OldBlock(beat.blockNumber, lastHeartbeatBlock));
         require(
-            beat.blockHash != 0 && hashOfBlock(beat.blockNumber) == beat.blockHash,
+            beat.blockHash != 0 && BlockHashes.hashOf(beat.blockNumber) == beat.blockHash,
             UnknownBlock(beat.blockNumber, beat.blockHash)
         );
         Version memory version = inForce();
@@ -236,12 +234,5 @@ contract SignerSet {
             last = members[i];
         }
         require(fit, UnfitMembers(members.length, threshold));
-    }
-
-    function hashOfBlock(uint256 blockNumber) private view returns (bytes32) {
-        bytes32 recent = blockhash(blockNumber);
-        if (recent != 0) return recent;
-        (bool ok, bytes memory answer) = BLOCK_HASHES.staticcall(abi.encode(blockNumber));
-        return ok && answer.length == 32 ? abi.decode(answer, (bytes32)) : bytes32(0);
     }
 }
