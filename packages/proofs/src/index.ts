@@ -26,3 +26,25 @@ export {
 } from './plain-proof.ts';
 export { type CompartmentClaims, type EpochWork, makeSumTree, type SumTree } from './sum-tree.ts';
 export { type Refutation, refutations, type Verdict } from './verdict.ts';
+export { type CommitmentTree, type ConfidentialWork, makeCommitmentTree, type Opening } from './commitment-tree.ts';
+export {
+  type ConfidentialBook,
+  type ConfidentialFinding,
+  confidentialLeaves,
+  confidentialPackage,
+  type ConfidentialRow,
+  confidentialSummary,
+  leafTasks,
+  makeConfidentialBook,
+  solvencyTasks,
+  verifyConfidentialPackage,
+} from './confidential-proof.ts';
+export {
+  type SummaryFinding,
+  verifyConfidentialLeaves,
+  verifyConfidentialSummary,
+  verifyCoverage,
+  verifyTotal,
+} from './confidential-verifier.ts';
+export { fastGroup, type Group, portableGroup } from './fast-group.ts';
+export { type CoverageRatio, type ProofTask, proveTask } from './proof-task.ts';

@@ -36,6 +36,11 @@ export function plainLeafHash(order: HashOrder, at: Place, content: Uint8Array):
   return finish(order, writeLeaf(begin(order, 0x00), at, content));
 }
 
+/** A leaf of the confidential tier. @param content tag (32) and commitment (32) */
+export function confidentialLeafHash(order: HashOrder, at: Place, content: Uint8Array): Uint8Array {
+  return finish(order, writeLeaf(begin(order, 0x20), at, content));
+}
+
 function writeLeaf(block: Uint8Array, at: Place, content: Uint8Array): number {
   writeU32(block, afterContext, at.compartment);
   writeU32(block, afterContext + 4, at.place);
@@ -46,6 +51,11 @@ function writeLeaf(block: Uint8Array, at: Place, content: Uint8Array): number {
 /** A node of the plain tier. @param children hash (32) and sum (16) of the left, then of the right: both sums, apart */
 export function plainNodeHash(order: HashOrder, at: Place, children: Uint8Array): Uint8Array {
   return finish(order, writeNode(begin(order, 0x01), at, children));
+}
+
+/** A node of the confidential tier. @param children hash of the left (32), then of the right */
+export function confidentialNodeHash(order: HashOrder, at: Place, children: Uint8Array): Uint8Array {
+  return finish(order, writeNode(begin(order, 0x21), at, children));
 }
 
 function writeNode(block: Uint8Array, at: Place, children: Uint8Array): number {
@@ -129,6 +139,27 @@ export function padTagHash(order: HashOrder, key: Uint8Array, at: Place): Uint8A
 export function saltHash(hasher: BlockHasher, key: Uint8Array, identity: Identity): Uint8Array {
   const order = { hasher, context: key };
   return finish(order, writeIdentity(begin(order, 0x13), afterContext, identity));
+}
+
+/** Half of a blinding, 0 or 1. The balance is in it: another balance under the same context gets another blinding. */
+export function blindingHash(
+  order: HashOrder,
+  half: number,
+  of: { readonly identity: Identity; readonly balance: Uint8Array },
+): Uint8Array {
+  const block = begin(order, 0x14);
+  block[afterContext] = half;
+  block.set(of.balance, afterContext + 1);
+  return finish(order, writeIdentity(block, afterContext + 17, of.identity));
+}
+
+/** Half of the blinding of a leaf that is nobody's. */
+export function padBlindingHash(order: HashOrder, half: number, at: Place): Uint8Array {
+  const block = begin(order, 0x15);
+  block[afterContext] = half;
+  writeU32(block, afterContext + 1, at.compartment);
+  writeU32(block, afterContext + 5, at.place);
+  return finish(order, afterContext + 9);
 }
 
 /** Eight random words for the order of leaves. */

@@ -2,9 +2,21 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js';
+import { confidentialEpoch, confidentialWork, group, publish } from '../test/confidential-epoch.ts';
 import { plainEpoch, pools } from '../test/epoch.ts';
 import { plainParts, recordOf } from '../test/plain-forger.ts';
-import { contextOf, decodeHeader, plainPackage, verifyPlainPackage, verifyPlainPublication } from './index.ts';
+import {
+  confidentialPackage,
+  contextOf,
+  decodeHeader,
+  encodeHeader,
+  plainPackage,
+  verifyConfidentialLeaves,
+  verifyConfidentialPackage,
+  verifyConfidentialSummary,
+  verifyPlainPackage,
+  verifyPlainPublication,
+} from './index.ts';
 
 type PlainVectors = {
   readonly header: string;
@@ -14,7 +26,16 @@ type PlainVectors = {
   readonly packages: readonly { readonly compartment: number; readonly claim: number; readonly bytes: string }[];
 };
 
-const vectors: { readonly plain: PlainVectors } = JSON.parse(
+type ConfidentialVectors = {
+  readonly header: string;
+  readonly context: string;
+  readonly record: string;
+  readonly summary: string;
+  readonly leaves: string;
+  readonly packages: PlainVectors['packages'];
+};
+
+const vectors: { readonly plain: PlainVectors; readonly confidential: ConfidentialVectors } = JSON.parse(
   readFileSync(new URL('../../../spec/vectors/reserves.json', import.meta.url), 'utf8'),
 );
 
@@ -38,6 +59,29 @@ test('the epoch of the vectors comes out byte for byte', () => {
   }
   const pin = { context: hexToBytes(context), record: hexToBytes(record) };
   assert.ok(verifyPlainPublication(hexToBytes(publication), pin).holds);
+});
+
+test('the confidential epoch of the vectors comes out byte for byte, and is checked from the bytes alone', () => {
+  const { header, context, record, summary, leaves, packages } = vectors.confidential;
+  const epoch = confidentialEpoch(confidentialWork());
+  const made = publish(epoch);
+  assert.equal(bytesToHex(encodeHeader(epoch.work.header)), header);
+  assert.equal(bytesToHex(epoch.book.book.record), record);
+  assert.equal(bytesToHex(made.summary), summary);
+  assert.equal(bytesToHex(made.leaves), leaves);
+  const pin = { context: hexToBytes(context), record: hexToBytes(record) };
+  const shown = verifyConfidentialSummary(group, hexToBytes(summary), pin);
+  assert.ok(shown.holds);
+  assert.ok(verifyConfidentialLeaves(group, hexToBytes(leaves), shown).holds);
+  assert.ok(packages.length >= 2);
+  for (const { compartment, claim: at, bytes } of packages) {
+    const tree = epoch.trees.find((each) => each.compartment === compartment);
+    const claim = pools.find((pool) => pool.compartment === compartment)?.claims[at];
+    assert.ok(tree !== undefined && claim !== undefined);
+    assert.equal(bytesToHex(confidentialPackage(epoch.work, epoch.book, { tree, claim, at })), bytes);
+    const own = { ...claim, compartment: tree.compartment };
+    assert.ok(verifyConfidentialPackage(group, hexToBytes(bytes), { pin, own }).holds);
+  }
 });
 
 test('the specification shows the context and record of the vectors', () => {

@@ -43,14 +43,23 @@ export const constant = (value: bigint | number): Code => [0x42, ...signedLeb(Bi
 export const address = (value: number): Code => [0x41, ...signedLeb(BigInt(value))];
 
 /** Instructions that take what lies on the stack. */
+export const add: Code = [0x7c];
+export const subtract: Code = [0x7d];
+export const multiply: Code = [0x7e];
 export const and: Code = [0x83];
 export const xor: Code = [0x85];
+export const shiftLeft: Code = [0x86];
+/** Keeps the sign. */
+export const shiftRight: Code = [0x87];
 export const rotateLeft: Code = [0x89];
 export const addressAdd: Code = [0x6a];
 
-/** Reads 64 bits at an address from the stack. */
+/** Reads 64 bits at an address from the stack, or 32 bits with their sign. */
 export const load64 = (offset: number): Code => [0x29, 3, ...unsignedLeb(offset)];
+export const load32 = (offset: number): Code => [0x34, 2, ...unsignedLeb(offset)];
 export const store64 = (offset: number): Code => [0x37, 3, ...unsignedLeb(offset)];
+/** Writes the low 32 bits. */
+export const store32 = (offset: number): Code => [0x3e, 2, ...unsignedLeb(offset)];
 
 /** Runs the body so long as the i32 local is not the bound after it. */
 export const repeatUntil = (local: number, bound: Code, body: Code): Code => [
@@ -65,6 +74,8 @@ export const repeatUntil = (local: number, bound: Code, body: Code): Code => [
   0x00,
   0x0b,
 ];
+
+export const call = (index: number): Code => [0x10, ...unsignedLeb(index)];
 
 function vector(items: readonly Code[]): Code {
   return [...unsignedLeb(items.length), ...items.flat()];

@@ -1,0 +1,1 @@
+export { textbookProof } from './textbook-prover.ts';
