@@ -69,18 +69,26 @@ contract InvariantsTest is BulkheadTest {
 
     function afterInvariant() external {
         handler.checkAll();
-        string[18] memory often = [
+        string[26] memory often = [
             "deposit",
             "pay",
             "pay batch",
             "pay once",
+            "pay unlisted",
             "fee",
+            "heartbeat",
             "add destination",
             "remove destination",
+            "lower limit",
             "queue",
+            "raise limit",
+            "change exit destination",
+            "rotate key",
+            "veto",
             "pause",
             "request exit",
             "cancel exit",
+            "open exit",
             "exit",
             "open and create again",
             "wait",

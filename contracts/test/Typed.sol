@@ -1,24 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {
-    DestinationAddition,
-    DestinationRemoval,
-    ExitCancellation,
-    ExitDestinationChange,
-    ExitRequest,
-    Fee,
-    Invalidation,
-    KeyRotation,
-    LimitLowering,
-    LimitRaise,
-    OneOff,
-    Pause,
-    Payment,
-    Veto,
-    Withdrawal,
-    WithdrawalBatch
-} from "../sources/vault/VaultMessages.sol";
+import "../sources/vault/VaultMessages.sol";
 import {SignerSet} from "../sources/vault/SignerSet.sol";
 
 /// @notice EIP-712 by a second hand: the type strings are written out here again, so that a slip in the contracts' own

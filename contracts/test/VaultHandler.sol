@@ -18,7 +18,9 @@ contract VaultHandler is ClientHandler {
 
     function openExit(uint256 seed) external {
         uint256 i = seed % 3;
-        if ((seed >> 200) % 8 == 0) pass(SILENCE + 1);
+        bool first = successes["open exit"] == 0;
+        if (first) wake(i);
+        if (first || (seed >> 200) % 8 == 0) pass(SILENCE + 1);
         bool silent = block.timestamp > uint256(signers.lastHeartbeat()) + SILENCE;
         bool wanted = silent && (exitReadyAt[i] == 0 || exitReadyAt[i] > block.timestamp);
         (bool ok,) = address(clients[i].vault).call(abi.encodeCall(clients[0].vault.openExit, (clients[i].config)));
@@ -30,7 +32,10 @@ contract VaultHandler is ClientHandler {
 
     function exit(uint256 seed) external {
         (uint256 i, address token) = pick(seed);
-        if (successes["exit"] == 0 && exitReadyAt[i] == 0) askForExit(i);
+        if (successes["exit"] == 0) {
+            if (exitReadyAt[i] == 0) askForExit(i);
+            bring(i, token, 10);
+        }
         // Often it is waited for.
         if (exitReadyAt[i] > block.timestamp && ((seed >> 200) % 2 == 0 || successes["exit"] == 0)) vm.warp(exitReadyAt[i]);
         address vault = address(clients[i].vault);
@@ -48,18 +53,22 @@ contract VaultHandler is ClientHandler {
     }
 
     function execute(uint256 seed) external {
+        uint256 number = seed;
+        bool rare = successes["raise limit"] == 0 || successes["change exit destination"] == 0 || successes["rotate key"] == 0;
+        if (rare) number = queueRare(seed);
         if (waiting.length == 0) return;
-        Waiting storage w = waiting[seed % waiting.length];
-        if (w.readyAt > block.timestamp && (seed >> 200) % 4 == 0) vm.warp(w.readyAt);
+        Waiting storage w = waiting[number % waiting.length];
+        if (w.readyAt > block.timestamp && (rare || (seed >> 200) % 4 == 0)) vm.warp(w.readyAt);
+        bytes32 newest = newestOf(w.kind, w.content);
+        bool wanted = !w.done && block.timestamp >= w.readyAt && exitReadyAt[w.client] == 0
+            && w.queuedAt > newestSince[w.client][newest] && raises(w);
         (bool ok,) = address(clients[w.client].vault).call(w.execution);
+        check(ok == wanted, "a change that is ready, newest and not vetoed is executed, and no other is");
         if (!ok) return;
-        check(!w.done, "what was executed or vetoed was executed");
-        check(block.timestamp >= w.readyAt, "a change before its time");
-        check(exitReadyAt[w.client] == 0, "a change after an exit was requested");
         w.done = true;
+        if (w.kind != 1) newestSince[w.client][newest] = w.queuedAt;
         if (w.kind == 1) {
             (address token, uint256 cap) = abi.decode(w.content, (address, uint256));
-            check(cap > caps[w.client][token].cap, "a raise raises");
             caps[w.client][token].cap = cap;
             ++successes["raise limit"];
         } else if (w.kind == 2) {
@@ -73,8 +82,26 @@ contract VaultHandler is ClientHandler {
         }
     }
 
+    /// @dev Queues a change of a kind of which none was executed yet.
+    function queueRare(uint256 seed) private returns (uint256 number) {
+        wake(seed % 3);
+        // What was queued in this second is not after it.
+        pass(1);
+        if (successes["raise limit"] == 0) queueRaise(seed, 1);
+        else if (successes["change exit destination"] == 0) queueExitDestination(seed);
+        else queueRotation(seed);
+        return waiting.length - 1;
+    }
+
+    function raises(Waiting storage w) private view returns (bool) {
+        if (w.kind != 1) return true;
+        (address token, uint256 cap) = abi.decode(w.content, (address, uint256));
+        return cap > caps[w.client][token].cap;
+    }
+
     function openAgain(uint256 seed) external {
         uint256 i = seed % 3;
+        if (successes["open and create again"] == 0) wake(i);
         if (exitReadyAt[i] != 0) return;
         openPolicy(clients[i]);
         VaultConfig[] memory configs = new VaultConfig[](1);

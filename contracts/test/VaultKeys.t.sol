@@ -54,10 +54,7 @@ contract VaultKeysTest is VaultWorld {
     function rotates(Client memory bob, KeyRotation memory m, uint256 readyAt) private {
         bytes32 change = digestOf(bob, Typed.hash(m));
         vm.assertEq(bob.vault.queued(change), readyAt, "fixed");
-        vm.warp(readyAt - 1);
-        vm.expectRevert(
-            abi.encodeWithSelector(VaultPolicy.NotReady.selector, change, readyAt, readyAt - 1)
-        );
+        passAlmost(change, readyAt);
         bob.vault.executeKeyRotation(bob.config, m);
         vm.warp(readyAt);
         vm.expectEmit(address(bob.vault));

@@ -30,6 +30,8 @@ abstract contract VaultModel is VaultWorld {
     mapping(uint256 client => uint256) internal exitReadyAt;
     mapping(uint256 client => mapping(Side side => uint256)) internal pausedUntil;
     mapping(uint256 client => address) internal exitDestination;
+    /// When what is in force was queued, or, of a cap, lowered: what was queued until then is void.
+    mapping(uint256 client => mapping(bytes32 what => uint256)) internal newestSince;
     mapping(uint256 client => mapping(address token => uint256)) internal arrived;
     mapping(uint256 client => mapping(address token => uint256)) internal left;
     /// What the vault of a client paid to an address, without tolls.
@@ -109,15 +111,17 @@ abstract contract VaultModel is VaultWorld {
     function allowed(uint256 i, address token, address to, uint256 amount) internal view returns (bool) {
         if (stopped(i) || amount == 0) return false;
         if (!fits(caps[i][token], amount)) return false;
-        uint256 from = activeFrom[i][to];
-        if (from != 0 && from <= block.timestamp) return true;
-        return i == 2 && from != REMOVED && !isVault(to) && fits(unlistedCaps[i][token], amount);
+        if (isActive(i, to)) return true;
+        return i == 2 && activeFrom[i][to] != REMOVED && !isVault(to) && fits(unlistedCaps[i][token], amount);
+    }
+
+    function isActive(uint256 i, address to) internal view returns (bool) {
+        return activeFrom[i][to] != 0 && activeFrom[i][to] <= block.timestamp;
     }
 
     function notePaid(uint256 i, address token, address to, uint256 amount) internal {
         count(caps[i][token], amount);
-        uint256 from = activeFrom[i][to];
-        if (from == 0 || from > block.timestamp) count(unlistedCaps[i][token], amount);
+        if (!isActive(i, to)) count(unlistedCaps[i][token], amount);
         noteLeft(i, token, to, amount);
     }
 

@@ -5,23 +5,8 @@ import {DemoToken} from "../sources/DemoToken.sol";
 import {ClientVault} from "../sources/vault/ClientVault.sol";
 import {SignerSet} from "../sources/vault/SignerSet.sol";
 import {VaultFactory} from "../sources/vault/VaultFactory.sol";
-import {
-    DestinationAddition,
-    DestinationRemoval,
-    ExitCancellation,
-    ExitDestinationChange,
-    ExitRequest,
-    Fee,
-    Invalidation,
-    KeyRotation,
-    LimitLowering,
-    LimitRaise,
-    OneOff,
-    Pause,
-    Payment,
-    Veto,
-    Withdrawal
-} from "../sources/vault/VaultMessages.sol";
+import {VaultPolicy} from "../sources/vault/VaultPolicy.sol";
+import "../sources/vault/VaultMessages.sol";
 import {InitialPolicy, Limit, Side, Terms, VaultConfig} from "../sources/vault/VaultTypes.sol";
 import {BulkheadTest} from "./BulkheadTest.sol";
 import {Typed} from "./Typed.sol";
@@ -323,5 +308,11 @@ abstract contract VaultWorld is BulkheadTest {
 
     function pass(uint256 time) internal {
         vm.warp(block.timestamp + time);
+    }
+
+    /// @notice Goes to the second before a change is ready: the next call is to be refused for that.
+    function passAlmost(bytes32 change, uint256 readyAt) internal {
+        vm.warp(readyAt - 1);
+        vm.expectRevert(abi.encodeWithSelector(VaultPolicy.NotReady.selector, change, readyAt, readyAt - 1));
     }
 }

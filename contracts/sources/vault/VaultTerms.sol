@@ -14,6 +14,9 @@ library VaultTerms {
     /// The highest fee rate a configuration may have: 10 % a year, in hundredths of a percent.
     uint256 internal constant FEE_BPS_MAX = 1_000;
 
+    /// Four bytes.
+    uint256 private constant SECONDS = 0xffffffff;
+
     /// A configuration breaks the rule that `rule` names.
     error InvalidConfig(bytes32 rule);
 
@@ -38,37 +41,37 @@ library VaultTerms {
 
     /// Length of the window that limits count in.
     function windowSeconds(Terms terms) internal pure returns (uint256) {
-        return seconds32(terms, 192);
+        return (Terms.unwrap(terms) >> 192) & SECONDS;
     }
 
     /// What destinations, raised limits and rotations by the old key wait.
     function changeDelay(Terms terms) internal pure returns (uint256) {
-        return seconds32(terms, 160);
+        return (Terms.unwrap(terms) >> 160) & SECONDS;
     }
 
     /// What a rotation by the quorum waits.
     function recoveryDelay(Terms terms) internal pure returns (uint256) {
-        return seconds32(terms, 128);
+        return (Terms.unwrap(terms) >> 128) & SECONDS;
     }
 
     /// From the request of an exit until it pays.
     function exitDelay(Terms terms) internal pure returns (uint256) {
-        return seconds32(terms, 96);
+        return (Terms.unwrap(terms) >> 96) & SECONDS;
     }
 
     /// What a new exit destination waits.
     function exitChangeDelay(Terms terms) internal pure returns (uint256) {
-        return seconds32(terms, 64);
+        return (Terms.unwrap(terms) >> 64) & SECONDS;
     }
 
     /// The silence of the signer set after which anybody may open the exit.
     function heartbeatPeriod(Terms terms) internal pure returns (uint256) {
-        return seconds32(terms, 32);
+        return (Terms.unwrap(terms) >> 32) & SECONDS;
     }
 
     /// How long a pause lasts, and how long after it the same side cannot pause again.
     function pauseSeconds(Terms terms) internal pure returns (uint256) {
-        return seconds32(terms, 0);
+        return Terms.unwrap(terms) & SECONDS;
     }
 
     /// @notice Reverts with the broken rule.
@@ -97,9 +100,5 @@ library VaultTerms {
         require(heartbeatPeriod(terms) != 0, InvalidConfig("heartbeatPeriod is zero"));
         require(pauseSeconds(terms) != 0, InvalidConfig("pauseSeconds is zero"));
         require(pauseSeconds(terms) <= exitDelay(terms), InvalidConfig("pauseSeconds <= exitDelay"));
-    }
-
-    function seconds32(Terms terms, uint256 shift) private pure returns (uint256) {
-        return (Terms.unwrap(terms) >> shift) & 0xffffffff;
     }
 }

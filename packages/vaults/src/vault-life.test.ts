@@ -14,7 +14,15 @@ import {
 } from './testing/vault-terms.ts';
 import type { Address } from '@bulkhead/domain';
 import { addressOf } from './testing/example.ts';
-import { accountKey, hashes, passkey, type Sent, startVaultChain, type VaultChain } from './testing/vault-chain.ts';
+import {
+  accountKey,
+  hashes,
+  passkey,
+  type Sent,
+  type SoftwareKey,
+  startVaultChain,
+  type VaultChain,
+} from './testing/vault-chain.ts';
 import type { StructCodec } from './codec.ts';
 import {
   callData,
@@ -25,6 +33,7 @@ import {
   parseVaultCall,
   signerSetQuestions,
   vaultCalls,
+  type VaultConfig,
   type VaultEvent,
   vaultForms,
   vaultQuestions,
@@ -38,6 +47,18 @@ before(async () => {
 after(async () => await world[Symbol.asyncDispose]());
 
 const fresh = addressOf(0xd7);
+
+type Signer = <T>(form: StructCodec<T>, message: T) => Promise<Hex>;
+
+type Step<T> = {
+  readonly call: {
+    readonly name: string;
+    readonly form: StructCodec<{ readonly config: VaultConfig; readonly message: T; readonly signature: Hex }>;
+  };
+  readonly form: StructCodec<T>;
+  readonly message: T;
+  readonly time: bigint;
+};
 
 test('each payment, change and exit that is signed here is accepted there, and each event is read', async () => {
   const { config, policy, vault } = termsOf(world, 'omnibus', 5);
@@ -55,12 +76,17 @@ test('each payment, change and exit that is signed here is accepted there, and e
     seen.push(...vaultEventsOf(result, vault));
     return result;
   };
-  const quorum = async <T>(form: StructCodec<T>, message: T): Promise<Hex> =>
-    await world.quorum(digestOf(vault, form, message));
-  const byClient = async <T>(form: StructCodec<T>, message: T): Promise<Hex> =>
-    await client.sign(digestOf(vault, form, message));
-  const byExit = async <T>(form: StructCodec<T>, message: T): Promise<Hex> =>
-    await exitKey.sign(digestOf(vault, form, message));
+  const quorum: Signer = async (form, message) => await world.quorum(digestOf(vault, form, message));
+  const byKey =
+    (key: SoftwareKey): Signer =>
+    async (form, message) =>
+      await key.sign(digestOf(vault, form, message));
+  const [byClient, byExit] = [byKey(client), byKey(exitKey)];
+  /** What one side signs and anybody sends. */
+  const agree = async <T>(sign: Signer, step: Step<T>): Promise<Sent> => {
+    const { call, form, message, time } = step;
+    return await run(callData(hashes, call, { config, message, signature: await sign(form, message) }), time);
+  };
 
   // The first payment deploys, opens the policy and pays, in one transaction.
   const first = { token: nativeToken, to: destination, amount: 7n, ...bounds() };
@@ -115,62 +141,50 @@ test('each payment, change and exit that is signed here is accepted there, and e
 
   const now = start + 10_000_100n;
   const addition = { to: fresh, ...bounds() };
-  await run(
-    callData(hashes, vaultCalls.addDestination, {
-      config,
-      message: addition,
-      signature: await byClient(vaultForms.destinationAddition, addition),
-    }),
-    now,
-  );
+  await agree(byClient, {
+    call: vaultCalls.addDestination,
+    form: vaultForms.destinationAddition,
+    message: addition,
+    time: now,
+  });
   const removal = { side: 'exit', to: fresh, ...bounds() } as const;
-  await run(
-    callData(hashes, vaultCalls.removeDestination, {
-      config,
-      message: removal,
-      signature: await byExit(vaultForms.destinationRemoval, removal),
-    }),
-    now + 1n,
-  );
+  await agree(byExit, {
+    call: vaultCalls.removeDestination,
+    form: vaultForms.destinationRemoval,
+    message: removal,
+    time: now + 1n,
+  });
   const raise = { token, cap: 2_000n, unlisted: false, ...bounds() };
-  await run(
-    callData(hashes, vaultCalls.queueLimitRaise, {
-      config,
-      message: raise,
-      signature: await byClient(vaultForms.limitRaise, raise),
-    }),
-    now + 2n,
-  );
+  await agree(byClient, {
+    call: vaultCalls.queueLimitRaise,
+    form: vaultForms.limitRaise,
+    message: raise,
+    time: now + 2n,
+  });
   await run(callData(hashes, vaultCalls.executeLimitRaise, { config, message: raise }), now + 12n);
   const lowering = { side: 'quorum', token, cap: 50n, unlisted: true, ...bounds() } as const;
-  await run(
-    callData(hashes, vaultCalls.lowerLimit, {
-      config,
-      message: lowering,
-      signature: await quorum(vaultForms.limitLowering, lowering),
-    }),
-    now + 13n,
-  );
+  await agree(quorum, {
+    call: vaultCalls.lowerLimit,
+    form: vaultForms.limitLowering,
+    message: lowering,
+    time: now + 13n,
+  });
   const moved = { to: addressOf(0xe9), ...bounds() };
-  await run(
-    callData(hashes, vaultCalls.queueExitDestination, {
-      config,
-      message: moved,
-      signature: await byClient(vaultForms.exitDestinationChange, moved),
-    }),
-    now + 14n,
-  );
+  await agree(byClient, {
+    call: vaultCalls.queueExitDestination,
+    form: vaultForms.exitDestinationChange,
+    message: moved,
+    time: now + 14n,
+  });
   await run(callData(hashes, vaultCalls.executeExitDestination, { config, message: moved }), now + 54n);
   const other = accountKey(0xc9);
   const rotation = { side: 'quorum', role: 'client', newKey: other.id, ...bounds() } as const;
-  await run(
-    callData(hashes, vaultCalls.queueKeyRotation, {
-      config,
-      message: rotation,
-      signature: await quorum(vaultForms.keyRotation, rotation),
-    }),
-    now + 55n,
-  );
+  await agree(quorum, {
+    call: vaultCalls.queueKeyRotation,
+    form: vaultForms.keyRotation,
+    message: rotation,
+    time: now + 55n,
+  });
   await run(callData(hashes, vaultCalls.executeKeyRotation, { config, message: rotation }), now + 75n);
   assert.deepEqual(await ask(vault, vaultQuestions.roles, { config }), {
     clientKey: other.id,
@@ -178,48 +192,27 @@ test('each payment, change and exit that is signed here is accepted there, and e
     exitDestination: moved.to,
   });
   const again = { side: 'exit', role: 'exit', newKey: accountKey(0xca).id, ...bounds() } as const;
-  await run(
-    callData(hashes, vaultCalls.queueKeyRotation, {
-      config,
-      message: again,
-      signature: await byExit(vaultForms.keyRotation, again),
-    }),
-    now + 76n,
-  );
+  await agree(byExit, {
+    call: vaultCalls.queueKeyRotation,
+    form: vaultForms.keyRotation,
+    message: again,
+    time: now + 76n,
+  });
   const change = hexOf(digestOf(vault, vaultForms.keyRotation, again));
   assert.equal(await ask(vault, vaultQuestions.queued, { change }), now + 86n);
   const refusal = { side: 'exit', change, ...bounds() } as const;
-  await run(
-    callData(hashes, vaultCalls.veto, { config, message: refusal, signature: await byExit(vaultForms.veto, refusal) }),
-    now + 77n,
-  );
+  await agree(byExit, { call: vaultCalls.veto, form: vaultForms.veto, message: refusal, time: now + 77n });
   const stop = { side: 'client', ...bounds() } as const;
-  await run(
-    callData(hashes, vaultCalls.pause, {
-      config,
-      message: stop,
-      signature: await other.sign(digestOf(vault, vaultForms.pause, stop)),
-    }),
-    now + 78n,
-  );
+  await agree(byKey(other), { call: vaultCalls.pause, form: vaultForms.pause, message: stop, time: now + 78n });
   const wish = bounds();
-  await run(
-    callData(hashes, vaultCalls.requestExit, {
-      config,
-      message: wish,
-      signature: await byExit(vaultForms.exitRequest, wish),
-    }),
-    now + 79n,
-  );
+  await agree(byExit, { call: vaultCalls.requestExit, form: vaultForms.exitRequest, message: wish, time: now + 79n });
   const back = bounds();
-  await run(
-    callData(hashes, vaultCalls.cancelExit, {
-      config,
-      message: back,
-      signature: await byExit(vaultForms.exitCancellation, back),
-    }),
-    now + 80n,
-  );
+  await agree(byExit, {
+    call: vaultCalls.cancelExit,
+    form: vaultForms.exitCancellation,
+    message: back,
+    time: now + 80n,
+  });
   const lastHeartbeat = await ask(world.signerSet, signerSetQuestions.lastHeartbeat, {});
   await run(callData(hashes, vaultCalls.openExit, { config }), now + 20_000n);
   await run(callData(hashes, vaultCalls.exit, { config, token }), now + 20_001n);

@@ -2,10 +2,9 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Address } from '@bulkhead/domain';
 import fc from 'fast-check';
-import { addressOf, exampleTerms } from './testing/example.ts';
 import { callOf, type Operation, operationArbitrary, type Queued, type Stage } from '../test/model-operation.ts';
 import { type AccountKey, accountKey, chain, hashes, startVaultChain, type VaultChain } from './testing/vault-chain.ts';
-import { digestOf, mint, vaultEventsOf } from './testing/vault-terms.ts';
+import { digestOf, mint, termsOf, vaultEventsOf } from './testing/vault-terms.ts';
 import type { StructCodec } from './codec.ts';
 import {
   callData,
@@ -20,7 +19,6 @@ import {
   judgeHistory,
   nativeToken,
   newVaultState,
-  policyHash,
   ruleOnCall,
   signerSetCalls,
   type Surroundings,
@@ -33,6 +31,7 @@ import {
   vaultForms,
   type VaultSide,
   type VaultState,
+  type VaultTerms,
 } from './index.ts';
 import { keyInForce } from './vault-state.ts';
 
@@ -181,32 +180,16 @@ async function readingBack(vault: Address, history: readonly HistoryEntry[], rea
   }
 }
 
-function modelTerms(kind: VaultConfig['kind'], number: bigint): { config: VaultConfig; policy: InitialPolicy } {
-  const caps = (cap: bigint): InitialPolicy['limits'] =>
-    [nativeToken, world.token].map((token) => ({ token, cap })).toSorted((a, b) => (a.token < b.token ? -1 : 1));
-  const policy = {
-    destinations: [addressOf(0xd1)],
-    limits: caps(1_000n),
-    unlisted: kind === 'omnibus' ? caps(100n) : [],
-  };
-  const config: VaultConfig = {
-    ...exampleTerms(hashes).config,
-    kind,
+/** Vaults by the thousand, with keys that the model rotates and a heartbeat that it lets lapse. */
+function modelTerms(kind: VaultConfig['kind'], number: bigint): VaultTerms {
+  const { config, policy } = termsOf(world, kind, 0);
+  const own = {
     clientId: `0x${(number + 1n).toString(16).padStart(64, '0')}`,
-    signerSet: world.signerSet,
     clientKey: keys[0]?.id ?? '0x',
     exitKey: keys[3]?.id ?? '0x',
-    policyHash: policyHash(hashes, policy),
-    windowSeconds: 100n,
-    changeDelay: 10n,
-    recoveryDelay: 20n,
-    exitDelay: 30n,
-    exitChangeDelay: 40n,
     heartbeatPeriod: 5_000n,
-    pauseSeconds: 5n,
-    feeBpsYear: 1_000n,
-  };
-  return { config, policy };
+  } as const;
+  return { config: { ...config, ...own }, policy };
 }
 
 function remember(call: VaultCall, queued: Queued): void {
