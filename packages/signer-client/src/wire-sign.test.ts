@@ -10,7 +10,7 @@ import {
   parseCompartment,
 } from '@bulkhead/domain';
 import { z } from 'zod';
-import { readSignRequest, writeGranted } from './wire-sign.ts';
+import { readGranted, readSignRequest, writeGranted, writeSignRequest } from './wire-sign.ts';
 import { signAnswer, signParams } from './wire.ts';
 
 const intent: MovementIntent = {
@@ -106,6 +106,34 @@ test('a request read by hand is what the schema reads, and nothing that the sche
   assert.ok(accepted > 20 && left > 500, `${accepted} were accepted and ${left} left`);
 });
 
+test('a request written by hand is what the schema writes, and nothing that the schema refuses', () => {
+  const request = signParams.parse(params);
+  assert.deepEqual(writeSignRequest(request), z.encode(signParams, request));
+  assert.deepEqual(writeSignRequest({ ...request, intent }), z.encode(signParams, request));
+  let accepted = 0;
+  let left = 0;
+  for (const evidence of variants(params.evidence)) {
+    const odd = { ...request, evidence } as typeof request;
+    const written = writeSignRequest(odd);
+    if (written === undefined) left += 1;
+    else {
+      assert.deepEqual(written, z.encode(signParams, odd));
+      accepted += 1;
+    }
+  }
+  assert.ok(accepted > 20 && left > 500, `${accepted} were accepted and ${left} left`);
+  const wrong: readonly object[] = [
+    { extra: '' },
+    { intent: { ...intent, amount: 0n } },
+    { intent: { ...intent, kind: 'enrolment' } },
+    { key: { compartment: -1, label: 'treasury' } },
+    { key: { ...params.key, extra: '' } },
+    { unsigned: params.unsigned },
+    { unsigned: new Uint8Array(20_481) },
+  ];
+  for (const other of wrong) assert.equal(writeSignRequest({ ...request, ...other }), undefined);
+});
+
 const granted: Granted = {
   signature: { r: 2n ** 255n, s: 1n, yParity: 1 },
   record: {
@@ -130,4 +158,20 @@ test('an answer written by hand is what the schema writes', () => {
     { signature, record: { ...record, head: { ...record.head, statement: 'x'.repeat(65_537) } } },
   ];
   for (const answer of wrong) assert.equal(writeGranted(answer), undefined);
+});
+
+test('an answer read by hand is what the schema reads, and nothing that the schema refuses', () => {
+  const answer = z.encode(signAnswer, granted);
+  assert.deepEqual(readGranted(answer), granted);
+  let accepted = 0;
+  let left = 0;
+  for (const variant of variants(answer)) {
+    const read = readGranted(variant);
+    if (read === undefined) left += 1;
+    else {
+      assert.deepEqual(read, signAnswer.parse(variant));
+      accepted += 1;
+    }
+  }
+  assert.ok(accepted > 5 && left > 200, `${accepted} were accepted and ${left} left`);
 });

@@ -2,7 +2,7 @@ import { peopleMax } from '@bulkhead/authority';
 import { CustodyError, type FaultCode, faultCodes, type FaultDetails } from '@bulkhead/domain';
 import { z } from 'zod';
 import { type Calls, isMethod, type Method, protocolVersion, recordsMax, requestIdLengthMax } from './protocol.ts';
-import { hasExactly, readSignRequest, writeGranted } from './wire-sign.ts';
+import { hasExactly, readGranted, readSignRequest, writeGranted, writeSignRequest } from './wire-sign.ts';
 import * as wire from './wire-value.ts';
 
 /** Places that one signer names in its status. */
@@ -15,6 +15,8 @@ type Codecs = {
     /** Faster than `params`, for what it accepts: see `wire-sign.ts`. */
     readonly readParams?: (value: unknown) => Calls[M]['params'] | undefined;
     readonly writeAnswer?: (answer: Calls[M]['answer']) => unknown;
+    readonly writeParams?: (params: Calls[M]['params']) => unknown;
+    readonly readAnswer?: (value: unknown) => Calls[M]['answer'] | undefined;
   };
 };
 
@@ -88,7 +90,14 @@ const codecs: Codecs = {
     params: z.strictObject({ intent: wire.intent, approval: wire.approval }),
     answer: z.strictObject({ person: wire.text }),
   },
-  sign: { params: signParams, answer: signAnswer, readParams: readSignRequest, writeAnswer: writeGranted },
+  sign: {
+    params: signParams,
+    answer: signAnswer,
+    readParams: readSignRequest,
+    writeParams: writeSignRequest,
+    readAnswer: readGranted,
+    writeAnswer: writeGranted,
+  },
   signVault: {
     params: z.strictObject({ intent: wire.vaultIntent, evidence: wire.evidence }),
     answer: z.strictObject({ signature: wire.signature, member: wire.address, record: wire.record }),
@@ -116,12 +125,14 @@ export function decodeParams<M extends Method>(method: M, value: unknown): Calls
 
 /** @throws CustodyError `signer/protocol` with every field that is wrong */
 export function decodeAnswer<M extends Method>(method: M, value: unknown): Calls[M]['answer'] {
-  return decoded(codecs[method].answer, { value, what: `answer to "${method}"` });
+  const { answer, readAnswer: read } = codecs[method];
+  return read?.(value) ?? decoded(answer, { value, what: `answer to "${method}"` });
 }
 
 /** @throws CustodyError `signer/protocol` for what {@link decodeParams} would not read back, `intent/malformed` for no intent */
 export function encodeParams<M extends Method>(method: M, params: Calls[M]['params']): unknown {
-  return encoded(codecs[method].params, { value: params, what: `params of "${method}"` });
+  const { params: schema, writeParams } = codecs[method];
+  return writeParams?.(params) ?? encoded(schema, { value: params, what: `params of "${method}"` });
 }
 
 /** @throws CustodyError `signer/protocol` for what {@link decodeAnswer} would not read back */
@@ -221,9 +232,17 @@ function plainRequest(value: unknown): z.infer<typeof requestSchema> | undefined
   return typeof method === 'string' && isMethod(method) ? { v: protocolVersion, id, method, params } : undefined;
 }
 
+/** The answer of a signer of this version to a request that it granted; for any other the schema says what it is. */
+function plainAnswer(value: unknown): AnswerFrame | undefined {
+  if (!hasExactly(value, ['v', 'id', 'ok']) || Reflect.get(value, 'v') !== protocolVersion) return undefined;
+  const id: unknown = Reflect.get(value, 'id');
+  return typeof id === 'string' && idForm.test(id) ? { id, ok: Reflect.get(value, 'ok') } : undefined;
+}
+
 /** @throws CustodyError `signer/protocol` */
 export function readAnswer(text: string): AnswerFrame {
-  return decoded(answerSchema, { value: jsonOf(text), what: 'answer frame' });
+  const value = jsonOf(text);
+  return plainAnswer(value) ?? decoded(answerSchema, { value, what: 'answer frame' });
 }
 
 function jsonOf(text: string): unknown {
