@@ -111,7 +111,7 @@ function bytesOf(hex: string, max: number, name: string): Uint8Array {
   } catch {
     throw invalid(`its ${name} is no lower-case hex`);
   }
-  if (bytes.length === 0 || bytesToHex(bytes) !== hex) throw invalid(`its ${name} is no lower-case hex`);
+  if (bytes.length === 0 || hex.toLowerCase() !== hex) throw invalid(`its ${name} is no lower-case hex`);
   return bytes;
 }
 

@@ -9,6 +9,7 @@ export type ClientData = {
 };
 
 const typeWanted = 'webauthn.get';
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
  * Reads collected client data. Names that are not known are skipped, as the standard wants; a name that stands twice is refused,
@@ -20,7 +21,7 @@ export function parseClientData(bytes: Uint8Array): ClientData {
   let text: string;
   let value: unknown;
   try {
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    text = utf8.decode(bytes);
     value = JSON.parse(text);
   } catch {
     throw invalid('it is no JSON in UTF-8');
@@ -28,18 +29,21 @@ export function parseClientData(bytes: Uint8Array): ClientData {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid('it is no object');
   // A text that is written back as it was read names nothing twice; any other is looked through.
   if (JSON.stringify(value) !== text) assertNamesOnce(text);
-  const fields = new Map<string, unknown>(Object.entries(value));
-  const type = fields.get('type');
-  const challenge = fields.get('challenge');
-  const origin = fields.get('origin');
+  const type = own(value, 'type');
+  const challenge = own(value, 'challenge');
+  const origin = own(value, 'origin');
   if (type !== typeWanted) throw invalid(`its type is not ${typeWanted}`);
   if (typeof challenge !== 'string' || typeof origin !== 'string') throw invalid('challenge or origin is missing');
   // A page inside somebody else's frame can be covered with what the other page likes.
-  if (fields.has('crossOrigin') && fields.get('crossOrigin') !== false) {
+  if (Object.hasOwn(value, 'crossOrigin') && own(value, 'crossOrigin') !== false) {
     throw invalid('it was made in a frame of another page');
   }
-  if (fields.has('topOrigin')) throw invalid('it was made in a frame of another page');
+  if (Object.hasOwn(value, 'topOrigin')) throw invalid('it was made in a frame of another page');
   return { challenge: bytesToHex(base64url(challenge)), origin };
+}
+
+function own(value: object, name: string): unknown {
+  return Object.hasOwn(value, name) ? Reflect.get(value, name) : undefined;
 }
 
 /** Base64url without padding (RFC 4648, section 5), with the unused bits zero: one text for the same bytes. */
@@ -53,7 +57,9 @@ function base64url(text: string): Uint8Array {
   // What `atob` forgives, such as white space, padding and unused bits, is not written back.
   const written = btoa(binary).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
   if (written !== text) throw invalid('its challenge is no base64url');
-  return Uint8Array.from(binary, (character) => character.charCodeAt(0));
+  const bytes = new Uint8Array(binary.length);
+  for (let at = 0; at < bytes.length; at += 1) bytes[at] = binary.charCodeAt(at);
+  return bytes;
 }
 
 /**

@@ -178,10 +178,11 @@ export function eip712Digest(hashes: Hashes, intent: Intent): Uint8Array {
   // As in the typed form: only what has canonical bytes is typed.
   intentText(intent);
   const { name, fields } = forms[intent.kind];
-  const values = new Map<string, bigint | number | string>(Object.entries(intent));
+  const values: Readonly<Record<string, bigint | number | string>> = { ...intent };
   // In hex, which is put together in one piece and turned into bytes once: that is cheap also where JavaScript has no compiler.
-  const words = fields.map((field) => word(hashes, field, values.get(field.name) ?? ''));
-  const structHash = bytesToHex(hashes.keccak256(hexToBytes(typeHash(hashes, name, fields) + words.join(''))));
+  let words = typeHash(hashes, name, fields);
+  for (const field of fields) words += word(hashes, field, values[field.name] ?? '');
+  const structHash = bytesToHex(hashes.keccak256(hexToBytes(words)));
   return hashes.keccak256(hexToBytes(eip712Prefix + domainHash(hashes, domainOf(intent)) + structHash));
 }
 
@@ -191,9 +192,11 @@ function domainOf({ deployment }: Intent): TypedIntent['domain'] {
   return { name: 'Bulkhead', version: '1', salt: `0x${deployment.padEnd(64, '0')}` };
 }
 
-/** Hashes that are the same for many intents, by what is hashed: types, and the domains of the newest deployments. */
+/** Hashes that are the same for many intents, by what is hashed: types, domains of deployments, names of assets and of clients. */
 const steadyHashes = new WeakMap<Hashes, Map<string, string>>();
-const steadyHashesMax = 64;
+const steadyHashesMax = 1_024;
+/** Fields whose texts stand in many intents. */
+const steadyFields: ReadonlySet<string> = new Set(['asset', 'client', 'feePayer']);
 
 function steadyHash(hashes: Hashes, name: string, make: () => string): string {
   const known = steadyHashes.get(hashes) ?? new Map<string, string>();
@@ -244,8 +247,13 @@ function encodeType(name: string, fields: readonly { readonly name: string; read
 }
 
 /** The 32 bytes that stand for a value, in hex: integers and addresses on the right, texts by their hash. */
-function word(hashes: Hashes, { type }: TypedField, value: bigint | number | string): string {
-  if (type === 'string') return textHash(hashes, String(value));
+function word(hashes: Hashes, { name, type }: TypedField, value: bigint | number | string): string {
+  if (type === 'string') {
+    const text = String(value);
+    return steadyFields.has(name)
+      ? steadyHash(hashes, `"${text}`, () => textHash(hashes, text))
+      : textHash(hashes, text);
+  }
   return wordOf(BigInt(type === 'bytes32' ? `0x${value}` : value));
 }
 

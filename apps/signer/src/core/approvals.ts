@@ -65,6 +65,7 @@ export function approvalVerifier(hashes: Hashes): ApprovalVerifier {
   const parts: Parts = {
     hashes,
     keys: boundedCache(publicKeysCachedMax),
+    points: boundedCache(publicKeysCachedMax),
     remembered: boundedCache(verifiedRememberedMax),
     names: new WeakMap(),
   };
@@ -84,7 +85,9 @@ export function approvalVerifier(hashes: Hashes): ApprovalVerifier {
     async prepare(registry, subject, approvals) {
       const before = turn;
       const ahead = approvals.slice(0, evidenceApprovalsMax);
+      // What threads do comes first, so that they do it while the rest is done here.
       const mine = Promise.all(ahead.map((given) => verifyAhead(parts, { registry, subject, given })));
+      for (const given of ahead) verifyHere(approval, { registry, subject, given });
       turn = before.then(() => mine);
       await turn;
     },
@@ -110,6 +113,8 @@ export function approvalVerifier(hashes: Hashes): ApprovalVerifier {
 type Parts = {
   readonly hashes: Hashes;
   readonly keys: BoundedCache<string, KeyObject>;
+  /** Public keys that were recovered and belonged to a registered address, by that address. */
+  readonly points: BoundedCache<string, Uint8Array>;
   /** Signatures that were right, by {@link nameOf}, and the entry of the registry that they were right for. */
   readonly remembered: BoundedCache<string, { readonly key: ApproverKey; readonly verified: VerifiedApproval }>;
   /** What {@link nameOf} has made: an approval is asked for ahead, and again where it is needed. Nobody changes one meanwhile. */
@@ -193,7 +198,7 @@ function isRight(claim: Claim): boolean {
 type Ahead = { readonly registry: Registry; readonly subject: Subject; readonly given: Approval };
 
 async function verifyAhead(parts: Parts, { registry, subject, given }: Ahead): Promise<void> {
-  // Others cost the same there as where they are needed, and the way to a thread and back besides.
+  // Others cost less than the way to a thread and back.
   if (given.kind !== 'webauthn') return;
   try {
     const key = keyOf(registry, subject, given);
@@ -206,6 +211,16 @@ async function verifyAhead(parts: Parts, { registry, subject, given }: Ahead): P
       verify('sha256', message, publicKey, signature, (error, result) => resolve(error === null && result));
     });
     if (right === true) parts.remembered.set(name, { key, verified: claim.verified });
+  } catch {
+    // It is verified again where it is needed, and refused there with its reason.
+    return;
+  }
+}
+
+function verifyHere(approval: ApprovalVerifier['approval'], { registry, subject, given }: Ahead): void {
+  if (given.kind === 'webauthn') return;
+  try {
+    approval(registry, subject, given);
   } catch {
     // It is verified again where it is needed, and refused there with its reason.
     return;
@@ -264,19 +279,29 @@ type TypedKey = Extract<ApproverKey, { readonly kind: 'eip712' }>;
 const lowestHigh = Buffer.from('7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0', 'hex');
 
 function assertRecovers(
-  { hashes }: Parts,
+  { hashes, points }: Parts,
   { key, subject, given: approval }: { key: TypedKey; subject: Subject; given: Typed },
 ): void {
-  if (!/^[0-9a-f]{130}$/u.test(approval.signature)) throw invalid(approval, 'it is not 65 bytes of lower-case hex');
   const bytes = Buffer.from(approval.signature, 'hex');
+  if (bytes.length !== 65 || bytes.toString('hex') !== approval.signature) {
+    throw invalid(approval, 'it is not 65 bytes of lower-case hex');
+  }
   const recovery = (bytes[64] ?? 0) - 27;
   if (recovery !== 0 && recovery !== 1) throw invalid(approval, `its v is ${bytes[64]}, not 27 or 28`);
   if (bytes.subarray(32, 64).compare(lowestHigh) > 0) throw invalid(approval, 'its s is in the upper half (EIP-2)');
   const digest = eip712Digest(hashes, subject.intent);
   let address: string;
   try {
-    const signature = Uint8Array.from(bytes.subarray(0, 64));
-    address = addressOfPublicKey(nativeModules().secp256k1.ecdsaRecover(signature, recovery, digest, false));
+    const point = nativeModules().secp256k1.ecdsaRecover(
+      new Uint8Array(bytes.subarray(0, 64)),
+      recovery,
+      digest,
+      false,
+    );
+    const known = points.peek(key.address);
+    if (known !== undefined && Buffer.compare(known, point) === 0) return;
+    address = addressOfPublicKey(point);
+    if (address === key.address) points.set(address, point);
   } catch (cause) {
     throw invalid(approval, 'no key has made it', cause);
   }
@@ -287,14 +312,17 @@ type Edwards = Extract<Approval, { readonly kind: 'ed25519' }>;
 type EdwardsKey = Extract<ApproverKey, { readonly kind: 'ed25519' }>;
 
 function edwardsClaim({ key, subject, given }: { key: EdwardsKey; subject: Subject; given: Edwards }): Claim {
-  if (!/^[0-9a-f]{128}$/u.test(given.signature)) throw invalid(given, 'it is not 64 bytes of lower-case hex');
+  const signature = Buffer.from(given.signature, 'hex');
+  if (signature.length !== 64 || signature.toString('hex') !== given.signature) {
+    throw invalid(given, 'it is not 64 bytes of lower-case hex');
+  }
   return {
     verified: { person: given.person },
     otherwise: 'the signature is not of this key over this intent',
     algorithm: 'Ed25519',
     message: ed25519Message(subject.digest),
     publicKey: Buffer.from(key.publicKey, 'hex'),
-    signature: Buffer.from(given.signature, 'hex'),
+    signature,
   };
 }
 
