@@ -27,7 +27,7 @@ const benches: Readonly<Record<string, Bench>> = {
     run: benchReconcile,
   },
   signing: {
-    summary: 'decisions of the hardened signer against bare SoftHSM signatures; --requests n, --enrolled n',
+    summary: 'decisions of the hardened signer against bare SoftHSM signatures; --enrolled n',
     run: benchSigning,
   },
   vaults: {
