@@ -1,10 +1,11 @@
 import { type CanonicalObject, type RecordLine, type RecordType, statementText } from '@bulkhead/authority';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { CustodyError, type DecisionRecord, invariant, type SignedStatement } from '@bulkhead/domain';
 import type { IdentityKey } from '@bulkhead/keys';
 import type { Arrivals } from './arrivals.ts';
 import type { PreparedGroup, StateLog } from './log.ts';
 import { groupRecordsMax } from './options.ts';
-import type { Slots } from './slots.ts';
+import type { Look, Slots } from './slots.ts';
 
 /** How long a group waits for decisions that are about to come, in milliseconds. */
 export const groupGatheredMsMax: number = 5;
@@ -126,7 +127,9 @@ export function openCommitter(parts: CommitParts, settled: bigint): Committer {
   const enqueue = async (entry: Entry): Promise<DecisionRecord | undefined> =>
     new Promise((resolve, reject) => {
       queue.push({ entry, resolve, reject });
-      schedule();
+      // What has arrived by now and was not read yet belongs to the same group.
+      if (entry.type === 'signed') schedule();
+      else setImmediate(schedule);
     });
 
   return {
@@ -202,12 +205,12 @@ function openQueue({ log, arrivals }: Pick<CommitParts, 'log' | 'arrivals'>): Qu
   };
 }
 
-async function settleHeads({ log, slots }: CommitParts, held: Held): Promise<void> {
+async function settleHeads({ log, slots }: CommitParts, held: Held, look?: Look): Promise<void> {
   if (held.stopped !== undefined) throw held.stopped;
   const end = log.covered();
   if (held.settledAt >= end.sequence) return;
   try {
-    await (held.overwriting ? slots.overwrite(end) : slots.write(end));
+    await (held.overwriting ? slots.overwrite(end) : slots.write(end, look));
   } catch (error) {
     // A slot that does not answer may come back. A slot that somebody else writes to ends this process's right to sign.
     if (error instanceof CustodyError && error.code === 'signer/other-signer-active') held.stopped = error;
@@ -233,8 +236,11 @@ async function append(parts: CommitParts, held: Held, entries: readonly Entry[])
     held.stopped = unwritable(cause);
     throw held.stopped;
   }
-  for (const record of prepared.records) parts.onRecord(record);
   return prepared;
+}
+
+function take({ onRecord }: CommitParts, { records }: Prepared): void {
+  for (const record of records) onRecord(record);
 }
 
 /**
@@ -253,13 +259,24 @@ async function writeGroup(
     const entries = group.map(({ entry }) => entry);
     // What an earlier group left behind comes first, so that the log is never ahead of the slots by more than one group. Signatures
     // wait for no slot: their grants count already.
-    if (!areOpen(parts, entries)) await settleHeads(parts, held);
+    const headed = !areOpen(parts, entries);
+    if (headed) await settleHeads(parts, held);
+    const look = headed ? parts.slots.look() : undefined;
     const prepared = await append(parts, held, entries);
-    for (const { entry, resolve } of group) if (entry.type === 'signed') resolve(undefined);
-    if (prepared.group.head === undefined) return undefined;
+    if (prepared.group.head === undefined) {
+      take(parts, prepared);
+      for (const { resolve } of group) resolve(undefined);
+      return undefined;
+    }
     // A crash here, or between two slots: the log has it all, some slots are one group behind. The start catches them up. Signatures of
     // earlier groups may follow in the log meanwhile: no head covers them yet, and the head that the slots take does not change.
-    const answered = settleHeads(parts, held).then(() => {
+    const settled = settleHeads(parts, held, look);
+    settled.catch(() => undefined);
+    // The slots are asked first, and the records are taken while they work.
+    await nextTurn();
+    take(parts, prepared);
+    for (const { entry, resolve } of group) if (entry.type === 'signed') resolve(undefined);
+    const answered = settled.then(() => {
       // A crash here: everything counts and nobody was told. A repetition of the request is answered from the log.
       for (const [index, waiting] of group.entries()) waiting.resolve(prepared.answers[index]);
     });
@@ -276,6 +293,7 @@ async function writeRecovery(parts: CommitParts, held: Held, entry: Entry): Prom
   // whole leaves the state as it was, to be recovered by the same intent.
   await parts.log.cutTorn();
   const prepared = await append(parts, held, [entry]);
+  take(parts, prepared);
   // A crash from here on: the record names the heads that the slots still hold, so the start knows them as forgiven.
   held.overwriting = true;
   await settleHeads(parts, held);

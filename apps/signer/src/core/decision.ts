@@ -99,10 +99,10 @@ async function answer(parts: CoreParts, making: Making, asked: Asked): Promise<G
     announced(parts, {
       refused: { request: 'sign', about },
       prepare: async () => {
-        const own = await parts.addresses.of(asked.request.key);
-        await Promise.all([
-          parts.addresses.prepare(parts.knowledge.registry(), compartmentsOf(intent)),
+        const [own] = await Promise.all([
+          parts.addresses.of(asked.request.key),
           parts.verifier.prepare(parts.knowledge.registry(), asked, approvalsOf(asked.request.evidence)),
+          parts.addresses.prepare(parts.knowledge.registry(), compartmentsOf(intent)),
         ]);
         return own;
       },

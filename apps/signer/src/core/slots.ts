@@ -20,14 +20,24 @@ export type Slots = {
   /** Everything that the slots hold now; every slot must answer. */
   remembered(): Promise<readonly RememberedHead[]>;
   /**
-   * Reads, compares and writes the head in every slot, and makes sure that the slot is still this process's own.
+   * Begins to read the head in every slot, for the next {@link Slots.write}: what it takes passes while the log is written. A reading
+   * and a write were never one step, so a longer time between them lets nobody in: the claim does not, which is read after the write.
+   * Fails only where it is used.
+   */
+  look(): Look;
+  /**
+   * Compares the head in every slot, writes it, and makes sure that the slot is still this process's own.
    *
+   * @param look what was found since the write before; absent, the slots are read now
    * @throws CustodyError `signer/other-signer-active`, `hsm/unavailable`
    */
-  write(head: RememberedHead): Promise<void>;
+  write(head: RememberedHead, look?: Look): Promise<void>;
   /** Writes without comparing: only after the root quorum has said that an older state goes on. */
   overwrite(head: RememberedHead): Promise<void>;
 };
+
+/** What each slot holds, in the order of the slots. */
+export type Look = readonly Promise<RememberedHead | undefined>[];
 
 type Slot = {
   readonly store: HeadStore;
@@ -48,6 +58,11 @@ export function slotsOf(
     await slot.store.writeClaim(claim);
     slot.claimed = true;
   };
+  const found = async (slot: Slot): Promise<RememberedHead | undefined> => {
+    // One that was away when the others were claimed.
+    if (!slot.claimed) await claimSlot(slot);
+    return slot.store.read();
+  };
   /**
    * A comparison and a write are not one step, so another signer may have read the head before this one wrote it. It wrote its claim
    * before it read: so it is seen here, and nothing leaves.
@@ -55,7 +70,8 @@ export function slotsOf(
   const assertClaimed = async (slot: Slot): Promise<void> => {
     if ((await slot.store.readClaim()) !== claim) throw otherClaim(slot);
   };
-  const gather = async (work: (slot: Slot) => Promise<void>): Promise<void> => {
+  const look = (): Look => slots.map(found);
+  const gather = async (work: (slot: Slot, at: number) => Promise<void>): Promise<void> => {
     const failures = await failuresOf(slots, work);
     const foreign = failures.find((failure) => failure.code === 'signer/other-signer-active');
     if (foreign !== undefined) throw foreign;
@@ -69,12 +85,15 @@ export function slotsOf(
       const heads = await Promise.all(slots.map(async ({ store }) => store.read()));
       return heads.filter((head) => head !== undefined);
     },
-    write: async (head) =>
-      gather(async (slot) => {
-        // One that was away when the others were claimed.
-        if (!slot.claimed) await claimSlot(slot);
-        const found = await slot.store.read();
-        if (!(await fits(log, { slot, found }))) throw otherSigner(slot, found);
+    look: () => {
+      const all = look();
+      for (const each of all) each.catch(() => undefined);
+      return all;
+    },
+    write: async (head, ahead = look()) =>
+      gather(async (slot, at) => {
+        const held = await ahead[at];
+        if (!(await fits(log, { slot, found: held }))) throw otherSigner(slot, held);
         await writeTo(slot, head);
         await assertClaimed(slot);
       }),
@@ -147,7 +166,7 @@ function same(a: RememberedHead, b: RememberedHead): boolean {
 
 async function failuresOf(
   slots: readonly Slot[],
-  work: (slot: Slot) => Promise<void>,
+  work: (slot: Slot, at: number) => Promise<void>,
 ): Promise<readonly CustodyError[]> {
   const results = await Promise.allSettled(slots.map(work));
   return results.flatMap((result, index) => {

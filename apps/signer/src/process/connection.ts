@@ -43,12 +43,14 @@ export function serveConnection(socket: Socket, serving: Serving): void {
   const patience = createPatience(socket, limits);
   const send = (text: string): void => {
     if (socket.destroyed) return;
-    // Answers of one group leave in one piece: each piece costs a call to the kernel here and a wakening there.
-    if (socket.writableCorked === 0) {
+    // The first answer of a group leaves at once, so that the client goes on; the others in one piece, because each piece costs a call to
+    // the kernel here and a wakening there.
+    const first = socket.writableCorked === 0;
+    socket.write(frameOf(text));
+    if (first) {
       socket.cork();
       setImmediate(() => socket.uncork());
     }
-    socket.write(frameOf(text));
     // The client takes its answers or gets no further ones: what it has not taken is kept for it here.
     if (socket.writableLength > limits.untakenBytesMax && !socket.isPaused()) {
       socket.pause();
@@ -145,7 +147,11 @@ async function work({ method, params, serving, reply }: Work): Promise<void> {
     const call = prepareCall(method, params);
     intent = call.intent;
     answerOnce({ ok: await call.run(signer) });
-    if (intent !== undefined) log('info', 'answered', { method, intent, ms: Math.round(performance.now() - began) });
+    if (intent !== undefined) {
+      const ms = Math.round(performance.now() - began);
+      // Once the answers of its group have left.
+      setImmediate(() => log('info', 'answered', { method, intent, ms }));
+    }
   } catch (error) {
     const fault = faultOf(error, log);
     log('warning', 'refused', { method, intent, code: fault.code });
