@@ -104,6 +104,9 @@ test('a request read by hand is what the schema reads, and nothing that the sche
     }
   }
   assert.ok(accepted > 20 && left > 500, `${accepted} were accepted and ${left} left`);
+  // Half a byte here and half a byte there are no whole one.
+  const halves = { ...passkey, authenticatorData: 'aaa', signature: '304' };
+  assert.equal(readSignRequest({ ...params, evidence: { approvals: [halves] } }), undefined);
 });
 
 test('a request written by hand is what the schema writes, and nothing that the schema refuses', () => {
@@ -153,6 +156,7 @@ test('an answer written by hand is what the schema writes', () => {
     { signature: { ...signature, s: -1n }, record },
     { signature, record: { ...record, previous: '0'.repeat(63) } },
     { signature, record: { ...record, following: ['A'.repeat(64)] } },
+    { signature, record: { ...record, previous: '0'.repeat(62), following: ['3'.repeat(66)] } },
     { signature, record: { ...record, head: { ...record.head, identity: '' } } },
     { signature, record: { ...record, head: { ...record.head, signature: '2'.repeat(126) } } },
     { signature, record: { ...record, head: { ...record.head, statement: 'x'.repeat(65_537) } } },

@@ -46,7 +46,7 @@ export type Subject = { readonly intent: Intent; readonly digest: string };
 
 export type ApprovalVerifier = {
   /**
-   * Does the arithmetic of signatures ahead, in threads. It decides nothing: what is right is remembered, and what is not is found out
+   * Does the arithmetic of signatures ahead: that of passkeys in threads, the rest meanwhile. It decides nothing: what is right is remembered, and what is not is found out
    * again by whoever asks for it. Never throws, and returns in the order of the calls: counters of passkeys rise, so whoever comes
    * later must not be decided first.
    */
