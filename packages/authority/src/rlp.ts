@@ -1,4 +1,5 @@
 import { CustodyError } from '@bulkhead/domain';
+import { bytesToHex } from '@noble/hashes/utils.js';
 
 /** A string of bytes or a list of items (Ethereum Yellow Paper, appendix B). */
 export type RlpItem = Uint8Array | readonly RlpItem[];
@@ -35,7 +36,7 @@ export function rlpInteger(item: RlpItem, name: string, bytesMax: number): bigin
   const bytes = rlpString(item, name);
   if (bytes.length > bytesMax) throw malformed(`${name} is longer than ${bytesMax} bytes`);
   if (bytes[0] === 0) throw malformed(`${name} has a leading zero byte`);
-  return bytes.reduce((value, byte) => value * 256n + BigInt(byte), 0n);
+  return bytes.length === 0 ? 0n : BigInt(`0x${bytesToHex(bytes)}`);
 }
 
 /** @throws CustodyError `signer/malformed-transaction` */

@@ -107,17 +107,20 @@ export function canonicalIntent(intent: Intent): Intent {
 }
 
 function encode(fields: Fields): string {
+  const inOrder: Record<string, string | undefined> = {};
   // Without a comparison of its own, `sort` compares code units.
-  const names = [...fields.keys()].sort();
-  return header + JSON.stringify(Object.fromEntries(names.map((name) => [name, fields.get(name)])));
+  for (const name of [...fields.keys()].sort()) inOrder[name] = fields.get(name);
+  return header + JSON.stringify(inOrder);
 }
 
 /** Exactly the fields of the kind: a property that merely came along on the object is no part of the intent. */
 function fieldsOf(intent: Intent): Fields {
   const { deployment, kind, id } = intent;
-  return new Map(
-    Object.entries({ deployment, kind, id, ...ownFields(intent) }).map(([name, value]) => [name, String(value)]),
-  );
+  const fields = new Map<string, string>();
+  for (const [name, value] of Object.entries({ deployment, kind, id, ...ownFields(intent) })) {
+    fields.set(name, String(value));
+  }
+  return fields;
 }
 
 function ownFields(intent: Intent): Readonly<Record<string, string | number | bigint>> {
