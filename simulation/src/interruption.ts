@@ -106,6 +106,8 @@ export function mortalChain(inner: Chain, mortality: Mortality): Chain {
     estimate: (plan) => mortal(() => inner.estimate(plan)),
     build: (plan, terms, nonce) => inner.build(plan, terms, nonce),
     assemble: (unsigned, signature) => inner.assemble(unsigned, signature),
+    authorization: (delegate, nonce) => inner.authorization(delegate, nonce),
+    authorizedBy: (authorization, signature) => inner.authorizedBy(authorization, signature),
     broadcast: (raw) => mortal(() => inner.broadcast(raw)),
     sight: (hash) => mortal(() => inner.sight(hash)),
   };

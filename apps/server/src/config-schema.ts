@@ -91,6 +91,7 @@ const chain = z.strictObject({
   fees: fees.prefault({}),
   embedded: embedded.prefault({}),
   vaults: systemForm.exactOptional(),
+  sweepDelegates: flag.default(false),
 });
 
 const asset = z

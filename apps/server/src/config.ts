@@ -54,6 +54,8 @@ export type ChainConfiguration = {
   readonly required: number;
   readonly startBlock: bigint | undefined;
   readonly pollMs: number;
+  /** Whether addresses with keys are swept by a delegate (EIP-7702) where the chain has contracts of vaults, instead of with gas of their own. */
+  readonly sweepDelegates: boolean;
   readonly fees: FeeCaps;
 };
 
@@ -299,7 +301,7 @@ function chainOfSection(
   }: { readonly chain: ChainSection; readonly urls: readonly string[] | undefined; readonly place: string },
   problems: ConfigurationProblem[],
 ): readonly ChainConfiguration[] {
-  const { id, development, startBlock, pollMs, fees, embedded } = chain;
+  const { id, development, startBlock, pollMs, fees, embedded, sweepDelegates } = chain;
   const variable = `CHAIN_EIP155_${chainNumber(id)}_RPC`;
   if (urls === undefined && !development) {
     problems.push({
@@ -316,7 +318,7 @@ function chainOfSection(
   }
   const source = urls === undefined ? ({ kind: 'embedded', ...embedded } as const) : ({ kind: 'rpc', urls } as const);
   const caps = { maxFeePerGas: fees.maxFeePerGas, nativeGas: fees.nativeGas, tokenGas: fees.tokenGas };
-  return [{ id, development, source, required, startBlock, pollMs, fees: caps }];
+  return [{ id, development, source, required, startBlock, pollMs, fees: caps, sweepDelegates }];
 }
 
 /** A deposit of at most this much is dust where nobody decides otherwise: a millionth of a coin, in wei. */

@@ -43,6 +43,8 @@ export async function openLiveChain(
     estimate: (plan) => inner.estimate(plan),
     build: (plan, terms, nonce) => inner.build(plan, terms, nonce),
     assemble: (unsigned, signature) => inner.assemble(unsigned, signature),
+    authorization: (delegate, nonce) => inner.authorization(delegate, nonce),
+    authorizedBy: (authorization, signature) => inner.authorizedBy(authorization, signature),
     broadcast: (raw) => inner.broadcast(raw),
     sight: (hash) => inner.sight(hash),
     refresh: async () => {

@@ -1,4 +1,4 @@
-import { registryChangesAfter, type VaultSetup } from '@bulkhead/custody';
+import { type ChainVaults, registryChangesAfter, type VaultSetup } from '@bulkhead/custody';
 import { type Address, CustodyError, type Signature } from '@bulkhead/domain';
 import { addressOfPublicKey } from '@bulkhead/keys/derivation';
 import type { Database } from '@bulkhead/postgres';
@@ -6,14 +6,16 @@ import { type Pinned, SignerQuorum, verifyVault } from '@bulkhead/signer-client'
 import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { folderBackup } from './certificate-backup.ts';
 import type { Configuration } from './config.ts';
+import type { ConfiguredSystem } from './config-vaults.ts';
 import type { ReachedSigners } from './reached-signer.ts';
+import { delegateCode } from './vault-system.ts';
 
 /**
  * Everything that custody needs for vaults, and the signers behind one port: what changes the registry goes to all of them. Undefined
  * where no chain has contracts of vaults.
  */
 export function vaultsOver(
-  { vaults }: Configuration,
+  { vaults, chains }: Configuration,
   { db, reached }: { readonly db: Database; readonly reached: ReachedSigners },
 ): (VaultSetup & { readonly quorum: SignerQuorum }) | undefined {
   const { vaultSystems: systems } = reached;
@@ -27,9 +29,10 @@ export function vaultsOver(
     recover,
     changesAfter: (version) => registryChangesAfter({ db, signer }, version),
   });
+  const delegating = new Set(chains.flatMap(({ id, sweepDelegates }) => (sweepDelegates ? [id] : [])));
   const believed = [pinned, ...vaultSigners.map((one) => one.pinned)];
   return {
-    systems,
+    systems: new Map([...systems].map(([chain, system]) => [chain, withDelegates(system, delegating.has(chain))])),
     quorum,
     backup: folderBackup(vaults.backupDirectory),
     terms: vaults.terms,
@@ -39,6 +42,13 @@ export function vaultsOver(
       verifyVault(certificate, { client, chain, vault: address, compartment }, whoSaid(believed, certificate.identity));
     },
   };
+}
+
+/** The delegate of this build, where the configuration allows it; what the registry lists the signers know by themselves. */
+function withDelegates({ members, threshold, ...contracts }: ConfiguredSystem, allowed: boolean): ChainVaults {
+  const { factory, vaultImplementation, forwarderImplementation, signerSet, codeHashes } = contracts;
+  const system = { factory, vaultImplementation, forwarderImplementation, signerSet, codeHashes, members, threshold };
+  return allowed ? { ...system, delegateCode: `0x${delegateCode}` } : system;
 }
 
 /** The signer whose identity it is. */

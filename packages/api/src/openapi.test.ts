@@ -119,6 +119,7 @@ test('a body may be left out exactly where nothing in it is needed', () => {
       'returnDeposit',
       'releaseWithdrawal',
       'cancelWithdrawal',
+      'revokeDelegation',
       'resumeChain',
     ],
   );

@@ -54,6 +54,8 @@ import type {
   WithdrawalIntentView,
 } from './resource/signer.ts';
 import type {
+  Delegation,
+  DelegationListQuery,
   Fee,
   FeeInput,
   FeePayment,
@@ -177,6 +179,9 @@ export type Operations = {
   readonly listSweeps: List<SweepListQuery, Sweep>;
   readonly getSweep: Read<{ readonly sweepId: string }, Sweep>;
   readonly requestSweep: Write<SweepInput, SweepBatch>;
+
+  readonly listDelegations: List<DelegationListQuery, Delegation>;
+  readonly revokeDelegation: Write<WalletPath, Delegation>;
 
   readonly chargeFee: Write<FeeInput, Fee>;
   readonly listFeePayments: List<FeePaymentListQuery, FeePayment>;

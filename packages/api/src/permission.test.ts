@@ -109,6 +109,7 @@ test('the roles are what the product says they are', () => {
       'releaseDeposit',
       'releaseWithdrawal',
       'resolveBreak',
+      'revokeDelegation',
       'withdrawSegregationMove',
     ]),
   );

@@ -64,6 +64,8 @@ export const allowedRoles: Readonly<Record<OperationName, readonly Role[]>> = {
   listSweeps: reads,
   getSweep: reads,
   requestSweep: requests,
+  listDelegations: reads,
+  revokeDelegation: stops,
   chargeFee: requests,
   listFeePayments: reads,
   getFeePayment: reads,

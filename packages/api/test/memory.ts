@@ -153,6 +153,8 @@ function operationsOver({ read, write }: Tools): Operations {
     cancelWithdrawal: write('cancelWithdrawal', () => sample.withdrawal),
     listSweeps: read('listSweeps', () => one(sample.sweep)),
     getSweep: read('getSweep', () => sample.sweep),
+    listDelegations: read('listDelegations', () => one(sample.delegation)),
+    revokeDelegation: write('revokeDelegation', () => sample.delegation),
     requestSweep: write('requestSweep', () => ({ items: [sample.sweep] })),
     chargeFee: write('chargeFee', () => sample.fee),
     listFeePayments: read('listFeePayments', () => one(sample.feePayment)),

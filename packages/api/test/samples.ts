@@ -205,6 +205,20 @@ const movement = {
 export const sweep = { id: `swp_${uuid}`, ...movement } as const;
 export const feePayment = { id: `fp_${uuid}`, clientId, ...movement } as const;
 
+export const delegation = {
+  id: `dlg_${uuid}`,
+  chain,
+  compartment: 100_000,
+  walletId,
+  toWalletId: walletId,
+  delegate: null,
+  state: 'signed',
+  reason: null,
+  requestedBy: 'olga',
+  createdAt: time,
+  updatedAt: time,
+} as const;
+
 export const fee = {
   id: `fee_${uuid}`,
   clientId,

@@ -1,5 +1,14 @@
-import { type Address, chainOf, CustodyError, houseGas, kindOf, type MovementIntent } from '@bulkhead/domain';
 import {
+  type Address,
+  chainOf,
+  CustodyError,
+  houseGas,
+  kindOf,
+  type MovementIntent,
+  parseAddress,
+} from '@bulkhead/domain';
+import {
+  bytesOf,
   configHash,
   delegateSweep,
   type Hex,
@@ -8,6 +17,9 @@ import {
   parseFactoryCall,
   parseSignerSetCall,
   parseVaultCall,
+  standardDeployment,
+  standardFactory,
+  sweepDelegateCreationCode,
   vaultAddress,
   type VaultCall,
   vaultCallMessage,
@@ -20,7 +32,7 @@ import type { Hashes } from './hashes.ts';
 import { refuse } from './judge-rule.ts';
 import type { IsOwn, SignerRefusal } from './judgement.ts';
 import type { Registry } from './registry.ts';
-import { type VaultEntry, vaultKey, type VaultSystemEntry } from './registry-vault.ts';
+import { isVaultOf, type VaultEntry, vaultKey, type VaultSystemEntry } from './registry-vault.ts';
 
 export type Relay = Extract<MovementIntent, { readonly kind: 'relay' }>;
 
@@ -33,7 +45,9 @@ export const relayAuthorizationsMax: number = 16;
 type Target =
   | { readonly kind: 'factory' | 'signer-set'; readonly system: VaultSystemEntry }
   | { readonly kind: 'vault'; readonly system: VaultSystemEntry; readonly vault: VaultEntry }
-  | { readonly kind: 'own'; readonly system: VaultSystemEntry };
+  | { readonly kind: 'own'; readonly system: VaultSystemEntry }
+  /** The standard factory, which makes the delegate of a wallet: anybody may, and only once. */
+  | { readonly kind: 'standard-factory'; readonly system: VaultSystemEntry };
 
 function targetOf(registry: Registry, { asset, to, beneficiary }: Relay, isOwn: IsOwn): Target | undefined {
   const chain = chainOf(asset);
@@ -42,6 +56,7 @@ function targetOf(registry: Registry, { asset, to, beneficiary }: Relay, isOwn: 
   if (system === undefined) return undefined;
   if (to === system.factory) return { kind: 'factory', system };
   if (to === system.signerSet) return { kind: 'signer-set', system };
+  if (to === standardFactory && system.delegateCode !== '') return { kind: 'standard-factory', system };
   const vault = vaults.get(vaultKey({ chain, address: to }));
   if (vault !== undefined) return { kind: 'vault', system, vault };
   return isOwn(beneficiary, to, 'derived') ? { kind: 'own', system } : undefined;
@@ -60,7 +75,7 @@ export function relayObjection(registry: Registry, intent: Relay, isOwn: IsOwn):
   if (targetOf(registry, intent, isOwn) !== undefined) return undefined;
   return refuse(
     'signer/unknown-destination',
-    `A relay goes to the factory, the set of signers, a listed vault, or an address of compartment ${intent.beneficiary}, and ${to} is none. If the address came from the database, find out who changed it.`,
+    `A relay goes to the factory, the set of signers, a listed vault, an address of compartment ${intent.beneficiary}, or the standard factory where the registry has a delegate, and ${to} is none. If the address came from the database, find out who changed it.`,
     { kind: intent.kind, to },
   );
 }
@@ -107,9 +122,24 @@ function assertCall(hashes: Hashes, { registry, intent, data, isOwn, granted }: 
         throw difference('function called', delegateSweep.name, hex.slice(0, 10));
       }
       return;
+    case 'standard-factory':
+      return assertDelegateMade({ registry, intent, system: target.system, data, isOwn });
     case 'factory':
       return assertFactoryCall(hashes, { registry, intent, system: target.system, hex, granted });
   }
+}
+
+type DelegateMade = Pick<RelayedCall, 'registry' | 'intent' | 'data' | 'isOwn'> & { readonly system: VaultSystemEntry };
+
+/** What is made is the registry's delegate of a listed wallet or vault of the beneficiary: it pays nobody else, whoever had it made. */
+function assertDelegateMade({ registry, intent, system, data, isOwn }: DelegateMade): void {
+  const wallet = parseAddress(hexOf(data.subarray(Math.max(data.length - 20, 0))).padEnd(42, '0'));
+  const wanted = standardDeployment(sweepDelegateCreationCode(bytesOf(`0x${system.delegateCode}`), wallet));
+  if (wanted !== hexOf(data)) throw difference('contract made', 'the delegate that the registry has', 'another one');
+  const { beneficiary, asset } = intent;
+  const at = { chain: chainOf(asset), compartment: beneficiary, address: wallet };
+  if (isOwn(beneficiary, wallet, 'listed') || isVaultOf(registry, at)) return;
+  throw difference('wallet of the delegate', `a listed wallet or vault of compartment ${beneficiary}`, wallet);
 }
 
 type FactoryAsked = Pick<RelayedCall, 'registry' | 'intent' | 'granted'> & {

@@ -9,7 +9,7 @@ import type { Interest } from './observation.ts';
 import { type ProbedSource, probeSource } from './probed-source.ts';
 import { broadcast, estimate, estimateDefaults, type EstimateOptions, readNonce, sight } from './sending.ts';
 import { openSource, type SourceLimits, sourceLimits } from './source.ts';
-import { assembleTransaction, buildTransaction } from './transaction.ts';
+import { assembleTransaction, authorizedBy, buildAuthorization, buildTransaction } from './transaction.ts';
 
 /** Most sources one chain takes: every read is asked of each of them. */
 export const sourcesMax = 9;
@@ -72,6 +72,8 @@ export async function openEvmChain(options: EvmChainOptions): Promise<EvmChain> 
       return buildTransaction(plan, terms, nonce);
     },
     assemble: (unsigned, signature) => assembleTransaction(unsigned, signature),
+    authorization: (delegate, nonce) => buildAuthorization(id, delegate, nonce),
+    authorizedBy: (authorization, signature) => authorizedBy(authorization, signature),
     broadcast: async (raw) => await broadcast(sources, raw),
     sight: async (hash) => await sight(quorum, hash),
   };

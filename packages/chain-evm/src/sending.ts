@@ -1,4 +1,4 @@
-import { contractOf, CustodyError, invariant } from '@bulkhead/domain';
+import { chainNumber, chainOf, contractOf, CustodyError, invariant } from '@bulkhead/domain';
 import type {
   Address,
   BlockRef,
@@ -79,7 +79,13 @@ type Inquiry = { readonly source: ProbedSource; readonly plan: TransactionPlan; 
 async function estimateAt(inquiry: Inquiry): Promise<Estimate> {
   const { source, plan, signal } = inquiry;
   const { to, value, data } = callOf(plan);
-  const request = { from: plan.from, to, value: hexQuantity(value), ...(data === '0x' ? {} : { data }) };
+  const request = {
+    from: plan.from,
+    to,
+    value: hexQuantity(value),
+    ...(data === '0x' ? {} : { data }),
+    ...authorizationList(plan),
+  };
   const reason = await objection(inquiry, request);
   if (reason !== undefined) return { fails: true, reason };
   const call = { method: 'eth_estimateGas', params: [request] };
@@ -99,12 +105,30 @@ async function estimateAt(inquiry: Inquiry): Promise<Estimate> {
   return { fails: false, gas, baseFee, priority };
 }
 
+/** As nodes take it beside a call, so that they estimate with the code that it sets. */
+function authorizationList({ asset, authorizations = [] }: TransactionPlan): object {
+  if (authorizations.length === 0) return {};
+  const chainId = hexQuantity(BigInt(chainNumber(chainOf(asset))));
+  return {
+    authorizationList: authorizations.map(({ delegate, nonce, signature }) => ({
+      chainId,
+      address: delegate,
+      nonce: hexQuantity(nonce),
+      yParity: hexQuantity(BigInt(signature.yParity)),
+      r: hexQuantity(signature.r),
+      s: hexQuantity(signature.s),
+    })),
+  };
+}
+
 type CallRequest = { readonly to: Address };
 
 /** Why the plan would fail though a node would estimate its gas; undefined where nothing speaks against it. */
 async function objection(inquiry: Inquiry, request: CallRequest): Promise<string | undefined> {
   const { plan } = inquiry;
   if (plan.data !== undefined) {
+    // What the authorisations make of an address without code only the estimate itself can tell.
+    if (plan.authorizations !== undefined && plan.authorizations.length > 0) return undefined;
     return (await hasCode(inquiry, plan.to)) ? undefined : 'there is no contract at the address that is called';
   }
   return contractOf(plan.asset) === undefined ? weighCoin(inquiry) : simulateToken(inquiry, request);

@@ -4,10 +4,26 @@ import { amountMax, nativeAsset, parseAddress, parseChainId, tokenAsset } from '
 import type { TransactionPlan } from '@bulkhead/domain';
 import { secp256k1 } from '@noble/curves/secp256k1.js';
 import fc from 'fast-check';
-import { concatHex, hexToBigInt, hexToBytes, keccak256, serializeTransaction, toHex, toRlp } from 'viem';
+import {
+  concatHex,
+  hexToBigInt,
+  hexToBytes,
+  keccak256,
+  parseTransaction,
+  serializeTransaction,
+  toHex,
+  toRlp,
+} from 'viem';
 import type { TransactionSerializableEIP1559 } from 'viem';
 import { privateKeyToAccount, sign } from 'viem/accounts';
-import { assembleTransaction, buildTransaction, readTransaction, unsignedBytesMax } from './transaction.ts';
+import {
+  assembleTransaction,
+  authorizedBy,
+  buildAuthorization,
+  buildTransaction,
+  readTransaction,
+  unsignedBytesMax,
+} from './transaction.ts';
 
 const malformed = { code: 'signer/malformed-transaction' };
 const chain = parseChainId('eip155:1');
@@ -137,4 +153,45 @@ test('an amount or nonce that does not fit is a mistake of the caller', () => {
   assert.throws(() => buildTransaction(plan, { ...terms, maxPriorityFeePerGas: 31n }, 0n), {
     code: 'invariant/broken',
   });
+});
+
+test('an authorisation is the bytes of EIP-7702, and says who signed it', async () => {
+  const secret = `0x${'42'.repeat(32)}` as const;
+  const account = privateKeyToAccount(secret);
+  for (const nonce of [0n, 1n, 300n]) {
+    const bytes = buildAuthorization(chain, contract, nonce);
+    const signed = await account.signAuthorization({ address: contract, chainId: 1, nonce: Number(nonce) });
+    const { r, s, yParity = 0 } = signed;
+    const signature = { r: hexToBigInt(r), s: hexToBigInt(s), yParity: yParity === 1 ? 1 : 0 } as const;
+    assert.equal(authorizedBy(bytes, signature), parseAddress(account.address.toLowerCase()));
+    assert.notEqual(authorizedBy(buildAuthorization(chain, contract, nonce + 1n), signature), account.address);
+  }
+});
+
+test('a transaction that carries authorisations is of EIP-7702, the same each time, and signed as it is', async () => {
+  const signature = { r: 1n, s: 2n, yParity: 1 } as const;
+  const carrying: TransactionPlan = {
+    ...plan,
+    amount: 0n,
+    data: '0x',
+    authorizations: [{ delegate: contract, nonce: 7n, signature }],
+  };
+  const unsigned = buildTransaction(carrying, terms, 3n);
+  assert.equal(unsigned[0], 4);
+  assert.deepEqual(buildTransaction(carrying, terms, 3n), unsigned);
+  assert.throws(() => readTransaction(unsigned), malformed, 'it is no payment');
+  const secret = `0x${'42'.repeat(32)}` as const;
+  const { r, s, yParity = 0 } = await sign({ hash: keccak256(unsigned), privateKey: secret });
+  const made = assembleTransaction(unsigned, {
+    r: hexToBigInt(r),
+    s: hexToBigInt(s),
+    yParity: yParity === 1 ? 1 : 0,
+  });
+  assert.equal(made.from, parseAddress(privateKeyToAccount(secret).address.toLowerCase()));
+  const parsed = parseTransaction(toHex(made.raw));
+  assert.equal(parsed.type, 'eip7702');
+  assert.deepEqual(
+    parsed.authorizationList?.map(({ address, nonce, chainId }) => [address.toLowerCase(), nonce, chainId]),
+    [[contract, 7, 1]],
+  );
 });

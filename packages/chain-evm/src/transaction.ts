@@ -12,8 +12,17 @@ import {
   tokenAsset,
 } from '@bulkhead/domain';
 import type { Address, AssetId, ChainId, FeeTerms, Hash, Signature, TransactionPlan } from '@bulkhead/domain';
-import { bytesToHex, hexToBytes, keccak256, parseTransaction, serializeTransaction } from 'viem';
-import type { TransactionSerializableEIP1559 } from 'viem';
+import {
+  bytesToHex,
+  concatHex,
+  hexToBytes,
+  keccak256,
+  numberToHex,
+  parseTransaction,
+  serializeTransaction,
+  toRlp,
+} from 'viem';
+import type { TransactionSerializableEIP1559, TransactionSerializableEIP7702 } from 'viem';
 
 /** `transfer(address,uint256)` of ERC-20: selector, padded address, amount. */
 const transferCall = /^0xa9059cbb0{24}([0-9a-f]{40})([0-9a-f]{64})$/u;
@@ -55,7 +64,10 @@ export function callOf(plan: TransactionPlan): { to: Address; value: bigint; dat
   return { to: contract, value: 0n, data: transferCalldata(plan.to, plan.amount) };
 }
 
-/** Canonical unsigned EIP-1559 transaction: `0x02` and the RLP list without signature. Same input, same bytes. */
+/**
+ * Canonical unsigned transaction: `0x02` (EIP-1559), or `0x04` (EIP-7702) where it carries authorisations, and the RLP list without
+ * signature. Same input, same bytes.
+ */
 export function buildTransaction(plan: TransactionPlan, terms: FeeTerms, nonce: bigint): Uint8Array {
   invariant(nonce >= 0n && nonce <= BigInt(Number.MAX_SAFE_INTEGER), `${nonce} is not a nonce.`);
   invariant(
@@ -63,9 +75,9 @@ export function buildTransaction(plan: TransactionPlan, terms: FeeTerms, nonce: 
     'The priority fee is part of the fee and cannot be above it.',
   );
   const { to, value, data } = callOf(plan);
-  const transaction: TransactionSerializableEIP1559 = {
-    type: 'eip1559',
-    chainId: chainNumber(chainOf(plan.asset)),
+  const chainId = chainNumber(chainOf(plan.asset));
+  const common = {
+    chainId,
     nonce: Number(nonce),
     to,
     value,
@@ -74,7 +86,38 @@ export function buildTransaction(plan: TransactionPlan, terms: FeeTerms, nonce: 
     maxFeePerGas: terms.maxFeePerGas,
     maxPriorityFeePerGas: terms.maxPriorityFeePerGas,
   };
+  const { authorizations = [] } = plan;
+  const transaction: TransactionSerializableEIP1559 | TransactionSerializableEIP7702 =
+    authorizations.length === 0
+      ? { type: 'eip1559', ...common }
+      : {
+          type: 'eip7702',
+          ...common,
+          authorizationList: authorizations.map(({ delegate, nonce: taken, signature }) => ({
+            address: delegate,
+            chainId,
+            nonce: Number(taken),
+            r: word(signature.r),
+            s: word(signature.s),
+            yParity: signature.yParity,
+          })),
+        };
   return hexToBytes(serializeTransaction(transaction));
+}
+
+/** `0x05 || rlp([chainId, address, nonce])` (EIP-7702): what an address signs to take the code of a delegate. */
+export function buildAuthorization(chain: ChainId, delegate: Address, nonce: bigint): Uint8Array {
+  const fields = [quantity(BigInt(chainNumber(chain))), delegate, quantity(nonce)];
+  return hexToBytes(concatHex(['0x05', toRlp(fields)]));
+}
+
+function quantity(value: bigint): `0x${string}` {
+  return value === 0n ? '0x' : numberToHex(value);
+}
+
+/** Who signed the bytes of {@link buildAuthorization}. @throws CustodyError `signer/malformed-transaction` */
+export function authorizedBy(authorization: Uint8Array, signature: Signature): Address {
+  return signerOf(authorization, signature);
 }
 
 /**
@@ -86,6 +129,7 @@ export function buildTransaction(plan: TransactionPlan, terms: FeeTerms, nonce: 
  */
 export function readTransaction(unsigned: Uint8Array): TransactionReading {
   const transaction = parseUnsigned(unsigned);
+  if (transaction.type === 'eip7702') throw malformed('it carries authorisations');
   const { to, value = 0n, gas, nonce = 0, maxFeePerGas = 0n, maxPriorityFeePerGas = 0n } = transaction;
   if (to === undefined || to === null) throw malformed('it creates a contract');
   if (gas === undefined) throw malformed('it has no gas limit');
@@ -121,12 +165,15 @@ export function assembleTransaction(unsigned: Uint8Array, signature: Signature):
   return { raw, hash, from };
 }
 
-function parseUnsigned(unsigned: Uint8Array): TransactionSerializableEIP1559 {
-  if (unsigned[0] !== 2 || unsigned.length > unsignedBytesMax) throw malformed('it is not of the type of EIP-1559');
-  let transaction: TransactionSerializableEIP1559;
+type OurTransaction = TransactionSerializableEIP1559 | TransactionSerializableEIP7702;
+
+function parseUnsigned(unsigned: Uint8Array): OurTransaction {
+  const isOurs = unsigned[0] === 2 || unsigned[0] === 4;
+  if (!isOurs || unsigned.length > unsignedBytesMax) throw malformed('it is not of the type of EIP-1559 or EIP-7702');
+  let transaction: OurTransaction;
   try {
     const parsed = parseTransaction(bytesToHex(unsigned));
-    if (parsed.type !== 'eip1559') throw malformed(`its type is ${String(parsed.type)}`);
+    if (parsed.type !== 'eip1559' && parsed.type !== 'eip7702') throw malformed(`its type is ${String(parsed.type)}`);
     transaction = parsed;
   } catch (error) {
     if (error instanceof CustodyError) throw error;

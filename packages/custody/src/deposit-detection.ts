@@ -1,6 +1,6 @@
 import { type ChainId, type DepositState, type Hash, invariant, type Refused } from '@bulkhead/domain';
 import { bigint, text, textOrNull, type Transaction } from '@bulkhead/postgres';
-import { eventTopic } from '@bulkhead/vaults';
+import { eventTopic, nativeToken } from '@bulkhead/vaults';
 import { machine } from './custody.ts';
 import { depositColumns, depositOf, type DepositStepped, stepDeposit } from './deposit-row.ts';
 import { newId } from './id.ts';
@@ -31,6 +31,11 @@ export async function detectDeposits(tx: Transaction, { chain, block, now }: Det
        and not exists (select from custody.attempt t join custody.dispatch p on p.id = t.dispatch
          join custody.wallet s on s.id = p.wallet and s.address = m.from_address
          where t.hash = m.transaction_hash and p.to_wallet = w.id and p.asset = m.asset)
+       -- What a delegate took from an address to the wallet that it pays is the compartment's already.
+       and not (m.kind = 'token' and exists (select from custody.delegation g join custody.wallet s on s.id = g.wallet
+         where g.chain = m.chain and s.address = m.from_address and g.to_wallet = w.id and g.signature is not null and g.delegate <> $4
+           and not exists (select from custody.sent x where x.chain = m.chain and x.block_hash = m.block_hash
+             and x.transaction_hash = m.transaction_hash and x.from_address = m.from_address)))
        -- A fee that a vault of ours paid as it was asked to, by its event with the nonce of that very fee.
        and not exists (select from custody.vault_dispatch p join custody.wallet s on s.id = p.wallet and s.address = m.from_address
          join custody.vault_event e on e.chain = m.chain and e.block_hash = m.block_hash and e.transaction_hash = m.transaction_hash
@@ -39,7 +44,7 @@ export async function detectDeposits(tx: Transaction, { chain, block, now }: Det
            and (p.step <> 'done' or p.outcome in ('paid', 'exited'))
            and e.topics ->> 0 = $3 and substr(e.data, 67, 64) = lpad(to_hex(p.nonce::bigint), 64, '0'))
      order by ${movementOrder}`,
-    [chain, block, eventTopic(hashes, 'FeeCollected')],
+    [chain, block, eventTopic(hashes, 'FeeCollected'), nativeToken],
   );
   const state: DepositState = { step: 'detected' };
   for (const row of rows) {

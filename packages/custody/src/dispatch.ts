@@ -11,6 +11,7 @@ import {
   type Hash,
   type Hex,
   type MovementIntent,
+  type SignedAuthorization,
   type TransactionSight,
   CustodyError,
   chainOf,
@@ -37,9 +38,16 @@ export type DispatchKind = 'withdrawal' | 'deposit-return' | 'sweep' | 'gas-gran
 /** What a relay carries: which workflow it is for, which part of it, and the call as it goes to the chain. */
 export type RelayCargo = {
   readonly relays: string;
-  readonly cargo: 'payment' | 'invalidation' | 'sweep' | 'heartbeat';
+  /**
+   * A signed payment of a vault or what cancels it; coins of forwarders to their vault; the making of a delegate, what an address signed
+   * for it, and the call of it that sweeps the address; that the signers are there.
+   */
+  readonly cargo: (typeof cargos)[number];
   readonly callData: Hex;
+  readonly authorizations?: readonly SignedAuthorization[];
 };
+
+const cargos = ['payment', 'invalidation', 'sweep', 'delegate', 'delegation', 'delegated-sweep', 'heartbeat'] as const;
 
 /** An outgoing transaction: one intent, one nonce of one wallet, one effect at most. */
 export type Dispatch = {
@@ -100,16 +108,18 @@ export function dispatchOf(row: Row): Dispatch {
 }
 
 function relayOf(row: Row): RelayCargo | undefined {
-  const cargo = textOrNull(row, 'cargo');
-  if (cargo === null) return undefined;
-  if (cargo !== 'payment' && cargo !== 'invalidation' && cargo !== 'sweep' && cargo !== 'heartbeat') {
-    throw new CustodyError('invariant/broken', `"${cargo}" is nothing that a relay carries.`);
-  }
-  return { relays: text(row, 'relays'), cargo, callData: `0x${text(row, 'call_data').slice(2)}` };
+  const named = textOrNull(row, 'cargo');
+  if (named === null) return undefined;
+  const cargo = cargos.find((known) => known === named);
+  if (cargo === undefined) throw new CustodyError('invariant/broken', `"${named}" is nothing that a relay carries.`);
+  const carried = textOrNull(row, 'authorizations');
+  const authorizations = carried === null ? {} : { authorizations: readState<readonly SignedAuthorization[]>(carried) };
+  return { relays: text(row, 'relays'), cargo, callData: `0x${text(row, 'call_data').slice(2)}`, ...authorizations };
 }
 
 export const dispatchColumns = `id, kind, subject, chain, compartment, wallet, asset, to_address, amount, fee_max, intent,
-  intent_digest, requested_by, to_wallet, client, relays, cargo, call_data, step, outcome, nonce, state::text as state, waiting_reason, created_at, updated_at`;
+  intent_digest, requested_by, to_wallet, client, relays, cargo, call_data, authorizations::text as authorizations,
+  step, outcome, nonce, state::text as state, waiting_reason, created_at, updated_at`;
 
 export async function findDispatch(tx: Queries, id: string): Promise<Dispatch | undefined> {
   const [row] = await tx.query(`select ${dispatchColumns} from custody.dispatch where id = $1`, [id]);
@@ -150,8 +160,8 @@ export async function createDispatch(tx: Transaction, order: NewDispatch & { rea
   const state: DispatchState = { step: 'queued' };
   await tx.query(
     `insert into custody.dispatch (id, kind, subject, chain, compartment, wallet, asset, to_address, amount, fee_max, intent,
-       intent_digest, requested_by, to_wallet, client, relays, cargo, call_data, step, state, created_at, updated_at)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, 'queued', $19, $20, $20)`,
+       intent_digest, requested_by, to_wallet, client, relays, cargo, call_data, authorizations, step, state, created_at, updated_at)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, 'queued', $20, $21, $21)`,
     [
       id,
       order.kind,
@@ -171,6 +181,7 @@ export async function createDispatch(tx: Transaction, order: NewDispatch & { rea
       order.relay?.relays ?? null,
       order.relay?.cargo ?? null,
       order.relay?.callData ?? null,
+      order.relay?.authorizations === undefined ? null : writeState(order.relay.authorizations),
       writeState(state),
       now,
     ],
@@ -226,8 +237,10 @@ export async function reservedAt(
   asset: { id: AssetId; native: boolean },
 ): Promise<bigint> {
   const [row] = await tx.query(
-    `select coalesce(sum(case when asset = $2 then amount else 0 end + case when $3 then fee_max else 0 end), 0) as reserved
-     from custody.dispatch where wallet = $1 and step <> 'done'`,
+    `select coalesce((select sum(case when asset = $2 then amount else 0 end + case when $3 then fee_max else 0 end)
+         from custody.dispatch where wallet = $1 and step <> 'done'), 0)
+       -- A delegate takes all that there is, with no transaction of the wallet.
+       + coalesce((select sum(amount) from custody.delegated_sweep where wallet = $1 and asset = $2 and step <> 'done'), 0) as reserved`,
     [wallet, asset.id, asset.native],
   );
   return row === undefined ? 0n : bigint(row, 'reserved');

@@ -7,11 +7,25 @@ import {
 } from '@bulkhead/domain';
 import type { Transaction } from '@bulkhead/postgres';
 import { type Custody, machine } from './custody.ts';
-import type { Dispatch } from './dispatch.ts';
+import type { Dispatch, RelayCargo } from './dispatch.ts';
 import { enqueue } from './job.ts';
 import { record } from './journal.ts';
 import { ownMovement } from './own-movement.ts';
 import { lockWithdrawal, stepWithdrawal } from './withdrawal-step.ts';
+
+/** Who looks again when a relay is over; a flush and the making of a delegate are looked for by whoever needs them. */
+const carriedBy: Readonly<
+  Record<RelayCargo['cargo'], 'send-vault-dispatch' | 'send-delegation' | 'send-delegated-sweep' | undefined>
+> = {
+  payment: 'send-vault-dispatch',
+  invalidation: 'send-vault-dispatch',
+  sweep: undefined,
+  delegate: undefined,
+  delegation: 'send-delegation',
+  'delegated-sweep': 'send-delegated-sweep',
+  // One for each chain, by its id.
+  heartbeat: undefined,
+};
 
 /** A dispatch that came to its end in this transaction, whatever the end. */
 export type FinishedDispatch = {
@@ -42,11 +56,10 @@ export async function finishDispatch(
       event: 'dispatch-finished',
       data: { outcome, fee, ...block },
     });
-    // Whether what it carried has happened is read from the events of the vault; where it has not, it may be carried again.
+    // Whether what it carried has happened is read from the chain itself; where it has not, it may be carried again.
+    const task = dispatch.relay === undefined ? undefined : carriedBy[dispatch.relay.cargo];
     if (dispatch.relay?.cargo === 'heartbeat') await enqueue(tx, { task: 'keep-heartbeat', id: dispatch.chain });
-    else if (dispatch.relay !== undefined && dispatch.relay.cargo !== 'sweep') {
-      await enqueue(tx, { task: 'send-vault-dispatch', id: dispatch.relay.relays });
-    }
+    else if (dispatch.relay !== undefined && task !== undefined) await enqueue(tx, { task, id: dispatch.relay.relays });
     return [endingTransfers(movement, { outcome, fee, hadNonce: end.hadNonce, ...block })];
   }
   const withdrawal = await lockWithdrawal(tx, dispatch.subject);

@@ -21,7 +21,7 @@ import { record } from './journal.ts';
 import { hashes } from './keccak.ts';
 import { writeState } from './state.ts';
 import { type OfChain, vaultsOn } from './vault-chain.ts';
-import { failedRelays, noGasWallet, orderRelay, relayPlan } from './vault-relay.ts';
+import { failedRelays, orderRelay, relayObjection } from './vault-relay.ts';
 import { failedRelaysMax } from './vault-sending.ts';
 
 /** Blocks that a contract still knows the hash of, with some left for the transaction to be mined (EIP-2935 keeps 8,191). */
@@ -222,9 +222,8 @@ async function relay(custody: Custody, live: Heartbeat, { signerSet, signatures 
   );
   if (running !== undefined) return;
   const call = { to: signerSet, data: heartbeatCall(live.intent, signatures) };
-  const plan = await relayPlan(custody, { chain, call });
-  if (plan === undefined) return waits(custody, id, noGasWallet(chain));
-  await chainPort(custody, chain).estimate(plan);
+  const objection = await relayObjection(custody, { chain, call });
+  if (objection !== undefined) return waits(custody, id, objection);
   const order = { relays: id, carries: id, cargo: 'heartbeat', beneficiary: houseGas, chain, call } as const;
   const missing = await custody.db.transaction(async (tx) =>
     orderOnce(custody, tx, { ...order, now: custody.clock.now() }),

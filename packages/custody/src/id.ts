@@ -19,7 +19,9 @@ export type IdPrefix =
   | 'vdp'
   | 'vev'
   | 'sgm'
-  | 'vhb';
+  | 'vhb'
+  | 'dlg'
+  | 'vrs';
 
 /** A prefixed UUID version 7 (RFC 9562): sorts by time of creation to the millisecond, 74 random bits behind it. */
 export function newId(prefix: IdPrefix, now: Date): string {

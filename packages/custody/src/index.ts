@@ -20,6 +20,8 @@ export { type Answer, isRefused, notFound, type WriteCall } from './command.ts';
 export { type CoverageCertificate, coverageCertificate } from './coverage.ts';
 export { type Cursor, findCursor } from './cursor.ts';
 export { type Actor, type Custody, type FeeCaps, machine, type Policy, type SourceAgreement } from './custody.ts';
+export { type DelegationView, delegationViews, revokeDelegation, sendDelegation } from './delegation.ts';
+export { sendDelegatedSweep } from './delegated-sweep.ts';
 export { assignDeposit, freezeDeposit, releaseDeposit, screenDeposit } from './deposit.ts';
 export { returnDeposit } from './deposit-return.ts';
 export { type DepositView, depositView, depositViews } from './deposit-view.ts';
@@ -48,7 +50,7 @@ export {
 export { findLiquidity } from './liquidity.ts';
 export { type LostGrant, lostGrants } from './lost-grant.ts';
 export { custodyMigrations, migrateAll, migrateWorker, migrationSources } from './migrations.ts';
-export { type MovementView, movementViews } from './movement-view.ts';
+export { type MovementView } from './movement-view.ts';
 export { reconcile, requestReconciliation } from './reconciliation.ts';
 export {
   findReconciliation,
@@ -87,7 +89,7 @@ export { auditSignerRecords, countedSignerLogView } from './signer-record-audit.
 export { type Followed, type Following, followRecovery } from './signer-recovery.ts';
 export { confirmMove, moveViews, proposeMove, type SegregationMoveView, withdrawMove } from './segregation-move.ts';
 export { sendDispatch, watchDispatch } from './send.ts';
-export { requestSweep, sweepsMax, type SweepView } from './sweep.ts';
+export { requestSweep, sweepsMax, type SweepView, sweepViews } from './sweep.ts';
 export {
   agreeVault,
   certifyVault,

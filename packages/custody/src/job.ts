@@ -7,6 +7,8 @@ export type Job =
   | { readonly task: 'find-liquidity'; readonly id: string }
   | { readonly task: 'send-dispatch'; readonly id: string }
   | { readonly task: 'send-vault-dispatch'; readonly id: string }
+  | { readonly task: 'send-delegation'; readonly id: string }
+  | { readonly task: 'send-delegated-sweep'; readonly id: string }
   /** The id is that of a withdrawal that waits for coins. */
   | { readonly task: 'flush-forwarders'; readonly id: string }
   | { readonly task: 'watch-dispatch'; readonly id: string }

@@ -13,6 +13,8 @@ import {
 import { Pool } from 'pg';
 import { lookForUnseen } from './balance-sweep.ts';
 import { type Custody, machine } from './custody.ts';
+import { liveDelegatedSweeps, sendDelegatedSweep } from './delegated-sweep.ts';
+import { liveDelegations, sendDelegation } from './delegation.ts';
 import { screenDeposit } from './deposit.ts';
 import { flushForWithdrawal } from './flush.ts';
 import { enqueue, type Job } from './job.ts';
@@ -45,6 +47,8 @@ const bodies: Readonly<Record<Job['task'], (custody: Custody, id: string) => Pro
   'find-liquidity': findLiquidity,
   'send-dispatch': sendDispatch,
   'send-vault-dispatch': sendVaultDispatch,
+  'send-delegation': sendDelegation,
+  'send-delegated-sweep': sendDelegatedSweep,
   'flush-forwarders': flushForWithdrawal,
   'watch-dispatch': watchDispatch,
   'advance-move': advanceMove,
@@ -127,6 +131,10 @@ async function watchDispatches(custody: Custody): Promise<void> {
   );
   for (const row of rows) await enqueue(custody.db, { task: 'watch-dispatch', id: text(row, 'id') });
   for (const id of await liveVaultDispatches(custody)) await enqueue(custody.db, { task: 'send-vault-dispatch', id });
+  for (const id of await liveDelegations(custody)) await enqueue(custody.db, { task: 'send-delegation', id });
+  for (const id of await liveDelegatedSweeps(custody.db)) {
+    await enqueue(custody.db, { task: 'send-delegated-sweep', id });
+  }
 }
 
 /** Looks when each set of signers was last shown to be there; whether it is time for the next is decided there. */

@@ -44,6 +44,16 @@ const changeable: Readonly<Record<string, readonly string[]>> = {
   client: [],
   command: [],
   compartment: [],
+  delegated_sweep: [
+    'block_hash',
+    'block_number',
+    'outcome',
+    'step',
+    'transaction_hash',
+    'updated_at',
+    'waiting_reason',
+  ],
+  delegation: ['outcome', 'signature', 'step', 'updated_at', 'waiting_reason'],
   deposit: ['client', 'finality', 'state', 'step', 'updated_at'],
   dispatch: ['nonce', 'outcome', 'state', 'step', 'updated_at', 'waiting_reason'],
   fee: [],
@@ -112,8 +122,10 @@ async function lived(): Promise<Bench> {
 }
 
 /** Rows of a vault as a payment of one leaves them; how they come about has tests of its own. */
-async function plantsVault({ database, id: chain }: Bench, { client, wallet }: Account): Promise<void> {
-  const { owner } = database;
+async function plantsVault(bench: Bench, { client, wallet }: Account): Promise<void> {
+  const { id: chain } = bench;
+  const { owner } = bench.database;
+  const other = await bench.wallet(client);
   await owner.query(
     `insert into custody.vault (id, chain, compartment, client, address, config_hash, config, policy, step, requested_by, created_at, updated_at)
      values ('vlt_1', $1, $2, $3, $4, $5, '{}', '{}', 'drafted', 'ann', now(), now())`,
@@ -124,6 +136,16 @@ async function plantsVault({ database, id: chain }: Bench, { client, wallet }: A
        intent_digest, kind, requested_by, step, state, created_at, updated_at)
      values ('vdp_1', 'wd_1', $1, $2, 'vlt_1', $3, 0, 'asset', 'to', 1, 1, 'intent', 'digest', 'vault-withdrawal', 'ann', 'queued', '{}', now(), now())`,
     [chain, wallet.compartment, wallet.id],
+  );
+  await owner.query(
+    `insert into custody.delegation (id, chain, compartment, wallet, to_wallet, delegate, nonce, intent, intent_digest, requested_by, step, created_at, updated_at)
+     values ('dlg_1', $1, $2, $3, $4, $5, 0, 'intent', 'digest', 'ann', 'queued', now(), now())`,
+    [chain, wallet.compartment, wallet.id, other.id, `0x${'fa'.repeat(20)}`],
+  );
+  await owner.query(
+    `insert into custody.delegated_sweep (id, chain, compartment, wallet, to_wallet, asset, amount, fee_max, requested_by, step, created_at, updated_at)
+     values ('swp_1', $1, $2, $3, $4, 'asset', 1, 1, 'ann', 'queued', now(), now())`,
+    [chain, wallet.compartment, wallet.id, other.id],
   );
   await owner.query(
     `insert into custody.segregation_move (id, client, chain, model, from_compartment, to_compartment, to_wallet, step, proposed_by, created_at, updated_at)

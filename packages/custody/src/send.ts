@@ -67,7 +67,9 @@ function chainFor(custody: Custody, dispatch: Dispatch): Chain {
 async function planOf(custody: Custody, dispatch: Dispatch): Promise<TransactionPlan> {
   const wallet = await payingWallet(custody, dispatch);
   const plan = { from: wallet.address, asset: dispatch.asset, to: dispatch.to, amount: dispatch.amount };
-  return dispatch.relay === undefined ? plan : { ...plan, data: dispatch.relay.callData };
+  if (dispatch.relay === undefined) return plan;
+  const { callData, authorizations } = dispatch.relay;
+  return { ...plan, data: callData, ...(authorizations === undefined ? {} : { authorizations }) };
 }
 
 /** Whether the dispatch has its nonce now. */

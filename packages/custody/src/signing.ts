@@ -42,7 +42,7 @@ const askedAtOnce: ReadonlySet<FaultCode> = new Set<FaultCode>([
 ]);
 
 /** Why work waits, where the fault is one that passes by itself or by people; undefined for every other. */
-function waitingReason(error: unknown): string | undefined {
+export function stopReason(error: unknown): string | undefined {
   if (!(error instanceof CustodyError)) return undefined;
   if (error.code === 'signer/unavailable') return `${signerWaits}does not answer (${error.code}). It is asked again.`;
   if (error.code === 'wallet/address-mismatch') return error.message;
@@ -58,7 +58,7 @@ export async function orWaits<Result>(
   try {
     return await step();
   } catch (error) {
-    const reason = waitingReason(error);
+    const reason = stopReason(error);
     if (reason === undefined) throw error;
     await dispatchWaits(custody.db, id, { reason, now: custody.clock.now() });
     return undefined;
@@ -209,7 +209,7 @@ async function noteRefusal(custody: Custody, { dispatch, row }: Unsigned, error:
     [
       dispatch.id,
       integer(row, 'ordinal'),
-      waitingReason(error) ?? error.message,
+      stopReason(error) ?? error.message,
       new Date(custody.clock.now().getTime() + pauseMs),
     ],
   );

@@ -15,11 +15,12 @@ import { assetNotAllowed, findAsset, listAssets, losesOnTheWay } from './asset.t
 import { posted } from './books.ts';
 import { type Answer, type WriteCall, command, notFound } from './command.ts';
 import type { Actor, Custody } from './custody.ts';
+import { delegatedSweepViews, isSweptByDelegate, orderDelegatedSweep } from './delegated-sweep.ts';
 import { createDispatch, reservedAt } from './dispatch.ts';
 import { feeCap } from './fee-cap.ts';
 import { newId } from './id.ts';
 import { record } from './journal.ts';
-import { type MovementView, movementViews } from './movement-view.ts';
+import { type MovementFilter, type MovementView, movementViews } from './movement-view.ts';
 import { type Wallet, compartmentWallets, findWallet, lockWallet, proven } from './wallet.ts';
 
 /** Most sweeps one request starts; ask again for the rest. */
@@ -30,6 +31,14 @@ export type SweepRequest =
   | { readonly walletId: string; readonly asset?: AssetId };
 
 export type SweepView = MovementView;
+
+/** Sweeps by keys and by delegates. Each list is in the order of ids and as long as the page: what is first in both is the page. */
+export async function sweepViews(db: Queries, filter: Omit<MovementFilter, 'kind'>): Promise<readonly SweepView[]> {
+  const byKeys = await movementViews(db, { ...filter, kind: 'sweep' });
+  return [...byKeys, ...(await delegatedSweepViews(db, filter))]
+    .toSorted((a, b) => (a.id < b.id ? -1 : 1))
+    .slice(0, filter.limit);
+}
 
 /**
  * Moves what is at the addresses of a compartment to its paying wallet: the pool of an omnibus, the first address of an
@@ -59,7 +68,7 @@ export async function requestSweep(
         'No address has coins to sweep that are final, in the books and not on their way already.',
       );
     }
-    return { items: await movementViews(tx, { kind: 'sweep', ids, after: null, limit: sweepsMax }) };
+    return { items: await sweepViews(tx, { ids, after: null, limit: sweepsMax }) };
   });
 }
 
@@ -148,6 +157,10 @@ async function startSweep(custody: Custody, tx: Transaction, order: SweepOrder):
   if (amount <= 0n) return undefined;
   await proven(custody, tx, source);
   const target = await proven(custody, tx, order.target);
+  // A delegate takes all that is there, so it is not called while somebody counts on a part of it.
+  if (reserved === 0n && (await isSweptByDelegate(custody, tx, { source, target, asset }))) {
+    return orderDelegatedSweep(custody, tx, { ...order, source, target, amount });
+  }
   const id = newId('swp', now);
   const intent: MovementIntent = {
     deployment: custody.deployment,

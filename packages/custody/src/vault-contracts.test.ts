@@ -5,6 +5,7 @@ import { openEvmChain } from '@bulkhead/chain-evm';
 import {
   type Address,
   type AssetId,
+  codeHashOfNothing,
   type Compartment,
   houseFees,
   houseGas,
@@ -13,6 +14,7 @@ import {
   nativeAsset,
   type Outlook,
   parseAddress,
+  parseCompartment,
   type SignedStatement,
   type Signer,
   tokenAsset,
@@ -44,10 +46,12 @@ import { createClient } from './client.ts';
 import type { WriteCall } from './command.ts';
 import type { Custody } from './custody.ts';
 import { chargeFee, feePaymentViews, payFees } from './fee.ts';
+import { revokeDelegation } from './delegation.ts';
 import { finalize } from './finality.ts';
 import { observe, startChain } from './follower.ts';
 import { migrateWorker, migrationSources } from './migrations.ts';
 import { reconcile } from './reconciliation.ts';
+import { requestSweep, type SweepView, sweepViews } from './sweep.ts';
 import { benchPolicy, viewOf } from './testing/bench.ts';
 import { workers } from './testing/withdrawing.ts';
 import { agreeVault, certifyVault, draftVault, receiptVault } from './vault-issue.ts';
@@ -204,6 +208,7 @@ async function custodyOver(): Promise<Custody> {
             codeHashes,
             members: world.members.map(({ address }) => address),
             threshold: 2n,
+            delegateCode: world.delegateCode,
           },
         ],
       ]),
@@ -257,8 +262,7 @@ async function runJobs(): Promise<void> {
 
 type Holder = { readonly client: string; readonly vault: Vault };
 
-/** A client with a passkey whose vault is not deployed. */
-async function vaultOfClient(): Promise<Holder> {
+async function clientOf(segregation: 'individual' | 'omnibus'): Promise<string> {
   const agreement = {
     parties: 'a',
     service: 'b',
@@ -270,9 +274,13 @@ async function vaultOfClient(): Promise<Holder> {
     signedAt: '2029-12-31T00:00:00.000Z',
   };
   const reference = randomUUID();
-  const { id: client } = viewOf(
-    await createClient(custody, as('ann'), { reference, kind: 'legal', segregation: 'individual', agreement }),
-  );
+  const { id } = viewOf(await createClient(custody, as('ann'), { reference, kind: 'legal', segregation, agreement }));
+  return id;
+}
+
+/** A client with a passkey whose vault is not deployed. */
+async function vaultOfClient(): Promise<Holder> {
+  const client = await clientOf('individual');
   const { id } = viewOf(
     await draftVault(custody, as('olga'), {
       clientId: client,
@@ -437,6 +445,49 @@ test('the fee of a month leaves a vault in coin and token, within what the contr
     const account = { kind: 'fee-income', holder: '' } as const;
     assert.equal(await posted(custody.db, { compartment: houseFees, asset, account }), due);
   }
+  await reconciled();
+});
+
+test('an address with tokens and no coin is swept by its delegate, and takes that back', async () => {
+  const compartment = parseCompartment(10_000);
+  const { vaults, ...before } = custody;
+  assert.ok(vaults !== undefined);
+  const pool = viewOf(await issueCompartmentWallet(before, as('ann'), { compartment, chain, purpose: 'pool' }));
+  const client = await clientOf('omnibus');
+  const wallet = viewOf(await issueClientWallet(before, as('olga'), { clientId: client, chain }));
+  const address = parseAddress(wallet.address);
+  const to = parseAddress(pool.address);
+  const sweeps = async (amount: bigint): Promise<SweepView> => {
+    assert.ok((await world.send(world.token, mintData(address, amount))).succeeded);
+    await settle();
+    const request = { walletId: wallet.id, asset: token };
+    const [asked] = viewOf(await requestSweep(custody, as('olga'), request)).items;
+    await runJobs();
+    for (let turn = 0; turn < 4; turn += 1) await settle();
+    const [view] = await sweepViews(custody.db, { ids: [asked?.id ?? ''], after: null, limit: 1 });
+    return view ?? assert.fail('the sweep is not there');
+  };
+  const books = (holder: string): Promise<bigint> =>
+    posted(custody.db, { compartment, asset: token, account: { kind: 'wallet', holder } });
+  const first = await sweeps(900n);
+  assert.equal(first.state, 'settled', first.reason ?? '');
+  const second = await sweeps(50n);
+  assert.equal(second.state, 'settled', second.reason ?? '');
+  assert.deepEqual([await balanceOf(token, to), await balanceOf(token, address)], [950n, 0n]);
+  assert.deepEqual([await books(pool.id), await books(wallet.id)], [950n, 0n]);
+  assert.equal(await balanceOf(native, address), 0n, 'no coin was ever sent there');
+  const port = custody.chains.get(chain) ?? assert.fail();
+  const codeOf = async (): Promise<string> => port.codeHash(address, (await port.heads()).final);
+  assert.notEqual(await codeOf(), codeHashOfNothing);
+  viewOf(await revokeDelegation(custody, as('olga'), wallet.id));
+  await runJobs();
+  for (let turn = 0; turn < 3; turn += 1) await settle();
+  assert.equal(await codeOf(), codeHashOfNothing);
+  assert.equal(await port.nonce(address, 'latest'), 2n);
+  const third = await sweeps(7n);
+  assert.equal(third.state, 'settled', third.reason ?? '');
+  assert.ok((await balanceOf(native, address)) > 0n, 'swept with gas of its own again');
+  assert.equal(await balanceOf(token, to), 957n);
   await reconciled();
 });
 

@@ -23,11 +23,12 @@ import {
   exits,
   fundedForwarder,
   fundedVault,
+  listed,
   openVaulting,
   type VaultAccount,
   type VaultBench,
 } from './testing/vaulting.ts';
-import { available, ether, pay, settle, wallets } from './testing/withdrawing.ts';
+import { approve, ask, available, ether, pay, settle, wallets } from './testing/withdrawing.ts';
 import { vaultFeeTtlSeconds } from './vault-fee.ts';
 
 const month = 31n * 86_400n;
@@ -133,6 +134,17 @@ test('a pool pays the fee of a client out of what its vault holds; what lies at 
   assert.deepEqual([(await shown(bench, id)).state, received(bench, account)], ['settled', 5n]);
   assert.deepEqual(await breaksOf(bench), []);
   await bench.prove();
+});
+
+test('coins that a withdrawal will take are not counted: a fee of them would be refused once they have left', async () => {
+  await using bench = await openVaulting();
+  const account = await fundedVault(bench, 100n * ether);
+  await charges(bench, account, ether);
+  await monthLater(bench, account);
+  const { id } = await ask(bench, { client: account.client, amount: 60n * ether, destination: listed });
+  await approve(bench, id);
+  const { amount } = await paysFees(bench, account);
+  assert.equal(amount, feeMax(40n * ether, 50n, month).toString());
 });
 
 test('whoever carries it, a fee is paid once; ours that comes too late costs the house alone', async () => {
@@ -269,6 +281,30 @@ test('a fee that nobody here asked for is a break, and one of nothing is written
   await settle(bench);
   assert.equal(received(bench, account), 5n);
   assert.equal(await income(bench), 0n, 'not booked as if it had been asked for');
+  assert.ok((await breaksOf(bench)).length > 0);
+});
+
+test('another payment with the nonce of a fee is not the fee, though it pays the same to the same wallet', async () => {
+  await using bench = await openVaulting();
+  const account = await fundedVault(bench, 100n * ether);
+  await charges(bench, account, 7n);
+  await monthLater(bench, account);
+  const { id } = await paysFees(bench, account);
+  await bench.work();
+  for (const { hash } of bench.chain.ground.mempool.ready()) bench.chain.ground.mempool.drop(hash);
+  const [row] = await bench.database.owner.query('select nonce from custody.vault_dispatch where subject = $1', [id]);
+  const { config } = account.vault.terms;
+  const nonce = BigInt(text(row ?? assert.fail(), 'nonce'));
+  const message = { token: nativeToken, to: config.feeReceiver, amount: 7n, nonce, deadline: 2n ** 40n };
+  const domain = vaultDomain(bench.id, account.vault.address);
+  const signatures = quorumSignature(typedDigest(fakeKeccak, domain, { form: vaultForms.oneOff, message }));
+  const call = callData(fakeKeccak, vaultCalls.payOnce, { config, message, signatures, clientSignature: '0x' });
+  callFromOutside(bench, account.vault.address, call);
+  await settle(bench);
+  const taken = await shown(bench, id);
+  assert.deepEqual([taken.state, /something else/u.test(taken.reason ?? '')], ['failed', true]);
+  assert.equal(await income(bench), 0n);
+  assert.equal(await owed(bench, account), 7n, 'what is owed stays owed');
   assert.ok((await breaksOf(bench)).length > 0);
 });
 

@@ -9,6 +9,7 @@ import {
   type Hex,
   type MovementIntent,
   nativeAsset,
+  type SignedAuthorization,
   type TransactionPlan,
 } from '@bulkhead/domain';
 import { bigint, only, type Transaction } from '@bulkhead/postgres';
@@ -36,7 +37,7 @@ export function relayCap(custody: Custody, chain: Chain['id']): bigint {
   return caps.maxFeePerGas * relayGasMax;
 }
 
-/** What a relay carries: a signed payment, what cancels it, coins of forwarders to their vault, or that the signers are there. */
+/** What a relay carries, by name. */
 export type Cargo = RelayCargo['cargo'];
 
 export type RelayCall = { readonly to: Address; readonly data: Hex };
@@ -101,18 +102,28 @@ export type RelayOrder = {
   readonly beneficiary: Compartment;
   readonly chain: Chain['id'];
   readonly call: RelayCall;
+  /** What an address signed to take the code of a delegate. */
+  readonly authorizations?: readonly SignedAuthorization[];
   readonly now: Date;
 };
 
-/** The plan of a relay, to ask the chain about before anything is stored. */
-export async function relayPlan(
+/** Why the chain would not take a relay now; asked before it is ordered, so that no transaction is made for nothing. */
+export async function relayObjection(
   custody: Custody,
-  order: Pick<RelayOrder, 'chain' | 'call'>,
-): Promise<TransactionPlan | undefined> {
-  const source = await houseWallet(custody.db, order.chain, 'gas');
-  if (source === undefined) return undefined;
+  { chain, call, authorizations = [] }: Pick<RelayOrder, 'chain' | 'call' | 'authorizations'>,
+): Promise<string | undefined> {
+  const source = await houseWallet(custody.db, chain, 'gas');
+  if (source === undefined) return noGasWallet(chain);
   const { address: from } = await proven(custody, custody.db, source);
-  return { from, asset: nativeAsset(order.chain), to: order.call.to, amount: 0n, data: order.call.data };
+  const { to, data } = call;
+  const plan: TransactionPlan = { from, asset: nativeAsset(chain), to, amount: 0n, data, authorizations };
+  try {
+    await chainPort(custody, chain).estimate(plan);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof CustodyError) || error.code !== 'transaction/rejected') throw error;
+    return `The contract would not take it now: ${error.message} It is tried again.`;
+  }
 }
 
 /**
@@ -152,21 +163,21 @@ export async function orderRelay(custody: Custody, tx: Transaction, order: Relay
       .update(Buffer.from(order.call.data.slice(2), 'hex'))
       .digest('hex'),
   };
-  const { relays, cargo, call } = order;
+  const { relays, cargo, call, authorizations } = order;
   await createDispatch(tx, {
     id,
     kind: 'relay',
     wallet: source,
     intent,
     requestedBy: machine.name,
-    relay: { relays, cargo, callData: call.data },
+    relay: { relays, cargo, callData: call.data, ...(authorizations === undefined ? {} : { authorizations }) },
     now: order.now,
   });
   await record(tx, order.now, { actor: machine, subject: id, event: 'relay-ordered', data: { relays, cargo } });
   return undefined;
 }
 
-export function noGasWallet(chain: Chain['id']): string {
+function noGasWallet(chain: Chain['id']): string {
   return `There is no house gas wallet on ${chain}: issue one in compartment ${houseGas} and fund it.`;
 }
 

@@ -3,7 +3,6 @@ import { text, type Transaction } from '@bulkhead/postgres';
 import type { Hex } from '@bulkhead/vaults';
 import { evidenceFor, signerSays } from './approval.ts';
 import { postAll } from './books.ts';
-import { chainPort } from './cursor.ts';
 import { type Custody, machine } from './custody.ts';
 import { lockDispatch, stepDispatch } from './dispatch.ts';
 import { finishDispatch } from './finish.ts';
@@ -21,7 +20,7 @@ import {
   vaultDispatchWaits,
 } from './vault-dispatch.ts';
 import { endVaultDispatch } from './vault-end.ts';
-import { type Cargo, failedRelays, noGasWallet, orderRelay, relayCall, relayPlan } from './vault-relay.ts';
+import { type Cargo, failedRelays, orderRelay, relayCall, relayObjection } from './vault-relay.ts';
 import { expectVaultsOn } from './vault-chain.ts';
 import { assertSystem } from './vault-system.ts';
 import { findWallet, proven } from './wallet.ts';
@@ -275,8 +274,7 @@ async function relayMissing(custody: Custody, id: string): Promise<void> {
   if (signed === undefined || pastDeadline(custody, dispatch) || (await underWay(custody, id, cargo))) return;
   const call = await relayCall(custody, dispatch, cargo);
   const order = { chain: dispatch.chain, call };
-  const plan = await relayPlan(custody, order);
-  const reason = plan === undefined ? noGasWallet(dispatch.chain) : await objection(custody, dispatch, plan);
+  const reason = await relayObjection(custody, order);
   const now = custody.clock.now();
   if (reason !== undefined) return vaultDispatchWaits(custody.db, id, { reason, now });
   await custody.db.transaction(async (tx) => {
@@ -323,21 +321,6 @@ async function underWay({ db }: Custody, id: string, cargo: Cargo): Promise<bool
     [id, cargo],
   );
   return rows.length > 0;
-}
-
-/** Why the chain would not take a relay now; asked before it is ordered, so that no transaction is made for nothing. */
-async function objection(
-  custody: Custody,
-  dispatch: VaultDispatch,
-  plan: NonNullable<Awaited<ReturnType<typeof relayPlan>>>,
-): Promise<string | undefined> {
-  try {
-    await chainPort(custody, dispatch.chain).estimate(plan);
-    return undefined;
-  } catch (error) {
-    if (!(error instanceof CustodyError) || error.code !== 'transaction/rejected') throw error;
-    return `The vault would not take it now: ${error.message} It is tried again until its deadline.`;
-  }
 }
 
 /** Asks for a look at every payment that is signed and not over. */

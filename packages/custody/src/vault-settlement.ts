@@ -22,6 +22,7 @@ import {
 import { bigint, type Queries, text, type Transaction } from '@bulkhead/postgres';
 import { nativeToken } from '@bulkhead/vaults';
 import { type Custody, machine } from './custody.ts';
+import { settleDelegated } from './delegated-sweep.ts';
 import type { StoredMovement } from './movement.ts';
 import { record } from './journal.ts';
 import {
@@ -95,11 +96,12 @@ export async function settleVaults(custody: Custody, tx: Transaction, order: Vau
   }
   await settleLapsed(settling);
   const flushed = await flushes(settling);
+  const swept = await settleDelegated(tx, { ...order, movements: settling.unclaimed });
   return {
-    groups: [...settling.groups, ...flushed.groups],
+    groups: [...settling.groups, ...flushed.groups, ...swept.groups],
     outflows: settling.outflows,
-    out: new Map([...settling.out, ...flushed.out]),
-    in: new Map([...settling.arrived, ...flushed.out]),
+    out: new Map([...settling.out, ...flushed.out, ...swept.by]),
+    in: new Map([...settling.arrived, ...flushed.out, ...swept.by]),
   };
 }
 

@@ -1,10 +1,12 @@
 import { type Address, type ChainId, type Compartment, type SignedStatement, type VaultQuorum } from '@bulkhead/domain';
-import type { VaultConfig, VaultProfile, VaultSystem, VaultTerms } from '@bulkhead/vaults';
+import type { Hex, VaultConfig, VaultProfile, VaultSystem, VaultTerms } from '@bulkhead/vaults';
 
 /** The contracts of one chain, as the registry of the signers lists them, and who is in the set of signers. */
 export type ChainVaults = VaultSystem & {
   readonly members: readonly Address[];
   readonly threshold: bigint;
+  /** Creation code of what addresses with keys delegate to (EIP-7702); where it is left out, gas is sent to them for a sweep. */
+  readonly delegateCode?: Hex;
 };
 
 /** What the custodian offers; a client agrees to it, and then it never changes for that vault. */

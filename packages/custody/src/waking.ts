@@ -39,4 +39,13 @@ export async function wakeWaiting(tx: Queries, { chain, compartment }: Sleepers)
     [chain ?? null, compartment ?? null, wakeMax],
   );
   for (const row of payments) await enqueue(tx, { task: 'send-vault-dispatch', id: text(row, 'id') });
+  for (const table of ['delegation', 'delegated_sweep'] as const) {
+    const rows = await tx.query(
+      `select id from custody.${table}
+       where ($1::text is null or chain = $1) and ($2::bigint is null or compartment = $2) and step <> 'done' order by id limit $3`,
+      [chain ?? null, compartment ?? null, wakeMax],
+    );
+    const task = table === 'delegation' ? 'send-delegation' : 'send-delegated-sweep';
+    for (const row of rows) await enqueue(tx, { task, id: text(row, 'id') });
+  }
 }

@@ -89,6 +89,14 @@ export type WatchSet = {
 
 export type BalanceQuery = { readonly asset: AssetId; readonly address: Address };
 
+/** What an address signed so that its code is that of a delegate from now on (EIP-7702); the zero address takes that back. */
+export type SignedAuthorization = {
+  readonly delegate: Address;
+  /** Nonce of the address that it takes. */
+  readonly nonce: bigint;
+  readonly signature: Signature;
+};
+
 /** What we ask the chain to do: the one transfer a transaction makes, or one call of a contract that moves nothing of its sender. */
 export type TransactionPlan = {
   readonly from: Address;
@@ -97,6 +105,8 @@ export type TransactionPlan = {
   readonly amount: bigint;
   /** Calldata for the contract `to`. The asset is the native coin then, and the amount zero. */
   readonly data?: Hex;
+  /** Carried along, so that the call finds the code that they set. Only where there is `data`. */
+  readonly authorizations?: readonly SignedAuthorization[];
 };
 
 /** Fee terms of EIP-1559 in wei. The most a transaction can burn is `gasLimit * maxFeePerGas`. */
@@ -158,13 +168,17 @@ export interface Chain {
   nonce(address: Address, at: BlockRef | 'latest'): Promise<bigint>;
   /** Fee terms for a plan now. Throws `transaction/rejected` when the chain says that the plan would fail. */
   estimate(plan: TransactionPlan): Promise<FeeTerms>;
-  /** Canonical unsigned EIP-1559 transaction. Pure: same input, same bytes. */
+  /** Canonical unsigned transaction of EIP-1559, or of EIP-7702 where it carries authorisations. Pure: same input, same bytes. */
   build(plan: TransactionPlan, terms: FeeTerms, nonce: bigint): Uint8Array;
   /** Joins an unsigned transaction with its signature: raw bytes to broadcast, and the hash they will have. Pure. */
   assemble(
     unsigned: Uint8Array,
     signature: Signature,
   ): { readonly raw: Uint8Array; readonly hash: Hash; readonly from: Address };
+  /** What an address signs to take the code of a delegate, with one nonce of it, on this chain (EIP-7702). Pure. */
+  authorization(delegate: Address, nonce: bigint): Uint8Array;
+  /** Who signed such bytes. Pure. Throws `signer/malformed-transaction` for a signature of nobody. */
+  authorizedBy(authorization: Uint8Array, signature: Signature): Address;
   /** Hands raw bytes to all sources; the best outcome counts. `unclear` when none answered: look for the hash, never guess. */
   broadcast(raw: Uint8Array): Promise<BroadcastOutcome>;
   /** Where a transaction stands now. A hint for people and for re-broadcasting; books move on final blocks only. */

@@ -9,6 +9,8 @@ import {
   nativeAsset,
   type SentTransaction,
 } from '@bulkhead/domain';
+import { authorityOf } from './authorization.ts';
+import { delegateSlot } from './delegate-program.ts';
 import type { History } from './history.ts';
 import type { Program, ProgramEffect, ProgramState } from './program.ts';
 import { readPayoutCall, readTokenCall, revertCall, type SignedTransaction } from './transaction.ts';
@@ -81,10 +83,26 @@ export function execute(signed: SignedTransaction, on: Execution): Receipt {
   const fee = gasUsed * price;
   state.add({ asset: nativeAsset(transaction.chain), address: from, height, change: -fee });
   state.countNonce(from, height);
+  for (const { authority, delegate } of valid(signed, on)) {
+    state.countNonce(authority, height);
+    state.store({ address: authority, slot: delegateSlot, height, value: BigInt(delegate) });
+  }
   const done = needed > transaction.gasLimit ? undefined : call(signed, on);
   const { nonce } = transaction;
   const { movements, logs } = done ?? { movements: [], logs: [] };
   return { hash, from, nonce, succeeded: done !== undefined, fee, raw, movements, logs };
+}
+
+type Delegated = { readonly authority: Address; readonly delegate: Address };
+
+/** What the authorisations of a transaction do: one whose nonce is not the next of its address is passed over, as on any chain. */
+function valid(
+  { transaction }: Pick<SignedTransaction, 'transaction'>,
+  { state, height }: Pick<Execution, 'state' | 'height'>,
+): readonly Delegated[] {
+  return transaction.authorizations
+    .map((one) => ({ ...one, authority: authorityOf(transaction.chain, one) }))
+    .filter(({ authority, nonce }) => state.nonce(authority, height) === nonce);
 }
 
 type Did = { readonly movements: readonly Movement[]; readonly logs: readonly ContractLog[] };
@@ -117,10 +135,19 @@ function effectsOf(
 ): readonly ProgramEffect[] | 'none' | 'reverts' {
   const { to, data, value } = transaction;
   if (!isHex(data)) return 'none';
-  const read = programState(on);
+  const read = withAuthorizations(programState(on), valid({ transaction }, on));
   const program = on.programs.find((candidate) => candidate.handles(to, read));
   if (program === undefined) return 'none';
   return value === 0n ? (program.run({ from, to, data }, read) ?? 'reverts') : 'reverts';
+}
+
+/** As the state is once they are carried out: before a block has them this is what an estimate looks at. */
+function withAuthorizations(state: ProgramState, delegated: readonly Delegated[]): ProgramState {
+  const set = new Map(delegated.map(({ authority, delegate }) => [authority, BigInt(delegate)]));
+  return {
+    ...state,
+    word: (address, slot) => (slot === delegateSlot ? set.get(address) : undefined) ?? state.word(address, slot),
+  };
 }
 
 function isHex(text: string): text is Hex {

@@ -28,6 +28,8 @@ import {
   movementsOf,
   type ReorgOptions,
 } from './ground.ts';
+import { encodeAuthorization } from './authorization.ts';
+import { recoverSigner } from './key.ts';
 import { Outside } from './outside.ts';
 import { assembleSigned, encodeUnsigned, transactionOf } from './transaction.ts';
 
@@ -155,7 +157,8 @@ export class FakeChain implements Chain {
     const terms = { gasLimit, maxFeePerGas: this.ground.nextBaseFee * 2n + maxPriorityFeePerGas, maxPriorityFeePerGas };
     const transaction = transactionOf(plan, terms, { chain: this.id, nonce: this.ground.nonce(plan.from) });
     const called = { transaction, from: plan.from };
-    const answered = plan.data === undefined || isProgramCall(called, on);
+    const carries = (plan.authorizations ?? []).length > 0;
+    const answered = plan.data === undefined || carries || isProgramCall(called, on);
     if (answered && wouldSucceed(called, on)) return terms;
     throw new CustodyError(
       'transaction/rejected',
@@ -173,6 +176,14 @@ export class FakeChain implements Chain {
   ): { readonly raw: Uint8Array; readonly hash: Hash; readonly from: Address } {
     const { raw, hash, from } = assembleSigned(unsigned, signature);
     return { raw, hash, from };
+  }
+
+  authorization(delegate: Address, nonce: bigint): Uint8Array {
+    return encodeAuthorization(this.id, delegate, nonce);
+  }
+
+  authorizedBy(authorization: Uint8Array, signature: Signature): Address {
+    return recoverSigner(authorization, signature);
   }
 
   async broadcast(raw: Uint8Array): Promise<BroadcastOutcome> {

@@ -1,6 +1,7 @@
 export { type SoftwareKey, softwareKey } from './client-key.ts';
 export { ManualClock } from './clock.ts';
 export { chainContract, type ChainBench } from './chain-contract.ts';
+export { DelegateProgram, fakeDelegateCode } from './delegate-program.ts';
 export { nativeGas, tokenGas } from './execution.ts';
 export { FakeChain, type FakeChainOptions, lagBlocks } from './fake-chain.ts';
 export { type BroadcastFault, type Chaos, FaultPlan, type PortFault, type PortMethod } from './fault-plan.ts';

@@ -83,12 +83,19 @@ export class Outside {
   /** Calls a contract that answers calldata. */
   call({ to, data }: { readonly to: Address; readonly data: Hex }): Hash {
     const at = { chain: this.#ground.id, nonce: this.#ground.nextNonce(faucet) };
-    return this.#submit(faucet, { ...this.#terms(generousGas * 10n), ...at, to, value: 0n, data });
+    return this.#submit(faucet, { ...this.#terms(generousGas * 10n), ...at, to, value: 0n, data, authorizations: [] });
   }
 
   #call(data: string, value: bigint): Hash {
     const at = { chain: this.#ground.id, nonce: this.#ground.nextNonce(faucet) };
-    return this.#submit(faucet, { ...this.#terms(generousGas * 10n), ...at, to: payer, value, data });
+    return this.#submit(faucet, {
+      ...this.#terms(generousGas * 10n),
+      ...at,
+      to: payer,
+      value,
+      data,
+      authorizations: [],
+    });
   }
 
   #terms(gasLimit: bigint): Pick<FakeTransaction, 'gasLimit' | 'maxFeePerGas' | 'maxPriorityFeePerGas'> {

@@ -38,6 +38,10 @@ import {
 } from '@bulkhead/domain';
 import { addressOfKey, digestOf, fakeXpub, signAs } from './key.ts';
 import { fakeDeployment, fakeStatement, FakeSignerLog, isFakeStatement } from './signer-log.ts';
+import { bytesOf, nativeToken, standardAddress, sweepDelegateCreationCode } from '@bulkhead/vaults';
+import { readAuthorization } from './authorization.ts';
+import { fakeDelegateCode } from './delegate-program.ts';
+import { fakeKeccak } from './vault-program.ts';
 import { decodeUnsigned, encodeUnsigned, transactionOf } from './transaction.ts';
 
 /** A signature as the fake signer takes it: whoever knows a name can sign for it, and for one intent only. */
@@ -257,7 +261,7 @@ export class FakeSigner implements Signer {
 
   /** One nonce for an intent, one intent for a nonce. A cancellation takes the nonce of what it cancels, or one of nobody's. */
   #bind(intent: MovementIntent, key: KeyRef, unsigned: Uint8Array): void {
-    const { chain, nonce } = decodeUnsigned(unsigned);
+    const { chain, nonce } = readAuthorization(unsigned) ?? decodeUnsigned(unsigned);
     const place = `${chain} ${addressOfKey(key)} ${nonce}`;
     const owner = intent.kind === 'cancel' ? intent.cancels : intent.id;
     if ((this.#intentOfNonce.get(place) ?? owner) !== owner) {
@@ -346,14 +350,17 @@ function assertSigned(intent: Intent, approval: Approval): void {
 }
 
 /** The transaction of an intent is a function of the intent, the nonce and the fee: build it again and compare. */
-function assertConforms({ intent, key, unsigned }: SignRequest): void {
+function assertConforms(request: SignRequest): void {
+  const { intent, key, unsigned } = request;
+  if (intent.kind === 'delegation') return assertDelegates(request);
   const found = decodeUnsigned(unsigned);
   const from = addressOfKey(key);
   const { to, amount } = intent;
   // A cancellation is a payment of nothing in the native coin, whatever asset the intent it cancels was about.
   const asset = intent.kind === 'cancel' ? nativeAsset(chainOf(intent.asset)) : intent.asset;
   const plan = { from, to, asset, amount };
-  const called = intent.kind === 'relay' ? { ...plan, data: callOf(found.data) } : plan;
+  const { authorizations } = found;
+  const called = intent.kind === 'relay' ? { ...plan, data: callOf(found.data), authorizations } : plan;
   const wanted = transactionOf(called, found, { chain: chainOf(asset), nonce: found.nonce });
   const conforms =
     (intent.kind !== 'relay' || intent.callDigest === sha256Of(callOf(found.data))) &&
@@ -367,6 +374,21 @@ function assertConforms({ intent, key, unsigned }: SignRequest): void {
     'signer/malformed-transaction',
     `The transaction is not the one of intent ${intent.id}; nothing was signed.`,
   );
+}
+
+/** The delegate of the wallet and no other, or none at all, with the nonce of the intent. */
+function assertDelegates({ intent, key, unsigned }: SignRequest): void {
+  if (intent.kind !== 'delegation') return;
+  const found = readAuthorization(unsigned);
+  const delegate = standardAddress(fakeKeccak, sweepDelegateCreationCode(bytesOf(fakeDelegateCode), intent.wallet));
+  const isRight =
+    found?.chain === chainOf(intent.asset) &&
+    found.nonce === intent.nonce &&
+    found.delegate === intent.to &&
+    (intent.to === nativeToken || intent.to === delegate) &&
+    intent.compartment === key.compartment;
+  if (isRight) return;
+  throw refusal('signer/malformed-transaction', `The authorisation is not the one of intent ${intent.id}.`);
 }
 
 function callOf(data: string): Hex {

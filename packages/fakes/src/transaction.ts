@@ -9,8 +9,10 @@ import {
   parseAmount,
   parseChainId,
   type Signature,
+  type SignedAuthorization,
   type TransactionPlan,
 } from '@bulkhead/domain';
+import { readAuthorizations, writeAuthorizations } from './authorization.ts';
 import { hashOf, recoverSigner } from './key.ts';
 
 /** A transaction as the fake chain runs it. `data` is plain text: {@link tokenCall}, {@link payoutCall} or empty; for a program it is calldata in hex. */
@@ -20,6 +22,7 @@ export type FakeTransaction = FeeTerms & {
   readonly to: Address;
   readonly value: bigint;
   readonly data: string;
+  readonly authorizations: readonly SignedAuthorization[];
 };
 
 export type SignedTransaction = {
@@ -72,7 +75,8 @@ export function transactionOf(
   const contract = contractOf(plan.asset);
   const { gasLimit, maxFeePerGas, maxPriorityFeePerGas } = terms;
   const called = plan.data ?? '';
-  const common = { gasLimit, maxFeePerGas, maxPriorityFeePerGas, chain: at.chain, nonce: at.nonce };
+  const { authorizations = [] } = plan;
+  const common = { gasLimit, maxFeePerGas, maxPriorityFeePerGas, chain: at.chain, nonce: at.nonce, authorizations };
   if (contract === undefined) return { ...common, to: plan.to, value: plan.amount, data: called };
   return { ...common, to: contract, value: 0n, data: tokenCall(plan.to, plan.amount) };
 }
@@ -80,7 +84,8 @@ export function transactionOf(
 /** Canonical bytes: one transaction has one encoding. */
 export function encodeUnsigned(transaction: FakeTransaction): Uint8Array {
   const { chain, nonce, gasLimit, maxFeePerGas, maxPriorityFeePerGas, to, value, data } = transaction;
-  const fields = [chain, nonce, gasLimit, maxFeePerGas, maxPriorityFeePerGas, to, value, data].map(String);
+  const carried = writeAuthorizations(transaction.authorizations);
+  const fields = [chain, nonce, gasLimit, maxFeePerGas, maxPriorityFeePerGas, to, value, data, carried].map(String);
   return new TextEncoder().encode(header + JSON.stringify(fields));
 }
 
@@ -88,8 +93,8 @@ export function encodeUnsigned(transaction: FakeTransaction): Uint8Array {
 export function decodeUnsigned(bytes: Uint8Array): FakeTransaction {
   const text = new TextDecoder().decode(bytes);
   const fields = text.startsWith(header) ? readFields(text.slice(header.length)) : undefined;
-  const [chain, nonce, gasLimit, maxFeePerGas, maxPriorityFeePerGas, to, value, data] = fields ?? [];
-  if (fields?.length !== 8 || chain === undefined || to === undefined || data === undefined) throw malformed();
+  const [chain, nonce, gasLimit, maxFeePerGas, maxPriorityFeePerGas, to, value, data, carried] = fields ?? [];
+  if (fields?.length !== 9 || chain === undefined || to === undefined || data === undefined) throw malformed();
   const transaction: FakeTransaction = {
     chain: parseChainId(chain),
     nonce: parseAmount(nonce ?? ''),
@@ -99,6 +104,7 @@ export function decodeUnsigned(bytes: Uint8Array): FakeTransaction {
     to: parseAddress(to),
     value: parseAmount(value ?? ''),
     data,
+    authorizations: readAuthorizations(carried ?? ''),
   };
   if (new TextDecoder().decode(encodeUnsigned(transaction)) !== text) throw malformed();
   return transaction;

@@ -2,17 +2,27 @@ import type { Operations } from '@bulkhead/api';
 import {
   chargeFee,
   type Custody,
+  delegationViews,
   feePaymentViews,
-  movementViews,
   notFound,
   payFees,
   requestSweep,
+  revokeDelegation,
+  sweepViews,
 } from '@bulkhead/custody';
 import { pageOf } from './paging.ts';
 
 export type SweepOperations = Pick<
   Operations,
-  'listSweeps' | 'getSweep' | 'requestSweep' | 'chargeFee' | 'listFeePayments' | 'getFeePayment' | 'payFees'
+  | 'listSweeps'
+  | 'getSweep'
+  | 'requestSweep'
+  | 'listDelegations'
+  | 'revokeDelegation'
+  | 'chargeFee'
+  | 'listFeePayments'
+  | 'getFeePayment'
+  | 'payFees'
 >;
 
 /** What moves inside a compartment, and what clients owe. */
@@ -21,15 +31,22 @@ export function sweepOperations(custody: Custody): SweepOperations {
   return {
     listSweeps: async (_call, query) =>
       pageOf(query, {
-        read: (after, limit) => movementViews(db, { ...query, kind: 'sweep', after, limit }),
+        read: (after, limit) => sweepViews(db, { ...query, after, limit }),
         place: ({ id }) => id,
         view: (sweep) => sweep,
       }),
     getSweep: async (_call, { sweepId }) => {
-      const [sweep] = await movementViews(db, { kind: 'sweep', ids: [sweepId], after: null, limit: 1 });
+      const [sweep] = await sweepViews(db, { ids: [sweepId], after: null, limit: 1 });
       return sweep ?? notFound('sweep', sweepId);
     },
     requestSweep: (call, input) => requestSweep(custody, call, input),
+    listDelegations: async (_call, query) =>
+      pageOf(query, {
+        read: (after, limit) => delegationViews(db, { ...query, after, limit }),
+        place: ({ id }) => id,
+        view: (delegation) => delegation,
+      }),
+    revokeDelegation: (call, { walletId }) => revokeDelegation(custody, call, walletId),
     chargeFee: (call, input) => chargeFee(custody, call, input),
     listFeePayments: async (_call, query) =>
       pageOf(query, {

@@ -7,6 +7,8 @@ import {
   type Hex,
   signerSetCalls,
   standardAddress,
+  standardDeployment,
+  standardFactory,
   sweepDelegateCreationCode,
   vaultCalls,
   vaultIntentCall,
@@ -251,6 +253,37 @@ const delegations: readonly Attack[] = [
   }),
 ];
 
+/** The house has the delegate of a wallet made, as anybody can. */
+function making(
+  world: World,
+  wallet: Address,
+  own: { readonly beneficiary?: Compartment; readonly code?: string } = {},
+): Request {
+  const code = own.code ?? system.delegateCode;
+  const call = standardDeployment(sweepDelegateCreationCode(bytesOf(`0x${code}`), wallet));
+  const { beneficiary = first } = own;
+  return relay(world, { to: standardFactory, call, beneficiary, own: { relays: 'wal_one' } });
+}
+
+const made: readonly Attack[] = [
+  asking('a delegate that pays a stranger', wrong, {
+    attack: (world) => making(world, thief),
+    honest: (world) => making(world, world.address(first, 0)),
+  }),
+  asking('a delegate for the wallet of another client', wrong, {
+    attack: (world) => making(world, world.address(second, 0)),
+    honest: (world) => making(world, vaults.first.address),
+  }),
+  asking('another contract made by the standard factory, at the cost of the house', wrong, {
+    attack: (world) => making(world, world.address(first, 0), { code: `${system.delegateCode}00` }),
+    honest: (world) => making(world, world.address(first, 0)),
+  }),
+  asking('nothing at all made by the standard factory', wrong, {
+    attack: (world) => relay(world, { to: standardFactory, call: '0x00', own: { relays: 'wal_one' } }),
+    honest: (world) => making(world, world.address(first, 0)),
+  }),
+];
+
 /** The house carries the delegation of a client's address, and takes its tokens to the pool in the same transaction. */
 function carrying(world: World, chain: number): Request {
   const delegate = delegateFor(world.address(first, 0));
@@ -273,4 +306,4 @@ const beat = callData(nobleHashes, signerSetCalls.heartbeat, {
   signatures,
 });
 
-export const relayAttacks: readonly Attack[] = [...calls, ...granted, ...delegations, ...setCalls];
+export const relayAttacks: readonly Attack[] = [...calls, ...granted, ...delegations, ...made, ...setCalls];

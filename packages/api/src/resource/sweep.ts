@@ -113,6 +113,29 @@ export const feePaymentListQuery = z.strictObject({
   state: movementState.exactOptional(),
 });
 
+export const delegation = z
+  .strictObject({
+    id: id('delegation'),
+    chain,
+    compartment,
+    walletId: id('wallet').meta({ description: 'The address that signed' }),
+    toWalletId: id('wallet').meta({ description: 'The only wallet that the delegate pays' }),
+    delegate: z.string().nullable().meta({ description: 'Null for one that takes a delegation back' }),
+    state: z.enum(['queued', 'signed', 'in-force', 'superseded']),
+    reason: z.string().nullable(),
+    requestedBy: person,
+    createdAt: time,
+    updatedAt: time,
+  })
+  .meta({
+    id: 'Delegation',
+    description: 'An address lets a delegate sweep its tokens (EIP-7702), or takes that back; as of a final block',
+  });
+
+export const delegationListQuery = z.strictObject({ ...pageQuery, walletId: id('wallet').exactOptional() });
+
+export type Delegation = View<typeof delegation>;
+export type DelegationListQuery = z.output<typeof delegationListQuery>;
 export type Sweep = View<typeof sweep>;
 export type SweepBatch = View<typeof sweepBatch>;
 export type SweepInput = z.output<typeof sweepInput>;

@@ -35,6 +35,8 @@ export const idPrefixes = {
   vault: 'vlt',
   segregationMove: 'sgm',
   heartbeat: 'vhb',
+  delegation: 'dlg',
+  vaultRestriction: 'vrs',
 } as const;
 
 export type IdNoun = keyof typeof idPrefixes;

@@ -1,5 +1,7 @@
 import { page } from '../resource/page.ts';
 import {
+  delegation,
+  delegationListQuery,
   fee,
   feeInput,
   feePayment,
@@ -10,7 +12,7 @@ import {
   sweepInput,
   sweepListQuery,
 } from '../resource/sweep.ts';
-import { feePaymentPath, nothing, sweepPath } from './path.ts';
+import { feePaymentPath, nothing, sweepPath, walletPath } from './path.ts';
 import { read, write } from './route.ts';
 import type { Route } from './route.ts';
 
@@ -48,6 +50,28 @@ export const sweeps: readonly Route[] = [
     body: sweepInput,
     view: sweepBatch,
     run: (operations) => operations.requestSweep,
+  }),
+  read({
+    operation: 'listDelegations',
+    url: '/v1/delegations',
+    tag,
+    summary: 'Lists what addresses signed to be swept by a delegate, or to take that back',
+    params: nothing,
+    query: delegationListQuery,
+    view: page(delegation),
+    run: (operations) => operations.listDelegations,
+  }),
+  write({
+    operation: 'revokeDelegation',
+    url: '/v1/wallets/:walletId/delegation-revocation',
+    tag,
+    summary: 'Has an address take its delegation back; it is swept with gas of its own from then on',
+    success: 201,
+    params: walletPath,
+    query: nothing,
+    body: nothing,
+    view: delegation,
+    run: (operations) => operations.revokeDelegation,
   }),
   write({
     operation: 'chargeFee',

@@ -14,6 +14,8 @@ export function withPort(chain: Chain, replaced: Partial<Chain>): Chain {
     estimate: (plan) => chain.estimate(plan),
     build: (plan, terms, nonce) => chain.build(plan, terms, nonce),
     assemble: (unsigned, signature) => chain.assemble(unsigned, signature),
+    authorization: (delegate, nonce) => chain.authorization(delegate, nonce),
+    authorizedBy: (authorization, signature) => chain.authorizedBy(authorization, signature),
     broadcast: (raw) => chain.broadcast(raw),
     sight: (hash) => chain.sight(hash),
     ...replaced,

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import type { Address, AssetId, Compartment, Hex } from '@bulkhead/domain';
 import { contractOf, invariant } from '@bulkhead/domain';
 import {
+  DelegateProgram,
+  fakeDelegateCode,
   FakeQuorum,
   fakeKeccak,
   fakeVaultSystem,
@@ -43,14 +45,17 @@ export type VaultBench = Bench & {
   readonly backup: MemoryBackup;
 };
 
-/** A bench whose chain has vaults, with house wallets that relay and receive fees. */
-export async function openVaulting(options: BenchOptions = {}): Promise<VaultBench> {
+/** A bench whose chain has vaults, with house wallets that relay and receive fees; on demand with delegates of addresses with keys. */
+export async function openVaulting({
+  delegates = false,
+  ...options
+}: BenchOptions & { readonly delegates?: boolean } = {}): Promise<VaultBench> {
   let made: { readonly program: VaultProgram; readonly quorum: FakeQuorum; readonly backup: MemoryBackup } | undefined;
   const bench = await openWithdrawing({
     ...options,
     vaults: ({ chain, signer }): VaultSetup => {
       const program = new VaultProgram(chain.id);
-      chain.ground.programs.push(program);
+      chain.ground.programs.push(program, new DelegateProgram(chain.id));
       const files = new Map<string, string>();
       const backup: MemoryBackup = {
         files,
@@ -62,7 +67,9 @@ export async function openVaulting(options: BenchOptions = {}): Promise<VaultBen
       };
       made = { program, quorum: new FakeQuorum(signer), backup };
       return {
-        systems: new Map([[chain.id, fakeVaultSystem]]),
+        systems: new Map([
+          [chain.id, { ...fakeVaultSystem, ...(delegates ? { delegateCode: fakeDelegateCode } : {}) }],
+        ]),
         quorum: made.quorum,
         verifyVault: fakeVerifyVault,
         backup,

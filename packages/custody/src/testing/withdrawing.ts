@@ -1,6 +1,8 @@
 import { type Address, type AssetId, type FeePayer, invariant, withdrawalIntent } from '@bulkhead/domain';
 import { fakeApproval, namedAddress } from '@bulkhead/fakes';
 import type { SignedApproval } from '../approval.ts';
+import { sendDelegatedSweep } from '../delegated-sweep.ts';
+import { sendDelegation } from '../delegation.ts';
 import { releaseDeposit, screenDeposit } from '../deposit.ts';
 import { flushForWithdrawal } from '../flush.ts';
 import { keepHeartbeat } from '../heartbeat.ts';
@@ -32,6 +34,8 @@ export const workers: Workers = {
   'send-dispatch': sendDispatch,
   'watch-dispatch': watchDispatch,
   'send-vault-dispatch': sendVaultDispatch,
+  'send-delegation': sendDelegation,
+  'send-delegated-sweep': sendDelegatedSweep,
   'flush-forwarders': flushForWithdrawal,
   'advance-move': advanceMove,
   'keep-heartbeat': keepHeartbeat,

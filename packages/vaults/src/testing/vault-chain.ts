@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startAnvil } from '@bulkhead/chain-evm/anvil';
 import { type DevelopmentNode, openDevelopmentNode } from '@bulkhead/chain-evm/testing';
-import { demoToken, signerSet as signerSetArtifact, vaultFactory } from '@bulkhead/contracts';
+import { demoToken, signerSet as signerSetArtifact, sweepDelegate, vaultFactory } from '@bulkhead/contracts';
 import { type Address, type ChainId, parseAddress, parseChainId } from '@bulkhead/domain';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { keccak_256 } from '@noble/hashes/sha3.js';
@@ -113,6 +113,8 @@ export type VaultChain = AsyncDisposable & {
   readonly signerSet: Address;
   readonly members: readonly AccountKey[];
   readonly token: Address;
+  /** Creation code of what addresses with keys delegate to. */
+  readonly delegateCode: Hex;
   /** Of two of the three members. */
   quorum(digest: Uint8Array): Promise<Hex>;
   /** Sends call data in a block of this time, or of any. */
@@ -156,6 +158,7 @@ export async function startVaultChain(hardfork: 'prague' | 'osaka' = 'osaka'): P
   }
   const token = await node.deploy(bank, demoToken.bytecode);
   return {
+    delegateCode: sweepDelegate.bytecode,
     ...build,
     url: anvil.url,
     node,
