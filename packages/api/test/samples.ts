@@ -278,6 +278,7 @@ export const breakFound = {
   onChain: '4',
   difference: '-1',
   block,
+  detail: null,
   reconciliationId,
   lastReconciliationId: reconciliationId,
   owner: null,

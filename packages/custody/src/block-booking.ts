@@ -28,6 +28,7 @@ import {
   toItself,
 } from './movement.ts';
 import { type ExplainedBy, type Settled, settleSent } from './settlement.ts';
+import { askForVaultChecks } from './vault-code.ts';
 import { outflowGroups, settleVaults, type VaultsSettled } from './vault-settlement.ts';
 import { wakeMoves, wakeWaiting } from './waking.ts';
 import { type Wallet, walletOf } from './wallet.ts';
@@ -94,6 +95,7 @@ export async function bookFinalBlock(custody: Custody, tx: Transaction, final: F
   });
   const settled = await settleSent(custody, tx, { chain, block, sent: ours, now });
   const vaults = await settleVaults(custody, tx, { chain, block, movements, now });
+  await askForVaultChecks(tx, { chain, block });
   await detectDeposits(tx, { chain, block: block.hash, now });
   const credited = await creditDeposits(tx, { ...final, wallets, settled, vaults });
   await explainMovements(tx, { movements, wallets, settled, vaults, deposits: credited.deposits });

@@ -60,6 +60,8 @@ export type BreakView = {
   readonly onChain: string | null;
   readonly difference: string | null;
   readonly block: { readonly number: string; readonly hash: string } | null;
+  /** What is there and what had to be, where the amounts do not say it. */
+  readonly detail: string | null;
   readonly reconciliationId: string | null;
   readonly lastReconciliationId: string | null;
   readonly owner: string;
@@ -82,6 +84,12 @@ export type BreakEvidence = {
   readonly removed?: readonly BlockRef[];
   /** Keccak-256 of a token's code, as it was reviewed and as it is. */
   readonly code?: { readonly expected: string; readonly found: string };
+  /** What of a deployed vault is not as its certificate says. */
+  readonly vault?: {
+    readonly what: 'code' | 'event' | 'certificate';
+    readonly expected: string;
+    readonly found: string;
+  };
 };
 
 export type BreakResolution = { readonly action: BreakEnd; readonly note: string; readonly by: readonly string[] };
@@ -91,6 +99,8 @@ type StoredBreak = {
   readonly id: string;
   readonly type: BreakType;
   readonly chain: ChainId;
+  /** Undefined where it is about a chain or an asset, whoever has it. */
+  readonly compartment: Compartment | undefined;
   readonly line: { readonly compartment: Compartment; readonly wallet: string; readonly asset: AssetId } | undefined;
   readonly books: bigint;
   readonly onChain: bigint;
@@ -113,6 +123,7 @@ const types: readonly string[] = [
   'excess',
   'reorg',
   'token-code',
+  'vault-code',
 ] satisfies BreakType[];
 
 export function breakTypeOf(value: string): BreakType {
@@ -132,6 +143,7 @@ function breakOf(row: Row): StoredBreak {
     id: text(row, 'id'),
     type: breakTypeOf(text(row, 'type')),
     chain: parseChainId(text(row, 'chain')),
+    compartment: compartment === null ? undefined : parseCompartment(Number(compartment)),
     line:
       wallet === null || compartment === null || asset === null
         ? undefined
@@ -143,6 +155,19 @@ function breakOf(row: Row): StoredBreak {
     state: proposal === null ? {} : { proposal: readState<NonNullable<BreakState['proposal']>>(proposal) },
     resolution: resolved,
   };
+}
+
+function detailOf({ code, vault }: BreakEvidence): string | null {
+  if (code !== undefined) {
+    return `The token's code has the Keccak-256 ${code.found}; what was reviewed has ${code.expected}.`;
+  }
+  if (vault === undefined) return null;
+  const what = {
+    code: 'the Keccak-256 of its code',
+    event: 'the configuration that the factory told of',
+    certificate: 'what is stored of it',
+  };
+  return `After its deployment the vault is not what its certificate says: ${what[vault.what]} is ${vault.found}, and must be ${vault.expected}.`;
 }
 
 function viewOf(row: Row, now: Date): BreakView {
@@ -159,14 +184,15 @@ function viewOf(row: Row, now: Date): BreakView {
     state: resolvedAt === null ? 'open' : 'resolved',
     freezes: breakFreezes(stored.type),
     chain: stored.chain,
-    compartment: stored.line?.compartment ?? null,
-    walletId: stored.line?.wallet ?? null,
+    compartment: stored.compartment ?? null,
+    walletId: textOrNull(row, 'wallet'),
     address: address === null ? null : checksumAddress(parseAddress(address)),
     asset: textOrNull(row, 'asset'),
     books: stored.line === undefined ? null : stored.books.toString(),
     onChain: stored.line === undefined ? null : stored.onChain.toString(),
     difference: stored.line === undefined ? null : stored.difference.toString(),
     block: block === undefined ? null : { number: block.number.toString(), hash: block.hash },
+    detail: detailOf(stored.evidence),
     reconciliationId: textOrNull(row, 'first_reconciliation'),
     lastReconciliationId: textOrNull(row, 'last_reconciliation'),
     owner: text(row, 'owner'),

@@ -12,6 +12,7 @@ export type Job =
   /** The id is that of a withdrawal that waits for coins. */
   | { readonly task: 'flush-forwarders'; readonly id: string }
   | { readonly task: 'watch-dispatch'; readonly id: string }
+  | { readonly task: 'check-vault'; readonly id: string }
   | { readonly task: 'advance-move'; readonly id: string }
   | { readonly task: 'apply-registry-change'; readonly id: string }
   /** The ids are those of chains. */

@@ -243,6 +243,7 @@ test('every task of the schedule runs as the application and is known to the que
     'advance-move',
     'apply-registry-change',
     'check-token-codes',
+    'check-vault',
     'expire-holds',
     'expire-withdrawals',
     'find-liquidity',

@@ -28,6 +28,7 @@ import { signerWaits } from './signing.ts';
 import { pullSignerRecords } from './signer-record.ts';
 import { checkTokenCodes } from './token-code.ts';
 import { wakeWaiting } from './waking.ts';
+import { askForVaultChecks, checkVault } from './vault-code.ts';
 import { liveVaultDispatches, sendVaultDispatch } from './vault-sending.ts';
 import { expireWithdrawals, screenWithdrawal } from './withdrawal.ts';
 
@@ -54,6 +55,7 @@ const bodies: Readonly<Record<Job['task'], (custody: Custody, id: string) => Pro
   'advance-move': advanceMove,
   'apply-registry-change': applyRegistryChange,
   'check-token-codes': checkTokenCodes,
+  'check-vault': checkVault,
   'keep-heartbeat': keepHeartbeat,
   // A chain of which nothing is booked yet has nothing to reconcile: a refusal, and not a reason to try again.
   reconcile: async (custody, id) => {
@@ -169,9 +171,12 @@ async function resumeWork(custody: Custody): Promise<void> {
   await askForCodes(custody);
 }
 
-/** Whether tokens still have the code that was reviewed, at every chain. */
+/** Whether tokens still have the code that was reviewed, at every chain, and vaults what was certified where that was not found yet. */
 async function askForCodes(custody: Custody): Promise<void> {
-  for (const chain of custody.chains.keys()) await enqueue(custody.db, { task: 'check-token-codes', id: chain });
+  for (const chain of custody.chains.keys()) {
+    await enqueue(custody.db, { task: 'check-token-codes', id: chain });
+    await askForVaultChecks(custody.db, { chain });
+  }
 }
 
 async function wake(custody: Custody, chain: ChainId): Promise<void> {

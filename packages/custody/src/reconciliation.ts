@@ -243,7 +243,7 @@ type KnownBreak = {
 async function knownBreaks(tx: Transaction, chain: ChainId): Promise<ReadonlyMap<string, KnownBreak>> {
   const rows = await tx.query(
     `select id, type, wallet, asset, owner, opened_at, deadline from custody.break
-     where chain = $1 and wallet is not null and resolved_at is null order by id for update`,
+     where chain = $1 and wallet is not null and asset is not null and resolved_at is null order by id for update`,
     [chain],
   );
   return new Map(

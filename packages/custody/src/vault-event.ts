@@ -9,6 +9,7 @@ import {
 } from '@bulkhead/domain';
 import { bigint, type Queries, type Row, text, textOrNull, type Transaction } from '@bulkhead/postgres';
 import {
+  eventTopic,
   type FactoryEvent,
   type Hex,
   parseFactoryEvent,
@@ -122,6 +123,24 @@ export function readEvent(event: Pick<StoredEvent, 'topics' | 'data'>): VaultEve
 
 export function readFactoryEvent(event: Pick<StoredEvent, 'topics' | 'data'>): FactoryEvent | undefined {
   return parseFactoryEvent(hashes, event);
+}
+
+/** The final event of the creation of a vault; undefined before there is one. */
+export async function creationOf(custody: Custody, db: Queries, vault: Vault): Promise<StoredEvent | undefined> {
+  const { chain, address } = vault;
+  const [row] = await db.query(
+    `select ${columns} from custody.vault_event
+     where chain = $1 and removed_at is null and address = $2 and topics ->> 0 = $3 and topics ->> 1 = $4
+       and block_number <= (select final_number from custody.chain_cursor where chain = $1)
+     order by block_number, log_index limit 1`,
+    [
+      chain,
+      vaultsOn(custody, chain)?.system.factory ?? address,
+      eventTopic(hashes, 'VaultCreated'),
+      `0x${address.slice(2).padStart(64, '0')}`,
+    ],
+  );
+  return row === undefined ? undefined : eventOf(row);
 }
 
 export type VaultHistory = {

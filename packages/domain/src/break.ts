@@ -123,8 +123,9 @@ function fittingActions(type: BreakType, difference: bigint): readonly BreakActi
     case 'reorg':
       // Booking what is on its way would book it twice; after a reorg the lines of the next reconciliation say what to book.
       return ['acknowledge'];
+    case 'vault-code':
     case 'token-code':
-      // No word of people makes code reviewed: it ends when the code is what the signer lists, be it another list.
+      // No word of people makes code right: it ends when the code is what the signer lists, be it another list, or what was certified.
       return [];
     case 'fee':
     case 'missing-movement':

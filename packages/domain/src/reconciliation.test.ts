@@ -100,6 +100,7 @@ test('only what is on its way into the books leaves withdrawals alone', () => {
     excess: true,
     reorg: true,
     'token-code': false,
+    'vault-code': true,
   };
   const types: readonly BreakType[] = [
     'pending',
@@ -110,6 +111,7 @@ test('only what is on its way into the books leaves withdrawals alone', () => {
     'excess',
     'reorg',
     'token-code',
+    'vault-code',
   ];
   for (const type of types) assert.equal(breakFreezes(type), freezes[type], type);
 });

@@ -6,7 +6,8 @@
  * - `unknown-deposit`: value arrived in a way we saw, more than fees took, and is in no book;
  * - `shortfall`, `excess`: less or more on chain than in the books, and what we saw does not explain it;
  * - `reorg`: the pinned block is not the one that our books were made from;
- * - `token-code`: a token has another code than the one that was reviewed; its assets wait, and no compartment is frozen.
+ * - `token-code`: a token has another code than the one that was reviewed; its assets wait, and no compartment is frozen;
+ * - `vault-code`: a vault that was deployed is not what its certificate says; its compartment waits.
  */
 export type BreakType =
   | 'pending'
@@ -16,7 +17,8 @@ export type BreakType =
   | 'shortfall'
   | 'excess'
   | 'reorg'
-  | 'token-code';
+  | 'token-code'
+  | 'vault-code';
 
 /** One wallet and asset at the pinned block. All sums in base units; `unbooked` sums are of movements we observed up to there. */
 export type ReconciliationLine = {

@@ -20,7 +20,17 @@ import {
 import type { View } from './view.ts';
 
 export const breakType = z
-  .enum(['pending', 'fee', 'unknown-deposit', 'missing-movement', 'shortfall', 'excess', 'reorg', 'token-code'])
+  .enum([
+    'pending',
+    'fee',
+    'unknown-deposit',
+    'missing-movement',
+    'shortfall',
+    'excess',
+    'reorg',
+    'token-code',
+    'vault-code',
+  ])
   .meta({ description: 'Types of break, in words of the reconciliation desk' });
 export const reconciliationState = z.enum(['queued', 'running', 'finished', 'failed']);
 export const breakState = z.enum(['open', 'resolved']);
@@ -87,6 +97,7 @@ export const breakView = z
       .nullable()
       .meta({ description: 'onChain - books; null where a chain as a whole is meant' }),
     block: block.nullable().meta({ description: 'The pinned block it was found at' }),
+    detail: z.string().nullable().meta({ description: 'What is there and what had to be, where it is about code' }),
     reconciliationId: id('reconciliation').nullable().meta({ description: 'The run that found it' }),
     lastReconciliationId: id('reconciliation').nullable().meta({ description: 'The newest run that still saw it' }),
     owner: person.nullable().meta({ description: 'Who works on it' }),

@@ -10,6 +10,7 @@ import { findLiquidity } from '../liquidity.ts';
 import { applyRegistryChange } from '../registry-change.ts';
 import { advanceMove } from '../segregation-move.ts';
 import { sendDispatch, watchDispatch } from '../send.ts';
+import { checkVault } from '../vault-code.ts';
 import { sendVaultDispatch } from '../vault-sending.ts';
 import type { Answer } from '../command.ts';
 import { releaseWithdrawal, requestWithdrawal, screenWithdrawal } from '../withdrawal.ts';
@@ -38,6 +39,7 @@ export const workers: Workers = {
   'send-delegated-sweep': sendDelegatedSweep,
   'flush-forwarders': flushForWithdrawal,
   'advance-move': advanceMove,
+  'check-vault': checkVault,
   'keep-heartbeat': keepHeartbeat,
   'apply-registry-change': applyRegistryChange,
 };
