@@ -34,6 +34,7 @@ const packages = [
   'signer-client',
   'tlog',
   'vaults',
+  'verifier',
 ] as const;
 
 /**
@@ -78,6 +79,14 @@ export const importTable: Readonly<Record<string, Zone>> = {
     imports: ['domain'],
     testImports: [],
     outside: ['@noble/curves', '@noble/hashes'],
+    node: false,
+  },
+  // Checks what a custodian shows with nothing but a chain and a file: pure, and the same in a browser.
+  verifier: {
+    folder: 'packages/verifier',
+    imports: ['domain', 'proofs'],
+    testImports: ['contracts', 'vaults'],
+    outside: ['@noble/hashes'],
     node: false,
   },
   'signer-client': {

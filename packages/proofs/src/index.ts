@@ -8,6 +8,7 @@ export {
   decodeHeader,
   encodeHeader,
   followsHeader,
+  headerLength,
   liabilityUnits,
   type ReserveHeader,
   reserveUnits,
