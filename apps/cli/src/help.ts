@@ -172,6 +172,19 @@ export const commandHelp = {
   --key       for aws-kms, where a key cannot be removed at once: the label of a key for tests, which has to be typed again
 
   Exits 1 when something is bad.`,
+  verify: `Checks that a claim is counted, whole, in a proof of reserves that everybody sees
+
+  bulkhead verify <package file> --registry <chain>:<address> --client <id> --compartment <number> --amount <digits>
+      --rpc <url> [--rpc <url> …] [--code-hash <0x…>] [--json]
+
+  --registry     where the custodian pins its proofs, from your agreement or your auditor: never from the package
+  --client       the identifier that you had before the proof was made
+  --amount       your claim in your own books, in the asset's smallest unit
+  --rpc          a node of the registry's chain; two of different people show each other's lies
+  --code-hash    Keccak-256 of the registry's code, where you have it
+
+  Asks nobody but these nodes: what the registry pins is read through proofs out of a final block. Says of each step whether it
+  holds, fails or is not known, and exits 1 when one fails.`,
   help: `Explains a command
 
   bulkhead help [command]`,

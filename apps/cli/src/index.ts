@@ -9,6 +9,7 @@ import { reconcile } from './command/reconcile.ts';
 import { signer } from './command/signer.ts';
 import { start } from './command/start.ts';
 import { vault } from './command/vault.ts';
+import { verify } from './command/verify.ts';
 import { type ExitCode, exitCodeOf, exitCodes, UsageError } from './exit-code.ts';
 import { commandHelp, type CommandName, isCommand, overview } from './help.ts';
 import type { Terminal } from './terminal.ts';
@@ -28,6 +29,7 @@ const commands: Readonly<Record<Exclude<CommandName, 'help'>, Command>> = {
   reconcile,
   signer,
   vault,
+  verify,
   // These open keys. A process that does anything else never loads what can.
   ceremony: async (terminal) => (await import('./command/ceremony.ts')).ceremony(terminal),
   doctor: async (terminal) => (await import('./command/doctor.ts')).doctor(terminal),

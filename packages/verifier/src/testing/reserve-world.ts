@@ -1,0 +1,180 @@
+import { proofRegistry } from '@bulkhead/contracts';
+import { type Address, type AssetId, type Compartment, parseAssetId, parseCompartment } from '@bulkhead/domain';
+import {
+  type Claim,
+  contextOf,
+  epochSecrets,
+  fastBlockHasher,
+  makePlainBook,
+  makeSumTree,
+  plainPackage,
+  type ReserveHeader,
+} from '@bulkhead/proofs';
+import { bytesOf, type Hex, hexOf } from '@bulkhead/vaults';
+import { startVaultChain, type VaultChain } from '@bulkhead/vaults/testing';
+import { utf8ToBytes } from '@noble/hashes/utils.js';
+import { encodeAbiParameters, encodeFunctionData, hashTypedData, keccak256, parseAbi } from 'viem';
+import type { PinnedRegistry } from '../index.ts';
+
+/** The one asset and compartment of this world, and its clients. */
+export const asset: AssetId = parseAssetId('eip155:31337/slip44:60');
+export const compartment: Compartment = parseCompartment(10_000);
+/** Seconds without an epoch after which the registry calls the asset stale. */
+export const cadence = 3_600;
+
+const claims: readonly Claim[] = [claimOf('ada', 70n), claimOf('bob', 30n)];
+
+export function claimOf(name: string, amount: bigint): Claim {
+  return { kind: 'client', holder: utf8ToBytes(name), amount };
+}
+
+export type CommittedEpoch = {
+  readonly header: ReserveHeader;
+  /** By the name of the client. */
+  readonly packages: ReadonlyMap<string, Uint8Array>;
+};
+
+/** A node with a signer set and a registry, in which each window is one epoch. */
+export type ReserveWorld = AsyncDisposable & {
+  readonly chain: VaultChain;
+  readonly registry: Required<PinnedRegistry>;
+  /** Commits an epoch in which the pool owes 100 and holds `reserves`, and makes the packages of its clients. */
+  commit(epoch: bigint, reserves: bigint): Promise<CommittedEpoch>;
+  /** Draws the epoch and says that it was proven. */
+  prove(epoch: CommittedEpoch): Promise<void>;
+  /** Mines so many blocks that all of this is final. */
+  settle(): Promise<void>;
+};
+
+const abi = parseAbi([
+  'function commit((string asset,uint64 epoch,uint8 tier,uint8 bits,uint8 unitExponent,uint64 blockNumber,bytes32 blockHash,uint64 ledgerPosition,uint64 takenAt) header, bytes32 record, uint128 reserves, bytes signatures)',
+  'function draw(bytes32 asset, uint256 number) returns (uint64)',
+  'function prove(bytes32 asset, uint256 number, bytes32 proof, bytes signatures)',
+]);
+const assetHash = keccak256(hexOf(utf8ToBytes(asset)));
+const custodian = new Uint8Array(32).fill(0xcc);
+const bundle = keccak256('0xb0');
+
+const forms = {
+  ReserveCommitment: [
+    { name: 'context', type: 'bytes32' },
+    { name: 'record', type: 'bytes32' },
+    { name: 'reserves', type: 'uint128' },
+  ],
+  ReserveProof: [
+    { name: 'context', type: 'bytes32' },
+    { name: 'proof', type: 'bytes32' },
+  ],
+} as const;
+
+export async function openReserveWorld(): Promise<ReserveWorld> {
+  const chain = await startVaultChain();
+  const address = await chain.node.deploy(
+    chain.bank,
+    `${proofRegistry.bytecode}${settingsOf(chain.signerSet).slice(2)}`,
+  );
+  const code = await chain.node.call('eth_getCode', address, 'latest');
+  const registry = { chain: 31_337n, address: bytesOf(address), codeHash: bytesOf(keccak256(hexIn(code))) };
+  const domain = {
+    name: 'Bulkhead Proof Registry',
+    version: '1',
+    chainId: Number(registry.chain),
+    verifyingContract: address,
+  };
+  let previous: Uint8Array = new Uint8Array(32);
+  const send = async (data: Hex): Promise<void> => {
+    const { succeeded, output } = await chain.send(address, data);
+    if (!succeeded) throw new Error(`The registry refuses: ${output}`);
+  };
+  return {
+    chain,
+    registry,
+    commit: async (epoch, reserves) => {
+      const header = await headerNow(chain, { epoch, previous, registry });
+      const context = contextOf(header);
+      const secrets = epochSecrets(new Uint8Array(32).fill(9), context);
+      const work = { header, context, hasher: fastBlockHasher(), secrets };
+      const tree = makeSumTree(work, { compartment, claims, count: claims.length });
+      const plain = makePlainBook(work, [{ tree, reserves }]);
+      const message = { context: hexOf(context), record: hexOf(plain.book.record), reserves };
+      const digest = hashTypedData({ domain, types: forms, primaryType: 'ReserveCommitment', message });
+      const signatures = await chain.quorum(bytesOf(digest));
+      const fields = { ...header, tier: 1, blockHash: hexOf(header.blockHash) };
+      await send(
+        encodeFunctionData({ abi, functionName: 'commit', args: [fields, message.record, reserves, signatures] }),
+      );
+      previous = context;
+      const packages = claims.map(
+        (claim, at) =>
+          [new TextDecoder().decode(claim.holder), plainPackage(work, plain, { tree, claim, at })] as const,
+      );
+      return { header, packages: new Map(packages) };
+    },
+    prove: async ({ header }) => {
+      await chain.node.mine(4);
+      const window = header.epoch - 1n;
+      await send(encodeFunctionData({ abi, functionName: 'draw', args: [assetHash, window] }));
+      const message = { context: hexOf(contextOf(header)), proof: bundle };
+      const digest = hashTypedData({ domain, types: forms, primaryType: 'ReserveProof', message });
+      const signatures = await chain.quorum(bytesOf(digest));
+      await send(encodeFunctionData({ abi, functionName: 'prove', args: [assetHash, window, bundle, signatures] }));
+    },
+    settle: async () => await chain.node.mine(80),
+    [Symbol.asyncDispose]: async () => await chain[Symbol.asyncDispose](),
+  };
+}
+
+/** Arguments of the registry's constructor. */
+function settingsOf(signers: Address): Hex {
+  const numbers = ['window', 'drawDelay', 'commitWithin', 'cadence', 'proveWithin'] as const;
+  const components = [
+    { type: 'address', name: 'signers' },
+    { type: 'bytes32', name: 'custodian' },
+    ...numbers.map((name) => ({ type: 'uint32', name }) as const),
+  ] as const;
+  const value = {
+    signers,
+    custodian: hexOf(custodian),
+    window: 1,
+    drawDelay: 2,
+    commitWithin: 3_600,
+    cadence,
+    proveWithin: 3_600,
+  };
+  return encodeAbiParameters([{ type: 'tuple', components }], [value]);
+}
+
+async function headerNow(
+  { node }: VaultChain,
+  of: { readonly epoch: bigint; readonly previous: Uint8Array; readonly registry: PinnedRegistry },
+): Promise<ReserveHeader> {
+  await node.call('evm_increaseTime', 60);
+  await node.mine(3);
+  const block = await node.call('eth_getBlockByNumber', 'latest', false);
+  const field = (name: string): Hex =>
+    hexIn(
+      typeof block === 'object' && block !== null ? Object.entries(block).find(([key]) => key === name)?.[1] : block,
+    );
+  return {
+    tier: 'plain',
+    bits: 128,
+    registryChain: of.registry.chain,
+    registry: of.registry.address,
+    custodian,
+    epoch: of.epoch,
+    asset,
+    unitExponent: 0,
+    blockNumber: BigInt(field('number')),
+    blockHash: bytesOf(field('hash')),
+    ledgerPosition: 100n * of.epoch,
+    takenAt: BigInt(field('timestamp')),
+    previous: of.previous,
+  };
+}
+
+function hexIn(value: unknown): Hex {
+  if (typeof value !== 'string' || !value.startsWith('0x')) {
+    throw new Error('The node answered something that is no hex.');
+  }
+  return `0x${value.slice(2)}`;
+}
