@@ -67,7 +67,7 @@ test('words that cannot be used are told in one sentence, and exit 2', async () 
     [{ registry: '0x00' }, /--registry needs chain and address/u],
     [{ registry: `${registry.slice(0, -1)}z` }, /--registry needs chain and address/u],
     [{ amount: '1.5' }, /--amount needs your claim as whole digits/u],
-    [{ compartment: '-1' }, /--compartment needs/u],
+    [{ compartment: '1.5' }, /--compartment needs/u],
     [{ rpc: 'ftp://node' }, /--rpc needs the address of a node/u],
     [{ 'code-hash': '0x12' }, /--code-hash needs/u],
   ];
