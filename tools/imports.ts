@@ -29,6 +29,7 @@ const packages = [
   'domain',
   'keys',
   'ledger',
+  'log',
   'postgres',
   'proofs',
   'signer-client',
@@ -100,6 +101,13 @@ export const importTable: Readonly<Record<string, Zone>> = {
     folder: 'packages/ledger',
     imports: ['domain', 'postgres'],
     testImports: [],
+    node: true,
+  },
+  // Facts come from views that other packages answer for; their tables are theirs.
+  log: {
+    folder: 'packages/log',
+    imports: ['domain', 'postgres', 'tlog'],
+    testImports: ['ledger'],
     node: true,
   },
   // Stand-ins for the ports, for tests and the simulated world.

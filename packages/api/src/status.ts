@@ -80,6 +80,7 @@ export const statusOf: Readonly<Record<ProblemCode, number>> = {
   'ledger/marker-conflict': 500,
   'ledger/queue-full': 503,
   'log/malformed': 400,
+  'log/retained': 409,
   'log/unproven': 422,
   'migration/changed': 500,
   'migration/unknown': 500,

@@ -56,6 +56,7 @@ export const faultCodes = [
   'ledger/marker-conflict',
   'ledger/queue-full',
   'log/malformed',
+  'log/retained',
   'log/unproven',
   'migration/changed',
   'migration/unknown',

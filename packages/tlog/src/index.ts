@@ -72,3 +72,5 @@ export {
   type VerifierKey,
   verifierKey,
 } from './verifier-key.ts';
+export { decideWitness, type WitnessDecision } from './witness-decision.ts';
+export { formatWitnessRequest, parseWitnessRequest, requestProofMax, type WitnessRequest } from './witness-request.ts';

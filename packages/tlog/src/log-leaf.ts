@@ -19,6 +19,7 @@ export const factKinds = [
   'vault-step',
   'client-change',
   'agreement',
+  'fee',
   'reconciliation',
   'break-step',
   'chain-step',

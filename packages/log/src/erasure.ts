@@ -1,0 +1,51 @@
+import { CustodyError } from '@bulkhead/domain';
+import { bigint, type Database, sqlState, type Transaction } from '@bulkhead/postgres';
+
+/** Leaves that one erasure destroys the openings of. */
+export const erasedAtOnceMax = 1_000;
+
+export type ErasureOrder = {
+  readonly leaves: readonly number[];
+  /** Destroys the contents of facts, in the transaction of the erasure. */
+  readonly eraseContents: (tx: Transaction, positions: readonly bigint[]) => Promise<void>;
+  /** Writes down the erasure as a fact whose content lists `leaves`. */
+  readonly record: (tx: Transaction, leaves: readonly number[]) => Promise<void>;
+};
+
+/**
+ * Destroys salts and contents of leaves whose retention is over, in one transaction with the fact that says so. For the owner of
+ * the tables alone: the application has no right to delete.
+ *
+ * @throws CustodyError `log/retained` where one of them is under legal retention, or is no leaf with an opening: nothing is erased
+ */
+export async function eraseOpenings(owner: Database, order: ErasureOrder): Promise<void> {
+  const leaves = [...new Set(order.leaves)].toSorted((a, b) => a - b);
+  if (leaves.length === 0 || leaves.length > erasedAtOnceMax) {
+    throw new CustodyError('log/retained', `One erasure is of 1 to ${erasedAtOnceMax} leaves, not ${leaves.length}.`);
+  }
+  await owner.transaction(async (tx) => {
+    const rows = await tx.query(
+      `select l.position, get_byte(l.entry, 1) = 8 and substring(l.entry from 3 for 8) = 'transfer'::bytea as books
+       from log.leaf l join log.opening o on o.index = l.index where l.index = any ($1::bigint[])`,
+      [leaves],
+    );
+    if (rows.length !== leaves.length || rows.some((row) => row['books'] === true)) {
+      const message =
+        'Only leaves with an opening are erased, and none of a transfer: the books hold ids and amounts, and are kept.';
+      throw new CustodyError('log/retained', message);
+    }
+    try {
+      await tx.query('delete from log.opening where index = any ($1::bigint[])', [leaves]);
+    } catch (cause) {
+      if (sqlState(cause) !== 'BH004') throw cause;
+      const message = `Nothing was erased: ${cause instanceof Error ? cause.message : 'a leaf is under legal retention'}.`;
+      throw new CustodyError('log/retained', message, { cause });
+    }
+    await order.eraseContents(
+      tx,
+      rows.map((row) => bigint(row, 'position')),
+    );
+    await order.record(tx, leaves);
+    // Commit point: salts, contents and the fact of their erasure go together or not at all.
+  });
+}
