@@ -122,7 +122,7 @@ export const importTable: Readonly<Record<string, Zone>> = {
   custody: {
     folder: 'packages/custody',
     imports: ['domain', 'ledger', 'postgres', 'vaults'],
-    testImports: ['chain-evm', 'contracts', 'fakes', 'keys'],
+    testImports: ['chain-evm', 'contracts', 'fakes', 'keys', 'log'],
     node: true,
   },
   api: { folder: 'packages/api', imports: ['domain'], testImports: [], node: true },

@@ -10,6 +10,7 @@ import {
   parsePositiveAmount,
 } from '@bulkhead/domain';
 import { roles } from '@bulkhead/api';
+import { isKeyName, parseVerifierKey } from '@bulkhead/tlog';
 import { isHexOf } from '@bulkhead/vaults';
 import { z } from 'zod';
 
@@ -228,6 +229,35 @@ export const pageOfDevelopment = z.strictObject({
 });
 
 /** Sections of the file by name. Each is checked on its own, so that a mistake in one hides none in another. */
+const logKey = words.max(400).transform(parsed(parseVerifierKey));
+
+/** The audit log: its name, where its key is, and who outside watches it. */
+const auditLog = z
+  .strictObject({
+    origin: words
+      .max(200)
+      .refine(isKeyName, { error: 'Give a name without spaces and plus signs, such as custody.example.com/log.' })
+      .optional(),
+    keyFile: words.optional(),
+    witnesses: z
+      .array(
+        z.strictObject({
+          key: logKey.refine(({ purpose }) => purpose === 'cosignature', {
+            error: 'Give the key that bulkhead witness prints.',
+          }),
+          address: z.url({ protocol: /^https?$/u, error: 'Give the address of the witness: https://…' }),
+        }),
+        { error: 'Give a list of witnesses.' },
+      )
+      .max(16)
+      .default([]),
+    witnessesMin: whole(0, 16).default(0),
+  })
+  .refine(({ witnesses, witnessesMin }) => witnessesMin <= witnesses.length, {
+    path: ['witnessesMin'],
+    error: 'Give at most as many as there are witnesses.',
+  });
+
 export const sections = {
   dataDirectory: words.default('.bulkhead'),
   logLevel: z
@@ -253,6 +283,7 @@ export const sections = {
   chains: z.array(chain, { error: 'Give a list of chains.' }).max(50).default([]),
   assets: z.array(asset, { error: 'Give a list of assets.' }).max(1_000).optional(),
   policy: policy.prefault({}),
+  log: auditLog.prefault({}),
   tokens: z.array(token, { error: 'Give a list of tokens.' }).max(1_000).optional(),
   schedule: z
     .strictObject({ reconcileMinutes: whole(0, 44_640).default(60), jobs: whole(1, 100).default(4) })
@@ -273,6 +304,7 @@ export const sectionNames: readonly SectionName[] = [
   'chains',
   'assets',
   'policy',
+  'log',
   'tokens',
   'schedule',
 ];

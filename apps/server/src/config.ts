@@ -1,3 +1,4 @@
+import type { Witness } from '@bulkhead/log';
 import { readFileSync } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
 import type { Token } from '@bulkhead/api';
@@ -74,6 +75,15 @@ export type ApprovalPageConfiguration =
       readonly name: string;
     };
 
+export type LogConfiguration = {
+  /** Undefined: made from the id of the installation. */
+  readonly origin: string | undefined;
+  readonly keyFile: string;
+  readonly witnesses: readonly Witness[];
+  /** Cosignatures that a checkpoint must have before it is shown in the place of an older one. */
+  readonly witnessesMin: number;
+};
+
 /** Everything the server is told, checked. Holds secrets: it is never printed or logged. */
 export type Configuration = {
   /** Absolute. Holds what is embedded, and what was made at the first start. */
@@ -91,6 +101,8 @@ export type Configuration = {
   readonly signer: SignerConfiguration;
   readonly vaults: VaultsConfiguration;
   readonly approvalPage: ApprovalPageConfiguration;
+  /** The audit log; `keyFile` is absolute. */
+  readonly log: LogConfiguration;
   readonly schedule: { readonly reconcileMinutes: number; readonly jobsConcurrently: number };
 };
 
@@ -172,8 +184,9 @@ export function checkConfiguration(input: ConfigurationInput): {
   const page = pageOf({ dataDirectory, section: file.approvalPage, signer }, problems);
   const port = portFrom(reader);
   const logLevel = logLevelFrom(reader) ?? file.logLevel;
-  const { http, policy, schedule } = file;
-  const whole = http !== undefined && policy !== undefined && schedule !== undefined && database !== undefined;
+  const { http, policy, schedule, log } = file;
+  const whole =
+    log !== undefined && http !== undefined && policy !== undefined && schedule !== undefined && database !== undefined;
   if (problems.length > 0 || !whole || logLevel === undefined) return { configuration: undefined, problems };
   const configuration: Configuration = {
     dataDirectory,
@@ -187,6 +200,12 @@ export function checkConfiguration(input: ConfigurationInput): {
     signer,
     vaults,
     approvalPage: page,
+    log: {
+      origin: log.origin,
+      keyFile: absolute(input.folder, log.keyFile ?? join(dataDirectory, 'log-key.pem')),
+      witnesses: log.witnesses.map(({ key, address }) => ({ key, url: address.replace(/\/+$/u, '') })),
+      witnessesMin: log.witnessesMin,
+    },
     schedule: { reconcileMinutes: schedule.reconcileMinutes, jobsConcurrently: schedule.jobs },
   };
   return { configuration, problems };
@@ -230,6 +249,7 @@ function readSections(content: unknown, problems: ConfigurationProblem[]): FileS
     chains: read('chains', sections.chains),
     assets: read('assets', sections.assets),
     policy: read('policy', sections.policy),
+    log: read('log', sections.log),
     tokens: read('tokens', sections.tokens),
     schedule: read('schedule', sections.schedule),
   };

@@ -1,6 +1,7 @@
 import type { Readiness } from '@bulkhead/api';
 import { type Custody, heartbeatClock } from '@bulkhead/custody';
 import { CustodyError } from '@bulkhead/domain';
+import type { AuditLog } from './audit-log.ts';
 import { type ChainBoard, lagBlocksReadyMax } from './chain-board.ts';
 import type { ReachedSigners } from './reached-signer.ts';
 import { standingsOf, waitingReasons } from './signer-standing.ts';
@@ -11,10 +12,11 @@ export type Vitals = {
   readonly board: ChainBoard;
   readonly jobsRunning: () => boolean;
   readonly reached: ReachedSigners;
+  readonly auditLog: Pick<AuditLog, 'publicLog' | 'troubles'>;
 };
 
 /** Says whether the process can do its work, and every reason why not, in sentences for people. */
-export async function readinessOf({ custody, board, jobsRunning, reached }: Vitals): Promise<Readiness> {
+export async function readinessOf({ custody, board, jobsRunning, reached, auditLog }: Vitals): Promise<Readiness> {
   const reasons: string[] = [];
   if (!jobsRunning()) {
     reasons.push(
@@ -38,7 +40,9 @@ export async function readinessOf({ custody, board, jobsRunning, reached }: Vita
   // Without signers withdrawals wait and everything else goes on: no reason to take requests away from this process.
   const ready = reasons.length === 0;
   const waiting = waitingReasons(reached, await standingsOf(reached));
-  return { ready, reasons: [...reasons, ...waiting, ...(await missedHeartbeats(custody, reached))] };
+  // The log lags behind or is contradicted: a matter for people, who find it here, and no reason to stop serving.
+  const told = [...waiting, ...(await missedHeartbeats(custody, reached)), ...auditLog.troubles()];
+  return { ready, reasons: [...reasons, ...told] };
 }
 
 /** Only time is lost until the vaults open, and nothing that this process answers depends on it. */

@@ -3,9 +3,11 @@ import { join } from 'node:path';
 import { createApi, type Operations } from '@bulkhead/api';
 import { type Custody, migrateAll, runJobs, startChain } from '@bulkhead/custody';
 import { type ChainId, type Clock, CustodyError } from '@bulkhead/domain';
+import { logMigrations } from '@bulkhead/log';
 import { deriveAddress } from '@bulkhead/keys/derivation';
 import { verifyAccount, verifyDepositAddress, verifyRecord, verifyWallet } from '@bulkhead/signer-client';
 import { type Database, databaseAccess, type DatabaseAccess, openDatabase, startEmbedded } from '@bulkhead/postgres';
+import { gaugeLog, startAuditLog } from './audit-log.ts';
 import { chainBoard, type ChainBoard } from './chain-board.ts';
 import { openChains, type OpenedChain, startNodes } from './chains.ts';
 import type { Configuration } from './config.ts';
@@ -68,7 +70,7 @@ export async function openCustody(configuration: Configuration, tell: Tell = () 
   await using parts = new AsyncDisposableStack();
   await lockFolder(configuration, parts);
   const access = await startDatabase(configuration, parts, tell);
-  await migrateAll(access.owner);
+  await migrateAll(access.owner, [logMigrations]);
   const db = parts.use(openDatabase({ ...access.app, connections: configuration.database.connections }));
   const nodes = await startNodes(configuration, { parts, tell });
   const chains = await openChains(configuration, { db, nodes, tell });
@@ -105,6 +107,9 @@ export async function startServer(configuration: Configuration, options: StartOp
   parts.defer(() => followers.stop());
   parts.use(startReconciling(custody, configuration.schedule.reconcileMinutes, log));
   parts.use(startSignerRetries(custody, log));
+  const { deployment, db } = custody;
+  const auditLog = parts.use(await startAuditLog(configuration, { db, deployment, log, tell }));
+  gaugeLog(metrics.registry, db, auditLog);
   gaugeBooks(metrics.registry, custody, board);
   gaugeSigners(metrics.registry, custody, opened.reached);
   const operations = operationsOver(custody, {
@@ -112,7 +117,7 @@ export async function startServer(configuration: Configuration, options: StartOp
     reached: opened.reached,
     approvalPage: await pageAddress(configuration, { reached: opened.reached, parts, tell }),
   });
-  const vitals = { custody, board, jobsRunning: jobs.running, reached: opened.reached };
+  const vitals = { custody, board, jobsRunning: jobs.running, reached: opened.reached, auditLog };
   const { url, tokensMadeAt } = await listen(configuration, { operations, metrics, events, log, vitals, parts, tell });
   parts.use(noteRunning(configuration, { url, ...opened }));
 
@@ -297,6 +302,7 @@ async function listen(
     logger: api.log,
     hosts,
     readiness: () => readinessOf(api.vitals),
+    publicLog: api.vitals.auditLog.publicLog,
     metrics: () => api.metrics.registry.metrics(),
     onAnswer: api.events.answered,
   });

@@ -17,6 +17,8 @@ import type { Fact } from './problem.ts';
 import type { Answer, Route } from './route/route.ts';
 import { routes } from './route/table.ts';
 import { faultFrom, statusOf } from './status.ts';
+import { registerLog } from './public-log.ts';
+import type { PublicLog } from './public-log.ts';
 import { registerDocs, registerSystem } from './system.ts';
 import type { Readiness } from './system.ts';
 import { tokenBook } from './token.ts';
@@ -57,6 +59,8 @@ export type ApiOptions = {
   /** Names, without port, under which the server may be called beside loopback. */
   readonly hosts?: readonly string[];
   readonly readiness: () => Promise<Readiness>;
+  /** The audit log as everybody may read it. */
+  readonly publicLog: PublicLog;
   /** Text in the format of Prometheus. */
   readonly metrics: () => Promise<string>;
   /** Told of every answer, for measurements. `route` is the pattern of the path, so that there are few of them. */
@@ -95,6 +99,9 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
   await registerDocs(app);
   app.after(() => {
     registerSystem(app, { readiness: options.readiness, metrics: options.metrics, catalogue });
+    registerLog(app, options.publicLog, (work) =>
+      withinTime(limits.answerTimeMsMax, withinLoad(load, limits.inFlightMax, work)),
+    );
     const parts = { operations: options.operations, actorOf, catalogue, load, limits };
     for (const route of routes) registerRoute(app, route, parts);
   });

@@ -55,6 +55,7 @@ export { roles } from './role.ts';
 export type { Role } from './role.ts';
 export { problem } from './problem.ts';
 export type { Problem } from './problem.ts';
+export type { PublicLog } from './public-log.ts';
 export type { Readiness } from './system.ts';
 export { tokenCharsMin } from './token.ts';
 export type { Token } from './token.ts';

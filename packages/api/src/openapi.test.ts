@@ -41,7 +41,15 @@ after(async () => {
   await app.close();
 });
 
-const system = ['GET /healthz', 'GET /metrics', 'GET /openapi.json', 'GET /problems/{noun}/{reason}', 'GET /readyz'];
+const system = [
+  'GET /healthz',
+  'GET /metrics',
+  'GET /openapi.json',
+  'GET /problems/{noun}/{reason}',
+  'GET /readyz',
+  'GET /v1/log/checkpoint',
+  'GET /v1/log/tile/{*}',
+];
 const pathName = (url: string) => url.replace(/:([a-zA-Z]+)/gu, '{$1}');
 
 test('the document describes exactly the routes there are', () => {

@@ -32,6 +32,7 @@ const tags = [
     name: 'Signer',
     description: 'The process that holds the keys, its decisions, and who may do what by its registry',
   },
+  { name: 'Log', description: 'The audit log as anybody may check it' },
   { name: 'System', description: 'The process itself' },
 ];
 

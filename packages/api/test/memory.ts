@@ -207,6 +207,7 @@ export async function memoryApi(options: Partial<ApiOptions> = {}): Promise<{ ap
     ],
     readiness: async () => ({ ready: true, reasons: [] }),
     metrics: async () => 'bulkhead_up 1\n',
+    publicLog: { checkpoint: async () => undefined, tile: async () => undefined },
     ...options,
   });
   return { app, memory: kept };

@@ -20,7 +20,8 @@ export const custodyMigrations: MigrationSource = {
 export const migrationSources: readonly MigrationSource[] = [ledgerMigrations, custodyMigrations];
 
 /**
- * Brings a database to the version of this code: ledger, custody, job queue, and the rights of the application on the queue.
+ * Brings a database to the version of this code: ledger, custody, what else the caller has, job queue, and the rights of the
+ * application on the queue.
  * Runs as the owner, before anything else runs; safe to repeat and safe for several servers at once. Returns the numbered
  * files that this call applied.
  *
@@ -28,9 +29,12 @@ export const migrationSources: readonly MigrationSource[] = [ledgerMigrations, c
  *
  * @throws CustodyError `migration/changed`, `migration/unknown`, and what opening the database throws
  */
-export async function migrateAll(owner: DatabaseOptions): Promise<readonly string[]> {
+export async function migrateAll(
+  owner: DatabaseOptions,
+  others: readonly MigrationSource[] = [],
+): Promise<readonly string[]> {
   await using db = openDatabase({ ...owner, connections: 1 });
-  const applied = await migrate(db, migrationSources);
+  const applied = await migrate(db, [...migrationSources, ...others]);
   await migrateWorker(db, owner);
   return applied;
 }

@@ -189,8 +189,8 @@ type Column = { readonly table: string; readonly name: string; readonly type: st
 
 async function columns(bench: Bench): Promise<readonly Column[]> {
   const rows = await bench.database.owner.query(
-    `select table_name, column_name, udt_name from information_schema.columns
-     where table_schema = 'custody' and is_generated = 'NEVER' order by table_name, column_name`,
+    `select table_name, column_name, udt_name from information_schema.columns join information_schema.tables using (table_schema, table_name)
+     where table_schema = 'custody' and table_type = 'BASE TABLE' and is_generated = 'NEVER' order by table_name, column_name`,
   );
   return rows.map((row) => ({
     table: text(row, 'table_name'),

@@ -83,12 +83,12 @@ create trigger journal_signer_records after insert on custody.signer_record refe
 
 -- Destroys who and what of facts, and leaves that there was one. Runs with the rights of who calls it, and only the owner may take
 -- triggers away; whoever calls it has looked at retention, and destroys the salts of the leaves with it.
-create function custody.erase_facts(positions bigint[], at timestamptz) returns bigint language plpgsql as $$
+create function custody.erase_facts(positions bigint[], erased_now timestamptz) returns bigint language plpgsql as $$
 declare
   erased bigint;
 begin
   alter table custody.journal disable trigger keep_values;
-  update custody.journal set actor = '', data = '{}', erased_at = at where fact = any (positions) and erased_at is null;
+  update custody.journal set actor = '', data = '{}', erased_at = erased_now where fact = any (positions) and erased_at is null;
   get diagnostics erased = row_count;
   alter table custody.journal enable trigger keep_values;
   return erased;
