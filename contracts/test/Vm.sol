@@ -29,6 +29,7 @@ interface Vm {
     function roll(uint256 number) external;
     function setBlockhash(uint256 number, bytes32 hash) external;
     function chainId(uint256 id) external;
+    function setNonce(address account, uint64 nonce) external;
     function deal(address account, uint256 balance) external;
     function etch(address account, bytes calldata code) external;
     function load(address account, bytes32 slot) external view returns (bytes32 value);
