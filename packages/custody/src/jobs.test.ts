@@ -256,6 +256,8 @@ test('every task of the schedule runs as the application and is known to the que
     'resume-work',
     'screen-deposit',
     'screen-withdrawal',
+    'send-delegated-sweep',
+    'send-delegation',
     'send-dispatch',
     'send-vault-dispatch',
     'tend-registry-changes',
