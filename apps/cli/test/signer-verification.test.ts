@@ -5,9 +5,19 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { lineDigest, nobleHashes, recordHash, recordLine, statementText, zeroHash } from '@bulkhead/authority';
-import { parseCompartment, type SignedStatement } from '@bulkhead/domain';
+import {
+  type CanonicalObject,
+  lineDigest,
+  nobleHashes,
+  recordHash,
+  recordLine,
+  statementText,
+  vaultTermsFields,
+  zeroHash,
+} from '@bulkhead/authority';
+import { type Address, parseAddress, parseCompartment, type SignedStatement } from '@bulkhead/domain';
 import { deriveAddress, openTree, secretOf } from '@bulkhead/keys';
+import { forwarderAddress, forwarderSalt, type Hex, policyHash, vaultAddress, type VaultTerms } from '@bulkhead/vaults';
 import { main } from '../src/index.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'bulkhead-verify-'));
@@ -26,7 +36,7 @@ function xpubOf(compartment: number): string {
   return tree.accountXpub(parseCompartment(compartment));
 }
 
-function signed(kind: Parameters<typeof statementText>[0], fields: Readonly<Record<string, string>>): SignedStatement {
+function signed(kind: Parameters<typeof statementText>[0], fields: CanonicalObject): SignedStatement {
   const statement = statementText(kind, { deployment, ...fields });
   return { statement, identity, signature: sign(null, Buffer.from(statement), privateKey).toString('hex') };
 }
@@ -115,4 +125,85 @@ test('the recipe of the specification says the same with OpenSSL alone', () => {
   };
   assert.match(run(certificate.statement), /Verified Successfully/u);
   assert.throws(() => run(certificate.statement.replace('cl_ada', 'cl_bob')));
+});
+
+const contract = (digit: string): Address => parseAddress(`0x${digit.repeat(40)}`);
+const system = {
+  factory: contract('a'),
+  vaultImplementation: contract('b'),
+  forwarderImplementation: contract('c'),
+  signerSet: contract('d'),
+} as const;
+
+function vaultTerms(): VaultTerms {
+  const policy = { destinations: [], limits: [], unlisted: [] };
+  const word = (digit: string): Hex => `0x${digit.repeat(64)}`;
+  const config = {
+    clientId: word('1'),
+    signerSet: system.signerSet,
+    feeReceiver: contract('1'),
+    exitDestination: contract('2'),
+    clientKey: word('3'),
+    exitKey: word('4'),
+    policyHash: policyHash(nobleHashes, policy),
+    kind: 'omnibus',
+    feeBpsYear: 50n,
+    windowSeconds: 86_400n,
+    changeDelay: 172_800n,
+    recoveryDelay: 1_209_600n,
+    exitDelay: 1_209_600n,
+    exitChangeDelay: 1_814_400n,
+    heartbeatPeriod: 3_888_000n,
+    pauseSeconds: 259_200n,
+  } as const;
+  return { config, policy };
+}
+
+test('the address of a forwarder is proven from its salt, its vault and the contracts, and the vault with it', async () => {
+  const terms = vaultTerms();
+  const vault = vaultAddress(nobleHashes, system, terms.config);
+  const salt = forwarderSalt(7n);
+  const place = { chain: 'eip155:1', compartment: '10000', issuedAt: '1790000000' };
+  const { factory, forwarderImplementation, vaultImplementation, signerSet } = system;
+  const forwarder = (changes: object = {}): SignedStatement =>
+    signed('forwarder-certificate', {
+      ...place,
+      client: 'cl_ada',
+      address: forwarderAddress(nobleHashes, system, { vault, salt }),
+      vault,
+      salt: salt.slice(2),
+      factory,
+      forwarderImplementation,
+      ...changes,
+    });
+  const vaultCertificate = (address: Address): SignedStatement =>
+    signed('vault-certificate', {
+      ...place,
+      ...vaultTermsFields(terms),
+      address,
+      factory,
+      vaultImplementation,
+      forwarderImplementation,
+      signerSet,
+      codeHashes: Object.fromEntries(Object.keys(system).map((name) => [name, 'ab'.repeat(32)])),
+      agreement: '01',
+    });
+  const file = { certificate: forwarder(), vaultCertificates: [vaultCertificate(vault)] };
+  const [code, said] = await verify(file, ...believed, '--client', 'cl_ada', '--deployment', deployment);
+  assert.equal(code, 0, said);
+  assert.match(said, new RegExp(`^Proven: forwarder-certificate.*^Proven: vault-certificate of ${vault}`, 'msu'));
+  assert.match((await verify(forwarder(), ...believed))[1], /^Not looked at: the vault that it pays/mu);
+
+  const wrong: readonly (readonly [unknown, RegExp])[] = [
+    [forwarder({ salt: forwarderSalt(8n).slice(2) }), /leads to 0x/u],
+    [forwarder({ address: contract('e') }), /leads to 0x/u],
+    [{ ...file, vaultCertificates: [vaultCertificate(contract('e'))] }, /"address"|another/u],
+    [{ ...file, vaultCertificates: [certificate] }, /kind|another/u],
+    [vaultCertificate(contract('e')), /leads to 0x/u],
+  ];
+  for (const [value, why] of wrong) {
+    const [failed, told] = await verify(value, ...believed);
+    assert.equal(failed, 1, told);
+    assert.match(told, why);
+  }
 });

@@ -2,7 +2,7 @@ import { type ChainVaults, registryChangesAfter, type VaultSetup } from '@bulkhe
 import { type Address, CustodyError, type Signature } from '@bulkhead/domain';
 import { addressOfPublicKey } from '@bulkhead/keys/derivation';
 import type { Database } from '@bulkhead/postgres';
-import { type Pinned, SignerQuorum, verifyVault } from '@bulkhead/signer-client';
+import { type Pinned, SignerQuorum, verifyForwarder, verifyVault } from '@bulkhead/signer-client';
 import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { folderBackup } from './certificate-backup.ts';
 import type { Configuration } from './config.ts';
@@ -38,6 +38,10 @@ export function vaultsOver(
     terms: vaults.terms,
     profile: vaults.profile,
     heartbeatEverySeconds: vaults.heartbeatEverySeconds,
+    verifyForwarder: ({ certificate, address, ...claim }) => {
+      if (verifyForwarder(certificate, claim, whoSaid(believed, certificate.identity)) === address) return;
+      throw new CustodyError('signer/certificate-invalid', `The certificate of a forwarder is not about ${address}.`);
+    },
     verifyVault: ({ certificate, client, compartment, chain, address }) => {
       verifyVault(certificate, { client, chain, vault: address, compartment }, whoSaid(believed, certificate.identity));
     },

@@ -6,7 +6,13 @@ export const statement = {
   signature: 'ef'.repeat(64),
 } as const;
 
-export const walletCertificate = { walletId, address, certificate: statement } as const;
+export const walletCertificate = {
+  walletId,
+  address,
+  certificate: statement,
+  certificates: [statement],
+  vaultCertificates: [],
+} as const;
 
 export const intent = {
   canonical: 'bulkhead-intent-v1\n{}',

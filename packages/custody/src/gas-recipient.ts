@@ -1,6 +1,6 @@
 import { CustodyError, invariant, recipientIndexCount } from '@bulkhead/domain';
 import { date, only, type Queries } from '@bulkhead/postgres';
-import { certifyWallet, storedCertificate } from './address-certificate.ts';
+import { certifyWallet, storedCertificates } from './address-certificate.ts';
 import { signerSays } from './approval.ts';
 import { type Custody, machine } from './custody.ts';
 import { type Dispatch, dispatchWaits } from './dispatch.ts';
@@ -25,7 +25,7 @@ export async function recipientKnown(custody: Custody, dispatch: Dispatch): Prom
   invariant(wallet !== undefined, 'A gas grant goes to a wallet that does not exist.', { dispatch: dispatch.id });
   const key = keyOf(wallet);
   if ('label' in key || key.index < recipientIndexCount) return true;
-  if ((await storedCertificate(db, wallet.id)) !== undefined) return true;
+  if ((await storedCertificates(db, wallet.id)) !== undefined) return true;
   const reason = await certified(custody, dispatch, wallet);
   if (reason === undefined) return true;
   await dispatchWaits(db, dispatch.id, { reason, now: custody.clock.now() });

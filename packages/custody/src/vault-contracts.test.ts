@@ -221,6 +221,7 @@ async function custodyOver(): Promise<Custody> {
         certifyForwarder: async () => [],
       },
       verifyVault: () => undefined,
+      verifyForwarder: () => undefined,
       backup: { store: async () => log.append('backed-up', {}) && undefined },
       profile: 'contract',
       heartbeatEverySeconds: 0n,

@@ -41,12 +41,26 @@ export interface CertificateBackup {
   store(name: string, bytes: Uint8Array): Promise<void>;
 }
 
+/** What a certificate of a forwarder must say. */
+export type CertifiedForwarder = {
+  readonly certificate: SignedStatement;
+  readonly client: string;
+  readonly compartment: Compartment;
+  readonly chain: ChainId;
+  readonly vault: Address;
+  /** 64 lower-case hex digits. */
+  readonly salt: string;
+  readonly address: Address;
+};
+
 /** Everything about vaults that is put together once; a custody without it has none. */
 export type VaultSetup = {
   readonly systems: ReadonlyMap<ChainId, ChainVaults>;
   readonly quorum: VaultQuorum;
   /** @throws CustodyError `signer/certificate-invalid` for a certificate that is not of the pinned signers, or says something else */
   readonly verifyVault: (certified: CertifiedVault) => void;
+  /** The same for a certificate of a forwarder. */
+  readonly verifyForwarder: (certified: CertifiedForwarder) => void;
   readonly backup: CertificateBackup;
   readonly terms: HouseTerms;
   readonly profile: VaultProfile;

@@ -31,7 +31,7 @@ export {
 } from './signer.ts';
 export { fakeDeployment, FakeSignerLog, fakeStatement, fakeVerifyRecord, foreignIdentity } from './signer-log.ts';
 export { type Payout } from './transaction.ts';
-export { FakeQuorum, fakeVerifyVault, vaultIntentDigestOf } from './vault-quorum.ts';
+export { FakeQuorum, fakeVerifyForwarder, fakeVerifyVault, vaultIntentDigestOf } from './vault-quorum.ts';
 export {
   fakeKeccak,
   fakeMembers,

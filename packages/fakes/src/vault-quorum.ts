@@ -47,6 +47,25 @@ function vaultStatement(vault: Omit<FakeCertifiedVault, 'certificate'>, member: 
   return fakeStatement('vault-certificate', fields, identityOf(member));
 }
 
+function forwarderStatement({ client, chain, vault, salt }: ForwarderClaim, member: Address): SignedStatement {
+  return fakeStatement('forwarder-certificate', { client, chain, vault, salt }, identityOf(member));
+}
+
+/** Refuses a certificate of a forwarder that no fake signer gave, or that says something else. */
+export function fakeVerifyForwarder({
+  certificate: { statement, identity, signature },
+  ...claim
+}: ForwarderClaim & { readonly certificate: SignedStatement }): void {
+  const right = fakeMembers.map((member) => forwarderStatement(claim, member));
+  if (right.some((one) => one.statement === statement && one.identity === identity && one.signature === signature)) {
+    return;
+  }
+  throw new CustodyError(
+    'signer/certificate-invalid',
+    `The certificate of a forwarder of ${claim.vault} is not right.`,
+  );
+}
+
 /** Refuses a certificate of a vault that no fake signer gave, or that says something else. */
 export function fakeVerifyVault({ certificate, ...vault }: FakeCertifiedVault): void {
   const right = fakeMembers.map((member) => vaultStatement(vault, member));
@@ -122,9 +141,9 @@ export class FakeQuorum implements VaultQuorum {
 
   async certifyForwarder({ client, chain, vault, salt }: ForwarderClaim): Promise<readonly SignedStatement[]> {
     this.#answers();
-    return fakeMembers.map((member) =>
-      fakeStatement('forwarder-certificate', { client, chain, vault, salt }, identityOf(member)),
-    );
+    return this.awake
+      .slice(0, Number(fakeThreshold))
+      .map((member) => forwarderStatement({ client, chain, vault, salt }, member));
   }
 
   #answers(): void {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import type { CanonicalObject } from '@bulkhead/authority';
+import { type CanonicalObject, nobleHashes, type Statement, vaultTermsOf } from '@bulkhead/authority';
 import {
   type Address,
   CustodyError,
@@ -13,6 +13,7 @@ import {
 } from '@bulkhead/domain';
 import { hasAddress } from '@bulkhead/keys';
 import { verifyRecord, verifyStatement } from '@bulkhead/signer-client';
+import { forwarderAddress, parseWord, vaultAddress } from '@bulkhead/vaults';
 import { type ExitCode, exitCodes, UsageError } from '../exit-code.ts';
 import type { Terminal } from '../terminal.ts';
 
@@ -101,9 +102,48 @@ function jsonOf(path: string): unknown {
 function verified(value: unknown, expected: Expected): readonly string[] {
   if (field(value, 'line') !== undefined) return verifiedRecord(recordOf(value), expected);
   const statement = statementOf(field(value, 'certificate') ?? value);
-  const { kind, fields } = verifyStatement(statement, expected.identities, expected.fields);
+  const said = verifyStatement(statement, expected.identities, expected.fields);
+  const { kind, fields } = said;
   if (expected.address !== undefined) assertAddress(fields, { kind, address: expected.address });
-  return [`Proven: ${kind}, signed by ${statement.identity}`, ...toldFields(fields)];
+  assertDerived(said);
+  const behind = kind === 'forwarder-certificate' ? verifiedVault(value, said, expected) : [];
+  return [`Proven: ${kind}, signed by ${statement.identity}`, ...toldFields(fields), ...behind];
+}
+
+/** An address of a contract follows from what its certificate says: whoever signed another one is not believed about it. */
+function assertDerived({ kind, fields }: Statement): void {
+  const derived = derivedAddress(kind, fields);
+  if (derived === undefined || derived === fields['address']) return;
+  throw new CustodyError(
+    'signer/certificate-invalid',
+    `What it says leads to ${derived}, and it names another address.`,
+  );
+}
+
+function derivedAddress(kind: Statement['kind'], fields: CanonicalObject): Address | undefined {
+  const address = (name: string): Address => parseAddress(text(fields, name));
+  if (kind === 'forwarder-certificate') {
+    const system = { factory: address('factory'), forwarderImplementation: address('forwarderImplementation') };
+    const salt = parseWord(`0x${text(fields, 'salt')}`);
+    return forwarderAddress(nobleHashes, system, { vault: address('vault'), salt });
+  }
+  if (kind !== 'vault-certificate') return undefined;
+  const system = { factory: address('factory'), vaultImplementation: address('vaultImplementation') };
+  return vaultAddress(nobleHashes, system, vaultTermsOf(fields).config);
+}
+
+/** The vault that a forwarder pays, where its certificate is in the file: what arrives is only as safe as that. */
+function verifiedVault(value: unknown, { fields }: Statement, { identities }: Expected): readonly string[] {
+  const given = field(value, 'vaultCertificates');
+  const [first] = Array.isArray(given) ? given : [];
+  if (first === undefined) return ['Not looked at: the vault that it pays, whose certificate is not in the file.'];
+  const statement = statementOf(first);
+  const shared = ['deployment', 'chain', 'compartment', 'factory', 'forwarderImplementation'] as const;
+  const expected = Object.fromEntries(shared.map((name) => [name, text(fields, name)]));
+  const address = text(fields, 'vault');
+  const said = verifyStatement(statement, identities, { ...expected, kind: 'vault-certificate', address });
+  assertDerived(said);
+  return [`Proven: vault-certificate of ${address}, which it pays, signed by ${statement.identity}`];
 }
 
 function verifiedRecord(record: DecisionRecord, { identities, address, fields: wanted }: Expected): readonly string[] {

@@ -59,7 +59,17 @@ export const compartmentWalletInput = z.strictObject({
 });
 
 export const walletCertificate = z
-  .strictObject({ walletId: id('wallet'), address, certificate: statement })
+  .strictObject({
+    walletId: id('wallet'),
+    address,
+    certificate: statement,
+    certificates: z.array(statement).meta({
+      description: 'One of the signer for an address of a key; of as many signers as must agree for one of a contract',
+    }),
+    vaultCertificates: z.array(statement).meta({
+      description: 'Of a forwarder: those of the vault that it pays, with the whole configuration; none otherwise',
+    }),
+  })
   .meta({ id: 'WalletCertificate', description: 'Deposit-address certificate of one client; verifies offline' });
 
 export const book = z
