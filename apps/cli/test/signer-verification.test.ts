@@ -198,7 +198,7 @@ test('the address of a forwarder is proven from its salt, its vault and the cont
     [forwarder({ salt: forwarderSalt(8n).slice(2) }), /leads to 0x/u],
     [forwarder({ address: contract('e') }), /leads to 0x/u],
     [{ ...file, vaultCertificates: [vaultCertificate(contract('e'))] }, /"address"|another/u],
-    [{ ...file, vaultCertificates: [certificate] }, /kind|another/u],
+    [{ ...file, vaultCertificates: [certificate] }, /"compartment" is "100000"/u],
     [vaultCertificate(contract('e')), /leads to 0x/u],
   ];
   for (const [value, why] of wrong) {

@@ -69,9 +69,13 @@ async function assertGenuine(custody: Custody, view: AddressCertificateView): Pr
   invariant(wallet?.client !== undefined, 'A certificate names a wallet of no client.', { wallet: view.walletId });
   const stated = { ...wallet, address: parseAddress(view.address) };
   await proven(custody, custody.db, stated);
-  for (const certificate of view.certificates) {
+  for (const certificate of [view.certificate, ...view.certificates]) {
     await assertSays(custody, { ...stated, client: wallet.client }, certificate);
   }
+  if (view.vaultCertificates.length === 0) return;
+  const vault = await vaultBehind(custody.db, wallet);
+  const { setup } = expectVaultsOn(custody, wallet.chain);
+  for (const certificate of view.vaultCertificates) setup.verifyVault(certifiedVault(vault, certificate));
 }
 
 /** @throws CustodyError `signer/certificate-invalid` for one that no pinned signer gave, or that says something else */

@@ -84,7 +84,8 @@ export const compartments: readonly Route[] = [
     operation: 'certifyWallet',
     url: '/v1/wallets/:walletId/certificate',
     tag,
-    summary: "Gives the deposit-address certificate of a client's wallet; the same one each time",
+    summary:
+      "Gives the deposit-address certificate of a client's wallet, with a key or a contract; the same one each time",
     success: 200,
     params: walletPath,
     query: nothing,
