@@ -135,7 +135,7 @@ function derivedAddress(kind: Statement['kind'], fields: CanonicalObject): Addre
 /** The vault that a forwarder pays, where its certificate is in the file: what arrives is only as safe as that. */
 function verifiedVault(value: unknown, { fields }: Statement, { identities }: Expected): readonly string[] {
   const given = field(value, 'vaultCertificates');
-  const [first] = Array.isArray(given) ? given : [];
+  const first: unknown = Array.isArray(given) ? given[0] : undefined;
   if (first === undefined) return ['Not looked at: the vault that it pays, whose certificate is not in the file.'];
   const statement = statementOf(first);
   const shared = ['deployment', 'chain', 'compartment', 'factory', 'forwarderImplementation'] as const;
