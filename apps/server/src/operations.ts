@@ -28,7 +28,7 @@ export function operationsOver(custody: Custody, { board, reached, approvalPage 
     ...clientOperations(custody),
     ...compartmentOperations(custody, board),
     ...segregationMoveOperations(custody),
-    ...vaultOperations(custody),
+    ...vaultOperations(custody, approvalPage),
     ...movementOperations(custody, approvalPage),
     ...sweepOperations(custody),
     ...reconciliationOperations(custody),

@@ -122,6 +122,7 @@ test('a body may be left out exactly where nothing in it is needed', () => {
       'withdrawSegregationMove',
       'certifyWallet',
       'certifyVault',
+      'cancelVaultRestriction',
       'releaseDeposit',
       'freezeDeposit',
       'returnDeposit',

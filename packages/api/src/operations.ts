@@ -73,7 +73,17 @@ import type {
   WithdrawalInput,
   WithdrawalListQuery,
 } from './resource/withdrawal.ts';
-import type { FlushInput, Vault, VaultInput, VaultListQuery, VaultSignatureInput } from './resource/vault.ts';
+import type {
+  FlushInput,
+  RestrictionInput,
+  RestrictionListQuery,
+  Vault,
+  VaultInput,
+  VaultListQuery,
+  VaultRestriction,
+  VaultRestrictionIntent,
+  VaultSignatureInput,
+} from './resource/vault.ts';
 import type { Role } from './role.ts';
 
 /** Who calls. Two actors with different names are two people. */
@@ -113,6 +123,7 @@ type DepositPath = { readonly depositId: string };
 type WithdrawalPath = { readonly withdrawalId: string };
 type SegregationMovePath = { readonly segregationMoveId: string };
 type VaultPath = { readonly vaultId: string };
+type VaultRestrictionPath = { readonly vaultRestrictionId: string };
 type WalletPath = { readonly walletId: string };
 type RegistryChangePath = { readonly registryChangeId: string };
 type BreakPath = { readonly breakId: string };
@@ -156,6 +167,12 @@ export type Operations = {
   readonly certifyVault: Write<VaultPath, Vault>;
   readonly acknowledgeVault: Write<VaultPath & VaultSignatureInput, Vault>;
   readonly flushVault: Write<VaultPath & FlushInput, Dispatch>;
+  readonly restrictVault: Write<VaultPath & RestrictionInput, VaultRestriction>;
+  readonly listVaultRestrictions: List<RestrictionListQuery, VaultRestriction>;
+  readonly getVaultRestriction: Read<VaultRestrictionPath, VaultRestriction>;
+  readonly getVaultRestrictionIntent: Read<VaultRestrictionPath, VaultRestrictionIntent>;
+  readonly approveVaultRestriction: Write<VaultRestrictionPath & ApprovalInput, VaultRestriction>;
+  readonly cancelVaultRestriction: Write<VaultRestrictionPath, VaultRestriction>;
   readonly signOneOff: Write<WithdrawalPath & VaultSignatureInput, Withdrawal>;
 
   readonly listDeposits: List<DepositListQuery, Deposit>;

@@ -100,6 +100,7 @@ test('the roles are what the product says they are', () => {
     new Set(writes('approver')),
     new Set([
       'approveRegistryChange',
+      'approveVaultRestriction',
       'approveWithdrawal',
       'assignDeposit',
       'cancelWithdrawal',
@@ -109,6 +110,7 @@ test('the roles are what the product says they are', () => {
       'releaseDeposit',
       'releaseWithdrawal',
       'resolveBreak',
+      'restrictVault',
       'revokeDelegation',
       'withdrawSegregationMove',
     ]),

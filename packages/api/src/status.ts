@@ -162,6 +162,8 @@ export const statusOf: Readonly<Record<ProblemCode, number>> = {
   'vault/not-issued': 409,
   'vault/receipt-missing': 409,
   'vault/refused': 422,
+  'vault/restriction-under-way': 409,
+  'vault/restriction-without-effect': 409,
   'vault/signature': 400,
   'vault/signature-invalid': 422,
   'vault/system-differs': 503,

@@ -17,7 +17,7 @@ import {
   withdrawalId,
 } from './names.ts';
 import { approval, registryChange, registryItems } from './signer-samples.ts';
-import { segregationMove, vault, vaultDraft, vaultSignature } from './vault-samples.ts';
+import { segregationMove, vault, vaultDraft, vaultRestriction, vaultSignature } from './vault-samples.ts';
 
 export * from './names.ts';
 export * from './signer-samples.ts';
@@ -394,6 +394,8 @@ export const bodies: Partial<Record<OperationName, Record<string, unknown>>> = {
   approveWithdrawal: { approval },
   requestRegistryChange: { kind: 'enrolment', items: registryItems },
   approveRegistryChange: { approval },
+  restrictVault: { kind: 'pause' },
+  approveVaultRestriction: { approval },
   rejectWithdrawal: { reason: 'Not known' },
   requestSweep: { compartment: 10_000, chain },
   chargeFee: { clientId, asset: coin, amount: '7', description: 'January' },
@@ -417,6 +419,7 @@ const values: Readonly<Record<string, string>> = {
   ':walletId': walletId,
   ':registryChangeId': registryChange.id,
   ':vaultId': vault.id,
+  ':vaultRestrictionId': vaultRestriction.id,
   ':segregationMoveId': segregationMove.id,
 };
 

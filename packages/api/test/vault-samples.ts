@@ -1,4 +1,5 @@
-import { address, block, chain, clientId, depositId, time, uuid, walletId, withdrawalId } from './names.ts';
+import { address, block, chain, clientId, depositId, digest, time, uuid, walletId, withdrawalId } from './names.ts';
+import { intent, statement } from './signer-samples.ts';
 
 const word = `0x${'0f'.repeat(32)}` as const;
 const limit = { token: address, cap: '1000' } as const;
@@ -80,6 +81,30 @@ export const vault = {
 } as const;
 
 /** What a draft takes. */
+export const vaultRestriction = {
+  id: `vrs_${uuid}`,
+  vaultId: vault.id,
+  chain,
+  compartment: 100_000,
+  kind: 'pause',
+  asset: null,
+  cap: null,
+  window: null,
+  destination: null,
+  state: 'awaiting-approval',
+  reason: null,
+  approvals: [{ by: 'ruth', at: time }],
+  intentDigest: digest,
+  expiresAt: time,
+  transactionHash: null,
+  block: null,
+  requestedBy: 'olga',
+  createdAt: time,
+  updatedAt: time,
+} as const;
+
+export const vaultRestrictionIntent = { restrictionId: vaultRestriction.id, intent, brief: statement } as const;
+
 export const vaultDraft = {
   chain,
   clientId,

@@ -52,6 +52,8 @@ export type FinalBlock = {
   readonly movements: readonly StoredMovement[];
   /** What token movements really brought, by movement id. */
   readonly credits: ReadonlyMap<string, bigint>;
+  /** Restrictions of vaults whose nonces this block has used. */
+  readonly restrictions: ReadonlySet<string>;
   readonly rule: FinalityRule;
   readonly now: Date;
 };
@@ -94,7 +96,7 @@ export async function bookFinalBlock(custody: Custody, tx: Transaction, final: F
     return [{ ...rest, wallet: wallet.id }];
   });
   const settled = await settleSent(custody, tx, { chain, block, sent: ours, now });
-  const vaults = await settleVaults(custody, tx, { chain, block, movements, now });
+  const vaults = await settleVaults(custody, tx, { chain, block, movements, restrictions: final.restrictions, now });
   await askForVaultChecks(tx, { chain, block });
   await detectDeposits(tx, { chain, block: block.hash, now });
   const credited = await creditDeposits(tx, { ...final, wallets, settled, vaults });

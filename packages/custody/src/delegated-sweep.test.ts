@@ -178,6 +178,30 @@ test('where the signer refuses a delegation it says why, and nothing is carried'
   await bench.prove();
 });
 
+test('an address signs for its delegate only when nothing of its own is under way: out of turn it would be passed over', async () => {
+  await using bench = await openVaulting({ delegates: true });
+  const account = await legacy(bench, 900n);
+  const { wallet } = account;
+  await pay(bench, wallet, 3n * ether);
+  const own = { walletId: wallet.id, asset: bench.native };
+  viewOf(await requestSweep(bench.custody, bench.as('olga'), own));
+  const sentByItself = () => bench.chain.ground.mempool.ready().find(({ from }) => from === wallet.address);
+  await bench.work();
+  // First the gas for its own sweep of coin arrives.
+  for (let turn = 0; turn < 5 && sentByItself() === undefined; turn += 1) await settle(bench);
+  const ours = sentByItself();
+  assert.ok(ours !== undefined, 'its own sweep was not sent');
+  bench.chain.ground.mempool.withhold(ours.hash);
+  const { id } = await sweeps(bench, account);
+  await settles(bench, 4);
+  assert.deepEqual(await states(bench, account), [], 'it has a nonce to wait for');
+  assert.match((await shown(bench, id)).reason ?? '', /not final yet/u);
+  bench.chain.ground.mempool.release(ours.hash);
+  await settles(bench, 8);
+  assert.equal((await shown(bench, id)).state, 'settled', (await shown(bench, id)).reason ?? '');
+  await bench.prove();
+});
+
 test('a nonce that somebody else took ends the delegation, and the sweep falls back to gas', async () => {
   await using bench = await openVaulting({ delegates: true });
   const account = await legacy(bench, 900n);

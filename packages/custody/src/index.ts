@@ -99,6 +99,15 @@ export {
   type VaultDraft,
   type VaultSignature,
 } from './vault-issue.ts';
+export {
+  approveRestriction,
+  cancelRestriction,
+  requestRestriction,
+  type Restriction,
+  restrictionText,
+  type RestrictionView,
+  restrictionViews,
+} from './vault-restriction.ts';
 export { signOneOff } from './vault-one-off.ts';
 export { relayGasMax } from './vault-relay.ts';
 export { liveVaultDispatches, sendVaultDispatch } from './vault-sending.ts';

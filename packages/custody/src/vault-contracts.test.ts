@@ -1,22 +1,18 @@
 import assert from 'node:assert/strict';
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { openEvmChain } from '@bulkhead/chain-evm';
 import {
   type Address,
   type AssetId,
   codeHashOfNothing,
-  type Compartment,
   houseFees,
   houseGas,
   invariant,
-  type KeyRef,
   nativeAsset,
-  type Outlook,
   parseAddress,
   parseCompartment,
   type SignedStatement,
-  type Signer,
   tokenAsset,
   type VaultIntent,
 } from '@bulkhead/domain';
@@ -38,8 +34,6 @@ import {
   vaultIntentDigest,
 } from '@bulkhead/vaults';
 import { accountKey, chain, hashes, passkey, startVaultChain, type VaultChain } from '@bulkhead/vaults/testing';
-import { secp256k1 } from '@noble/curves/secp256k1.js';
-import { keccak_256 } from '@noble/hashes/sha3.js';
 import { allowAsset } from './asset.ts';
 import { posted } from './books.ts';
 import { createClient } from './client.ts';
@@ -53,10 +47,12 @@ import { migrateWorker, migrationSources } from './migrations.ts';
 import { reconcile } from './reconciliation.ts';
 import { requestSweep, type SweepView, sweepViews } from './sweep.ts';
 import { benchPolicy, viewOf } from './testing/bench.ts';
+import { addressOf, softwareSigner } from './testing/software-signer.ts';
 import { workers } from './testing/withdrawing.ts';
 import { agreeVault, certifyVault, draftVault, receiptVault } from './vault-issue.ts';
 import { signOneOff } from './vault-one-off.ts';
 import { findVault, type Vault } from './vault-row.ts';
+import { requestRestriction, type Restriction, restrictionViews, type RestrictionView } from './vault-restriction.ts';
 import { vaultViews } from './vault-view.ts';
 import { issueClientWallet, issueCompartmentWallet } from './wallet-issue.ts';
 import { requestWithdrawal } from './withdrawal.ts';
@@ -108,52 +104,6 @@ after(async () => {
 function as(name: string): WriteCall {
   const key = randomUUID();
   return { actor: { name, role: 'operator' }, idempotency: { key, fingerprint: key } };
-}
-
-function secretOf(key: KeyRef): Uint8Array {
-  const name = 'label' in key ? key.label : String(key.index);
-  return createHash('sha256').update(`${key.compartment}/${name}`).digest();
-}
-
-function addressOf(key: KeyRef): Address {
-  const point = secp256k1.getPublicKey(secretOf(key), false);
-  return parseAddress(
-    `0x${Buffer.from(keccak_256(point.subarray(1)))
-      .toString('hex')
-      .slice(-40)}`,
-  );
-}
-
-/** A signer of house wallets that asks nobody; what it would refuse is tested where real signers are. */
-function softwareSigner(): Signer {
-  const log = new FakeSignerLog({ now: () => new Date() });
-  log.append('opened', {});
-  const certificate = fakeStatement('account-certificate', {});
-  const outlook: Outlook = {
-    approvalsNeeded: 0,
-    requestNeeded: false,
-    approvedBy: [],
-    brief: fakeStatement('brief', {}),
-  };
-  const never = async (): Promise<never> => assert.fail('nobody asks for this here');
-  return {
-    status: never,
-    lodge: never,
-    change: never,
-    wallet: never,
-    certifyAddress: never,
-    account: async (compartment: Compartment) => ({ compartment, xpub: 'xpub', residency: 'software', certificate }),
-    outlook: async () => outlook,
-    sign: async ({ key, unsigned }) => {
-      const signed = secp256k1.Signature.fromBytes(
-        secp256k1.sign(keccak_256(unsigned), secretOf(key), { prehash: false, format: 'recovered' }),
-        'recovered',
-      );
-      const signature = { r: signed.r, s: signed.s, yParity: signed.recovery === 1 ? (1 as const) : (0 as const) };
-      return { signature, record: log.append('granted', { id: randomUUID() }) };
-    },
-    records: async () => [],
-  };
 }
 
 async function custodyOver(): Promise<Custody> {
@@ -446,6 +396,40 @@ test('the fee of a month leaves a vault in coin and token, within what the contr
     const account = { kind: 'fee-income', holder: '' } as const;
     assert.equal(await posted(custody.db, { compartment: houseFees, asset, account }), due);
   }
+  await reconciled();
+});
+
+test('a vault is paused, a limit lowered and a destination removed, and says so itself', async () => {
+  const holder = await vaultOfClient();
+  const { vault } = holder;
+  await world.node.send({ from: world.bank, to: vault.address, value: 5n * ether });
+  await settle();
+  const restricts = async (restriction: Restriction): Promise<RestrictionView> => {
+    const { id } = viewOf(await requestRestriction(custody, as('olga'), { vaultId: vault.id, restriction }));
+    await runJobs();
+    await settle();
+    const [view] = await restrictionViews(custody.db, { id, after: null, limit: 1 });
+    return view ?? assert.fail('the restriction is not there');
+  };
+  // Not deployed: the first restriction creates the vault and opens what was agreed, so that there is something to lower.
+  const lowered = await restricts({ kind: 'limit-lowering', asset: native, cap: ether, window: 'listed' });
+  assert.equal(lowered.state, 'applied', lowered.reason ?? '');
+  const paused = await restricts({ kind: 'pause' });
+  assert.equal(paused.state, 'applied', paused.reason ?? '');
+  await passes(120);
+  const removed = await restricts({ kind: 'destination-removal', destination: listed });
+  assert.equal(removed.state, 'applied', removed.reason ?? '');
+  assert.match(removed.transactionHash ?? '', /^0x[0-9a-f]{64}$/u);
+  const [shown] = await vaultViews(custody, custody.db, { id: vault.id, after: null, limit: 1 });
+  assert.deepEqual(
+    shown?.onChain.limits.find(({ token: one }) => one === nativeToken),
+    { token: nativeToken, cap: String(ether) },
+  );
+  assert.notEqual(shown?.onChain.pausedUntil.quorum, null);
+  assert.deepEqual(
+    shown?.onChain.destinations.map(({ activeFrom }) => activeFrom),
+    [null],
+  );
   await reconciled();
 });
 

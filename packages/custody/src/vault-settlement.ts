@@ -34,6 +34,7 @@ import {
 } from './vault-dispatch.ts';
 import { endVaultDispatch, feeMovement } from './vault-end.ts';
 import { blockEvents, readEvent, type StoredEvent } from './vault-event.ts';
+import { isAppliedBy } from './vault-restriction.ts';
 import { type Vault, vaultColumns, vaultOf } from './vault-row.ts';
 import { lockWithdrawal, stepWithdrawal } from './withdrawal-step.ts';
 
@@ -41,6 +42,8 @@ export type VaultBlock = {
   readonly chain: ChainId;
   readonly block: BlockRef;
   readonly movements: readonly StoredMovement[];
+  /** Restrictions whose nonces the block has used, as the vaults themselves say. */
+  readonly restrictions: ReadonlySet<string>;
   readonly now: Date;
 };
 
@@ -94,6 +97,7 @@ export async function settleVaults(custody: Custody, tx: Transaction, order: Vau
     const vault = vaults.get(event.address);
     if (vault !== undefined) await settleEvent(settling, { event, vault });
   }
+  await settleRestrictions(settling, events);
   await settleLapsed(settling);
   const flushed = await flushes(settling);
   const swept = await settleDelegated(tx, { ...order, movements: settling.unclaimed });
@@ -266,6 +270,28 @@ function claim(
 
 async function explainEvent(tx: Transaction, { id }: StoredEvent, by: string): Promise<void> {
   await tx.query('update custody.vault_event set explained = $2 where id = $1', [id, by]);
+}
+
+/** A nonce that is used and an event that says what was asked for: it is done, whoever carried it. Another use of the nonce is not ours. */
+async function settleRestrictions(settling: Settling, events: readonly StoredEvent[]): Promise<void> {
+  const { custody, tx, order, groups } = settling;
+  for (const id of order.restrictions) {
+    const dispatch = await lockVaultDispatch(tx, id);
+    // An invalidation of the same block has ended it already.
+    if (dispatch === undefined || dispatch.state.step === 'done') continue;
+    const { intent } = dispatch;
+    const told = events.find((event) => {
+      const read = event.address === intent.vault ? readEvent(event) : undefined;
+      return read !== undefined && isAppliedBy(intent, read);
+    });
+    const event = {
+      type: 'nonce-final',
+      by: told === undefined ? 'other' : 'restriction',
+      block: order.block,
+    } as const;
+    groups.push(...(await endVaultDispatch(custody, tx, { dispatch, event, now: order.now })));
+    if (told !== undefined) await explainEvent(tx, told, dispatch.id);
+  }
 }
 
 /** Payments whose deadline a final block is later than: the vault takes them no more, and up to that block it did not. */

@@ -41,6 +41,8 @@ export const refusalCodes = [
   'vault/limit-exceeded',
   'vault/no-system',
   'vault/not-issued',
+  'vault/restriction-under-way',
+  'vault/restriction-without-effect',
   'vault/signature-invalid',
   'vault/wrong-state',
   'wallet/duty-taken',

@@ -32,6 +32,8 @@ import {
   vaultDomain,
   type VaultEvent,
   vaultForms,
+  vaultQuestions,
+  type VaultSide,
   type VaultState,
   type VaultSystem,
   wordOf,
@@ -107,6 +109,11 @@ export class VaultProgram implements Program {
   }
 
   view(contract: Address, data: Hex, state: ProgramState): Hex | undefined {
+    if (state.word(contract, 'code') === 1n) {
+      const { usedNonces } = this.#stateAt(state.word(contract, 'state'));
+      const used = [...usedNonces].find((name) => data === nonceQuestion(name));
+      return hexOf(wordOf(used === undefined ? 0n : 1n));
+    }
     if (contract !== fakeVaultSystem.signerSet) return undefined;
     if (data === callData(fakeKeccak, signerSetQuestions.lastHeartbeat, {})) {
       return hexOf(wordOf(state.word(contract, 'heartbeat')));
@@ -249,11 +256,18 @@ export class VaultProgram implements Program {
     const domain = vaultDomain(this.#chain, vault);
     const by = <T>(form: Form<T>, signed: { readonly message: T; readonly signatures: Hex }): boolean =>
       this.#byQuorum(typedDigest(fakeKeccak, domain, { form, message: signed.message }), signed.signatures);
+    const bySide = <T extends { readonly side: VaultSide }>(
+      form: Form<T>,
+      { message, signature }: { readonly message: T; readonly signature: Hex },
+    ): boolean => message.side !== 'quorum' || by(form, { message, signatures: signature });
     if (call.call === 'pay') return by(vaultForms.withdrawal, call.arguments);
     if (call.call === 'payBatch') return by(vaultForms.withdrawalBatch, call.arguments);
     if (call.call === 'payOnce') return by(vaultForms.oneOff, call.arguments);
     if (call.call === 'collectFee') return by(vaultForms.fee, call.arguments);
     if (call.call === 'invalidate') return by(vaultForms.invalidation, call.arguments);
+    if (call.call === 'pause') return bySide(vaultForms.pause, call.arguments);
+    if (call.call === 'lowerLimit') return bySide(vaultForms.limitLowering, call.arguments);
+    if (call.call === 'removeDestination') return bySide(vaultForms.destinationRemoval, call.arguments);
     return true;
   }
 
@@ -268,6 +282,13 @@ export class VaultProgram implements Program {
   #asset(token: Address): AssetId {
     return token === nativeToken ? nativeAsset(this.#chain) : tokenAsset(this.#chain, token);
   }
+}
+
+/** The question whether a nonce is used, by the name under which a state has it. */
+function nonceQuestion(name: string): Hex {
+  const [word, nonce = '0'] = name.split('/');
+  const side = (['quorum', 'client', 'exit'] as const).find((known) => known === word) ?? 'exit';
+  return callData(fakeKeccak, vaultQuestions.nonceUsed, { side, nonce: BigInt(nonce) });
 }
 
 /** The form of a message in typed data. */

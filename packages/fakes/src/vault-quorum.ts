@@ -1,7 +1,5 @@
 import {
   type Address,
-  chainOf,
-  contractOf,
   CustodyError,
   faultCodes,
   type ForwarderClaim,
@@ -14,15 +12,7 @@ import {
   type VaultQuorum,
   type VaultSignRequest,
 } from '@bulkhead/domain';
-import {
-  configHash,
-  nativeToken,
-  typedDigest,
-  vaultDomain,
-  vaultForms,
-  vaultIntentDigest,
-  type VaultTerms,
-} from '@bulkhead/vaults';
+import { configHash, vaultIntentDigest, type VaultTerms } from '@bulkhead/vaults';
 import { digestOf } from './key.ts';
 import type { FakeSigner } from './signer.ts';
 import { fakeStatement } from './signer-log.ts';
@@ -164,24 +154,10 @@ export class FakeQuorum implements VaultQuorum {
   }
 }
 
-/** The digest that members sign for a payment, a fee or an invalidation. */
+/** The digest that members sign. */
 export function vaultIntentDigestOf(intent: VaultIntent): Uint8Array {
-  if (intent.kind === 'vault-withdrawal') {
-    const { asset, to, amount, vaultNonce: nonce, deadline, vault, authorisation } = intent;
-    const message = { token: contractOf(asset) ?? nativeToken, to, amount, nonce, deadline };
-    const form = authorisation === 'one-off' ? vaultForms.oneOff : vaultForms.withdrawal;
-    return typedDigest(fakeKeccak, vaultDomain(chainOf(asset), vault), { form, message });
+  if (intent.kind === 'signer-set-change') {
+    throw new CustodyError('signer/unknown-destination', `The fake signers sign no ${intent.kind}.`);
   }
-  if (intent.kind === 'vault-fee') {
-    const { asset, amount, vaultNonce: nonce, deadline, vault } = intent;
-    const message = { token: contractOf(asset) ?? nativeToken, amount, nonce, deadline };
-    return typedDigest(fakeKeccak, vaultDomain(chainOf(asset), vault), { form: vaultForms.fee, message });
-  }
-  if (intent.kind === 'signer-set-heartbeat') return vaultIntentDigest(fakeKeccak, intent);
-  if (intent.kind === 'vault-invalidation') {
-    const { vaultNonce: nonce, deadline, vault, chain } = intent;
-    const message = { nonce, deadline };
-    return typedDigest(fakeKeccak, vaultDomain(chain, vault), { form: vaultForms.invalidation, message });
-  }
-  throw new CustodyError('signer/unknown-destination', `The fake signers sign no ${intent.kind}.`);
+  return vaultIntentDigest(fakeKeccak, intent);
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { hexBytes } from './approval.ts';
 import { pageQuery } from './page.ts';
 import {
   address,
@@ -12,10 +13,12 @@ import {
   compartmentInput,
   compartmentParameter,
   count,
+  hash,
   id,
   person,
   time,
 } from './wire.ts';
+import { intentView, statement } from './signer.ts';
 import type { View } from './view.ts';
 
 /** Entries of each list of an initial policy, and bytes of an assertion of a passkey. */
@@ -180,6 +183,54 @@ export const vaultListQuery = z.strictObject({
   address: addressInput.exactOptional(),
 });
 
+export const restrictionInput = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('pause') }),
+  z.strictObject({
+    kind: z.literal('limit-lowering'),
+    asset: assetInput,
+    cap: amountInput.meta({ description: 'Most that the window lets through from now on' }),
+    window: z.enum(['listed', 'unlisted']).meta({ description: 'Of destinations that are listed, or of all others' }),
+  }),
+  z.strictObject({ kind: z.literal('destination-removal'), destination: addressInput }),
+]);
+
+export const vaultRestriction = z
+  .strictObject({
+    id: id('vaultRestriction'),
+    vaultId: id('vault'),
+    chain,
+    compartment,
+    kind: z.enum(['pause', 'limit-lowering', 'destination-removal']),
+    asset: z.string().nullable(),
+    cap: z.string().nullable(),
+    window: z.enum(['listed', 'unlisted']).nullable(),
+    destination: z.string().nullable(),
+    state: z.enum(['awaiting-approval', 'signing', 'broadcast', 'applied', 'cancelled', 'expired', 'failed']),
+    reason: z.string().nullable(),
+    approvals: z.array(z.strictObject({ by: person, at: time })),
+    intentDigest: hexBytes(32),
+    expiresAt: time,
+    transactionHash: hash.nullable().meta({ description: 'In which the vault said so, whoever sent it' }),
+    block: block.nullable(),
+    requestedBy: person,
+    createdAt: time,
+    updatedAt: time,
+  })
+  .meta({
+    id: 'VaultRestriction',
+    description: 'What makes a vault do less, at once: approved by people, signed by the quorum, carried by the house',
+  });
+
+export const vaultRestrictionIntent = z
+  .strictObject({ restrictionId: id('vaultRestriction'), intent: intentView, brief: statement.nullable() })
+  .meta({ id: 'VaultRestrictionIntent', description: 'What people sign' });
+
+export const restrictionListQuery = z.strictObject({ ...pageQuery, vaultId: id('vault').exactOptional() });
+
+export type RestrictionInput = z.output<typeof restrictionInput>;
+export type VaultRestriction = View<typeof vaultRestriction>;
+export type VaultRestrictionIntent = View<typeof vaultRestrictionIntent>;
+export type RestrictionListQuery = z.output<typeof restrictionListQuery>;
 export type Vault = View<typeof vault>;
 export type VaultInput = z.output<typeof vaultInput>;
 export type VaultSignatureInput = z.output<typeof vaultSignatureInput>;

@@ -17,5 +17,6 @@ export const dispatchPath = z.strictObject({ dispatchId: id('dispatch') });
 export const chainPath = z.strictObject({ chain: chainInput });
 export const segregationMovePath = z.strictObject({ segregationMoveId: id('segregationMove') });
 export const vaultPath = z.strictObject({ vaultId: id('vault') });
+export const vaultRestrictionPath = z.strictObject({ vaultRestrictionId: id('vaultRestriction') });
 export const walletPath = z.strictObject({ walletId: id('wallet') });
 export const registryChangePath = z.strictObject({ registryChangeId: id('registryChange') });

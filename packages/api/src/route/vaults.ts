@@ -1,8 +1,19 @@
+import { approvalInput } from '../resource/approval.ts';
 import { page } from '../resource/page.ts';
 import { dispatch } from '../resource/chain.ts';
-import { flushInput, vault, vaultInput, vaultListQuery, vaultSignatureInput } from '../resource/vault.ts';
+import {
+  flushInput,
+  restrictionInput,
+  restrictionListQuery,
+  vault,
+  vaultInput,
+  vaultListQuery,
+  vaultRestriction,
+  vaultRestrictionIntent,
+  vaultSignatureInput,
+} from '../resource/vault.ts';
 import { withdrawal } from '../resource/withdrawal.ts';
-import { nothing, vaultPath, withdrawalPath } from './path.ts';
+import { nothing, vaultPath, vaultRestrictionPath, withdrawalPath } from './path.ts';
 import { read, write } from './route.ts';
 import type { Route } from './route.ts';
 
@@ -88,6 +99,72 @@ export const vaults: readonly Route[] = [
     body: flushInput,
     view: dispatch,
     run: (operations) => operations.flushVault,
+  }),
+  write({
+    operation: 'restrictVault',
+    url: '/v1/vaults/:vaultId/restrictions',
+    tag,
+    summary: 'Asks to pause a vault, to lower a limit, or to remove a destination',
+    success: 201,
+    params: vaultPath,
+    query: nothing,
+    body: restrictionInput,
+    view: vaultRestriction,
+    run: (operations) => operations.restrictVault,
+  }),
+  read({
+    operation: 'listVaultRestrictions',
+    url: '/v1/vault-restrictions',
+    tag,
+    summary: 'Lists the restrictions of vaults that were asked for here',
+    params: nothing,
+    query: restrictionListQuery,
+    view: page(vaultRestriction),
+    run: (operations) => operations.listVaultRestrictions,
+  }),
+  read({
+    operation: 'getVaultRestriction',
+    url: '/v1/vault-restrictions/:vaultRestrictionId',
+    tag,
+    summary: 'Shows a restriction of a vault',
+    params: vaultRestrictionPath,
+    query: nothing,
+    view: vaultRestriction,
+    run: (operations) => operations.getVaultRestriction,
+  }),
+  read({
+    operation: 'getVaultRestrictionIntent',
+    url: '/v1/vault-restrictions/:vaultRestrictionId/intent',
+    tag,
+    summary: 'Shows the exact text of a restriction that people sign',
+    params: vaultRestrictionPath,
+    query: nothing,
+    view: vaultRestrictionIntent,
+    run: (operations) => operations.getVaultRestrictionIntent,
+  }),
+  write({
+    operation: 'approveVaultRestriction',
+    url: '/v1/vault-restrictions/:vaultRestrictionId/approvals',
+    tag,
+    summary: 'Hands in the approval of a restriction',
+    success: 201,
+    params: vaultRestrictionPath,
+    query: nothing,
+    body: approvalInput,
+    view: vaultRestriction,
+    run: (operations) => operations.approveVaultRestriction,
+  }),
+  write({
+    operation: 'cancelVaultRestriction',
+    url: '/v1/vault-restrictions/:vaultRestrictionId/cancellation',
+    tag,
+    summary: 'Gives a restriction up; after signing, its nonce is taken on chain',
+    success: 200,
+    params: vaultRestrictionPath,
+    query: nothing,
+    body: nothing,
+    view: vaultRestriction,
+    run: (operations) => operations.cancelVaultRestriction,
   }),
   write({
     operation: 'signOneOff',
