@@ -86,7 +86,7 @@ export const commandHelp = {
   status   deployment, identities, residency of the keys, registry, and each slot; exits 1 when the signer does not answer
   records  its decisions as it recorded and signed them, each verified against the pinned identities; exits 1 when one is not right
   build    emits the signer as the one file of JavaScript that it runs, and prints its SHA-256; the same source gives the same file
-  verify   offline and without a configuration: that a certificate or a record in a file (as the API gave it) is signed by one of these
+  verify   offline and without a configuration: that a certificate, a record or a client's move in a file (as the API gave it) is signed by one of these
            identity keys and says what is expected; exits 1 when not. An address is looked for in an account certificate, too
   recovery  where an older copy of the signer's state was put back: writes what the root quorum has to approve ("bulkhead approve")
   recover   hands that in with the approvals; the signer goes on from the older state. docs/signer.md says what comes first

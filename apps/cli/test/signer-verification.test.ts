@@ -15,7 +15,14 @@ import {
   vaultTermsFields,
   zeroHash,
 } from '@bulkhead/authority';
-import { type Address, parseAddress, parseCompartment, type SignedStatement } from '@bulkhead/domain';
+import {
+  type Address,
+  intentText,
+  parseAddress,
+  parseAssetId,
+  parseCompartment,
+  type SignedStatement,
+} from '@bulkhead/domain';
 import { deriveAddress, openTree, secretOf } from '@bulkhead/keys';
 import { forwarderAddress, forwarderSalt, type Hex, policyHash, vaultAddress, type VaultTerms } from '@bulkhead/vaults';
 import { main } from '../src/index.ts';
@@ -205,5 +212,77 @@ test('the address of a forwarder is proven from its salt, its vault and the cont
     const [failed, told] = await verify(value, ...believed);
     assert.equal(failed, 1, told);
     assert.match(told, why);
+  }
+});
+
+const to = parseAddress(address);
+
+function granted(own: object = {}): unknown {
+  const intent = intentText({
+    deployment,
+    kind: 'withdrawal',
+    id: 'wd_1',
+    compartment: parseCompartment(10_000),
+    asset: parseAssetId('eip155:1/slip44:60'),
+    to,
+    amount: 5n,
+    feeMax: 1n,
+    client: 'cl_ada',
+    feePayer: 'client',
+    expiresAt: 1_790_000_000n,
+    ...own,
+  });
+  const line = recordLine({ sequence: 1n, at: 1_790_000_000n, type: 'granted', fields: { intent } });
+  const head = signed('head', { sequence: '1', hash: recordHash(nobleHashes, zeroHash, line), at: '1790000000' });
+  return { sequence: '1', line, previous: zeroHash, following: [], head };
+}
+
+const half = {
+  withdrawal: 'wd_1',
+  asset: 'eip155:1/slip44:60',
+  amount: '5',
+  to: address,
+  transaction: `0x${'0a'.repeat(32)}`,
+  granted: [granted()],
+};
+const moved = {
+  kind: 'segregation-move',
+  deployment,
+  move: 'sgm_1',
+  client: 'cl_ada',
+  chain: 'eip155:1',
+  fromCompartment: 10_000,
+  toCompartment: 100_000,
+  halves: [half],
+  destination: { address, certificates: [certificate], vaultCertificates: [] },
+};
+
+test('a move is proven by the grants of its halves and the certificate of where it went, and says what it cannot know', async () => {
+  const view = { certificate: JSON.stringify(moved), certificateDigest: '00' };
+  for (const file of [moved, view]) {
+    const [code, said] = await verify(file, ...believed, '--client', 'cl_ada', '--deployment', deployment);
+    assert.equal(code, 0, said);
+    assert.match(said, /^Proven: 1 halves of sgm_1 were granted by the signers/u);
+    assert.match(said, /wd_1: 5 of eip155:1\/slip44:60, granted by 1 signers/u);
+    assert.match(said, /^Not looked at: whether these transactions/mu);
+  }
+  const other = `0x${'cd'.repeat(20)}`;
+  const wrong: readonly (readonly [object, RegExp])[] = [
+    [{ ...moved, halves: [{ ...half, amount: '6' }] }, /granted "amount" 5/u],
+    [{ ...moved, halves: [{ ...half, withdrawal: 'wd_2' }] }, /granted "withdrawal" wd_1/u],
+    [{ ...moved, halves: [{ ...half, to: other }] }, /"to" is not/u],
+    [{ ...moved, halves: [{ ...half, granted: [] }] }, /No record of a signer/u],
+    [{ ...moved, halves: [{ ...half, granted: [granted({ client: 'cl_bea' })] }] }, /granted "client" cl_bea/u],
+    [{ ...moved, halves: [{ ...half, granted: [granted({ to: parseAddress(other) })] }] }, /granted "to"/u],
+    [{ ...moved, halves: [{ ...half, granted: [record()] }] }, /./u],
+    [{ ...moved, fromCompartment: 10_001 }, /granted "fromCompartment" 10000/u],
+    [{ ...moved, client: 'cl_bea' }, /"client" is not/u],
+    [{ ...moved, toCompartment: 100_001 }, /"compartment" is "100000"/u],
+    [{ ...moved, destination: { address: other, certificates: [certificate] } }, /"address" is/u],
+  ];
+  for (const [file, why] of wrong) {
+    const [code, said] = await verify(file, ...believed);
+    assert.notEqual(code, 0, said);
+    assert.match(said, why);
   }
 });

@@ -158,6 +158,16 @@ async function storeCertificates(tx: Transaction, { wallet, certificates, actor,
   }
 }
 
+/** The certificates of an address that a client moves to, as they are stored: asked for before. */
+export async function certificatesForMove(
+  db: Queries,
+  wallet: Wallet,
+): Promise<Pick<AddressCertificateView, 'certificates' | 'vaultCertificates'>> {
+  const certificates = (await storedCertificates(db, wallet.id)) ?? [];
+  const vaultCertificates = wallet.kind === 'forwarder' ? await certificatesOfVault(db, wallet.vault) : [];
+  return { certificates, vaultCertificates };
+}
+
 export async function storedCertificates(db: Queries, wallet: string): Promise<Certificates | undefined> {
   const [row] = await db.query('select certificate::text from custody.address_certificate where wallet = $1', [wallet]);
   if (row === undefined) return undefined;

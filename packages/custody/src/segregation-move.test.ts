@@ -5,7 +5,14 @@ import { parseCompartment } from '@bulkhead/domain';
 import { text } from '@bulkhead/postgres';
 import { changeSegregation, createClient, listSegregation } from './client.ts';
 import { releaseDeposit } from './deposit.ts';
-import { confirmMove, moveViews, proposeMove, type SegregationMoveView, withdrawMove } from './segregation-move.ts';
+import {
+  advanceMove,
+  confirmMove,
+  moveViews,
+  proposeMove,
+  type SegregationMoveView,
+  withdrawMove,
+} from './segregation-move.ts';
 import { pool, refusalOf, viewOf } from './testing/bench.ts';
 import { breaks, reconciled } from './testing/desk.ts';
 import {
@@ -14,6 +21,7 @@ import {
   fundedForwarder,
   issuedVault,
   openVaulting,
+  vaultRow,
   type VaultBench,
 } from './testing/vaulting.ts';
 import { requestSweep } from './sweep.ts';
@@ -55,6 +63,14 @@ async function releases(bench: VaultBench): Promise<void> {
   await bench.work();
 }
 
+type Told = {
+  readonly halves: readonly {
+    readonly to: string;
+    readonly granted: readonly { readonly line: string; readonly head: { readonly signature: string } }[];
+  }[];
+  readonly destination: { readonly address: string; readonly certificates: readonly object[] };
+};
+
 async function available(bench: VaultBench, client: string, compartment: typeof pool): Promise<bigint> {
   return bench.posted(compartment, bench.native, { kind: 'available', holder: client });
 }
@@ -84,6 +100,16 @@ test('a client moves from the pool to a vault of its own, and back: two joined h
   assert.equal(done.halves.length, 1);
   const certificate: unknown = JSON.parse(done.certificate ?? '');
   assert.ok(typeof certificate === 'object' && certificate !== null && 'halves' in certificate);
+  const told: Told = JSON.parse(done.certificate ?? '');
+  assert.deepEqual(
+    told.halves.map(({ granted, to }) => [granted.length, to]),
+    [[2, told.destination.address]],
+    'each half with the records of as many signers as must agree',
+  );
+  assert.ok(
+    told.halves.every(({ granted }) => granted.every(({ line, head }) => line !== '' && head.signature !== '')),
+  );
+  assert.deepEqual(told.destination.certificates, JSON.parse((await vaultRow(bench, own.id)).certificateText ?? ''));
   assert.equal(
     done.certificateDigest,
     createHash('sha256')
@@ -138,8 +164,17 @@ test('a client leaves a pool that works with keys for a vault of its own, and co
     await carries(bench, id);
     // Gas for the wallet of the pool first, then the payment, then the deposit.
     for (let n = 0; n < 4; n += 1) await settle(bench);
+    // The certificate of an own vault is stored; that of an address with a key the signer gives, and the move ends when it has.
+    bench.signer.down = true;
     await releases(bench);
-    assert.equal((await seen(bench, id)).state, 'done');
+    assert.equal((await seen(bench, id)).state, model === 'individual' ? 'done' : 'moving');
+    bench.signer.down = false;
+    await advanceMove(bench.custody, id);
+    const done = await seen(bench, id);
+    assert.equal(done.state, 'done');
+    const told: Told = JSON.parse(done.certificate ?? '');
+    assert.ok(told.halves.every(({ granted }) => granted.length === (model === 'individual' ? 1 : 2)));
+    assert.ok(told.destination.certificates.length > 0);
     const to = model === 'individual' ? parseCompartment(own.compartment) : pool;
     assert.equal(await available(bench, client, to), 3n * ether);
     await reconciled(bench);

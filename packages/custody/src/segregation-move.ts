@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import {
+  CustodyError,
   type AssetId,
   type ChainId,
   type Compartment,
   kindOf,
-  parseAssetId,
   parseChainId,
   parseCompartment,
   type Refused,
@@ -13,6 +13,8 @@ import {
   withdrawalEnded,
 } from '@bulkhead/domain';
 import { bigint, date, type Queries, type Row, text, textOrNull, type Transaction } from '@bulkhead/postgres';
+import { certifyWallet } from './address-certificate.ts';
+import { signerSays } from './approval.ts';
 import { listAssets } from './asset.ts';
 import { disposable, posted } from './books.ts';
 import { type ClientView, compartmentFor, compartmentOf, findClient, lockClient, moveSegregation } from './client.ts';
@@ -22,6 +24,7 @@ import { newId } from './id.ts';
 import { enqueue } from './job.ts';
 import { record } from './journal.ts';
 import { forbiddenModel } from './jurisdiction.ts';
+import { moveCertificate } from './move-certificate.ts';
 import { readState } from './state.ts';
 import { findWallet, proven, vaultWallet, type Wallet } from './wallet.ts';
 import { openMoving } from './withdrawal.ts';
@@ -283,12 +286,14 @@ async function leftBehind(tx: Queries, move: Move): Promise<boolean> {
 }
 
 async function endMove(custody: Custody, move: Move): Promise<void> {
+  const destination = await certifiedDestination(custody, move);
+  if (destination === undefined) return;
   await custody.db.transaction(async (tx) => {
     await lockClient(tx, move.client);
     const locked = await lockMove(tx, move.id);
     if (locked?.step !== 'moving' || (await leftBehind(tx, move)) || (await unjoined(tx, move))) return;
     const now = custody.clock.now();
-    const certificate = await certificateOf(custody, tx, { move, now });
+    const certificate = await moveCertificate(custody, tx, { move, destination, now });
     const digest = createHash('sha256').update(certificate).digest('hex');
     await moveSegregation(tx, {
       ...move,
@@ -310,6 +315,20 @@ async function endMove(custody: Custody, move: Move): Promise<void> {
   });
 }
 
+/** Where it went, certified; undefined while something is left, or no signer answers: the move ends at a later look. */
+async function certifiedDestination(custody: Custody, move: Move): Promise<Wallet | undefined> {
+  if ((await leftBehind(custody.db, move)) || (await unjoined(custody.db, move))) return undefined;
+  const wallet = await findWallet(custody.db, move.toWallet);
+  if (wallet?.client === undefined) return undefined;
+  try {
+    await certifyWallet(custody, { ...wallet, client: wallet.client }, machine);
+    return wallet;
+  } catch (error) {
+    if (!(error instanceof CustodyError) || !signerSays(error)) throw error;
+    return undefined;
+  }
+}
+
 async function unjoined(tx: Queries, move: Move): Promise<boolean> {
   const rows = await tx.query(
     `select h.withdrawal from custody.segregation_half h join custody.withdrawal w on w.id = h.withdrawal
@@ -319,42 +338,6 @@ async function unjoined(tx: Queries, move: Move): Promise<boolean> {
     [move.id],
   );
   return rows.length > 0;
-}
-
-/** Everything that anybody needs to look the move up on the chain and in the books, as one text. */
-async function certificateOf(
-  custody: Custody,
-  tx: Queries,
-  { move, now }: { readonly move: Move; readonly now: Date },
-): Promise<string> {
-  const rows = await tx.query(
-    `select w.id as withdrawal, w.asset, w.amount, d.id as deposit, m.transaction_hash, m.block_number, m.block_hash, m.from_address, m.to_address
-     from custody.segregation_half h join custody.withdrawal w on w.id = h.withdrawal
-     join custody.deposit d on d.id = h.deposit join custody.movement m on m.id = d.movement
-     where h.move = $1 order by w.id`,
-    [move.id],
-  );
-  return JSON.stringify({
-    kind: 'segregation-move',
-    deployment: custody.deployment,
-    move: move.id,
-    client: move.client,
-    chain: move.chain,
-    segregation: move.model,
-    fromCompartment: move.from,
-    toCompartment: move.to,
-    movedAt: now.toISOString(),
-    halves: rows.map((row) => ({
-      asset: parseAssetId(text(row, 'asset')),
-      amount: bigint(row, 'amount').toString(),
-      withdrawal: text(row, 'withdrawal'),
-      deposit: text(row, 'deposit'),
-      from: text(row, 'from_address'),
-      to: text(row, 'to_address'),
-      transaction: textOrNull(row, 'transaction_hash'),
-      block: { number: bigint(row, 'block_number').toString(), hash: text(row, 'block_hash') },
-    })),
-  });
 }
 
 /** Moves that are under way, to be looked at when something became final. */

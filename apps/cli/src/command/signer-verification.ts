@@ -16,6 +16,7 @@ import { verifyRecord, verifyStatement } from '@bulkhead/signer-client';
 import { forwarderAddress, parseWord, vaultAddress } from '@bulkhead/vaults';
 import { type ExitCode, exitCodes, UsageError } from '../exit-code.ts';
 import type { Terminal } from '../terminal.ts';
+import { assertGrantOf } from './move-verification.ts';
 
 /** Characters of a file that is verified. A record with a long list of changes is the longest. */
 export const verifiedCharsMax = 16 * 2 ** 20;
@@ -101,6 +102,8 @@ function jsonOf(path: string): unknown {
 /** A record proves itself by its head; anything else is a statement, or has one under `certificate`. */
 function verified(value: unknown, expected: Expected): readonly string[] {
   if (field(value, 'line') !== undefined) return verifiedRecord(recordOf(value), expected);
+  const move = moveIn(value);
+  if (move !== undefined) return verifiedMove(move, expected);
   const statement = statementOf(field(value, 'certificate') ?? value);
   const said = verifyStatement(statement, expected.identities, expected.fields);
   const { kind, fields } = said;
@@ -108,6 +111,88 @@ function verified(value: unknown, expected: Expected): readonly string[] {
   assertDerived(said);
   const behind = kind === 'forwarder-certificate' ? verifiedVault(value, said, expected) : [];
   return [`Proven: ${kind}, signed by ${statement.identity}`, ...toldFields(fields), ...behind];
+}
+
+/** The certificate of a move, as its text or inside of what the API gave. */
+function moveIn(value: unknown): unknown {
+  const inside = field(value, 'certificate');
+  const move = typeof inside === 'string' ? parsedOr(inside) : value;
+  return field(move, 'kind') === 'segregation-move' ? move : undefined;
+}
+
+function parsedOr(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Each half by the records of the signers that granted it, and the address that all went to by its certificates. Whether the transactions
+ * are in their blocks only the chain knows.
+ */
+function verifiedMove(move: unknown, expected: Expected): readonly string[] {
+  const { identities, fields: wanted } = expected;
+  const moved = {
+    deployment: text(move, 'deployment'),
+    client: text(move, 'client'),
+    fromCompartment: String(field(move, 'fromCompartment')),
+  };
+  const compartment = String(field(move, 'toCompartment'));
+  const about: Readonly<Record<string, string>> = { ...moved, chain: text(move, 'chain'), compartment };
+  for (const [name, value] of Object.entries(wanted)) if (about[name] !== value) throw unlike(name, value);
+  const destination = field(move, 'destination');
+  const address = parseAddress(text(destination, 'address'));
+  if ((expected.address ?? address) !== address) throw unlike('address', address);
+  const [certificate] = listOf(destination, 'certificates');
+  const { deployment, client } = moved;
+  const statement = statementOf(certificate);
+  const said = verifyStatement(statement, identities, { deployment, chain: text(move, 'chain'), compartment, address });
+  if (said.fields['client'] !== client) throw unlike('client', client);
+  assertDerived(said);
+  const told = listOf(move, 'halves').map((half) => verifiedHalf(half, { identities, moved, address }));
+  return [
+    `Proven: ${told.length} halves of ${text(move, 'move')} were granted by the signers, and the address is one of ${client} in compartment ${compartment}`,
+    ...told,
+    `  to: ${address}, ${said.kind}, signed by ${statement.identity}`,
+    'Not looked at: whether these transactions are in their blocks; ask a node of your choice.',
+  ];
+}
+
+type OfMove = {
+  readonly identities: readonly string[];
+  readonly moved: Parameters<typeof assertGrantOf>[2];
+  readonly address: Address;
+};
+
+function verifiedHalf(value: unknown, { identities, moved, address }: OfMove): string {
+  const half = {
+    withdrawal: text(value, 'withdrawal'),
+    asset: text(value, 'asset'),
+    amount: text(value, 'amount'),
+    to: text(value, 'to'),
+  };
+  if (half.to !== address) throw unlike('to', address);
+  const records = listOf(value, 'granted').map(recordOf);
+  if (records.length === 0) {
+    throw new CustodyError(
+      'signer/certificate-invalid',
+      `No record of a signer stands for the half ${half.withdrawal}.`,
+    );
+  }
+  for (const record of records) {
+    const { type, fields } = verifyRecord(record, identities);
+    assertGrantOf(half, { type, intent: text(fields, 'intent') }, moved);
+  }
+  const by = new Set(records.map(({ head }) => head.identity)).size;
+  return `  ${half.withdrawal}: ${half.amount} of ${half.asset}, granted by ${by} signers, transaction ${text(value, 'transaction')}`;
+}
+
+function listOf(value: unknown, name: string): readonly unknown[] {
+  const list: unknown = field(value, name);
+  if (Array.isArray(list)) return list;
+  throw new UsageError(`The file has no list "${name}": give the certificate as the API gave it.`);
 }
 
 /** An address of a contract follows from what its certificate says: whoever signed another one is not believed about it. */

@@ -23,10 +23,10 @@ export const segregationMove = z
     halves: z
       .array(z.strictObject({ withdrawalId: id('withdrawal'), depositId: id('deposit').nullable() }))
       .meta({ description: 'What left the one compartment, and the deposit that it became in the other' }),
-    certificate: z
-      .string()
-      .nullable()
-      .meta({ description: 'Once it is over: each half with its transaction and block' }),
+    certificate: z.string().nullable().meta({
+      description:
+        'Once it is over: each half with transaction, block and the records of the signers; `bulkhead signer verify` proves it',
+    }),
     certificateDigest: z
       .string()
       .regex(/^[0-9a-f]{64}$/u)
