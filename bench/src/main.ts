@@ -1,5 +1,6 @@
 import { benchAddresses } from './addresses.ts';
 import { benchLedger } from './ledger.ts';
+import { benchProofs } from './proofs.ts';
 import { benchReconcile } from './reconcile.ts';
 import { benchScan } from './scan.ts';
 import { benchSigning } from './signing.ts';
@@ -29,6 +30,11 @@ const benches: Readonly<Record<string, Bench>> = {
   signing: {
     summary: 'decisions of the hardened signer against bare SoftHSM signatures; --enrolled n',
     run: benchSigning,
+  },
+  proofs: {
+    summary:
+      'proofs of reserves against a Merkle tree of others and a textbook prover; --leaves n, --proven n, --rounds n',
+    run: benchProofs,
   },
   vaults: {
     summary: 'gas of vaults beside a Safe doing the same, from receipts, and an estimate at the prices of EIP-8037',

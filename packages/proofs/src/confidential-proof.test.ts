@@ -10,7 +10,6 @@ import {
   publish,
 } from '../test/confidential-epoch.ts';
 import { client, pools } from '../test/epoch.ts';
-import { tamperedCopies } from '../test/tamper.ts';
 import { makeBookTree } from './book-tree.ts';
 import {
   confidentialLeaves,
@@ -38,7 +37,6 @@ import { rowHash } from './reserve-hash.ts';
 import { groupOrder, littleEndian, littleEndianOf, reduced } from './scalar.ts';
 import { unsignedBytes } from './fixed-width.ts';
 
-const deep = process.env['BULKHEAD_DEEP'] === '1' ? 100 : 1;
 const epoch = confidentialEpoch(confidentialWork());
 const published = publish(epoch);
 const pinOf = ({ work, book }: ConfidentialEpoch): Pin => ({ context: work.context, record: book.book.record });
@@ -139,6 +137,7 @@ test('pitfall 2: a leaf is of one holder, kind and compartment', () => {
   const { bytes, own } = packageAt(0, 0);
   assert.equal(refutation(bytes, { ...own, holder: packageAt(0, 1).own.holder }), 'other-holder');
   assert.equal(refutation(bytes, { ...own, kind: 'suspense' }), 'other-holder');
+  assert.equal(refutation(bytes, { ...own, amount: own.amount + 1n }), 'other-balance');
   assert.equal(refutation(bytes, { ...own, compartment: parseCompartment(100_000) }), 'other-compartment');
 });
 
@@ -229,12 +228,15 @@ test('pitfall 10: a compartment that owes more than it holds has no proof, whate
 test('pitfalls 11 and 13: header, record and proofs of another epoch, asset, tier or width do not serve', () => {
   for (const change of [
     { epoch: 8n },
-    { bits: 64 as const, epoch: 9n },
+    { bits: 128 as const, epoch: 9n },
     { custodian: new Uint8Array(32) },
     { blockNumber: 5n },
   ]) {
     const narrow = pools.slice(0, 2);
-    const [mine, other] = [confidentialEpoch(epoch.work, narrow), confidentialEpoch(confidentialWork(change), narrow)];
+    const [mine, other] = [
+      confidentialEpoch(confidentialWork({ bits: 64 }), narrow),
+      confidentialEpoch(confidentialWork({ bits: 64, ...change }), narrow),
+    ];
     const [a, b] = [publish(mine), publish(other)];
     assert.equal(ofSummary(b.summary, pinOf(mine)), 'other-context');
     assert.equal(ofSummary(b.summary, pinOf(other)), 'holds');
@@ -319,6 +321,21 @@ test('a proof is bound to context, group, hashes and subject: each changed, it d
   assert.equal(said({ hashes: task.hashes.toReversed() }), 'range-unproven');
   assert.equal(said({ hashes: task.hashes.slice(1) }), 'range-unproven');
   assert.equal(said({ subject: { kind: 'solvency', ratio: { reserves: 1, liabilities: 1 } } }), 'range-unproven');
+  for (const ratio of [
+    { reserves: 1, liabilities: 2 },
+    { reserves: 2, liabilities: 1 },
+  ]) {
+    const solvent: ProofTask = { ...task, subject: { kind: 'solvency' as const, ratio } };
+    const other: ProofTask = {
+      ...solvent,
+      subject: { kind: 'solvency' as const, ratio: { reserves: 1, liabilities: 1 } },
+    };
+    const proof: Uint8Array = proveTask(group, solvent);
+    const shown = (as: ProofTask): Refutation | undefined =>
+      verifyRanges(group, [{ bits: task.bits, commitments: task.commitments, transcript: transcriptOf(as), proof }]);
+    assert.equal(shown(solvent), undefined);
+    assert.equal(shown(other), 'range-unproven');
+  }
 });
 
 test('a total that is not the sum of its leaves is found, though the record is made of it', () => {
@@ -385,11 +402,6 @@ test('an identity as total, a blinding in a second form, and a balance that is t
   assert.deepEqual(verifyConfidentialPackage(group, shown, known), { holds: false, refutation: 'out-of-range' });
 });
 
-test('another balance than the own is said as such', () => {
-  const { bytes, own } = packageAt(0, 1);
-  assert.equal(refutation(bytes, { ...own, amount: own.amount + 1n }), 'other-balance');
-});
-
 test('a summary shows each compartment once, none of the house, in order', () => {
   const at = headerBytes + 4;
   const row = (index: number): Uint8Array => published.summary.slice(at + 85 * index, at + 85 * (index + 1));
@@ -419,7 +431,18 @@ test('a row whose total is the identity is refused, though the record is made of
     reserves: unsignedBytes(5n, 16),
   };
   const book = makeBookTree(epoch.work, { compartments: [10_000], hashes: rowHash(epoch.work, fields).slice() });
-  const proofs = new Uint8Array(32 * (9 + 2 * 7));
+  // Nothing is owed, with a blinding of zero: what is left is a commitment like others, and its proof holds.
+  const proofs = proveTask(group, {
+    subject: { kind: 'solvency', ratio: { reserves: 1, liabilities: 1 } },
+    context: pin.context,
+    index: 0,
+    bits: 128,
+    hashes: [rowHash(epoch.work, fields).slice()],
+    commitments: [group.commit(5n, 0n)],
+    values: [5n],
+    blindings: [0n],
+    nonceKey: new Uint8Array(32),
+  });
   const bytes = concatBytes(
     published.summary.slice(0, headerBytes),
     Uint8Array.of(0, 0, 0, 1, 0, 0, 0x27, 0x10, 0),
@@ -472,27 +495,4 @@ test('leaves and their proofs are made again byte for byte by whoever has the ta
     proveTask(task.values.length === 1 ? portableGroup() : group, structuredClone(task)),
   );
   assert.deepEqual(confidentialLeaves(epoch.book, proofs), published.leaves);
-});
-
-test('of 10,000 tampered copies of a package none holds', () => {
-  const { bytes, own } = packageAt(0, 3);
-  for (const copy of tamperedCopies(bytes, { copies: 10_000 * deep, seed: 3, elements: [32, 64, 16] })) {
-    assert.notEqual(refutation(copy, own), 'holds', bytesToHex(copy));
-  }
-});
-
-test('of 200 tampered copies of a summary and of leaves none holds', () => {
-  for (const copy of tamperedCopies(published.summary, { copies: 200 * deep, seed: 4, elements: [85, 32, 16] })) {
-    assert.equal(verifyConfidentialSummary(group, copy, pin).holds, false, bytesToHex(copy));
-  }
-  const { summary, leaves } = published;
-  const found = summaryOf(summary);
-  for (const copy of tamperedCopies(leaves, { copies: 200 * deep, seed: 5, elements: [64, 32] })) {
-    assert.equal(verifyConfidentialLeaves(group, copy, found).holds, false, bytesToHex(copy));
-  }
-  // And of the proofs alone, whose leaves are as they should be.
-  for (const copy of tamperedCopies(leaves.slice(11 * 64), { copies: 200 * deep, seed: 6, elements: [32] })) {
-    const body = concatBytes(leaves.slice(0, 11 * 64), copy);
-    assert.equal(verifyConfidentialLeaves(group, body, found).holds, false, bytesToHex(copy));
-  }
 });

@@ -302,6 +302,9 @@ test('published rows that come twice, in another order, or changed, do not hold'
   assert.equal(said(published([0, 0, 1, 2])), 'other-count');
   assert.equal(said(published([1, 0, 2])), 'other-count');
   assert.equal(said(published([0, 1])), 'other-record');
+  const house = published([0, 1, 2]);
+  house.set([0, 0, 0, 1], head + 4);
+  assert.equal(said(house), 'house-compartment');
   assert.equal(said(published([])), 'malformed');
   assert.equal(said(published([0, 1, 2], 2)), 'malformed');
 });

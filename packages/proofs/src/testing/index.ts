@@ -1,1 +1,1 @@
-export { textbookProof } from './textbook-prover.ts';
+export { textbookProof, textbookTask } from './textbook-prover.ts';

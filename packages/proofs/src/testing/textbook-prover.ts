@@ -1,5 +1,6 @@
 import { concatBytes, utf8ToBytes } from '@noble/hashes/utils.js';
 import { blindingBase, type GroupPoint, valueBase, vectorBases } from '../generators.ts';
+import { type ProofTask, transcriptOf } from '../proof-task.ts';
 import { nonces, type RangeWitness } from '../range-prover.ts';
 import { groupOrder, inverseOf, littleEndian, reduced } from '../scalar.ts';
 import type { Transcript } from '../transcript.ts';
@@ -96,4 +97,9 @@ function innerProduct(
     H = HLow.map((point, at) => combination([point, HHigh[at] ?? point], [u, inverse]));
   }
   return concatBytes(...points, littleEndian(l[0] ?? 0n), littleEndian(r[0] ?? 0n));
+}
+
+/** The proof of a task, as the paper writes it: byte for byte that of `proveTask`. */
+export function textbookTask(task: ProofTask): Uint8Array {
+  return textbookProof(transcriptOf(task), task);
 }
