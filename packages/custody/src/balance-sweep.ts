@@ -15,11 +15,13 @@ import {
   parseCompartment,
 } from '@bulkhead/domain';
 import { walletPositionsAt } from '@bulkhead/ledger';
-import { bigint, type Queries, text, type Transaction } from '@bulkhead/postgres';
+import { bigint, type Queries, type Row, text, type Transaction } from '@bulkhead/postgres';
+import { eventTopic } from '@bulkhead/vaults';
 import { chainPort, type Cursor, lockCursor, movingCursor, storedBlock } from './cursor.ts';
 import { type Custody, machine } from './custody.ts';
 import { newId } from './id.ts';
 import { record } from './journal.ts';
+import { hashes } from './keccak.ts';
 import { storeFoundMovement } from './movement.ts';
 import { writeState } from './state.ts';
 
@@ -80,6 +82,26 @@ export async function sweepBalances(custody: Custody, chain: ChainId, signal?: A
   return { height: cursor.swept, wallets, found };
 }
 
+/**
+ * The same of the vaults whose exit is in a block that is about to be booked, up to the block before: an exit takes what came unseen
+ * as well, and afterwards no balance tells of it any more.
+ */
+export async function sweepBeforeExits(custody: Custody, chain: ChainId, block: BlockRef): Promise<void> {
+  const rows = await custody.db.query(
+    `select distinct w.id, w.address, w.compartment from custody.vault_event e
+     join custody.wallet w on w.chain = e.chain and w.address = e.address and w.kind = 'vault'
+     where e.chain = $1 and e.block_hash = $2 and e.removed_at is null and e.topics ->> 0 = $3 order by w.address`,
+    [chain, block.hash, eventTopic(hashes, 'Exited')],
+  );
+  if (rows.length === 0) return;
+  const { swept, final } = await movingCursor(custody.db, chain);
+  if (final.number >= block.number) return;
+  const range = { port: chainPort(custody, chain), from: swept, to: final };
+  const booked = await bookedNative(custody.db, chain, final);
+  const suspects = await surplusWallets(custody, rows.map(sweepWalletOf), { ...range, booked });
+  for (const wallet of suspects) await explain(custody, wallet, range);
+}
+
 type SweepWallet = { readonly id: string; readonly address: Address; readonly compartment: Compartment };
 type SweepRange = { readonly port: Chain; readonly from: bigint; readonly to: BlockRef };
 
@@ -88,11 +110,15 @@ async function walletPage(db: Queries, chain: ChainId, after: string): Promise<r
     'select id, address, compartment from custody.wallet where chain = $1 and address > $2 order by address limit $3',
     [chain, after, sweepPageWallets],
   );
-  return rows.map((row) => ({
+  return rows.map(sweepWalletOf);
+}
+
+function sweepWalletOf(row: Row): SweepWallet {
+  return {
     id: text(row, 'id'),
     address: parseAddress(text(row, 'address')),
     compartment: parseCompartment(Number(bigint(row, 'compartment'))),
-  }));
+  };
 }
 
 async function bookedNative(db: Queries, chain: ChainId, at: BlockRef): Promise<ReadonlyMap<string, bigint>> {

@@ -4,6 +4,7 @@ import {
   type BlockRef,
   type ChainId,
   type Compartment,
+  CustodyError,
   type TransferRequest,
   contractOf,
   invariant,
@@ -13,9 +14,10 @@ import { openBook } from '@bulkhead/ledger';
 import { boolean, only, type Queries, text, type Transaction } from '@bulkhead/postgres';
 import { dispositionOf } from './arrival.ts';
 import { listAssets } from './asset.ts';
-import { postAll } from './books.ts';
+import { firstRefusal, postAll } from './books.ts';
 import { type Custody, machine } from './custody.ts';
 import { detectDeposits, stepped } from './deposit-detection.ts';
+import { leaveDeposits } from './deposit-left.ts';
 import { depositColumns, depositOf, stepDeposit } from './deposit-row.ts';
 import { enqueue } from './job.ts';
 import {
@@ -29,7 +31,7 @@ import {
 } from './movement.ts';
 import { type ExplainedBy, type Settled, settleSent } from './settlement.ts';
 import { askForVaultChecks } from './vault-code.ts';
-import { outflowGroups, settleVaults, type VaultsSettled } from './vault-settlement.ts';
+import { outflowGroup, settleVaults, type VaultsSettled } from './vault-settlement.ts';
 import { wakeMoves, wakeWaiting } from './waking.ts';
 import { type Wallet, walletOf } from './wallet.ts';
 
@@ -96,7 +98,8 @@ export async function bookFinalBlock(custody: Custody, tx: Transaction, final: F
     return [{ ...rest, wallet: wallet.id }];
   });
   const settled = await settleSent(custody, tx, { chain, block, sent: ours, now });
-  const vaults = await settleVaults(custody, tx, { chain, block, movements, restrictions: final.restrictions, now });
+  const { credits, restrictions } = final;
+  const vaults = await settleVaults(custody, tx, { chain, block, movements, credits, restrictions, now });
   await askForVaultChecks(tx, { chain, block });
   await detectDeposits(tx, { chain, block: block.hash, now });
   const credited = await creditDeposits(tx, { ...final, wallets, settled, vaults });
@@ -121,9 +124,18 @@ export async function bookFinalBlock(custody: Custody, tx: Transaction, final: F
   await postAll(tx, groups, now);
   // One after the other: what an exit debits is what the rest of the block, and the exits before it, left in the claims.
   for (const outflow of vaults.outflows) {
-    const group = await outflowGroups(tx, outflow);
+    const group = await outflowGroup(tx, outflow);
     await openBooks(tx, [group]);
-    await postAll(tx, [group], now);
+    const refused = await firstRefusal(tx, [group], now);
+    if (refused !== undefined) {
+      // The claims were read a moment ago, and a command has held some of them since: with it the block is booked anew.
+      throw new CustodyError(
+        'database/busy',
+        `The books refuse ${refused.transfer.code}: ${refused.reason}. Try again.`,
+      );
+    }
+    const { compartment, asset, wallet } = outflow.outflow;
+    await leaveDeposits(tx, { compartment, asset, wallet, group, now });
   }
 }
 

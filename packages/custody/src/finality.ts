@@ -1,6 +1,7 @@
 import { type BlockRef, type Chain, type ChainId, CustodyError, invariant } from '@bulkhead/domain';
 import { lastMarker, mark } from '@bulkhead/ledger';
 import { creditsOf, tokenArrivals } from './arrival.ts';
+import { sweepBeforeExits } from './balance-sweep.ts';
 import { addressesOf, bookFinalBlock, type FinalityRule, walletsByAddress } from './block-booking.ts';
 import { chainPort, type Cursor, lockCursor, movingCursor, storedBlock } from './cursor.ts';
 import type { Custody } from './custody.ts';
@@ -79,6 +80,7 @@ async function bookBlock(custody: Custody, port: Chain, { cursor, target, rule }
   // Whoever stepped back from a branch moved the tip too: the next call sees where the chain is now.
   if (stored === undefined || stored.parentHash !== cursor.final.hash) return await lookAgain(custody, cursor);
   const block: BlockRef = { number: stored.number, hash: stored.hash };
+  await sweepBeforeExits(custody, chain, block);
   const credits = await tokenCredits(custody, port, { block, parent: cursor.final });
   const restrictions = await takenRestrictions(custody.db, port, { chain, block });
   const now = custody.clock.now();

@@ -334,7 +334,7 @@ async function unjoined(tx: Queries, move: Move): Promise<boolean> {
     `select h.withdrawal from custody.segregation_half h join custody.withdrawal w on w.id = h.withdrawal
      left join custody.deposit d on d.id = h.deposit
      where h.move = $1 and (w.step not in ('settled', 'failed', 'rejected', 'cancelled', 'expired')
-       or (w.step = 'settled' and coalesce(d.step, '') <> 'released'))`,
+       or (w.step = 'settled' and coalesce(d.step, '') not in ('released', 'exited')))`,
     [move.id],
   );
   return rows.length > 0;

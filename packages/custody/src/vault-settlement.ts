@@ -2,6 +2,7 @@ import {
   type Address,
   type BlockRef,
   type BookClaim,
+  type Compartment,
   type ChainId,
   type AccountName,
   type AssetId,
@@ -15,12 +16,14 @@ import {
   outflowTransfers,
   parseCompartment,
   tokenAsset,
+  tollTransfers,
   type TransferRequest,
   transferKey,
   type VaultOutflow,
 } from '@bulkhead/domain';
-import { bigint, type Queries, text, type Transaction } from '@bulkhead/postgres';
+import { bigint, only, type Queries, type Row, text, type Transaction } from '@bulkhead/postgres';
 import { nativeToken } from '@bulkhead/vaults';
+import { posted } from './books.ts';
 import { type Custody, machine } from './custody.ts';
 import { settleDelegated } from './delegated-sweep.ts';
 import type { StoredMovement } from './movement.ts';
@@ -35,13 +38,15 @@ import {
 import { endVaultDispatch, feeMovement } from './vault-end.ts';
 import { blockEvents, readEvent, type StoredEvent } from './vault-event.ts';
 import { isAppliedBy } from './vault-restriction.ts';
-import { type Vault, vaultColumns, vaultOf } from './vault-row.ts';
+import { type Vault, vaultColumns, vaultOf, vaultOfWallet } from './vault-row.ts';
 import { lockWithdrawal, stepWithdrawal } from './withdrawal-step.ts';
 
 export type VaultBlock = {
   readonly chain: ChainId;
   readonly block: BlockRef;
   readonly movements: readonly StoredMovement[];
+  /** What token movements really brought, by movement id. */
+  readonly credits: ReadonlyMap<string, bigint>;
   /** Restrictions whose nonces the block has used, as the vaults themselves say. */
   readonly restrictions: ReadonlySet<string>;
   readonly now: Date;
@@ -57,7 +62,13 @@ export type VaultsSettled = {
   readonly in: ReadonlyMap<string, string>;
 };
 
-export type Outflow = { readonly outflow: VaultOutflow; readonly vault: Vault; readonly arrival?: FeeArrival };
+export type Outflow = {
+  readonly outflow: VaultOutflow;
+  readonly vault: Vault;
+  readonly arrival?: FeeArrival;
+  /** Who bears the toll of a flush. */
+  readonly client?: string;
+};
 
 type Settling = {
   readonly custody: Custody;
@@ -180,6 +191,8 @@ async function settlePayment(settling: Settling, paid: Paid & { readonly nonce: 
 }
 
 async function paidLate(settling: Settling, paid: Paid, dispatch: VaultDispatch): Promise<void> {
+  const { atVault, elsewhere } = await coinsBefore(settling.tx, paid);
+  await giveUpUncovered(settling, paid, atVault + elsewhere - paid.payment.amount);
   if (dispatch.intent.kind !== 'vault-fee') {
     settling.outflows.push(outflowOf(settling, paid, 'vault-late-payment'));
     return;
@@ -224,21 +237,58 @@ async function settleExit(settling: Settling, paid: Paid): Promise<void> {
        and step in ('requested', 'screened', 'awaiting-approval', 'approved', 'awaiting-liquidity') order by id`,
     [vault.id, payment.asset],
   );
-  for (const row of waiting) {
-    const withdrawal = await lockWithdrawal(tx, text(row, 'id'));
-    invariant(withdrawal !== undefined, 'A withdrawal vanished.', { id: text(row, 'id') });
-    const stepped = await stepWithdrawal(custody, tx, {
-      withdrawal,
-      event: { type: 'vault-exited' },
-      actor: machine,
-      now: order.now,
-    });
-    invariant(stepped.status === 'stepped', 'An exit cannot be refused.', { id: text(row, 'id') });
-    groups.push(...stepped.transfers);
-  }
+  for (const row of waiting) await giveUp(settling, text(row, 'id'));
+  // Withdrawals for addresses with keys keep what they hold as far as coins lie there.
+  await giveUpUncovered(settling, paid, (await coinsBefore(tx, paid)).elsewhere);
   settling.outflows.push(outflowOf(settling, paid, 'vault-exit'));
   claim(settling, paid, { by: event.id, arrives: false });
   await explainEvent(tx, event, event.id);
+}
+
+async function giveUp({ custody, tx, order, groups }: Settling, id: string): Promise<void> {
+  const withdrawal = await lockWithdrawal(tx, id);
+  invariant(withdrawal !== undefined, 'A withdrawal vanished.', { id });
+  const event = { type: 'vault-exited' } as const;
+  const stepped = await stepWithdrawal(custody, tx, { withdrawal, event, actor: machine, now: order.now });
+  invariant(stepped.status === 'stepped', 'An exit cannot be refused.', { id });
+  groups.push(...stepped.transfers);
+}
+
+type Coins = { readonly atVault: bigint; readonly elsewhere: bigint };
+
+/** Coins of an asset in the compartment of a vault, as the books have them before the block. */
+async function coinsBefore(tx: Transaction, { vault, payment }: Paid): Promise<Coins> {
+  const row = only(
+    await tx.query(
+      `select coalesce(sum(a.posted) filter (where w.id = $4), 0) as at_vault, coalesce(sum(a.posted) filter (where w.id <> $4), 0) as elsewhere
+       from ledger.accounts a join custody.wallet w on w.id = a.holder
+       where a.kind = 'wallet' and a.compartment = $1 and a.asset = $2 and w.chain = $3`,
+      [vault.compartment, payment.asset, vault.chain, vault.wallet ?? ''],
+    ),
+  );
+  return { atVault: bigint(row, 'at_vault'), elsewhere: bigint(row, 'elsewhere') };
+}
+
+/**
+ * What open withdrawals hold must be covered by the coins that are left. Where it is not, those that nobody was asked to sign yet are
+ * given up, the newest first, until it is: what they waited for has left.
+ */
+async function giveUpUncovered(settling: Settling, { vault, payment }: Paid, left: bigint): Promise<void> {
+  const rows = await settling.tx.query(
+    `select h.reference, sum(h.amount) as amount, max(w.created_at) as asked_at,
+       bool_or(w.step in ('requested', 'screened', 'awaiting-approval', 'approved', 'awaiting-liquidity')) as waits
+     from ledger.open_holds h left join custody.withdrawal w on w.id = h.reference
+     where h.compartment = $1 and h.asset = $2 and coalesce(w.step, '') not in ('failed', 'rejected', 'cancelled', 'expired', 'settled')
+       and not exists (select from custody.vault_dispatch d where d.subject = h.reference and d.step = 'done')
+     group by h.reference order by asked_at desc nulls last, h.reference desc`,
+    [vault.compartment, payment.asset],
+  );
+  let uncovered = rows.reduce((sum, row) => sum + bigint(row, 'amount'), 0n) - left;
+  for (const row of rows.filter(({ waits }) => waits === true)) {
+    if (uncovered <= 0n) return;
+    await giveUp(settling, text(row, 'reference'));
+    uncovered -= bigint(row, 'amount');
+  }
 }
 
 function outflowOf({ order }: Settling, { event, vault, payment }: Paid, code: VaultOutflow['code']): Outflow {
@@ -311,10 +361,13 @@ async function settleLapsed({ custody, tx, order, groups }: Settling): Promise<v
 
 type Flushed = { readonly groups: readonly (readonly TransferRequest[])[]; readonly out: ReadonlyMap<string, string> };
 
-/** Coins that went from a forwarder to its vault: whoever sent them on, they stayed in their compartment. */
-async function flushes({ tx, order, unclaimed }: Settling): Promise<Flushed> {
+/**
+ * Coins that went from a forwarder to its vault: whoever sent them on, they stayed in their compartment, as far as they arrived. What a
+ * token kept on the way left it, and somebody else may have flushed what we never would.
+ */
+async function flushes({ tx, order, unclaimed, outflows }: Settling): Promise<Flushed> {
   const rows = await tx.query(
-    `select f.address as forwarder, f.id as from_wallet, v.address as vault, v.id as to_wallet, v.compartment
+    `select f.address as forwarder, f.id as from_wallet, f.client, v.address as vault, v.id as to_wallet, v.compartment
      from custody.wallet f join custody.wallet v on v.id = f.vault
      where f.chain = $1 and f.kind = 'forwarder' and f.address = any ($2)`,
     [order.chain, [...new Set(unclaimed.flatMap(({ from }) => from ?? []))]],
@@ -322,41 +375,66 @@ async function flushes({ tx, order, unclaimed }: Settling): Promise<Flushed> {
   const groups: (readonly TransferRequest[])[] = [];
   const out = new Map<string, string>();
   for (const movement of unclaimed) {
+    const { id, asset, amount } = movement;
     const pair = rows.find((row) => row['forwarder'] === movement.from && row['vault'] === movement.to);
-    if (pair === undefined || movement.amount === 0n) continue;
-    groups.push([
-      {
-        type: 'post',
-        key: transferKey('flush', movement.id),
-        compartment: parseCompartment(Number(bigint(pair, 'compartment'))),
-        asset: movement.asset,
-        debit: { kind: 'wallet', holder: text(pair, 'to_wallet') },
-        credit: { kind: 'wallet', holder: text(pair, 'from_wallet') },
-        amount: movement.amount,
-        code: 'flush',
-        reference: movement.id,
-        block: order.block,
-      },
-    ]);
-    out.set(movement.id, movement.id);
+    if (pair === undefined || amount === 0n) continue;
+    const compartment = parseCompartment(Number(bigint(pair, 'compartment')));
+    const arrived = order.credits.get(id) ?? amount;
+    if (arrived > 0n) groups.push([flushOf({ pair, compartment, movement, arrived, block: order.block })]);
+    if (arrived < amount) {
+      const vault = await vaultOfWallet(tx, text(pair, 'to_wallet'));
+      invariant(vault !== undefined, 'A forwarder is bound to a wallet that is no vault.', { forwarder: id });
+      const wallet = text(pair, 'from_wallet');
+      const facts = { id, compartment, asset, wallet, amount: amount - arrived, block: order.block };
+      outflows.push({ vault, outflow: { ...facts, code: 'flush-toll' }, client: text(pair, 'client') });
+    }
+    out.set(id, id);
   }
   return { groups, out };
 }
 
+type FlushOrder = {
+  readonly pair: Row;
+  readonly compartment: Compartment;
+  readonly movement: StoredMovement;
+  readonly arrived: bigint;
+  readonly block: BlockRef;
+};
+
+function flushOf({ pair, compartment, movement, arrived, block }: FlushOrder): TransferRequest {
+  return {
+    type: 'post',
+    key: transferKey('flush', movement.id),
+    compartment,
+    asset: movement.asset,
+    debit: { kind: 'wallet', holder: text(pair, 'to_wallet') },
+    credit: { kind: 'wallet', holder: text(pair, 'from_wallet') },
+    amount: arrived,
+    code: 'flush',
+    reference: movement.id,
+    block,
+  };
+}
+
 /** Debits claims by what left a vault without us. The rest of the block is posted already, voided holds among it. */
-export async function outflowGroups(
-  tx: Transaction,
-  { outflow, vault, arrival }: Outflow,
-): Promise<readonly TransferRequest[]> {
+export async function outflowGroup(tx: Transaction, told: Outflow): Promise<readonly TransferRequest[]> {
+  const { vault, arrival } = told;
+  const { compartment, asset, wallet } = told.outflow;
+  const known = await posted(tx, { compartment, asset, account: { kind: 'wallet', holder: wallet } });
+  // A vault lets out whatever it has: tokens that nobody here follows, and coins that no event told of. What the books never had does
+  // not leave them.
+  const outflow = { ...told.outflow, amount: told.outflow.amount < known ? told.outflow.amount : known };
   const rows = await tx.query(
     `select kind, holder, posted - pending_out as free from ledger.accounts
      where compartment = $1 and asset = $2 and kind = any ($3) order by number`,
     [outflow.compartment, outflow.asset, exitOrder],
   );
   const claims = rows.map((row): BookClaim => ({ account: accountOf(row), free: bigint(row, 'free') }));
-  if (arrival !== undefined) return lateFeeTransfers(outflow, { claims, arrival });
+  const administrator = `adm_${vault.id}`;
+  if (told.client !== undefined) return tollTransfers(outflow, { client: told.client, administrator, claims });
+  if (arrival !== undefined) return lateFeeTransfers(told.outflow, { claims, arrival });
   return outflow.code === 'vault-exit' && kindOf(vault.compartment) === 'omnibus'
-    ? administratorTransfers(outflow, { administrator: `adm_${vault.id}`, claims })
+    ? administratorTransfers(outflow, { administrator, claims })
     : outflowTransfers(outflow, claims);
 }
 

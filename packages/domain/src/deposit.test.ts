@@ -5,6 +5,7 @@ import { nativeAsset, parseChainId } from './asset.ts';
 import { type BlockRef, parseHash } from './chain.ts';
 import { parseCompartment } from './compartment.ts';
 import {
+  claimOf,
   decideDeposit,
   type DepositEvent,
   type DepositResult,
@@ -239,6 +240,27 @@ test('an assignment takes two people who name the same client, and then the depo
   }
   const nothing = decideDeposit(terms, run(finalized('dust', 0n)), assigned('ann'));
   assert.ok(nothing.status === 'refused' && nothing.code === 'deposit/wrong-state');
+});
+
+test('what left with an exit is no longer released, returned or assigned; what left whole is over', () => {
+  const left = (amount: bigint): DepositEvent => ({ type: 'claim-left', amount });
+  const part = run(finalized('client'), left(29n));
+  assert.deepEqual([part.step, claimOf(part)], ['final', 40n]);
+  const moved = decide(decide(part, released('ann')).state, released('bea'));
+  assert.deepEqual(
+    moved.transfers.flat().map((one) => ('amount' in one ? one.amount : undefined)),
+    [40n],
+  );
+  for (const disposition of ['client', 'unassigned'] as const) {
+    const whole = run(finalized(disposition), left(29n), left(40n));
+    assert.deepEqual([whole.step, claimOf(whole)], ['exited', 0n]);
+    for (const event of [released('ann'), frozen('ann'), returning('wd_1'), assigned('ann')]) {
+      assert.equal(decideDeposit(terms, whole, event).status, 'refused');
+    }
+    assert.deepEqual(decide(whole, screened('clear')).state, whole);
+    assert.throws(() => decideDeposit(terms, whole, left(1n)), { code: 'invariant/broken' });
+  }
+  assert.throws(() => decideDeposit(terms, part, left(41n)), { code: 'invariant/broken' });
 });
 
 test('a return that failed puts the deposit where it was, and it can be returned again', () => {

@@ -25,7 +25,8 @@ export type DepositTerms = {
  */
 export type Disposition = 'client' | 'unassigned' | 'dust' | 'unexplained' | 'house-funding';
 
-export type DepositStep = 'detected' | 'final' | 'released' | 'frozen' | 'returned' | 'removed';
+/** `exited`: an exit of the vault took the whole claim before anybody released or returned it. */
+export type DepositStep = 'detected' | 'final' | 'released' | 'frozen' | 'returned' | 'exited' | 'removed';
 
 export type DepositState = {
   readonly step: DepositStep;
@@ -34,6 +35,8 @@ export type DepositState = {
   readonly client?: string;
   /** What arrived by the balance; may be less than the event said. Zero books nothing. */
   readonly credited?: bigint;
+  /** Part of the claim that left without anybody here asking: with the exit of a vault, or as the toll of a token that was flushed. */
+  readonly left?: bigint;
   readonly verdict?: ScreeningVerdict;
   /** First of the two people, or the declared rule. */
   readonly releaseProposedBy?: string;
@@ -59,7 +62,14 @@ export type DepositEvent =
   | { readonly type: 'freeze-asked'; readonly by: string }
   | { readonly type: 'assignment-asked'; readonly by: string; readonly client: string }
   | { readonly type: 'return-asked'; readonly withdrawal: string }
-  | { readonly type: 'return-ended'; readonly withdrawal: string; readonly settled: boolean };
+  | { readonly type: 'return-ended'; readonly withdrawal: string; readonly settled: boolean }
+  /** The books debited that much of the claim, because the coins left a vault or a forwarder. */
+  | { readonly type: 'claim-left'; readonly amount: bigint };
+
+/** What is still in quarantine or in suspense of a deposit that nobody has released, in base units. */
+export function claimOf({ credited, left }: Pick<DepositState, 'credited' | 'left'>): bigint {
+  return (credited ?? 0n) - (left ?? 0n);
+}
 
 export type DepositEffect = { readonly type: 'screen' };
 export type DepositResult = Decided<DepositState, DepositEffect> | Refused;
@@ -90,7 +100,16 @@ export function decideDeposit(terms: DepositTerms, state: DepositState, event: D
       return returnAsked(terms, state, event.withdrawal);
     case 'return-ended':
       return returnEnded(state, event);
+    case 'claim-left':
+      return claimLeft(terms, state, event.amount);
   }
+}
+
+function claimLeft(terms: DepositTerms, state: DepositState, amount: bigint): DepositResult {
+  const after: DepositState = { ...state, left: (state.left ?? 0n) + amount };
+  const open = state.step === 'final' || state.step === 'frozen';
+  invariant(open && amount > 0n && claimOf(after) >= 0n, 'More left than the claim of a deposit.', { id: terms.id });
+  return decided(claimOf(after) === 0n ? { ...after, step: 'exited' } : after);
 }
 
 function decided(state: DepositState, transfers: TransferRequest[] = [], ...effects: DepositEffect[]): DepositResult {
@@ -99,7 +118,7 @@ function decided(state: DepositState, transfers: TransferRequest[] = [], ...effe
 
 function inQuarantine(state: DepositState): boolean {
   const held = state.step === 'final' || state.step === 'frozen';
-  return held && state.disposition === 'client' && (state.credited ?? 0n) > 0n && state.returnedBy === undefined;
+  return held && state.disposition === 'client' && claimOf(state) > 0n && state.returnedBy === undefined;
 }
 
 function wrongState(terms: DepositTerms, state: DepositState, wanted: string): Refused {
@@ -190,7 +209,7 @@ function claimTransfer(
     asset: terms.asset,
     debit: move.from,
     credit: move.to,
-    amount: state.credited ?? 0n,
+    amount: claimOf(state),
     code: `deposit-${move.key}`,
     reference: terms.id,
   };
@@ -218,7 +237,7 @@ function assignmentAsked(
   event: Extract<DepositEvent, { type: 'assignment-asked' }>,
 ): DepositResult {
   const inSuspense = ['unassigned', 'dust', 'unexplained'].includes(state.disposition ?? '');
-  if (state.step !== 'final' || !inSuspense || (state.credited ?? 0n) === 0n) {
+  if (state.step !== 'final' || !inSuspense || claimOf(state) === 0n) {
     return wrongState(terms, state, 'in suspense');
   }
   const proposed = state.assignmentProposed;

@@ -2,7 +2,6 @@ import type { AccountKind, AccountName } from './account.ts';
 import type { AssetId } from './asset.ts';
 import type { BlockRef } from './chain.ts';
 import type { Compartment } from './compartment.ts';
-import { invariant } from './fault.ts';
 import { type TransferRequest, transferKey } from './transfer.ts';
 
 /**
@@ -14,20 +13,23 @@ export const exitOrder: readonly AccountKind[] = ['available', 'quarantine', 'fe
 /** A claim in the book that the assets left. `free` is what no open hold will take, in base units. */
 export type BookClaim = { readonly account: AccountName; readonly free: bigint };
 
-/** An outflow of a vault that nobody here asked for. */
+/** An outflow of a vault that nobody here asked for, or what a token kept for itself when a forwarder was flushed. */
 export type VaultOutflow = {
   /** What names it for ever: the id of the stored event. */
   readonly id: string;
-  readonly code: 'vault-exit' | 'vault-late-payment' | 'vault-late-fee';
+  readonly code: 'vault-exit' | 'vault-late-payment' | 'vault-late-fee' | 'flush-toll';
   readonly compartment: Compartment;
   readonly asset: AssetId;
-  /** The vault's wallet. */
+  /** The vault's wallet, or the forwarder's. */
   readonly wallet: string;
   readonly amount: bigint;
   readonly block: BlockRef;
 };
 
-/** Debits the claims of an individual compartment by what left it, in {@link exitOrder}, as one linked group. */
+/**
+ * Debits the claims of an individual compartment by what left it, in {@link exitOrder}, as one linked group; by no more than is free in
+ * them. Less is free where the books did not know all of it, or where open holds want it: the caller looks after both before.
+ */
 export function outflowTransfers(outflow: VaultOutflow, claims: readonly BookClaim[]): readonly TransferRequest[] {
   return debitsOf(outflow, inOrder(claims));
 }
@@ -41,8 +43,6 @@ function debitsOf(outflow: VaultOutflow, claims: readonly BookClaim[]): readonly
     transfers.push(leaves(outflow, { account, amount, part: transfers.length }));
     left -= amount;
   }
-  // What left the wallet was in a claim of its book: the sides of a book are equal.
-  invariant(left === 0n, `A vault paid out ${left} more than the claims of its book.`, { id: outflow.id });
   return transfers;
 }
 
@@ -71,7 +71,28 @@ export function administratorTransfers(
       reference: outflow.id,
     };
   });
-  return [...handed, leaves(outflow, { account, amount: outflow.amount, part: 0 })];
+  const free = claims.reduce((sum, claim) => sum + (claim.free > 0n ? claim.free : 0n), 0n);
+  const amount = outflow.amount < free ? outflow.amount : free;
+  return amount > 0n ? [...handed, leaves(outflow, { account, amount, part: 0 })] : handed;
+}
+
+/**
+ * What a token that keeps a part of every transfer kept when somebody flushed a forwarder: the client whose address that is had the
+ * deposit, and bears it. Where its claims went to the administrator of the pool, or to nobody yet, it comes out of those.
+ */
+export function tollTransfers(
+  outflow: VaultOutflow,
+  {
+    client,
+    administrator,
+    claims,
+  }: { readonly client: string; readonly administrator: string; readonly claims: readonly BookClaim[] },
+): readonly TransferRequest[] {
+  const bears = ({ kind, holder }: AccountName): boolean =>
+    kind === 'suspense' || holder === client || (kind === 'available' && holder === administrator);
+  const borne = inOrder(claims.filter(({ account }) => bears(account)));
+  const own = borne.filter(({ account }) => account.holder === client);
+  return debitsOf(outflow, [...own, ...borne.filter((claim) => !own.includes(claim))]);
 }
 
 /** Where a fee arrived that left a vault. */

@@ -17,7 +17,7 @@ import {
 } from './wire.ts';
 import type { View } from './view.ts';
 
-export const depositState = z.enum(['detected', 'final', 'released', 'frozen', 'returned', 'removed']);
+export const depositState = z.enum(['detected', 'final', 'released', 'frozen', 'returned', 'exited', 'removed']);
 export const disposition = z.enum(['client', 'unassigned', 'dust', 'unexplained', 'house-funding']);
 export const verdict = z.enum(['clear', 'hit', 'review', 'inconclusive', 'not-screened']);
 export const movementKind = z.enum(['native', 'internal', 'token', 'validator-withdrawal', 'balance-difference']);
