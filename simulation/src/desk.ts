@@ -2,7 +2,7 @@ import { assignDeposit, freezeDeposit, releaseDeposit, resolveBreak, returnDepos
 import { namedAddress } from '@bulkhead/fakes';
 import { parseAddress, parseAssetId } from '@bulkhead/domain';
 import { bigint, text, textOrNull } from '@bulkhead/postgres';
-import { ask, people } from './people.ts';
+import { ask, people } from './ask.ts';
 import { count, type World } from './world.ts';
 
 /** Somebody looks after a deposit that waits for people: in quarantine, frozen, or in suspense. */
@@ -35,7 +35,7 @@ async function sendBack(world: World, id: string): Promise<void> {
   const view = await ask(world, actor, (custody, call) => returnDeposit(custody, call, { id, destination, feePayer }));
   if (view === undefined) return;
   const [row] = await world.database.admin.query(
-    'select id, asset, amount, destination from custody.withdrawal where deposit = $1 order by id desc limit 1',
+    'select id, asset, amount, destination, vault from custody.withdrawal where deposit = $1 order by id desc limit 1',
     [id],
   );
   if (row === undefined) throw new Error(`The return of ${id} made no withdrawal.`);
@@ -43,6 +43,7 @@ async function sendBack(world: World, id: string): Promise<void> {
     asset: parseAssetId(text(row, 'asset')),
     amount: bigint(row, 'amount'),
     destination: parseAddress(text(row, 'destination')),
+    byVault: textOrNull(row, 'vault') !== null,
   };
   world.withdrawals.push({ id: text(row, 'id'), ...facts });
 }

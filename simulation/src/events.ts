@@ -1,9 +1,28 @@
-import type { Address } from '@bulkhead/domain';
-import { namedAddress } from '@bulkhead/fakes';
+import type { Address, Movement } from '@bulkhead/domain';
+import { fakeMembers, type GroundBlock, namedAddress } from '@bulkhead/fakes';
 import { resolveOneBreak, tendDeposit } from './desk.ts';
 import { runBoth, runProcess } from './machine.ts';
-import { anyAsset, askFee, askSweep, askWithdrawal, changeRegistry, decideWithdrawal, issueWallet } from './people.ts';
-import { count, ether, gwei, type World, type WorldWallet } from './world.ts';
+import {
+  anyAsset,
+  askFee,
+  askSweep,
+  askWithdrawal,
+  changeRegistry,
+  decideWhole,
+  decideWithdrawal,
+  issueWallet,
+} from './people.ts';
+import {
+  clientDecides,
+  createByStranger,
+  exitStep,
+  flushByStranger,
+  foreignRelay,
+  giveUnfollowed,
+  stealFromVault,
+} from './vault-events.ts';
+import { askFlush, signOneOffs } from './vault-people.ts';
+import { count, ether, gwei, keepTime, type World, type WorldWallet } from './world.ts';
 
 type Event = { readonly name: string; readonly weight: number; readonly run: (world: World) => Promise<void> | void };
 
@@ -35,12 +54,27 @@ const events: readonly Event[] = [
   { name: 'break desk', weight: 4, run: resolveOneBreak },
 ];
 
-const weights = events.reduce((sum, { weight }) => sum + weight, 0);
+/** What can happen besides in a world with vaults. */
+const vaultEvents: readonly Event[] = [
+  { name: 'withdrawal', weight: 14, run: askWithdrawal },
+  { name: 'whole decision', weight: 26, run: decideAndRelay },
+  { name: 'process', weight: 10, run: process },
+  { name: 'foreign relay or replay', weight: 12, run: foreignRelay },
+  { name: 'client signs', weight: 8, run: signOneOffs },
+  { name: 'client decides', weight: 3, run: clientDecides },
+  { name: 'exit', weight: 5, run: exitStep },
+  { name: 'stranger flushes', weight: 4, run: flushByStranger },
+  { name: 'house flushes', weight: 2, run: askFlush },
+  { name: 'stranger creates', weight: 1, run: createByStranger },
+  { name: 'gift', weight: 2, run: giveUnfollowed },
+  { name: 'theft from a vault', weight: 2, run: stealFromVault },
+];
 
 /** One step of the world. */
 export async function step(world: World): Promise<string> {
-  let roll = world.random.below(weights);
-  for (const event of events) {
+  const possible = world.vaulting === undefined ? events : [...events, ...vaultEvents];
+  let roll = world.random.below(possible.reduce((sum, { weight }) => sum + weight, 0));
+  for (const event of possible) {
     roll -= event.weight;
     if (roll >= 0) continue;
     count(world, event.name);
@@ -100,12 +134,19 @@ function reorg(world: World): void {
   const inside = Array.from({ length: depth }, (_, back) => chain.ground.at(chain.ground.height - BigInt(back)));
   const hashes = inside.flatMap(({ receipts }) => receipts.map(({ hash }) => hash));
   const some = hashes.filter(() => random.percent(30));
+  if (inside.some((block) => paysFromVault(world, block))) count(world, 'reorg over a vault payment');
   chain.reorg(depth, {
     drop: random.percent(10) ? 'all' : random.percent(40) ? some : [],
     emptyBlocks: random.below(2),
     reorder: random.percent(40),
     length: random.percent(10) ? depth : depth + 1 + random.below(2),
   });
+}
+
+function paysFromVault({ vaulting }: World, { receipts }: GroundBlock): boolean {
+  const vaults = new Set<Address>(vaulting?.vaults.map(({ address }) => address));
+  const own = (movement: Movement): boolean => movement.from !== undefined && vaults.has(movement.from);
+  return receipts.some(({ movements }) => movements.some(own));
 }
 
 async function process(world: World): Promise<void> {
@@ -116,9 +157,17 @@ async function bothProcesses(world: World): Promise<void> {
   await runBoth(world, { mortal: world.random.percent(40) });
 }
 
+/** What people just approved is on its way, and somebody else may see it there. */
+async function decideAndRelay(world: World): Promise<void> {
+  await decideWhole(world);
+  await process(world);
+  if (world.random.percent(40)) foreignRelay(world);
+}
+
 function passTime(world: World): void {
   const hours = world.random.percent(5) ? 60 : world.random.below(3);
   world.clock.advance(hours * 3_600_000 + 700_000);
+  keepTime(world);
 }
 
 function changeFaults(world: World): void {
@@ -135,11 +184,20 @@ function changeFaults(world: World): void {
 
 /** The signer goes away and comes back, loses answers, changes its policy, or refuses what it would otherwise sign. */
 function changeSigner(world: World): void {
-  const { random, signer } = world;
+  const { random, signer, vaulting } = world;
   signer.down = random.percent(15);
+  if (vaulting !== undefined) vaulting.quorum.awake = fakeMembers.slice(random.pick([0, 0, 0, 1, 2]));
   world.signerFaults.percent = random.pick([0, 0, 5, 20]);
   signer.rules.quorum = random.pick([2, 2, 2, 1, 3]);
-  const unwanted = random.pick(['withdrawal', 'sweep', 'gas-grant', 'cancel', 'fee-payment', 'deposit-return']);
+  const unwanted = random.pick([
+    'withdrawal',
+    'sweep',
+    'gas-grant',
+    'cancel',
+    'fee-payment',
+    'deposit-return',
+    ...(vaulting === undefined ? [] : ['vault-withdrawal', 'vault-invalidation', 'relay']),
+  ]);
   const refusing = random.percent(20);
   signer.rules.refuse = (intent) =>
     refusing && intent.kind === unwanted
@@ -150,6 +208,7 @@ function changeSigner(world: World): void {
 /** The signer answers, refuses nothing by mood, and wants no more people than signed when it wanted fewest. */
 export function calmSigner(world: World): void {
   world.signer.down = false;
+  if (world.vaulting !== undefined) world.vaulting.quorum.awake = fakeMembers;
   world.signerFaults.percent = 0;
   world.signer.rules.quorum = 1;
   world.signer.rules.refuse = undefined;
@@ -213,8 +272,8 @@ export function steal(world: World): boolean {
   const { random, chain } = world;
   const { ground } = chain;
   const feeMax = chain.outside.theftFeeMax();
-  const victims = world.wallets.filter(({ address, purpose }) => {
-    return purpose !== 'gas' && ground.balance(chain.native, address) > 2n * feeMax + 10n;
+  const victims = world.wallets.filter(({ address, purpose, kind }) => {
+    return kind === 'key' && purpose !== 'gas' && ground.balance(chain.native, address) > 2n * feeMax + 10n;
   });
   if (victims.length === 0) return false;
   // A thief likes to take the nonce of a transaction that waits.

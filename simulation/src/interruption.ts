@@ -1,4 +1,4 @@
-import type { Chain, Signer } from '@bulkhead/domain';
+import type { Chain, Signer, VaultQuorum } from '@bulkhead/domain';
 import type { Database, Queries, Transaction } from '@bulkhead/postgres';
 
 /** The process ends here. What was not committed is gone, and whoever waited gets no answer. */
@@ -124,14 +124,7 @@ export type SignerWeather = {
  * have been done all the same.
  */
 export function mortalSigner(inner: Signer, mortality: Mortality, weather: SignerWeather): Signer {
-  const mortal = async <T>(call: () => Promise<T>): Promise<T> => {
-    mortality.point();
-    weather.pass();
-    const answer = await call();
-    mortality.point();
-    weather.pass();
-    return answer;
-  };
+  const mortal = asking(mortality, weather);
   return {
     status: () => mortal(() => inner.status()),
     account: (compartment) => mortal(() => inner.account(compartment)),
@@ -142,5 +135,26 @@ export function mortalSigner(inner: Signer, mortality: Mortality, weather: Signe
     sign: (request) => mortal(() => inner.sign(request)),
     change: (change) => mortal(() => inner.change(change)),
     records: (after, limit) => mortal(() => inner.records(after, limit)),
+  };
+}
+
+/** The same of the signers of vaults together. */
+export function mortalQuorum(inner: VaultQuorum, mortality: Mortality, weather: SignerWeather): VaultQuorum {
+  const mortal = asking(mortality, weather);
+  return {
+    signVault: (request) => mortal(() => inner.signVault(request)),
+    certifyVault: (claim) => mortal(() => inner.certifyVault(claim)),
+    certifyForwarder: (claim) => mortal(() => inner.certifyForwarder(claim)),
+  };
+}
+
+function asking(mortality: Mortality, weather: SignerWeather): <T>(call: () => Promise<T>) => Promise<T> {
+  return async (call) => {
+    mortality.point();
+    weather.pass();
+    const answer = await call();
+    mortality.point();
+    weather.pass();
+    return answer;
   };
 }

@@ -1,8 +1,11 @@
 import {
+  advanceMove,
   applyRegistryChange,
+  checkVault,
   expireWithdrawals,
   finalize,
   findLiquidity,
+  flushForWithdrawal,
   lookForUnseen,
   machine,
   observe,
@@ -11,6 +14,7 @@ import {
   screenDeposit,
   screenWithdrawal,
   sendDispatch,
+  sendVaultDispatch,
   sweepBalances,
   tendRegistryChanges,
   watchDispatch,
@@ -39,6 +43,10 @@ const tasks: ReadonlyMap<string, (custody: Custody, id: string) => Promise<unkno
   ['screen-withdrawal', screenWithdrawal],
   ['find-liquidity', findLiquidity],
   ['send-dispatch', sendDispatch],
+  ['send-vault-dispatch', sendVaultDispatch],
+  ['flush-forwarders', flushForWithdrawal],
+  ['advance-move', advanceMove],
+  ['check-vault', checkVault],
   ['watch-dispatch', watchDispatch],
   ['apply-registry-change', applyRegistryChange],
   ['reconcile', reconcileNow],
@@ -100,6 +108,13 @@ async function watchAll(world: World, process: Process): Promise<void> {
   );
   for (const row of rows) {
     await tolerant(world, 'watch-dispatch', () => watchDispatch(process.custody, text(row, 'id')));
+  }
+  if (world.vaulting === undefined) return;
+  const payments = await world.database.admin.query(
+    `select id from custody.vault_dispatch where step <> 'done' order by created_at, to_address, amount, nonce`,
+  );
+  for (const row of payments) {
+    await tolerant(world, 'send-vault-dispatch', () => sendVaultDispatch(process.custody, text(row, 'id')));
   }
 }
 

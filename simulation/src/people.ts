@@ -1,6 +1,5 @@
-import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import type { Actor, Answer, Custody, WriteCall } from '@bulkhead/custody';
+import type { Actor, Custody } from '@bulkhead/custody';
 import {
   allowAsset,
   approveRegistryChange,
@@ -23,57 +22,9 @@ import {
 import { type Address, type Approval, type AssetId, invariant, parseCompartment } from '@bulkhead/domain';
 import { fakeApproval, namedAddress } from '@bulkhead/fakes';
 import { bigint, only, text } from '@bulkhead/postgres';
-import { Crash } from './interruption.ts';
-import { chainId, count, ether, house, isExpected, pool, walletOf, type World } from './world.ts';
-
-export const olga: Actor = { name: 'olga', role: 'operator' };
-export const people: readonly Actor[] = ['ann', 'bob', 'cai', 'olga'].map((name) => ({ name, role: 'approver' }));
-const askAttemptsMax = 30;
-
-type Ask<View> = (custody: Custody, call: WriteCall) => Promise<Answer<View>>;
-
-/**
- * Asks as a client of the API does: under one key until an answer comes, whatever ends in between, and now and then once more
- * or twice at once. All answers must be the same one.
- */
-export async function ask<View>(world: World, actor: Actor, run: Ask<View>): Promise<View | undefined> {
-  count(world, 'ask');
-  const key = `ask-${world.tally.get('ask') ?? 0}`;
-  const call: WriteCall = { actor, idempotency: { key, fingerprint: key.padStart(64, '0') } };
-  if (world.random.percent(10)) {
-    const results = await Promise.allSettled(world.processes.map(({ custody }) => run(custody, call)));
-    for (const result of results) if (result.status === 'rejected' && !isExpected(result.reason)) throw result.reason;
-    count(world, 'asked twice at once');
-  }
-  const first = await askUntilAnswered(world, () => run(world.random.pick(world.processes).custody, call));
-  if (world.random.percent(20)) {
-    const again = await run(world.processes[0].custody, call);
-    assert.deepEqual(again, { hit: true, outcome: first.outcome });
-  }
-  const { outcome } = first;
-  if (outcome.status === 'done') return outcome.view;
-  invariant(outcome.status === 'refused', 'A key that was used once counts as used by others.', { key });
-  count(world, `refused ${outcome.code}`);
-  return undefined;
-}
-
-async function askUntilAnswered<View>(world: World, run: () => Promise<Answer<View>>): Promise<Answer<View>> {
-  for (let attempt = 0; attempt < askAttemptsMax; attempt++) {
-    const mortal = world.random.percent(25);
-    if (mortal) for (const { mortality } of world.processes) mortality.endAfter(1 + world.random.below(30));
-    try {
-      return await run();
-    } catch (error) {
-      if (!(error instanceof Crash) && !isExpected(error)) throw error;
-      // Whoever asks comes back later, and by then somebody has started the signer again.
-      if (world.random.percent(30)) world.signer.down = false;
-      count(world, error instanceof Crash ? 'crash in a command' : 'fault in a command');
-    } finally {
-      for (const { mortality } of world.processes) mortality.revive();
-    }
-  }
-  throw new Error(`A command got no answer in ${askAttemptsMax} attempts.`);
-}
+import { ask, olga, people } from './ask.ts';
+import { destinationOfVault, foundVaults, vaultFor } from './vault-people.ts';
+import { chainId, ether, house, pool, walletOf, type World, type WorldWallet } from './world.ts';
 
 const agreement = {
   parties: 'Bulkhead and the client',
@@ -110,25 +61,51 @@ export async function foundWorld(world: World): Promise<void> {
     const client = await ask(world, olga, (custody, call) => createClient(custody, call, input));
     if (client === undefined) throw new Error('A client of the world was refused.');
     world.clients.push({ id: client.id, segregation });
-    await issueWallet(world, client.id);
-    await issueWallet(world, client.id);
+    // Where there are vaults, some clients have addresses of keys from the time before.
+    const before = index < clientsBeforeVaults ? withoutVaults : as;
+    if (world.vaulting === undefined || index < clientsBeforeVaults) {
+      await issueWallet(world, client.id, before);
+      await issueWallet(world, client.id, before);
+    }
+  }
+  await foundVaults(world);
+  if (world.vaulting === undefined) return;
+  for (const { id } of world.clients) await issueWallet(world, id);
+}
+
+const clientsBeforeVaults = 2;
+
+function as(custody: Custody): Custody {
+  return custody;
+}
+
+function withoutVaults({ vaults: _none, ...custody }: Custody): Custody {
+  return custody;
+}
+
+export async function issueWallet(
+  world: World,
+  clientId: string,
+  through: (custody: Custody) => Custody = as,
+): Promise<void> {
+  const wallet = await ask(world, olga, (custody, call) =>
+    issueClientWallet(through(custody), call, { clientId, chain: chainId }),
+  );
+  if (wallet === undefined) throw new Error('An address was refused to a client with an agreement.');
+  remember(world, walletOf(wallet));
+  const rows = await world.database.admin.query(
+    `select id, address, compartment, purpose from custody.wallet where purpose = 'pool' and kind = 'key'`,
+  );
+  for (const row of rows) {
+    const compartment = Number(bigint(row, 'compartment'));
+    const place = { id: text(row, 'id'), address: text(row, 'address'), compartment };
+    remember(world, walletOf({ ...place, kind: 'key', purpose: 'pool' }));
   }
 }
 
-export async function issueWallet(world: World, clientId: string): Promise<void> {
-  const wallet = await ask(world, olga, (custody, call) =>
-    issueClientWallet(custody, call, { clientId, chain: chainId }),
-  );
-  if (wallet === undefined) throw new Error('An address was refused to a client with an agreement.');
-  world.wallets.push(walletOf(wallet));
-  const rows = await world.database.admin.query(
-    `select id, address, compartment, purpose from custody.wallet where purpose = 'pool'`,
-  );
-  for (const row of rows) {
-    if (world.wallets.some(({ id }) => id === text(row, 'id'))) continue;
-    const compartment = Number(bigint(row, 'compartment'));
-    world.wallets.push(walletOf({ id: text(row, 'id'), address: text(row, 'address'), compartment, purpose: 'pool' }));
-  }
+/** A client of its own compartment has one vault, however often it asks for an address. */
+function remember(world: World, wallet: WorldWallet): void {
+  if (!world.wallets.some(({ id }) => id === wallet.id)) world.wallets.push(wallet);
 }
 
 export function anyAsset(world: World): AssetId {
@@ -144,16 +121,13 @@ export async function askWithdrawal(world: World): Promise<void> {
   const client = world.random.pick(world.clients);
   const asset = anyAsset(world);
   const feePayer = world.random.percent(60) ? 'client' : 'house';
-  const request = {
-    clientId: client.id,
-    asset,
-    amount: anyAmount(world, asset),
-    destination: anyDestination(world),
-    feePayer,
-  } as const;
+  const vault = vaultFor(world, client);
+  const wanted = vault === undefined ? { destination: anyDestination(world) } : destinationOfVault(world, vault);
+  const request = { clientId: client.id, asset, amount: anyAmount(world, asset), feePayer, ...wanted } as const;
   const view = await ask(world, olga, (custody, call) => requestWithdrawal(custody, call, request));
   if (view === undefined) return;
-  world.withdrawals.push({ id: view.id, asset, amount: request.amount, destination: request.destination });
+  const { amount, destination } = request;
+  world.withdrawals.push({ id: view.id, asset, amount, destination, byVault: view.vault !== null });
 }
 
 /** Mostly one of its own for each, so that what it received shows how often it was paid; sometimes an address of ours. */
@@ -188,6 +162,27 @@ export async function decideWithdrawal(world: World): Promise<void> {
       const approval = await signature(world, approver, id);
       await ask(world, approver, (custody, call) => approveWithdrawal(custody, call, { id, approval }));
     }
+  }
+}
+
+/** Everybody who is needed for one withdrawal does at once what is asked of them. */
+export async function decideWhole(world: World): Promise<void> {
+  const rows = await world.database.admin.query(
+    `select id, step, requested_by from custody.withdrawal where step in ('screened', 'awaiting-approval')
+     order by vault is null, created_at, destination, amount`,
+  );
+  const [row] = rows;
+  if (row === undefined) return;
+  const id = text(row, 'id');
+  const others = people.filter(({ name }) => name !== text(row, 'requested_by'));
+  const [first] = others;
+  if (first !== undefined && text(row, 'step') === 'screened') {
+    await ask(world, first, (custody, call) => releaseWithdrawal(custody, call, id));
+  }
+  await sign(world, id);
+  for (const approver of others) {
+    const approval = await signature(world, approver, id);
+    await ask(world, approver, (custody, call) => approveWithdrawal(custody, call, { id, approval }));
   }
 }
 

@@ -5,7 +5,19 @@ import { calmSigner, steal, step } from './events.ts';
 import { hasJobs, runBoth, runProcess } from './machine.ts';
 import { foundWorld } from './people.ts';
 import { checkWorld, stolenFrom } from './truth.ts';
-import { chainId, count, ether, finalLag, gwei, makeWorld, sweepEveryBlocks, type World } from './world.ts';
+import { tallyVaults } from './vault-truth.ts';
+import {
+  chainId,
+  count,
+  ether,
+  finalLag,
+  gwei,
+  keepTime,
+  makeWorld,
+  sweepEveryBlocks,
+  withdrawalHours,
+  type World,
+} from './world.ts';
 
 export type Run = { readonly seed: number; readonly steps: number; readonly checkEvery?: number };
 
@@ -35,7 +47,9 @@ export async function runWorld(run: Run): Promise<ReadonlyMap<string, number>> {
       if (n % (run.checkEvery ?? checkEveryDefault) === 0) await settleAndCheck(world);
     }
     await settleAndCheck(world);
+    await passDeadlines(world);
     await tallyEnds(world);
+    await tallyVaults(world);
   } catch (error) {
     throw new Error(
       `The world of seed ${run.seed} is wrong after ${trace.length} steps (${trace.slice(-6).join(', ')}). Repeat it: ${reproduction(run)}`,
@@ -65,6 +79,10 @@ async function begin(world: World): Promise<void> {
   await startChain(world.processes[0].custody, chainId);
   await foundWorld(world);
   const { outside } = world.chain;
+  for (const { address } of world.wallets.filter(({ kind }) => kind !== 'key')) {
+    outside.send({ to: address, amount: 4n * ether });
+    outside.send({ to: address, amount: 9n * 10n ** 9n, asset: world.assets.dollar });
+  }
   for (const { address, purpose } of world.wallets) {
     if (purpose === 'gas') outside.send({ to: address, amount: 1_000n * ether });
     if (purpose === 'deposit' || purpose === 'pool') outside.send({ to: address, amount: ether });
@@ -81,6 +99,14 @@ async function settleAndCheck(world: World): Promise<void> {
   count(world, 'check');
 }
 
+/** The time of everything that was asked for is over: what is not done by then is given up, and nothing is held for it. */
+async function passDeadlines(world: World): Promise<void> {
+  if (world.vaulting === undefined) return;
+  world.clock.advance((withdrawalHours + 1) * 3_600_000);
+  await settle(world);
+  await checkWorld(world);
+}
+
 /** The world becomes quiet, and the processes do all they can do. */
 async function settle(world: World): Promise<void> {
   const { chain, clock } = world;
@@ -90,18 +116,16 @@ async function settle(world: World): Promise<void> {
   world.baseFee = gwei;
   for (const asset of [world.assets.dollar, world.assets.taxed]) chain.ground.switchToken(asset, false);
   for (let round = 0; round < settleRoundsMax; round++) {
+    keepTime(world);
     chain.ground.mineMany(3);
     clock.advance(700_000);
     await runBoth(world, { mortal: false });
     if (round > 3 && !(await hasJobs(world)) && (await livingDispatches(world)).length === 0) break;
   }
-  // Twice: what the balance sweep finds is booked with the next final block.
-  for (const blocks of [finalLag + sweepEveryBlocks, 1n]) {
-    chain.ground.mineMany(Number(blocks));
-    for (let round = 0; round < 3 || (await hasJobs(world)); round++) {
-      await runProcess(world, world.processes[0], { mortal: false });
-      if (round > settleRoundsMax) throw new Error('The jobs do not come to an end.');
-    }
+  // A vault that was paused, or whose window was full, may pay as time goes on: then there is one more relay to wait for.
+  for (let again = 0; again < settleRoundsMax; again++) {
+    await bookTheRest(world);
+    if ((await livingDispatches(world)).length === 0) break;
   }
   const behind = await world.database.admin.query(
     `select id, waiting_reason from custody.dispatch where waiting_reason like 'The chain counts%'`,
@@ -109,6 +133,17 @@ async function settle(world: World): Promise<void> {
   assert.deepEqual(behind, [], 'A dispatch waits for nonces that are final.');
   const living = await livingDispatches(world);
   assert.deepEqual(living, [], 'A dispatch has its nonce, all is quiet, and it does not end.');
+}
+
+async function bookTheRest(world: World): Promise<void> {
+  // Twice: what the balance sweep finds is booked with the next final block.
+  for (const blocks of [finalLag + sweepEveryBlocks, 1n]) {
+    world.chain.ground.mineMany(Number(blocks));
+    for (let round = 0; round < 3 || (await hasJobs(world)); round++) {
+      await runProcess(world, world.processes[0], { mortal: false });
+      if (round > settleRoundsMax) throw new Error('The jobs do not come to an end.');
+    }
+  }
 }
 
 /** Dispatches with a nonce at wallets that nobody robbed: they must end. */

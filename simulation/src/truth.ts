@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { type Address, type AssetId, contractOf, type Movement } from '@bulkhead/domain';
 import { audit, walletPositionsAt } from '@bulkhead/ledger';
 import { bigint, only, type Row, text, textOrNull } from '@bulkhead/postgres';
+import { checkVaults } from './vault-truth.ts';
 import { chainId, type World, type WorldWallet } from './world.ts';
 
 /**
@@ -20,6 +21,7 @@ export async function checkWorld(world: World): Promise<void> {
   await checkHolds(world);
   await checkBalances(world, final);
   await checkSigner(world);
+  await checkVaults(world);
 }
 
 /** Every decision of the signer is stored as it made it, and every change of its registry that it made is known as made. */
@@ -76,9 +78,10 @@ type Arrival = Movement & { readonly to: Address; readonly block: { readonly num
 /** What the chain brought to our addresses, as far as the port shows it. */
 function arrivals(world: World, bounds: { readonly start: bigint; readonly final: bigint }): readonly Arrival[] {
   const own = new Set<Address>(world.wallets.map(({ address }) => address));
+  const followed = new Set<AssetId>(Object.values(world.assets));
   return world.chain.ground.movements(bounds.final).flatMap((movement) => {
-    const { to, from, amount, kind, block } = movement;
-    const seen = kind !== 'internal' || world.chain.traces;
+    const { to, from, amount, kind, block, asset } = movement;
+    const seen = (kind !== 'internal' || world.chain.traces) && followed.has(asset);
     const ours = to !== undefined && own.has(to) && from !== to;
     if (!ours || amount === 0n || !seen || block.number <= bounds.start) return [];
     return [{ ...movement, to }];
@@ -98,10 +101,12 @@ async function checkDeposits(world: World, bounds: { readonly start: bigint; rea
   const byMovement = new Map(deposits.map((row) => [keyOf(row), row]));
   assert.equal(byMovement.size, deposits.length, 'Two deposits were made from one movement.');
   const brought = await broughtByDispatch(world);
+  const flushed = await forwarding(world);
   const expected = new Set<string>();
-  for (const { block, kind, reference, transaction, to, asset } of arrivals(world, bounds)) {
+  for (const { block, kind, reference, transaction, from, to, asset } of arrivals(world, bounds)) {
     const key = `${block.hash} ${kind} ${reference}`;
-    const byDispatch = transaction !== undefined && brought.has(`${transaction} ${to} ${asset}`);
+    const byDispatch =
+      (transaction !== undefined && brought.has(`${transaction} ${to} ${asset}`)) || flushed.has(`${from ?? ''} ${to}`);
     const row = byMovement.get(key);
     assert.equal(
       row === undefined,
@@ -129,6 +134,14 @@ async function checkDeposits(world: World, bounds: { readonly start: bigint; rea
   }
 }
 
+/** Forwarder and vault of each forwarder: what goes that way is the compartment's already. */
+async function forwarding(world: World): Promise<ReadonlySet<string>> {
+  const rows = await world.database.admin.query(
+    'select f.address as forwarder, v.address as vault from custody.wallet f join custody.wallet v on v.id = f.vault',
+  );
+  return new Set(rows.map((row) => `${text(row, 'forwarder')} ${text(row, 'vault')}`));
+}
+
 /** Transaction, receiver and asset of what our own dispatches moved between our wallets. */
 async function broughtByDispatch(world: World): Promise<ReadonlySet<string>> {
   const rows = await world.database.admin.query(
@@ -151,12 +164,15 @@ async function checkWithdrawals(world: World): Promise<void> {
   const subjects = new Map(attempts.map((row) => [text(row, 'hash'), text(row, 'subject')]));
   const own = new Set<Address>(world.wallets.map(({ address }) => address));
   const movements = ground.movements();
-  for (const { id, asset, amount, destination } of world.withdrawals) {
+  const listed = new Set<Address>(world.vaulting?.vaults.flatMap(({ policy }) => policy.destinations));
+  // What vaults pay is told from their events.
+  const byKeys = world.withdrawals.filter(({ byVault }) => !byVault);
+  for (const { id, asset, amount, destination } of byKeys) {
     const received = movements.filter((movement) => movement.to === destination && movement.asset === asset);
     const payments = received.filter(
       ({ transaction }) => transaction !== undefined && subjects.get(transaction) === id,
     );
-    const foreign = own.has(destination) ? payments : received;
+    const foreign = own.has(destination) || listed.has(destination) ? payments : received;
     assert.equal(foreign.length, payments.length, `Somebody paid the destination of ${id} whom we do not know.`);
     const final = payments.filter(({ block }) => block.number <= ground.final.number);
     const step = steps.get(id) ?? 'unknown';

@@ -10,7 +10,7 @@ import {
   parseAddress,
   parseCompartment,
 } from '@bulkhead/domain';
-import { type Custody, migrateWorker, migrationSources, type Policy } from '@bulkhead/custody';
+import { type Custody, migrateWorker, migrationSources, type Policy, type WalletView } from '@bulkhead/custody';
 import {
   FakeChain,
   fakeDeployment,
@@ -28,13 +28,16 @@ import {
 import type { Database } from '@bulkhead/postgres';
 import { type TestDatabase, testDatabase } from '@bulkhead/postgres/testing';
 import { mortalChain, mortalDatabase, Mortality, mortalSigner, type SignerWeather } from './interruption.ts';
+import { makeVaulting, type Vaulting, vaultSetup } from './vaulting.ts';
 
 export const ether = 10n ** 18n;
 export const gwei = 10n ** 9n;
 /** Blocks that a reorg can reach back at most. */
 export const finalLag = 6n;
 export const sweepEveryBlocks = 12n;
+export const withdrawalHours = 48;
 const startHeight = 3;
+const vaultsEvery = 2;
 
 /** One process: the same database and chain as its siblings, and a life of its own. */
 export type Process = { readonly name: string; readonly custody: Custody; readonly mortality: Mortality };
@@ -45,12 +48,15 @@ export type WorldWallet = {
   readonly address: Address;
   readonly compartment: Compartment;
   readonly purpose: string;
+  readonly kind: WalletView['kind'];
 };
 export type WorldWithdrawal = {
   readonly id: string;
   readonly asset: AssetId;
   readonly amount: bigint;
   readonly destination: Address;
+  /** Paid by a vault, if at all. */
+  readonly byVault: boolean;
 };
 export type Theft = { readonly address: Address; readonly asset: AssetId; readonly hash: Hash };
 
@@ -66,6 +72,8 @@ export type World = {
   readonly database: TestDatabase;
   readonly processes: readonly [Process, Process];
   readonly assets: { readonly native: AssetId; readonly dollar: AssetId; readonly taxed: AssetId };
+  /** In every second world. */
+  readonly vaulting: Vaulting | undefined;
   readonly clients: WorldClient[];
   readonly wallets: WorldWallet[];
   readonly withdrawals: WorldWithdrawal[];
@@ -84,7 +92,7 @@ export const pool: Compartment = parseCompartment(10_000);
 function policyOf(chain: ChainId): Policy {
   return {
     quorum: 2,
-    withdrawalTtlMs: 48 * 3_600_000,
+    withdrawalTtlMs: withdrawalHours * 3_600_000,
     releaseUnscreenedDeposits: true,
     releaseUnscreenedWithdrawals: true,
     omnibusCompartment: pool,
@@ -103,8 +111,12 @@ export async function makeWorld(seed: number): Promise<World> {
   const random = seededRandom(`world ${seed}`);
   const clock = new ManualClock();
   const fees = { baseFee: gwei };
-  const chain = new FakeChain({ finalLag, traces: random.percent(70), baseFee: () => fees.baseFee });
+  const hasVaults = seed % vaultsEvery === 0;
+  // Coins leave vaults and forwarders by inner calls: without traces no vault is followed.
+  const traces = random.percent(70) || hasVaults;
+  const chain = new FakeChain({ finalLag, traces, baseFee: () => fees.baseFee });
   const signer = new FakeSigner(clock);
+  const vaulting = hasVaults ? makeVaulting(chain, signer) : undefined;
   const screening = new FakeScreening(random.pick(['clear', 'not-screened']));
   const database = await testDatabase({ migrations: migrationSources });
   await migrateWorker(database.owner, { url: database.urls.owner });
@@ -137,7 +149,9 @@ export async function makeWorld(seed: number): Promise<World> {
     const mortality = new Mortality();
     const db: Database = mortalDatabase(database.app, mortality);
     const chains = new Map([[chain.id, mortalChain(chain, mortality)]]);
-    return { name, mortality, custody: { ...base, db, chains, signer: mortalSigner(signer, mortality, weather) } };
+    const custody = { ...base, db, chains, signer: mortalSigner(signer, mortality, weather) };
+    const vaults = vaulting === undefined ? {} : { vaults: vaultSetup(vaulting, chain, { mortality, weather }) };
+    return { name, mortality, custody: { ...custody, ...vaults } };
   };
   return {
     random,
@@ -149,6 +163,7 @@ export async function makeWorld(seed: number): Promise<World> {
     database,
     processes: [processOf('first'), processOf('second')],
     assets,
+    vaulting,
     clients: [],
     wallets: [],
     withdrawals: [],
@@ -181,14 +196,17 @@ export function isExpected(error: unknown): boolean {
   return error instanceof CustodyError && expected.includes(error.code);
 }
 
-export function walletOf(view: {
-  readonly id: string;
-  readonly address: string;
-  readonly compartment: number;
-  readonly purpose: string;
-}): WorldWallet {
-  const { id, purpose } = view;
-  return { id, address: parseAddress(view.address), compartment: parseCompartment(view.compartment), purpose };
+export function walletOf(
+  view: Pick<WalletView, 'id' | 'address' | 'compartment' | 'kind'> & { readonly purpose: string },
+): WorldWallet {
+  const { id, purpose, kind } = view;
+  return { id, address: parseAddress(view.address), compartment: parseCompartment(view.compartment), purpose, kind };
+}
+
+/** The chain's time catches up with ours: blocks are told apart by the clock of whoever waits for a deadline. */
+export function keepTime({ chain, clock }: World): void {
+  const behind = BigInt(Math.floor(clock.now().getTime() / 1000)) - chain.ground.nextTimestamp;
+  if (behind > 0n) chain.ground.skipTime(behind);
 }
 
 export const house = { gas: houseGas, fees: houseFees };

@@ -27,7 +27,7 @@ export { returnDeposit } from './deposit-return.ts';
 export { type DepositView, depositView, depositViews } from './deposit-view.ts';
 export { type DispatchView, dispatchViews } from './dispatch.ts';
 export { chargeFee, type FeePaymentView, feePaymentViews, type FeeView, payFees } from './fee.ts';
-export { flushVault } from './flush.ts';
+export { flushForWithdrawal, flushVault } from './flush.ts';
 export { heartbeatCall, heartbeatIntent, keepHeartbeat, lookAtHeartbeat } from './heartbeat.ts';
 export { type HeartbeatClock, heartbeatClock, heartbeatViews, type HeartbeatView } from './heartbeat-view.ts';
 export type { JurisdictionProfile } from './jurisdiction-profile.ts';
@@ -87,7 +87,14 @@ export {
 } from './signer-record.ts';
 export { auditSignerRecords, countedSignerLogView } from './signer-record-audit.ts';
 export { type Followed, type Following, followRecovery } from './signer-recovery.ts';
-export { confirmMove, moveViews, proposeMove, type SegregationMoveView, withdrawMove } from './segregation-move.ts';
+export {
+  advanceMove,
+  confirmMove,
+  moveViews,
+  proposeMove,
+  type SegregationMoveView,
+  withdrawMove,
+} from './segregation-move.ts';
 export { sendDispatch, watchDispatch } from './send.ts';
 export { requestSweep, sweepsMax, type SweepView, sweepViews } from './sweep.ts';
 export {
@@ -108,6 +115,7 @@ export {
   type RestrictionView,
   restrictionViews,
 } from './vault-restriction.ts';
+export { checkVault } from './vault-code.ts';
 export { signOneOff } from './vault-one-off.ts';
 export { relayGasMax } from './vault-relay.ts';
 export { liveVaultDispatches, sendVaultDispatch } from './vault-sending.ts';
