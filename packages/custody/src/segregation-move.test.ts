@@ -28,6 +28,8 @@ import { requestSweep } from './sweep.ts';
 import { approve, ether, recipient, settle, withdrawal } from './testing/withdrawing.ts';
 import { draftVault } from './vault-issue.ts';
 import { signOneOff } from './vault-one-off.ts';
+import { walletViews } from './wallet.ts';
+import { issueClientWallet } from './wallet-issue.ts';
 import { rejectWithdrawal } from './withdrawal.ts';
 
 async function seen(bench: VaultBench, id: string): Promise<SegregationMoveView> {
@@ -250,4 +252,20 @@ test('a profile that forbids pools, or contracts in the cold tier, is kept', asy
   const { clientId: _own, ...shared } = cold;
   const ofPool = { ...shared, compartment: pool, tier: 'hot' } as const;
   assert.equal(refusalOf(await draftVault(custody, as('ann'), ofPool)), 'segregation/forbidden');
+});
+
+test('a profile that comes to forbid pools gives their clients no new address there, and keeps the old one', async () => {
+  await using bench = await openVaulting();
+  const clientId = await bench.client('omnibus');
+  const { id } = await bench.wallet(clientId);
+  const { policy } = bench.custody;
+  const jurisdiction = { name: 'strict', omnibusForbidden: true, noContractInColdTier: false };
+  const custody = { ...bench.custody, policy: { ...policy, jurisdiction } };
+  const asked = await issueClientWallet(custody, bench.as('olga'), { clientId, chain: bench.id });
+  assert.equal(refusalOf(asked), 'segregation/forbidden');
+  const views = await walletViews(custody, { client: clientId, after: null, limit: 10 });
+  assert.deepEqual(
+    views.map((view) => view.id),
+    [id],
+  );
 });

@@ -18,6 +18,7 @@ import { type Answer, commandAfterAsking, isRefused, notFound, refuseCommand, ty
 import type { Actor, Custody } from './custody.ts';
 import { newId } from './id.ts';
 import { record } from './journal.ts';
+import { forbiddenModel } from './jurisdiction.ts';
 import { hashes } from './keccak.ts';
 import { compartmentVault, type Vault } from './vault-row.ts';
 import { expectVaultsOn, vaultsOn } from './vault-chain.ts';
@@ -162,6 +163,9 @@ async function issueToClient(
       const compartment = await ensureCompartment(custody, tx, { ...order, client });
       const place = await placeOf(custody, tx, { chain, compartment });
       if (compartment !== expected.compartment || place !== expected.place) throw new CompartmentChanged(clientId);
+      // The law may have changed since the client came: the old address is watched on, and no new one is given out there.
+      const forbidden = kindOf(compartment) === 'omnibus' ? forbiddenModel(custody, 'omnibus') : undefined;
+      if (forbidden !== undefined) return forbidden;
       if (place === 'vault') {
         return issueAtVault(custody, tx, { ...order, compartment, client: client.id });
       }
