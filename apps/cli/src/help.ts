@@ -19,6 +19,33 @@ export const commandHelp = {
   bulkhead check
 
   Prints what is broken, one line each, and exits 1; exits 0 when nothing is. Only reads; runs beside a server too.`,
+  audit: `Proves the audit log from its first leaf, writes it as files, shows receipts, erases what may be erased
+
+  bulkhead audit verify [--files <folder | address>] [--checkpoint <file>] … [--key <verifier key>]
+  bulkhead audit export --out <folder>
+  bulkhead audit receipt --id <id>
+  bulkhead audit erase --leaf <number> … --reason <text>
+
+  verify   rebuilds each leaf from its fact and the tree from the leaves, and holds every checkpoint against it; exits 1 when something
+           is wrong, and names the first leaf that differs. Only reads; runs beside a server too
+           --files       the log as others read it: a folder that "export" wrote, or an address such as https://…/v1/log
+           --checkpoint  one from elsewhere, as a witness or a receipt has it: without any, a database that was put back to an older
+                         state looks whole
+           --key         the log's key, <name>+<id>+<base64>; without it that of the key file of this installation
+  export   writes checkpoint, tiles and entries for any static host; again, it adds what is new
+  receipt  the leaves about an id with opening, path and checkpoint, as JSON; exits 1 when there are none
+  erase    destroys salt and content of leaves whose retention is over, as the owner of the tables; the leaves stay`,
+  witness: `Watches an audit log from outside: cosigns each checkpoint that continues the last one, and no other
+
+  bulkhead witness new-key --name <name> --out <file>
+  bulkhead witness serve --log <verifier key> --name <name> --key <file> --state <file> --port <number> [--host <address>] [--new]
+
+  new-key  makes a key, for its owner alone, and prints what /log/witnesses of the log's configuration needs
+  serve    answers as C2SP tlog-witness says; TLS is for a proxy before it. Needs no configuration and no database: run it on a machine
+           that the custodian does not administer
+           --log    the key of the log, as "bulkhead start" prints it
+           --state  file with the checkpoint that was cosigned last, which must not be lost; --new begins without one
+           --port   0 takes a free one; --host is 127.0.0.1 without this`,
   address: `Issues a deposit address to a client
 
   bulkhead address --client <reference or id> --chain <CAIP-2 id>

@@ -3,12 +3,14 @@ import { CustodyError } from '@bulkhead/domain';
 import { address } from './command/address.ts';
 import { approvalPage } from './command/approval-page.ts';
 import { approve } from './command/approve.ts';
+import { audit } from './command/audit.ts';
 import { check } from './command/check.ts';
 import { migrate } from './command/migrate.ts';
 import { reconcile } from './command/reconcile.ts';
 import { signer } from './command/signer.ts';
 import { start } from './command/start.ts';
 import { vault } from './command/vault.ts';
+import { witness } from './command/witness.ts';
 import { verify } from './command/verify.ts';
 import { type ExitCode, exitCodeOf, exitCodes, UsageError } from './exit-code.ts';
 import { commandHelp, type CommandName, isCommand, overview } from './help.ts';
@@ -23,6 +25,8 @@ const commands: Readonly<Record<Exclude<CommandName, 'help'>, Command>> = {
   start,
   migrate,
   check,
+  audit,
+  witness,
   address,
   approve,
   'approval-page': approvalPage,

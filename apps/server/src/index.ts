@@ -5,6 +5,7 @@ export {
   embeddedChainId,
   loadConfiguration,
 } from './config.ts';
+export { factViews } from './audit-log.ts';
 export { conclude, type Demonstration, demonstrate, type LastAct } from './demonstration/index.ts';
 export { type DevelopmentToken, developmentTokens } from './development-secrets.ts';
 export type { Environment } from './environment.ts';

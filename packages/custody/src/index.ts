@@ -20,6 +20,7 @@ export { type Answer, isRefused, notFound, type WriteCall } from './command.ts';
 export { type CoverageCertificate, coverageCertificate } from './coverage.ts';
 export { type Cursor, findCursor } from './cursor.ts';
 export { type Actor, type Custody, type FeeCaps, machine, type Policy, type SourceAgreement } from './custody.ts';
+export { eraseJournal, factPositions, recordErasure } from './erasure.ts';
 export { type DelegationView, delegationViews, revokeDelegation, sendDelegation } from './delegation.ts';
 export { sendDelegatedSweep } from './delegated-sweep.ts';
 export { assignDeposit, freezeDeposit, releaseDeposit, screenDeposit } from './deposit.ts';

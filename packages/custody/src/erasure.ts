@@ -1,0 +1,31 @@
+import { bigint, type Queries, type Transaction } from '@bulkhead/postgres';
+import type { Actor } from './custody.ts';
+import { record } from './journal.ts';
+
+/**
+ * Destroys actor and data of journal entries, by their places among all facts. For the owner of the tables; whoever calls this has
+ * looked at retention, and destroys what their leaves commit with in the same transaction.
+ */
+export async function eraseJournal(tx: Transaction, positions: readonly bigint[], now: Date): Promise<void> {
+  await tx.query('select custody.erase_facts($1::bigint[], $2)', [positions, now]);
+}
+
+/** Writes down that openings of leaves were destroyed, as spec/log.md has it. */
+export async function recordErasure(
+  tx: Transaction,
+  now: Date,
+  erasure: { readonly actor: Actor; readonly leaves: readonly number[]; readonly reason: string },
+): Promise<void> {
+  const { actor, leaves, reason } = erasure;
+  await record(tx, now, { actor, subject: 'log', event: 'erased', data: { leaves, reason } });
+}
+
+/** Places of the facts about one id: entries of the journal, or the transfer of this key. Newest first. */
+export async function factPositions(db: Queries, id: string): Promise<readonly bigint[]> {
+  const rows = await db.query(
+    `select fact as position from custody.journal where subject = $1
+     union all select position from ledger.transfers where key::text = $1 order by position desc limit 100`,
+    [id],
+  );
+  return rows.map((row) => bigint(row, 'position'));
+}
