@@ -1,5 +1,6 @@
 import { benchAddresses } from './addresses.ts';
 import { benchLedger } from './ledger.ts';
+import { benchLog } from './log.ts';
 import { benchProofs } from './proofs.ts';
 import { benchReconcile } from './reconcile.ts';
 import { benchScan } from './scan.ts';
@@ -14,6 +15,10 @@ const benches: Readonly<Record<string, Bench>> = {
     summary:
       'posting against a textbook ledger and a bare insert; --seconds n, --rounds n, --grow entries, --skip-grow',
     run: benchLedger,
+  },
+  log: {
+    summary: 'the audit log sequenced against a bare copy of the same facts, and verified; --leaves n',
+    run: benchLog,
   },
   addresses: {
     summary: 'deposit addresses from account xpubs against the C libraries alone',

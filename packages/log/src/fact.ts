@@ -41,7 +41,7 @@ export async function readFacts(
     return `(select position, kind, id, time_ms, content from ${view} where position > $1 and position <= $2 order by position limit $3)`;
   });
   const rows = await db.query(
-    `${parts.join(' union all ')} order by position limit $3`,
+    `select * from (${parts.join(' union all ')}) as facts order by position limit $3`,
     [range.after, range.until, range.limit],
     { name: 'log-facts' },
   );

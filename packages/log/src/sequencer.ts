@@ -13,6 +13,7 @@ import {
   saltLength,
 } from '@bulkhead/tlog';
 import { type Fact, type FactView, readFacts } from './fact.ts';
+import { nativeSha256 } from './log-key.ts';
 import { type Fence, passFences, readFence } from './fence.ts';
 
 /** Leaves that one transaction adds. */
@@ -156,9 +157,9 @@ async function writeLeaves(tx: Transaction, frontier: Frontier, facts: readonly 
     const { kind, id, timeMs, content, position } = fact;
     const salt = salts[n];
     invariant(content !== undefined && salt !== undefined, `Fact ${position} was erased before it was in the log.`);
-    return encodeLeaf({ kind, id, timeMs, commitment: commitmentOf({ salt, content }) });
+    return encodeLeaf({ kind, id, timeMs, commitment: commitmentOf({ salt, content }, nativeSha256) });
   });
-  const hashes = entries.map(leafHash);
+  const hashes = entries.map((entry) => leafHash(entry, nativeSha256));
   const nodes: CompleteNode[] = [];
   const after = extend(frontier, hashes, (node) => {
     if (node.level > 0 && node.level % tileHeight === 0) nodes.push(node);

@@ -90,6 +90,11 @@ const acts: readonly (readonly [string, readonly string[], RegExp])[] = [
     /^41: It does not commit/u,
   ],
   ['renames a fact', [`update diary.note set id = 'other' where position = 42`], /^41: It says approval n42/u],
+  [
+    'gives a fact an id that no leaf has',
+    [`update diary.note set id = 'ä ö' where position = 42`],
+    /^41: It says approval n42/u,
+  ],
   ['deletes a fact', [`delete from diary.note where position = 42`], /^41: Its fact, at place 42, is gone/u],
   [
     'exchanges two facts',

@@ -3,6 +3,7 @@ import { bigint, bytes, bytesOrNull, type Queries, type Row, text } from '@bulkh
 import {
   commitmentOf,
   emptyFrontier,
+  encodeLeaf,
   equalBytes,
   extend,
   type Frontier,
@@ -21,7 +22,7 @@ import {
   type VerifierKey,
 } from '@bulkhead/tlog';
 import { type Fact, type FactView, readFacts } from './fact.ts';
-import { verifyEd25519 } from './log-key.ts';
+import { nativeSha256, verifyEd25519 } from './log-key.ts';
 
 /** Leaves read at a time; a multiple of the width of a tile. */
 const leavesAtOnce = 64 * tileWidthMax;
@@ -176,7 +177,7 @@ class Verifier {
       const leaf = stored.get(index);
       if (leaf === undefined) this.#find(index, 'The leaf is missing.');
       else this.#judge(leaf, facts.get(leaf.position));
-      hashes.push(leaf === undefined ? new Uint8Array(hashLength) : leafHash(leaf.entry));
+      hashes.push(leaf === undefined ? new Uint8Array(hashLength) : leafHash(leaf.entry, nativeSha256));
       entries.push(leaf?.entry ?? new Uint8Array());
     }
     const taken = new Set(positions);
@@ -203,13 +204,24 @@ class Verifier {
     }
   }
 
-  #judge({ index, position, entry, hash, salt }: Stored, fact: Fact | undefined): void {
+  #judge(stored: Stored, fact: Fact | undefined): void {
+    const { index, position, entry, hash, salt } = stored;
     if (position <= this.#position) {
       this.#find(index, 'It stands behind a leaf of a later fact: leaves were exchanged.');
     } else this.#position = position;
-    if (!equalBytes(leafHash(entry), hash)) {
+    if (!equalBytes(leafHash(entry, nativeSha256), hash)) {
       this.#find(index, 'It is not what its stored hash stands for: it was changed.');
     }
+    // Most leaves are byte for byte what their facts give, and then nothing more has to be asked.
+    if (fact?.content === undefined || salt?.length !== saltLength || !isLeafOf(fact, fact.content, { entry, salt })) {
+      this.#explain(stored, fact);
+    } else if (fact.kind === 'erasure') {
+      for (const erased of erasedLeaves(fact.content)) this.#erased.add(erased);
+    }
+  }
+
+  /** Says in what way a leaf is not what its fact gives. */
+  #explain({ index, position, entry, salt }: Stored, fact: Fact | undefined): void {
     let leaf: Leaf;
     try {
       leaf = parseLeaf(entry);
@@ -229,14 +241,12 @@ class Verifier {
     if (salt === null || fact.content === undefined) this.#unopened.push(index);
     else if (
       salt.length !== saltLength ||
-      !equalBytes(commitmentOf({ salt, content: fact.content }), leaf.commitment)
+      !equalBytes(commitmentOf({ salt, content: fact.content }, nativeSha256), leaf.commitment)
     ) {
       this.#find(
         index,
         `It does not commit to what is stored of ${leaf.kind} ${leaf.id}: the fact or its salt was changed.`,
       );
-    } else if (leaf.kind === 'erasure') {
-      for (const erased of erasedLeaves(fact.content)) this.#erased.add(erased);
     }
   }
 
@@ -327,6 +337,22 @@ class Verifier {
     for (const fact of late) {
       this.#find(undefined, `The fact at place ${fact.position} has no leaf, and the log is further.`);
     }
+  }
+}
+
+/** Whether an entry is exactly the leaf of this fact with this salt. */
+function isLeafOf(
+  { kind, id, timeMs }: Fact,
+  content: string,
+  { entry, salt }: { readonly entry: Uint8Array; readonly salt: Uint8Array },
+): boolean {
+  try {
+    const commitment = commitmentOf({ salt, content }, nativeSha256);
+    return equalBytes(encodeLeaf({ kind, id, timeMs, commitment }), entry);
+  } catch (error) {
+    // What somebody wrote there past every guard need not be a fact that a leaf can have.
+    if (!(error instanceof CustodyError)) throw error;
+    return false;
   }
 }
 

@@ -23,7 +23,16 @@ export {
   saltLength,
 } from './log-leaf.ts';
 export { type CompleteNode, emptyFrontier, extend, type Frontier, peakCount, rootOf } from './merkle-frontier.ts';
-export { emptyRoot, equalBytes, hashLength, isTreeSize, leafHash, nodeHash, treeSizeMax } from './merkle-hash.ts';
+export {
+  emptyRoot,
+  equalBytes,
+  hashLength,
+  isTreeSize,
+  leafHash,
+  nodeHash,
+  type Sha256,
+  treeSizeMax,
+} from './merkle-hash.ts';
 export {
   consistencyProof,
   frontierAt,

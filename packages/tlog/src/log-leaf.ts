@@ -1,7 +1,7 @@
 import { CustodyError } from '@bulkhead/domain';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { concatBytes, utf8ToBytes } from '@noble/hashes/utils.js';
-import { equalBytes, hashLength } from './merkle-hash.ts';
+import { equalBytes, hashLength, type Sha256 } from './merkle-hash.ts';
 
 /** What can be a fact of the audit log; spec/log.md says what each one is. */
 export const factKinds = [
@@ -75,12 +75,12 @@ function malformed(message: string): CustodyError {
  *
  * @throws CustodyError `log/malformed`
  */
-export function commitmentOf({ salt, content }: Opening): Uint8Array {
+export function commitmentOf({ salt, content }: Opening, hash: Sha256 = sha256): Uint8Array {
   if (salt.length !== saltLength) throw malformed(`its salt has ${salt.length} bytes, not ${saltLength}`);
   if (!content.isWellFormed()) throw malformed('its content has half of a surrogate pair');
   const bytes = utf8ToBytes(content);
   if (bytes.length > contentLengthMax) throw malformed(`its content has more than ${contentLengthMax} bytes`);
-  return sha256(concatBytes(commitmentDomain, salt, bytes));
+  return hash(concatBytes(commitmentDomain, salt, bytes));
 }
 
 /**
