@@ -156,6 +156,8 @@ export function followsHeader(header: ReserveHeader, previous: ReserveHeader): b
 /** Units that a claim counts for: rounded up. @param amount in the asset's smallest unit */
 export function liabilityUnits(header: ReserveHeader, amount: bigint): bigint {
   if (amount < 0n) throw malformed(`a claim of ${amount} is negative; claims are never netted`);
+  // A million claims are counted one by one: in the smallest unit there is nothing to round.
+  if (header.unitExponent === 0) return amount;
   const unit = 10n ** BigInt(header.unitExponent);
   return (amount + unit - 1n) / unit;
 }

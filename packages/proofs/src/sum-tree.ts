@@ -1,7 +1,7 @@
 import type { Compartment } from '@bulkhead/domain';
 import { type Claim, depthFor, depthMax, identityOf, precedes } from './claim.ts';
 import type { EpochSecrets } from './epoch-secrets.ts';
-import { amountBound, malformed, unsignedOf } from './fixed-width.ts';
+import { amountBound, amountBytes, malformed, unsignedOf } from './fixed-width.ts';
 import { liabilityUnits, type ReserveHeader } from './header.ts';
 import { leafOrder } from './leaf-order.ts';
 import {
@@ -53,6 +53,7 @@ export function makeSumTree(work: EpochWork, of: CompartmentClaims): SumTree {
   const leaves = 2 ** depth;
   const nodes = new Uint8Array(2 * leaves * nodeBytes);
   const order = leafOrder({ hasher: work.hasher, key: work.secrets.order, compartment, depth, claims: of.count });
+  const salt = new Uint8Array(hashBytes);
   const content = new Uint8Array(nodeBytes);
   const balance = new DataView(content.buffer, hashBytes);
   const place = (index: number): void => {
@@ -63,7 +64,7 @@ export function makeSumTree(work: EpochWork, of: CompartmentClaims): SumTree {
   eachClaim(work, of, (claim, { identity, units }) => {
     balance.setBigUint64(0, units >> 64n);
     balance.setBigUint64(8, units & 0xffff_ffff_ffff_ffffn);
-    const salt = saltHash(work.hasher, work.secrets.salt, identity).slice();
+    salt.set(saltHash(work.hasher, work.secrets.salt, identity));
     content.set(tagHash(work, salt, identity));
     place(order[claim] ?? 0);
   });
@@ -130,17 +131,20 @@ function hashNodes(
     for (let node = first; node < 2 * first; node += 1) {
       const children = nodes.subarray(2 * node * nodeBytes, (2 * node + 2) * nodeBytes);
       nodes.set(plainNodeHash(work, { compartment, place: level }, children), node * nodeBytes);
-      addAmounts(children, nodes.subarray(node * nodeBytes + hashBytes, (node + 1) * nodeBytes));
+      addAmounts(nodes, node);
     }
   }
 }
 
-/** Sum of two children's amounts, byte by byte from the end. A carry out of the first byte is no amount any more. */
-function addAmounts(children: Uint8Array, sum: Uint8Array): void {
+/** Sum of the two children's amounts, byte by byte from the end. A carry out of the first byte is no amount any more. */
+function addAmounts(nodes: Uint8Array, node: number): void {
+  const sum = node * nodeBytes + hashBytes;
+  const left = 2 * node * nodeBytes + hashBytes;
+  const right = left + nodeBytes;
   let carry = 0;
-  for (let at = sum.length - 1; at >= 0; at -= 1) {
-    const digit = (children[hashBytes + at] ?? 0) + (children[nodeBytes + hashBytes + at] ?? 0) + carry;
-    sum[at] = digit;
+  for (let at = amountBytes - 1; at >= 0; at -= 1) {
+    const digit = (nodes[left + at] ?? 0) + (nodes[right + at] ?? 0) + carry;
+    nodes[sum + at] = digit;
     carry = digit >> 8;
   }
   if (carry !== 0) throw malformed(`the claims add up to ${amountBound} units or more`);

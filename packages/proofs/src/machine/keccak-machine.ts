@@ -76,18 +76,21 @@ function rotations(): readonly number[] {
   return offsets;
 }
 
-function chiIota(): Code {
+function chiIota(roundOfPass: number): Code {
   const code: number[] = [];
   for (let at = 0; at < lanes; at += 1) {
     const x = at % 5;
     const y = Math.floor(at / 5);
     code.push(...not(getLocal(moved(lane(x + 1, y)))), ...getLocal(moved(lane(x + 2, y))), ...and);
     code.push(...getLocal(moved(at)), ...xor);
-    if (at === 0) code.push(...getLocal(round), ...load64(0), ...xor);
+    if (at === 0) code.push(...getLocal(round), ...load64(8 * roundOfPass), ...xor);
     code.push(...setLocal(state(at)));
   }
   return code;
 }
+
+/** Rounds of one pass of the loop: the state stays in registers, as far as it fits, from one to the next. */
+const roundsOfPass = 4;
 
 /** Keccak-256 of one block, padded by whoever wrote it. */
 function hashBlock(): Code {
@@ -95,7 +98,8 @@ function hashBlock(): Code {
   for (let at = 0; at < rateLanes; at += 1) {
     code.push(...address(blockAt), ...load64(8 * at), ...setLocal(state(at)));
   }
-  const body = [...thetaRhoPi(), ...chiIota(), ...getLocal(round), ...address(8), ...addressAdd, ...setLocal(round)];
+  const body = Array.from({ length: roundsOfPass }, (_, at) => [...thetaRhoPi(), ...chiIota(at)]).flat();
+  body.push(...getLocal(round), ...address(8 * roundsOfPass), ...addressAdd, ...setLocal(round));
   code.push(...repeatUntil(round, address(roundsAt + 24 * 8), body));
   for (let at = 0; at < 4; at += 1) code.push(...address(hashAt), ...getLocal(state(at)), ...store64(8 * at));
   return code;
