@@ -75,15 +75,18 @@ test('an open transaction holds back what comes after the place it may still fil
     await ended;
     await note(tx, 'long-again');
   });
-  await isStarted;
-  await note(db.app, 'b');
-  for (let n = 0; n < 5; n += 1) {
-    await sequencer.step();
-    await sleep(10);
+  try {
+    await isStarted;
+    await note(db.app, 'b');
+    for (let n = 0; n < 5; n += 1) {
+      await sequencer.step();
+      await sleep(10);
+    }
+    assert.deepEqual(await idsOf(db.app), ['a'], 'a place before b is not filled yet');
+  } finally {
+    end();
+    await long;
   }
-  assert.deepEqual(await idsOf(db.app), ['a'], 'a place before b is not filled yet');
-  end();
-  await long;
   await sequence(sequencer, 4);
   assert.deepEqual(await idsOf(db.app), ['a', 'long', 'b', 'long-again']);
 });
