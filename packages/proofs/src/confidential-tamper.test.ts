@@ -10,6 +10,8 @@ import {
   verifyConfidentialPackage,
   verifyConfidentialSummary,
 } from './index.ts';
+import { groupSizes, proofsBytes } from './proof-task.ts';
+import { rangeProofBytes } from './range-proof.ts';
 
 const deep = process.env['BULKHEAD_DEEP'] === '1' ? 100 : 1;
 const epoch = confidentialEpoch(confidentialWork());
@@ -41,5 +43,24 @@ test('of 200 tampered copies of a summary and of leaves none holds', () => {
   for (const copy of tamperedCopies(leaves.slice(11 * 64), { copies: 200 * deep, seed: 6, elements: [32] })) {
     const body = concatBytes(leaves.slice(0, 11 * 64), copy);
     assert.equal(verifyConfidentialLeaves(group, body, found).holds, false, bytesToHex(copy));
+  }
+});
+
+test('numbers that are said and not true cost nothing: no memory is taken for four billion rows, leaves or proofs', () => {
+  const { summary, leaves } = published;
+  const found = verifyConfidentialSummary(group, summary, pin);
+  assert.ok(found.holds);
+  const countAt = summary.findIndex((_, at) => summary.slice(at, at + 8).join() === '0,0,0,3,0,0,39,16');
+  const many = summary.slice();
+  many.fill(0xff, countAt, countAt + 4);
+  assert.deepEqual(verifyConfidentialSummary(group, many, pin), { holds: false, refutation: 'malformed' });
+  const deepRows = found.rows.map((row) => ({ ...row, depth: 32 }));
+  const said = verifyConfidentialLeaves(group, leaves, { ...found, rows: deepRows });
+  assert.deepEqual(said, { holds: false, refutation: 'other-count' });
+  for (const count of [0, 1, 15, 16, 17, 39]) {
+    assert.equal(
+      proofsBytes(64, count),
+      groupSizes(count).reduce((sum, size) => sum + rangeProofBytes(64, size), 0),
+    );
   }
 });

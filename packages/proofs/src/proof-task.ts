@@ -57,7 +57,11 @@ export function groupSizes(count: number): readonly number[] {
   return sizes;
 }
 
-/** Bytes of all proofs over so many commitments. */
+/** Bytes of all proofs over so many commitments. Computed and not counted: it is asked before anybody knows that the number is true. */
 export function proofsBytes(bits: RangeBits, count: number): number {
-  return groupSizes(count).reduce((sum, size) => sum + rangeProofBytes(bits, size), 0);
+  const full = Math.floor(count / partiesMax);
+  return groupSizes(count % partiesMax).reduce(
+    (sum, size) => sum + rangeProofBytes(bits, size),
+    full * rangeProofBytes(bits, partiesMax),
+  );
 }
