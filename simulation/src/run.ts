@@ -146,11 +146,12 @@ async function bookTheRest(world: World): Promise<void> {
   }
 }
 
-/** Dispatches with a nonce at wallets that nobody robbed: they must end. */
+/** Dispatches with a nonce at wallets that nobody robbed: they must end, but for those that a freeze met before their signature. */
 async function livingDispatches(world: World): Promise<readonly string[]> {
   const rows = await world.database.admin.query(
     `select d.id, d.kind, d.step, w.address, d.nonce::text as nonce, d.state::text as state from custody.dispatch d join custody.wallet w on w.id = d.wallet
-     where d.step in ('signing', 'broadcast') order by d.id`,
+     where d.step in ('signing', 'broadcast')
+       and not (d.step = 'signing' and coalesce(d.waiting_reason, '') like 'Compartment % is frozen by %') order by d.id`,
   );
   const robbed = new Set<string>(world.thefts.map(({ address }) => address));
   return rows

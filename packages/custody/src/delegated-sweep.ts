@@ -31,7 +31,7 @@ import { callData, delegateSweep, nativeToken, standardDeployment, standardFacto
 import { chainPort } from './cursor.ts';
 import { type Actor, type Custody, machine } from './custody.ts';
 import { delegateFor, delegationRelaysMax, ensureDelegation, fruitless, newestDelegation } from './delegation.ts';
-import { frozenBy } from './freeze.ts';
+import { frozenBy, frozenReason } from './freeze.ts';
 import { newId } from './id.ts';
 import { enqueue } from './job.ts';
 import { record } from './journal.ts';
@@ -190,7 +190,7 @@ async function standsStill(
   { chain, compartment, asset }: DelegatedSweep,
 ): Promise<string | undefined> {
   const [cause] = await frozenBy(custody.db, compartment);
-  if (cause !== undefined) return `Compartment ${compartment} is frozen by ${cause}.`;
+  if (cause !== undefined) return frozenReason(compartment, cause);
   await lookAtCodes(custody, chain, asset);
   return (await codeBreak(custody.db, asset))?.reason;
 }

@@ -40,6 +40,8 @@ test('what has a nonce and no signature is not signed while its compartment is f
   await settle(bench);
   assert.equal((await withdrawal(bench, id)).state, 'signing');
   assert.equal(bench.chain.ground.balance(bench.native, recipient), 0n);
+  const [standing] = await dispatchViews(bench.custody.db, { reference: id, after: null, limit: 1 });
+  assert.match(standing?.waitingReason ?? '', /^Compartment \d+ is frozen by brk_/u, 'it says why');
   for (const { id: found } of await breaks(bench)) await resolves(bench, found, 'book-loss');
   await bench.work();
   await settle(bench);

@@ -16,6 +16,11 @@ export async function frozenBy(tx: Queries, compartment: Compartment): Promise<r
   return rows.map((row) => text(row, 'cause'));
 }
 
+/** What is shown of work that waits for the end of a freeze. */
+export function frozenReason(compartment: Compartment, cause: string): string {
+  return `Compartment ${compartment} is frozen by ${cause}.`;
+}
+
 /**
  * Stops withdrawals of one compartment on account of a break. Nothing else is touched: the holds of withdrawals that are under
  * way stand, what is signed may still settle, and other compartments go on.

@@ -4,7 +4,7 @@ import { findAsset } from './asset.ts';
 import { postAll, posted } from './books.ts';
 import { type Custody, machine } from './custody.ts';
 import { reservedAt } from './dispatch.ts';
-import { frozenBy } from './freeze.ts';
+import { frozenBy, frozenReason } from './freeze.ts';
 import { ensureGas } from './gas.ts';
 import { enqueue } from './job.ts';
 import { reservedAtVault } from './vault-dispatch.ts';
@@ -99,7 +99,7 @@ async function search(
   if (now >= terms.expiresAt) return { type: 'expiry-due' };
   const [frozen] = await frozenBy(tx, terms.compartment);
   if (frozen !== undefined) {
-    return { type: 'liquidity-missing', reason: `Compartment ${terms.compartment} is frozen by ${frozen}.` };
+    return { type: 'liquidity-missing', reason: frozenReason(terms.compartment, frozen) };
   }
   const wallets = await payingWallets(tx, terms);
   const preferred = [...wallets].sort((a, b) => Number(b.id === state.wallet) - Number(a.id === state.wallet));

@@ -16,7 +16,7 @@ import { type Queries, type Transaction, bytes, bytesOrNull } from '@bulkhead/po
 import { postAll } from './books.ts';
 import type { Custody } from './custody.ts';
 import { type Dispatch, dispatchWaits, findDispatch, lockDispatch, stepDispatch } from './dispatch.ts';
-import { frozenBy } from './freeze.ts';
+import { frozenBy, frozenReason } from './freeze.ts';
 import { ensureGas } from './gas.ts';
 import { recipientKnown } from './gas-recipient.ts';
 import { enqueue } from './job.ts';
@@ -119,7 +119,7 @@ async function stoppedBy(tx: Queries, dispatch: Dispatch): Promise<string | unde
 async function frozen(tx: Transaction, dispatch: Dispatch, now: Date): Promise<boolean> {
   const cause = await stoppedBy(tx, dispatch);
   if (cause === undefined) return false;
-  await dispatchWaits(tx, dispatch.id, { reason: `Compartment ${dispatch.compartment} is frozen by ${cause}.`, now });
+  await dispatchWaits(tx, dispatch.id, { reason: frozenReason(dispatch.compartment, cause), now });
   return true;
 }
 

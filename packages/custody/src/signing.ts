@@ -13,7 +13,7 @@ import { bytes, dateOrNull, integer, type Row, text, textOrNull, type Transactio
 import { evidenceFor, signerSays } from './approval.ts';
 import { type Custody, machine } from './custody.ts';
 import { type Dispatch, dispatchWaits, findDispatch, lockDispatch, stepDispatch } from './dispatch.ts';
-import { frozenBy } from './freeze.ts';
+import { frozenBy, frozenReason } from './freeze.ts';
 import { enqueue } from './job.ts';
 import { storeRecord } from './signer-record.ts';
 import { codeBreak } from './token-code.ts';
@@ -168,7 +168,11 @@ export async function signMissing(custody: Custody, id: string): Promise<void> {
     if (dispatch.state.cancelAsked && isEffect) continue;
     // Frozen between its nonce and its signature: it waits here as it would have waited for the nonce. What is signed may settle.
     const isFirst = !dispatch.state.attempts.some(({ hash }) => hash !== undefined);
-    if (isFirst && isEffect && (await standsStill(custody, dispatch))) continue;
+    const stop = isFirst && isEffect ? await standsStill(custody, dispatch) : undefined;
+    if (stop !== undefined) {
+      await dispatchWaits(custody.db, id, { reason: stop, now: custody.clock.now() });
+      continue;
+    }
     const { nonce } = dispatch.state;
     if (!(await mayAsk(custody, { dispatch, nonce, row }))) continue;
     const end = await orWaits(custody, id, () => signAttempt(custody, { dispatch, nonce, row }));
@@ -215,8 +219,10 @@ async function noteRefusal(custody: Custody, { dispatch, row }: Unsigned, error:
   );
 }
 
-async function standsStill({ db }: Custody, { asset, compartment }: Dispatch): Promise<boolean> {
-  return (await frozenBy(db, compartment)).length > 0 || (await codeBreak(db, asset)) !== undefined;
+/** Why nothing that is not signed yet may be signed now. */
+async function standsStill({ db }: Custody, { asset, compartment }: Dispatch): Promise<string | undefined> {
+  const [cause] = await frozenBy(db, compartment);
+  return cause === undefined ? (await codeBreak(db, asset))?.reason : frozenReason(compartment, cause);
 }
 
 function expired(custody: Custody, { intent }: Dispatch): boolean {

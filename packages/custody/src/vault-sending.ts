@@ -6,7 +6,7 @@ import { postAll } from './books.ts';
 import { type Custody, machine } from './custody.ts';
 import { lockDispatch, stepDispatch } from './dispatch.ts';
 import { finishDispatch } from './finish.ts';
-import { frozenBy } from './freeze.ts';
+import { frozenBy, frozenReason } from './freeze.ts';
 import { enqueue } from './job.ts';
 import { codeBreak, lookAtCodes } from './token-code.ts';
 import { signerWaits } from './signing.ts';
@@ -96,12 +96,8 @@ async function passGates(custody: Custody, tx: Transaction, id: string): Promise
 /** Why nothing is paid. What moves nothing and makes a vault do less is not held up: a frozen vault is one to pause. */
 async function standsStill(tx: Transaction, dispatch: VaultDispatch, asset: AssetId): Promise<string | undefined> {
   const [cause] = await frozenBy(tx, dispatch.compartment);
-  if (cause !== undefined) return frozenReason(dispatch, cause);
+  if (cause !== undefined) return frozenReason(dispatch.compartment, cause);
   return (await codeBreak(tx, asset))?.reason ?? clientMissing(tx, dispatch);
-}
-
-function frozenReason({ compartment }: VaultDispatch, cause: string): string {
-  return `Compartment ${compartment} is frozen by ${cause}.`;
 }
 
 async function clientMissing(tx: Transaction, { intent, subject }: VaultDispatch): Promise<string | undefined> {
@@ -188,7 +184,10 @@ async function signPayment(custody: Custody, id: string): Promise<void> {
   if (dispatch.signatures !== undefined || seconds(custody) >= signUntil(dispatch.intent)) return;
   const [cause] = dispatch.payment === undefined ? [] : await frozenBy(custody.db, dispatch.compartment);
   if (cause !== undefined) {
-    await vaultDispatchWaits(custody.db, id, { reason: frozenReason(dispatch, cause), now: custody.clock.now() });
+    await vaultDispatchWaits(custody.db, id, {
+      reason: frozenReason(dispatch.compartment, cause),
+      now: custody.clock.now(),
+    });
     return;
   }
   const evidence = await evidenceFor(custody.db, dispatch.subject, dispatch.intent);
