@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CustodyError } from '@bulkhead/domain';
 import { namedAddress } from '@bulkhead/fakes';
-import { dispatchViews } from './dispatch.ts';
+import { dispatchViews, findDispatch } from './dispatch.ts';
 import { sendDispatch } from './send.ts';
 import { breaks, reconciled, resolves } from './testing/desk.ts';
 import { type Bench, viewOf } from './testing/bench.ts';
@@ -40,7 +40,7 @@ test('what has a nonce and no signature is not signed while its compartment is f
   await settle(bench);
   assert.equal((await withdrawal(bench, id)).state, 'signing');
   assert.equal(bench.chain.ground.balance(bench.native, recipient), 0n);
-  const [standing] = await dispatchViews(bench.custody.db, { reference: id, after: null, limit: 1 });
+  const standing = await findDispatch(bench.custody.db, dispatch);
   assert.match(standing?.waitingReason ?? '', /^Compartment \d+ is frozen by brk_/u, 'it says why');
   for (const { id: found } of await breaks(bench)) await resolves(bench, found, 'book-loss');
   await bench.work();
