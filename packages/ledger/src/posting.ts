@@ -16,18 +16,10 @@ import { batchTransfersMax, batchValues, checkRequest } from './batch.ts';
 /** Holds released by one call of {@link expireHolds}. */
 export const expireHoldsMax = 1_000;
 
-/** From this many transfers on the way for batches is the shorter one. A few are quicker without its preparations. */
-export const batchWayMin = 32;
-
 /** Both lists come as one text each: neither has a comma in an element, and a split is many times faster than reading arrays. */
-const statementOf = (
-  name: 'post' | 'post_batch',
-): string => `select array_to_string(outcomes, ',') as outcomes, array_to_string(positions, ',', '') as positions from ledger.${name}($1::timestamptz, $2::integer[], $3::text[], $4::integer[], $5::text[],
+const postStatement = `select array_to_string(outcomes, ',') as outcomes, array_to_string(positions, ',', '') as positions from ledger.post($1::timestamptz, $2::integer[], $3::text[], $4::integer[], $5::text[],
   $6::text[], $7::integer[], $8::ledger.transfer_type[], $9::uuid[], $10::integer[], $11::integer[], $12::numeric[], $13::text[], $14::text[],
   $15::text[], $16::uuid[], $17::timestamptz[], $18::bigint[], $19::bytea[], $20::bytea[])`;
-
-const postStatement = { text: statementOf('post'), name: 'ledger-post' } as const;
-const batchStatement = { text: statementOf('post_batch'), name: 'ledger-post-batch' } as const;
 
 const refusals: ReadonlySet<string> = new Set(transferRefusals);
 
@@ -77,9 +69,7 @@ export async function postChecked(
   groups: readonly (readonly TransferRequest[])[],
   now: Date,
 ): Promise<readonly (readonly TransferOutcome[])[]> {
-  const count = groups.reduce((sum, group) => sum + group.length, 0);
-  const { text: statement, name } = count < batchWayMin ? postStatement : batchStatement;
-  const row = only(await asLedger(() => db.query(statement, batchValues(groups, now), { name })));
+  const row = only(await asLedger(() => db.query(postStatement, batchValues(groups, now), { name: 'ledger-post' })));
   const statuses = text(row, 'outcomes').split(',');
   const positions = text(row, 'positions').split(',');
   let index = 0;
