@@ -151,7 +151,8 @@ async function livingDispatches(world: World): Promise<readonly string[]> {
   const rows = await world.database.admin.query(
     `select d.id, d.kind, d.step, w.address, d.nonce::text as nonce, d.state::text as state from custody.dispatch d join custody.wallet w on w.id = d.wallet
      where d.step in ('signing', 'broadcast')
-       and not (d.step = 'signing' and coalesce(d.waiting_reason, '') like 'Compartment % is frozen by %') order by d.id`,
+       and not (d.step = 'signing' and exists (
+         select from custody.freeze f where f.compartment = d.compartment and f.lifted_at is null)) order by d.id`,
   );
   const robbed = new Set<string>(world.thefts.map(({ address }) => address));
   return rows

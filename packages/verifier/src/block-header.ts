@@ -1,5 +1,5 @@
 import { keccak_256 } from '@noble/hashes/sha3.js';
-import { fieldOf, integerBytes, readBytes, readNumber } from './bytes.ts';
+import { equalBytes, fieldOf, integerBytes, readBytes, readNumber } from './bytes.ts';
 import { encodeRlpList } from './rlp.ts';
 
 /** What a header says, once its hash has been worked out from its fields. */
@@ -12,7 +12,7 @@ export type VerifiedHeader = {
 };
 
 /** Fields in the order in which they are hashed, as JSON-RPC names them; those from `baseFeePerGas` on came with later rules. */
-const order: readonly (readonly [name: string, kind: 'bytes' | 'number'])[] = [
+export const headerFields: readonly (readonly [name: string, kind: 'bytes' | 'number'])[] = [
   ['parentHash', 'bytes'],
   ['sha3Uncles', 'bytes'],
   ['miner', 'bytes'],
@@ -39,7 +39,7 @@ const order: readonly (readonly [name: string, kind: 'bytes' | 'number'])[] = [
 /** Reads a block as `eth_getBlockByNumber` answers it; undefined where that is no header, or its hash is another one. */
 export function readHeader(answer: unknown): VerifiedHeader | undefined {
   const parts: Uint8Array[] = [];
-  for (const [name, kind] of order) {
+  for (const [name, kind] of headerFields) {
     const value = fieldOf(answer, name);
     if (value === undefined || value === null) continue;
     const number = kind === 'number' ? readNumber(value) : undefined;
@@ -53,5 +53,5 @@ export function readHeader(answer: unknown): VerifiedHeader | undefined {
   const time = readNumber(fieldOf(answer, 'timestamp'));
   const stateRoot = readBytes(fieldOf(answer, 'stateRoot'), hash.length);
   if (said === undefined || height === undefined || time === undefined || stateRoot === undefined) return undefined;
-  return hash.every((byte, at) => byte === said[at]) ? { hash, height, time, stateRoot } : undefined;
+  return equalBytes(hash, said) ? { hash, height, time, stateRoot } : undefined;
 }

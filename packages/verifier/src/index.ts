@@ -1,3 +1,4 @@
+export { headerFields } from './block-header.ts';
 export { type ChainNode, httpNode } from './chain-node.ts';
 export { checkClaim, type ClaimQuestion } from './claim-check.ts';
 export { type PinnedRegistry } from './registry-state.ts';

@@ -45,9 +45,18 @@ export async function agreeOnBlock(nodes: readonly ChainNode[], chain: bigint): 
           ? `Only ${first.name} was asked. If it makes blocks up, this page believes it: give a second node of somebody else.`
           : `${nodes.length} nodes were asked and agree.`,
       },
-      { step: 'block', result: 'holds', reason: `Final block ${header.height}, hash 0x${bytesToHex(header.hash)}.` },
+      {
+        step: 'block',
+        result: 'holds',
+        reason: `Final block ${header.height} of ${timeText(header.time)}, hash 0x${bytesToHex(header.hash)}. What follows is as of then.`,
+      },
     ],
   };
+}
+
+/** Any 64 bits may be a time; what no calendar has is shown as seconds. */
+function timeText(seconds: bigint): string {
+  return seconds < 253_402_300_800n ? new Date(Number(seconds) * 1_000).toISOString() : `second ${seconds}`;
 }
 
 function none(step: Step): NoBlock {

@@ -1,5 +1,6 @@
 import { readData, readHash, readQuantity } from '@bulkhead/chain-evm';
 import { bytesOf, type Hex, hexOf } from '@bulkhead/vaults';
+import { headerFields } from '@bulkhead/verifier';
 import { RLP } from '@ethereumjs/rlp';
 import { keccak_256 } from '@noble/hashes/sha3.js';
 
@@ -16,38 +17,13 @@ export type BlockHeader = {
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Fields of a header in the order they are hashed, as JSON-RPC names them; those from `baseFeePerGas` on came with later rules. */
-const order: readonly (readonly [name: string, kind: 'bytes' | 'number'])[] = [
-  ['parentHash', 'bytes'],
-  ['sha3Uncles', 'bytes'],
-  ['miner', 'bytes'],
-  ['stateRoot', 'bytes'],
-  ['transactionsRoot', 'bytes'],
-  ['receiptsRoot', 'bytes'],
-  ['logsBloom', 'bytes'],
-  ['difficulty', 'number'],
-  ['number', 'number'],
-  ['gasLimit', 'number'],
-  ['gasUsed', 'number'],
-  ['timestamp', 'number'],
-  ['extraData', 'bytes'],
-  ['mixHash', 'bytes'],
-  ['nonce', 'bytes'],
-  ['baseFeePerGas', 'number'],
-  ['withdrawalsRoot', 'bytes'],
-  ['blobGasUsed', 'number'],
-  ['excessBlobGas', 'number'],
-  ['parentBeaconBlockRoot', 'bytes'],
-  ['requestsHash', 'bytes'],
-];
-
 /**
  * Reads a header and works its hash out anew.
  *
  * @throws CustodyError `chain/nonsense` for fields that no header has
  */
 export function readHeader(fields: Fields): BlockHeader {
-  const parts = order.flatMap(([name, kind]) => {
+  const parts = headerFields.flatMap(([name, kind]) => {
     const value = fields[name];
     if (value === undefined || value === null) return [];
     return [kind === 'number' ? integer(readQuantity(value, name)) : bytesOf(readData(value, name))];
