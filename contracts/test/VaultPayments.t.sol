@@ -58,6 +58,7 @@ contract VaultPaymentsTest is VaultWorld {
             vm.assertFalse(ada.vault.nonceUsed(Side.Quorum, nonce + 1), "the next one");
             vm.assertFalse(ada.vault.nonceUsed(Side.Quorum, nonce - 1), "the one before");
             vm.assertFalse(ada.vault.nonceUsed(Side.Quorum, nonce ^ 256), "same bit of another word");
+            vm.assertFalse(ada.vault.nonceUsed(Side.Quorum, nonce ^ 1 << 248), "no bit of a nonce is lost");
         }
         vm.assertFalse(ada.vault.nonceUsed(Side.ClientKey, nonce), "another side");
         vm.assertFalse(ada.vault.nonceUsed(Side.ExitKey, nonce), "another side");
