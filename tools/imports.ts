@@ -32,6 +32,7 @@ const packages = [
   'log',
   'postgres',
   'proofs',
+  'reserves',
   'signer-client',
   'tlog',
   'vaults',
@@ -108,6 +109,13 @@ export const importTable: Readonly<Record<string, Zone>> = {
     folder: 'packages/log',
     imports: ['domain', 'postgres', 'tlog'],
     testImports: ['ledger'],
+    node: true,
+  },
+  // Makes proofs of reserves from the books. Where addresses are comes from a source that the caller has.
+  reserves: {
+    folder: 'packages/reserves',
+    imports: ['domain', 'ledger', 'postgres', 'proofs'],
+    testImports: ['fakes', 'log'],
     node: true,
   },
   // Stand-ins for the ports, for tests and the simulated world.

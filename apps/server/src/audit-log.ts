@@ -23,7 +23,7 @@ import type { Tell } from './part.ts';
 import { privateText } from './private-file.ts';
 
 /** Where facts are read: each package answers for its own. */
-export const factViews: readonly FactView[] = ['ledger.facts', 'custody.facts'];
+export const factViews: readonly FactView[] = ['ledger.facts', 'custody.facts', 'reserves.facts'];
 /** Pause between two looks at new facts, in milliseconds. */
 const sequenceEveryMs = 200;
 /** Least time between two checkpoints of a log that grows. */

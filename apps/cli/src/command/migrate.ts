@@ -1,5 +1,6 @@
 import { migrateAll } from '@bulkhead/custody';
 import { logMigrations } from '@bulkhead/log';
+import { reservesMigrations } from '@bulkhead/reserves';
 import { besideRunning, loadConfiguration, reachDatabase } from '@bulkhead/server';
 import { readOptions } from '../command-line.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
@@ -9,7 +10,9 @@ export async function migrate(terminal: Terminal): Promise<ExitCode> {
   readOptions('migrate', terminal.words, {});
   const configuration = await besideRunning(loadConfiguration(terminal.folder, terminal.environment));
   await using database = await reachDatabase(configuration);
-  const applied = await withProgress(terminal, 'migrating', () => migrateAll(database.access.owner, [logMigrations]));
+  const applied = await withProgress(terminal, 'migrating', () =>
+    migrateAll(database.access.owner, [logMigrations, reservesMigrations]),
+  );
   for (const file of applied) terminal.out(`applied ${file}`);
   terminal.out(
     applied.length === 0
