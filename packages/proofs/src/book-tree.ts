@@ -1,4 +1,4 @@
-import { malformed, wordBytes } from './fixed-width.ts';
+import { equalBytes, malformed, wordBytes } from './fixed-width.ts';
 import { bookNodeHash, emptyRowHash, type HashOrder, recordHash } from './reserve-hash.ts';
 
 /** The number of a compartment has 31 bits, and so has the way to its row: there is one place for each compartment. */
@@ -18,8 +18,18 @@ export type BookPath = { readonly present: number; readonly siblings: Uint8Array
 
 type Level = { readonly positions: Uint32Array; readonly hashes: Uint8Array };
 
+/** Those of the last context: who checks ten thousand packages of an epoch asks for the same ones. */
+let kept: { readonly context: Uint8Array; readonly hashes: readonly Uint8Array[] } | undefined;
+
 /** Hashes of places below which there is no row, by level. */
 function emptyHashes(order: HashOrder): readonly Uint8Array[] {
+  if (kept !== undefined && equalBytes(kept.context, order.context)) return kept.hashes;
+  const hashes = hashEmpty(order);
+  kept = { context: order.context.slice(), hashes };
+  return hashes;
+}
+
+function hashEmpty(order: HashOrder): readonly Uint8Array[] {
   const hashes = [emptyRowHash(order).slice()];
   const children = new Uint8Array(2 * wordBytes);
   for (let level = 1; level < bookLevels; level += 1) {

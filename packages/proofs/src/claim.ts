@@ -13,6 +13,13 @@ export type ClaimKind = 'client' | 'fee-payable' | 'suspense';
 
 export const claimKindNumber: Readonly<Record<ClaimKind, number>> = { client: 1, 'fee-payable': 2, suspense: 3 };
 
+const kinds: readonly ClaimKind[] = ['client', 'fee-payable', 'suspense'];
+
+/** The kind of a number; undefined for one that is none. */
+export function kindOf(number: number): ClaimKind | undefined {
+  return kinds.find((kind) => claimKindNumber[kind] === number);
+}
+
 export type Claim = {
   readonly kind: ClaimKind;
   /** An identifier that the holder knew before: 1 to 64 bytes. */

@@ -1,8 +1,16 @@
 import type { Compartment } from '@bulkhead/domain';
 import type { BookPath } from './book-tree.ts';
 import { siblingsOfBook } from './book-tree.ts';
-import { type Claim, claimKindNumber, depthMax, hasRow, holderBytesMax } from './claim.ts';
-import { amountBytes, equalBytes, type FieldReader, malformed, readFields, wordBytes } from './fixed-width.ts';
+import { type Claim, type ClaimKind, claimKindNumber, depthMax, hasRow, holderBytesMax, kindOf } from './claim.ts';
+import {
+  amountBytes,
+  equalBytes,
+  type FieldReader,
+  malformed,
+  readFields,
+  unsignedOf,
+  wordBytes,
+} from './fixed-width.ts';
 import { contextOfBytes, decodeHeader, headerLength, type ReserveHeader, type Tier } from './header.ts';
 import { type Refutation, refuted } from './verdict.ts';
 
@@ -39,6 +47,31 @@ export type PackageForm = {
 
 type Before = Pick<PackageParts, 'header' | 'compartment' | 'kind' | 'holder'>;
 
+/** The form of a package of each tier. */
+export const packageForms: Readonly<Record<Tier, PackageForm>> = {
+  plain: { tier: 'plain', rest: [], siblingBytes: wordBytes + amountBytes },
+  confidential: { tier: 'confidential', rest: [wordBytes, wordBytes], siblingBytes: wordBytes },
+};
+
+/** What a package says about itself. Nothing of it is checked: it is what a verifier asks about. */
+export type PackageClaim = {
+  readonly header: ReserveHeader;
+  readonly compartment: number;
+  readonly kind: ClaimKind;
+  readonly holder: Uint8Array;
+  /** The balance of the leaf. */
+  readonly units: bigint;
+};
+
+/** Reads what a package of either tier says; undefined for bytes that are none. */
+export function readPackage(bytes: Uint8Array): PackageClaim | undefined {
+  const parts = parsePackage(bytes, packageForms.plain) ?? parsePackage(bytes, packageForms.confidential);
+  const kind = parts === undefined ? undefined : kindOf(parts.kind);
+  if (parts === undefined || kind === undefined) return undefined;
+  const { header, compartment, holder, balance } = parts;
+  return { header, compartment, kind, holder, units: unsignedOf(balance) };
+}
+
 /** Reads a package in its tier's form; undefined for anything else. */
 function parsePackage(bytes: Uint8Array, form: PackageForm): PackageParts | undefined {
   const length = headerLength(bytes);
@@ -65,7 +98,8 @@ function parsePackage(bytes: Uint8Array, form: PackageForm): PackageParts | unde
   return { header, compartment, depth, reserves, rows, path, index, kind, holder, salt, balance, rest, siblings };
 }
 
-function readBookPath(fields: FieldReader): BookPath | undefined {
+/** Reads the way from a row to the book's root; undefined for more siblings than there are levels. */
+export function readBookPath(fields: FieldReader): BookPath | undefined {
   const present = fields.number(4);
   const count = present === undefined ? undefined : siblingsOfBook(present);
   const siblings = count === undefined ? undefined : fields.bytes(count * wordBytes);

@@ -2,7 +2,7 @@ import { concatBytes } from '@noble/hashes/utils.js';
 import { portableBlockHasher } from './block-hasher.ts';
 import { type BookTree, foldBook, makeBookTree } from './book-tree.ts';
 import { type Claim, identityOf } from './claim.ts';
-import { assertHasRow, openPackage, type OwnClaim, type PackageForm, type Pin } from './client-package.ts';
+import { assertHasRow, openPackage, type OwnClaim, packageForms, type Pin } from './client-package.ts';
 import { type CommitmentTree, type ConfidentialWork, foldCommitments, leafBlinding } from './commitment-tree.ts';
 import { amountBytes, equalBytes, malformed, unsignedBytes, unsignedOf, wordBytes } from './fixed-width.ts';
 import type { Group } from './group.ts';
@@ -31,8 +31,6 @@ type ConfidentialBookRow = {
 };
 
 export const solvency: CoverageRatio = { reserves: 1, liabilities: 1 };
-
-const form: PackageForm = { tier: 'confidential', rest: [wordBytes, wordBytes], siblingBytes: wordBytes };
 
 /** Puts rows together, strictly ascending by compartment. @throws CustodyError `proof/malformed` */
 export function makeConfidentialBook(work: ConfidentialWork, rows: Iterable<ConfidentialRow>): ConfidentialBook {
@@ -214,7 +212,7 @@ export function verifyConfidentialPackage(
   bytes: Uint8Array,
   known: { readonly pin: Pin; readonly own: OwnClaim },
 ): Verdict<ConfidentialFinding> {
-  const opened = openPackage(bytes, form, known);
+  const opened = openPackage(bytes, packageForms.confidential, known);
   if (!opened.holds) return opened;
   const { parts } = opened;
   const { compartment, depth, index, header } = parts;

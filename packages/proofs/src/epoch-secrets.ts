@@ -13,6 +13,8 @@ export type EpochSecrets = {
   readonly blinding: Uint8Array;
   readonly order: Uint8Array;
   readonly nonce: Uint8Array;
+  /** Of salts in the tree of balance statements: an opened leaf of one tree says nothing about the other. */
+  readonly statement: Uint8Array;
 };
 
 /** @param master at least 32 bytes of a uniform secret @throws CustodyError `proof/malformed` */
@@ -21,5 +23,12 @@ export function epochSecrets(master: Uint8Array, context: Uint8Array): EpochSecr
   exactly(context, wordBytes, 'a context');
   const key = (use: string): Uint8Array =>
     hkdf(sha256, master, context, utf8ToBytes(`bulkhead/reserves/v1/${use}`), wordBytes);
-  return { salt: key('salt'), pad: key('pad'), blinding: key('blinding'), order: key('order'), nonce: key('nonce') };
+  return {
+    salt: key('salt'),
+    pad: key('pad'),
+    blinding: key('blinding'),
+    order: key('order'),
+    nonce: key('nonce'),
+    statement: key('statement'),
+  };
 }

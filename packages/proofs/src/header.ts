@@ -1,7 +1,15 @@
 import { type AssetId, parseAssetId } from '@bulkhead/domain';
 import { keccak_256 } from '@noble/hashes/sha3.js';
 import { concatBytes, utf8ToBytes } from '@noble/hashes/utils.js';
-import { equalBytes, exactly, malformed, readFields, unsignedBytes, wordBytes } from './fixed-width.ts';
+import {
+  equalBytes,
+  exactly,
+  type FieldReader,
+  malformed,
+  readFields,
+  unsignedBytes,
+  wordBytes,
+} from './fixed-width.ts';
 
 /** How balances are shown: as sums along the path, or as commitments. */
 export type Tier = 'plain' | 'confidential';
@@ -120,6 +128,18 @@ export function decodeHeader(bytes: Uint8Array): ReserveHeader | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Reads the header that stands next, with its context; undefined for none. */
+export function takeHeader(
+  fields: FieldReader,
+): { readonly header: ReserveHeader; readonly context: Uint8Array } | undefined {
+  const fixed = fields.bytes(fixedBytes);
+  const asset = fields.bytes(fixed?.at(-1) ?? 0);
+  if (fixed === undefined || asset === undefined) return undefined;
+  const encoded = concatBytes(fixed, asset);
+  const header = decodeHeader(encoded);
+  return header === undefined ? undefined : { header, context: contextOfBytes(encoded) };
 }
 
 type Whole<T> = { readonly [K in keyof T]: Exclude<T[K], undefined> };

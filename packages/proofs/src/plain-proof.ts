@@ -2,7 +2,7 @@ import { concatBytes } from '@noble/hashes/utils.js';
 import { portableBlockHasher } from './block-hasher.ts';
 import { type BookTree, foldBook, makeBookTree } from './book-tree.ts';
 import { type Claim, depthMax, hasRow, identityOf } from './claim.ts';
-import { assertHasRow, openPackage, type OwnClaim, type PackageForm, type Pin } from './client-package.ts';
+import { assertHasRow, openPackage, type OwnClaim, packageForms, type Pin } from './client-package.ts';
 import { amountBytes, equalBytes, malformed, readFields, unsignedBytes, unsignedOf, wordBytes } from './fixed-width.ts';
 import {
   contextOfBytes,
@@ -30,8 +30,6 @@ export type PlainBook = {
   /** What is published: header and rows. */
   readonly publication: Uint8Array;
 };
-
-const form: PackageForm = { tier: 'plain', rest: [], siblingBytes: wordBytes + amountBytes };
 
 /** Bytes of a row as it is published: compartment, depth, root, liabilities, reserves. */
 const rowBytes = 4 + 1 + wordBytes + 2 * amountBytes;
@@ -122,7 +120,7 @@ export function verifyPlainPackage(
   bytes: Uint8Array,
   known: { readonly pin: Pin; readonly own: OwnClaim },
 ): Verdict<PlainFinding> {
-  const opened = openPackage(bytes, form, known);
+  const opened = openPackage(bytes, packageForms.plain, known);
   if (!opened.holds) return opened;
   const { parts } = opened;
   const order = { hasher: portableBlockHasher(), context: known.pin.context };

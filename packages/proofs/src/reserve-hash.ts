@@ -169,3 +169,30 @@ export function shuffleHash(order: HashOrder, at: Place): Uint8Array {
   writeU32(block, afterContext + 4, at.place);
   return finish(order, afterContext + 8);
 }
+
+/** The tag of a balance statement: whose it is, and shown to nobody without the salt. */
+export function statementTagHash(order: HashOrder, salt: Uint8Array, identity: Identity): Uint8Array {
+  const block = begin(order, 0x31);
+  block.set(salt, afterContext);
+  return finish(order, writeIdentity(block, afterContext + 32, identity));
+}
+
+/** A leaf of the tree of balance statements. @param content tag (32) and amount in the asset's smallest unit (32) */
+export function statementLeafHash(order: HashOrder, content: Uint8Array): Uint8Array {
+  begin(order, 0x30).set(content, afterContext);
+  return finish(order, afterContext + 64);
+}
+
+/** A node of the tree of balance statements. @param children hash of the left (32), then of the right */
+export function statementNodeHash(order: HashOrder, level: number, children: Uint8Array): Uint8Array {
+  const block = begin(order, 0x32);
+  block[afterContext] = level;
+  block.set(children, afterContext + 1);
+  return finish(order, afterContext + 65);
+}
+
+/** A place behind the last balance statement. */
+export function emptyStatementHash(order: HashOrder): Uint8Array {
+  begin(order, 0x33);
+  return finish(order, afterContext);
+}

@@ -199,3 +199,23 @@ function writeAmount(node: Uint8Array, amount: bigint): void {
   view.setBigUint64(0, amount >> 64n);
   view.setBigUint64(8, amount & 0xffff_ffff_ffff_ffffn);
 }
+
+/** Root and sum of a tree whose leaves are all shown (tag 32, balance 16 each, by index); undefined where their sum is none. */
+export function shownSums(
+  order: HashOrder,
+  of: { readonly compartment: number; readonly depth: number; readonly leaves: Uint8Array },
+): { readonly root: Uint8Array; readonly sum: bigint } | undefined {
+  const { compartment, depth, leaves } = of;
+  const count = 2 ** depth;
+  const nodes = new Uint8Array(2 * count * nodeBytes);
+  let sum = 0n;
+  for (let index = 0; index < count; index += 1) {
+    const content = leaves.subarray(index * nodeBytes, (index + 1) * nodeBytes);
+    sum += unsignedOf(content.subarray(hashBytes));
+    nodes.set(plainLeafHash(order, { compartment, place: index }, content), (count + index) * nodeBytes);
+    nodes.set(content.subarray(hashBytes), (count + index) * nodeBytes + hashBytes);
+  }
+  if (sum >= amountBound) return undefined;
+  hashNodes(order, { compartment, depth, nodes });
+  return { root: nodes.slice(nodeBytes, nodeBytes + hashBytes), sum };
+}

@@ -10,6 +10,8 @@ export const refutations = [
   'other-holder',
   /** A compartment of the house has no row. */
   'house-compartment',
+  /** Clients share the compartment, so that nothing shows one of them alone in it. */
+  'shared-compartment',
   /** Rows do not ascend, or there are as many groups or leaves as there should not be. */
   'other-count',
   /** What was shown does not lead to the record that the registry pins. */

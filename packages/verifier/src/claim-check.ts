@@ -106,6 +106,7 @@ const objections: Readonly<Record<Refutation, Omit<Step, 'result'>>> = {
   'other-context': { step: 'header', reason: 'The registry pins another proof under this epoch and asset.' },
   'other-compartment': { step: 'own-claim', reason: 'The package is about another compartment than yours.' },
   'house-compartment': { step: 'own-claim', reason: 'The package is about a compartment of the custodian itself.' },
+  'shared-compartment': { step: 'own-claim', reason: 'The compartment is one that clients share.' },
   'other-holder': { step: 'own-claim', reason: 'The package is about another client, or another kind of claim.' },
   'other-count': { step: 'record', reason: 'The number of rows is not that of the record.' },
   'other-record': { step: 'record', reason: 'What the package shows does not lead to what the registry pins.' },
