@@ -119,7 +119,12 @@ export const importTable: Readonly<Record<string, Zone>> = {
     node: true,
   },
   // Stand-ins for the ports, for tests and the simulated world.
-  fakes: { folder: 'packages/fakes', imports: ['domain', 'vaults'], testImports: [], node: true },
+  fakes: {
+    folder: 'packages/fakes',
+    imports: ['domain', 'proofs/header', 'tlog', 'vaults'],
+    testImports: [],
+    node: true,
+  },
   keys: { folder: 'packages/keys', imports: ['domain'], testImports: [], node: true },
   'chain-evm': {
     folder: 'packages/chain-evm',

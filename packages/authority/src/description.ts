@@ -7,10 +7,12 @@ import {
   type Compartment,
   formatDecimal,
   type Intent,
+  isProof,
   isVaultMatter,
   kindOf,
   membersOf,
   nativeAsset,
+  type ProofIntent,
   type VaultAuthorisation,
   type VaultIntent,
 } from '@bulkhead/domain';
@@ -60,7 +62,8 @@ export function describeCompartment(compartment: Compartment): string {
 
 function linesOf(intent: Intent, assets: KnownAssets): readonly DescriptionLine[] {
   if ('amount' in intent) return movementLines(intent, assets);
-  return isVaultMatter(intent) ? vaultMatterLines(intent, assets) : authorityLines(intent);
+  if (isVaultMatter(intent)) return vaultMatterLines(intent, assets);
+  return isProof(intent) ? proofLines(intent) : authorityLines(intent);
 }
 
 type Movement = Extract<Intent, { readonly amount: bigint }>;
@@ -175,6 +178,56 @@ function recipient(to: Address): string {
   return checksumAddress(to);
 }
 
+/** Nobody is asked to approve these; whoever reads the log of a signer sees them. */
+function proofLines(intent: ProofIntent): readonly DescriptionLine[] {
+  switch (intent.kind) {
+    case 'reserve-commitment':
+      return [
+        ...registryLines(intent),
+        { name: 'Header', value: intent.header },
+        { name: 'Record', value: intent.record },
+        { name: 'Reserves', value: `${intent.reserves} units` },
+      ];
+    case 'reserve-proof':
+      return [
+        ...registryLines(intent),
+        { name: 'Context', value: intent.context },
+        { name: 'Digest of the proof', value: intent.proof },
+      ];
+    case 'balance-statements':
+      return [
+        ...registryLines(intent),
+        { name: 'Context', value: intent.context },
+        { name: 'Root of the statements', value: intent.root },
+        { name: 'Statements', value: String(intent.count) },
+      ];
+    case 'wallet-control':
+      return [
+        { name: 'Chain', value: intent.chain },
+        { name: 'Compartment', value: describeCompartment(intent.compartment) },
+        { name: 'Wallet', value: recipient(intent.wallet) },
+        { name: 'Custodian', value: intent.custodian },
+        { name: 'Context', value: intent.context },
+      ];
+    case 'log-checkpoint':
+      return [
+        { name: 'Log', value: intent.origin },
+        { name: 'Leaves', value: String(intent.size) },
+        { name: 'Root', value: intent.root },
+      ];
+  }
+}
+
+function registryLines({
+  chain,
+  registry,
+}: Extract<ProofIntent, { readonly registry: Address }>): readonly DescriptionLine[] {
+  return [
+    { name: 'Chain', value: chain },
+    { name: 'Proof registry', value: recipient(registry) },
+  ];
+}
+
 function authorityLines(intent: AuthorityIntent): readonly DescriptionLine[] {
   if (intent.kind === 'state-recovery') {
     return [
@@ -225,6 +278,16 @@ function whatOf({ kind }: Intent): string {
       return 'Change of the set of signers: other keys sign for all vaults, on every chain';
     case 'signer-set-heartbeat':
       return 'Heartbeat: the custodian shows that it is alive';
+    case 'reserve-commitment':
+      return 'Commitment: an epoch of a proof of reserves is pinned, for ever';
+    case 'reserve-proof':
+      return 'Proof: the bundle that proves an epoch of reserves in full is named';
+    case 'balance-statements':
+      return 'Statements: the balances of all clients at an epoch are stated';
+    case 'wallet-control':
+      return 'Control: the key of a wallet shows that the custodian has it';
+    case 'log-checkpoint':
+      return 'Checkpoint: the audit log shows how far it has come';
     case 'enrolment':
       return 'Enrolment: clients, destinations and vaults are enrolled, or rights taken away';
     case 'policy-change':

@@ -57,6 +57,12 @@ const listed: readonly TypedField[] = [
   { name: 'expiresAt', type: 'uint64' },
 ];
 
+const pinned: readonly TypedField[] = [
+  ...asked,
+  { name: 'chain', type: 'string' },
+  { name: 'registry', type: 'address' },
+];
+
 type Form = { readonly name: string; readonly fields: readonly TypedField[] };
 
 /** One struct for each kind: its name tells kinds with equal fields apart. */
@@ -128,6 +134,48 @@ const forms: Readonly<Record<IntentKind, Form>> = {
       { name: 'blockNumber', type: 'uint64' },
       { name: 'blockHash', type: 'bytes32' },
       { name: 'statement', type: 'bytes32' },
+    ],
+  },
+  'reserve-commitment': {
+    name: 'ReserveCommitment',
+    fields: [
+      ...pinned,
+      { name: 'header', type: 'string' },
+      { name: 'record', type: 'bytes32' },
+      { name: 'reserves', type: 'uint256' },
+    ],
+  },
+  'reserve-proof': {
+    name: 'ReserveProof',
+    fields: [...pinned, { name: 'context', type: 'bytes32' }, { name: 'proof', type: 'bytes32' }],
+  },
+  'balance-statements': {
+    name: 'BalanceStatements',
+    fields: [
+      ...pinned,
+      { name: 'context', type: 'bytes32' },
+      { name: 'root', type: 'bytes32' },
+      { name: 'count', type: 'uint64' },
+    ],
+  },
+  'wallet-control': {
+    name: 'WalletControl',
+    fields: [
+      ...asked,
+      { name: 'chain', type: 'string' },
+      { name: 'compartment', type: 'uint32' },
+      { name: 'wallet', type: 'address' },
+      { name: 'custodian', type: 'bytes32' },
+      { name: 'context', type: 'bytes32' },
+    ],
+  },
+  'log-checkpoint': {
+    name: 'LogCheckpoint',
+    fields: [
+      ...asked,
+      { name: 'origin', type: 'string' },
+      { name: 'size', type: 'uint64' },
+      { name: 'root', type: 'bytes32' },
     ],
   },
   enrolment: { name: 'Enrolment', fields: listed },

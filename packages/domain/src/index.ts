@@ -16,6 +16,17 @@ export * from './fault.ts';
 export * from './fees.ts';
 export * from './intent.ts';
 export type { FeePayer, MovementIntent, MovementIntentKind } from './movement-intent.ts';
+export {
+  isLogOrigin,
+  logSizeMax,
+  type LogCheckpointIntent,
+  type ProofIntent,
+  type ProofIntentKind,
+  type ReserveIntent,
+  reserveHeaderBytesMax,
+  type WalletControlIntent,
+} from './proof-intent.ts';
+export * from './proof-signer.ts';
 export * from './reconciliation.ts';
 export * from './refusal.ts';
 export * from './screening.ts';

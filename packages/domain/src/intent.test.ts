@@ -14,9 +14,12 @@ import {
   intentDigest,
   isAuthority,
   isMovement,
+  isProof,
+  isReserveMatter,
   isVaultMatter,
   parseIntent,
 } from './intent.ts';
+import { isLogOrigin, logSizeMax, reserveHeaderBytesMax } from './proof-intent.ts';
 import { membersOf, setMembersMax } from './vault-intent.ts';
 
 type Vector = { readonly intent: Record<string, string>; readonly canonical: string; readonly digest: string };
@@ -49,6 +52,11 @@ test('there is a vector for every kind of intent', () => {
     'vault-key-recovery': true,
     'signer-set-change': true,
     'signer-set-heartbeat': true,
+    'reserve-commitment': true,
+    'reserve-proof': true,
+    'balance-statements': true,
+    'wallet-control': true,
+    'log-checkpoint': true,
     enrolment: true,
     'policy-change': true,
     'state-recovery': true,
@@ -66,7 +74,7 @@ test('intents are read, written and digested as the specification says', () => {
 });
 
 test('bytes that are not the canonical form of an intent are refused', () => {
-  assert.ok(refused.length >= 75);
+  assert.ok(refused.length >= 88);
   for (const { why, text } of refused) {
     const codes =
       /^(?:intent\/malformed|amount\/(?:malformed|out-of-range)|compartment\/out-of-range|asset\/malformed|address\/(?:malformed|checksum))$/u;
@@ -154,6 +162,42 @@ const matters = fc.oneof(
     })),
 );
 
+const proofs = fc.oneof(
+  fc.record({
+    ...asked,
+    kind: fc.constant('reserve-commitment' as const),
+    chain: matter.chain,
+    registry: address,
+    header: fc
+      .uint8Array({ minLength: 1, maxLength: reserveHeaderBytesMax })
+      .map((bytes) => Buffer.from(bytes).toString('hex')),
+    record: hex(64),
+    reserves: fc.bigInt({ min: 0n, max: 2n ** 128n - 1n }),
+  }),
+  fc.record({
+    ...asked,
+    kind: fc.constant('wallet-control' as const),
+    chain: matter.chain,
+    compartment: effect.compartment,
+    wallet: address,
+    custodian: hex(64),
+    context: hex(64),
+  }),
+  fc.record({
+    ...asked,
+    kind: fc.constant('log-checkpoint' as const),
+    origin: fc
+      .string({
+        unit: fc.integer({ min: 0x21, max: 0x7e }).map((code) => String.fromCharCode(code)),
+        minLength: 1,
+        maxLength: 255,
+      })
+      .filter(isLogOrigin),
+    size: fc.bigInt({ min: 1n, max: logSizeMax }),
+    root: hex(64),
+  }),
+);
+
 test('a change of signers has its members one by one', () => {
   const [change] = vectors.filter(({ intent }) => intent['kind'] === 'signer-set-change');
   assert.ok(change !== undefined);
@@ -163,17 +207,27 @@ test('a change of signers has its members one by one', () => {
   assert.equal(membersOf(intent).length, 3);
 });
 
-test('each kind belongs to one of three groups', () => {
-  const groups = [isMovement, isVaultMatter, isAuthority];
+test('each kind belongs to one of four groups', () => {
+  const groups = [isMovement, isVaultMatter, isProof, isAuthority];
   for (const { canonical } of vectors) {
     const intent = parseIntent(bytesOf(canonical));
     assert.equal(groups.filter((belongs) => belongs(intent)).length, 1, intent.kind);
   }
 });
 
+test('what a proof registry is told belongs to one group, and none of it names a compartment', () => {
+  const told = vectors.map(({ canonical }) => parseIntent(bytesOf(canonical))).filter(isReserveMatter);
+  assert.deepEqual(
+    told.map(({ kind }) => kind),
+    ['reserve-commitment', 'reserve-proof', 'balance-statements'],
+  );
+  assert.ok(told.every((intent) => isProof(intent) && !('compartment' in intent)));
+});
+
 test('every intent survives the way to its bytes and back', () => {
   const any = fc.oneof(
     matters,
+    proofs,
     fc.record({
       ...effect,
       kind: fc.constantFrom('withdrawal' as const, 'deposit-return' as const),

@@ -4,10 +4,18 @@ import { type AuthorityIntent, authorityFields, authorityKinds, authorityOf } fr
 import { CustodyError } from './fault.ts';
 import { askedOf, field, type Fields, unknownKind } from './intent-field.ts';
 import { type MovementIntent, movementFields, movementKinds, movementOf } from './movement-intent.ts';
+import {
+  type ProofIntent,
+  proofFields,
+  proofKinds,
+  proofOf,
+  type ReserveIntent,
+  reserveKinds,
+} from './proof-intent.ts';
 import { type VaultIntent, vaultFields, vaultKinds, vaultOf } from './vault-intent.ts';
 
 /** Everything people are ever asked to approve and the signer ever acts on. A new kind is a reviewed change here. */
-export type Intent = MovementIntent | VaultIntent | AuthorityIntent;
+export type Intent = MovementIntent | VaultIntent | ProofIntent | AuthorityIntent;
 
 export type IntentKind = Intent['kind'];
 
@@ -19,6 +27,16 @@ export function isMovement(intent: Intent): intent is MovementIntent {
 /** A signature of a member of a set of signers, over typed data of one contract. */
 export function isVaultMatter(intent: Intent): intent is VaultIntent {
   return isKindOf(vaultKinds, intent.kind);
+}
+
+/** Something that is shown to others: it moves nothing, and nobody approves it. */
+export function isProof(intent: Intent): intent is ProofIntent {
+  return isKindOf(proofKinds, intent.kind);
+}
+
+/** Of those, what a member of a set of signers signs for a proof registry. */
+export function isReserveMatter(intent: Intent): intent is ReserveIntent {
+  return isKindOf(reserveKinds, intent.kind);
 }
 
 /** A change of who may do what. */
@@ -126,6 +144,7 @@ function fieldsOf(intent: Intent): Fields {
 function ownFields(intent: Intent): Readonly<Record<string, string | number | bigint>> {
   if (isMovement(intent)) return movementFields(intent);
   if (isVaultMatter(intent)) return vaultFields(intent);
+  if (isProof(intent)) return proofFields(intent);
   return authorityFields(intent);
 }
 
@@ -151,6 +170,7 @@ function intentOf(fields: Fields): Intent {
   const kind = field(fields, 'kind');
   if (isKindOf(movementKinds, kind)) return movementOf(fields, { asked, kind });
   if (isKindOf(vaultKinds, kind)) return vaultOf(fields, { asked, kind });
+  if (isKindOf(proofKinds, kind)) return proofOf(fields, { asked, kind });
   if (isKindOf(authorityKinds, kind)) return authorityOf(fields, { asked, kind });
   throw unknownKind(kind);
 }

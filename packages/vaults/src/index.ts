@@ -3,6 +3,7 @@ export { type Keccak, type TypedField, type TypedValue } from './codec.ts';
 export { callData, type CallForm, type ContractCall, answerOf, type QuestionForm } from './contract-call.ts';
 export { isBuiltFrom } from './contract-code.ts';
 export * from './initial-policy.ts';
+export * from './proof-message.ts';
 export * from './signer-set-message.ts';
 export * from './typed-data.ts';
 export * from './vault-address.ts';

@@ -11,13 +11,14 @@ import {
   unsigned,
 } from './codec.ts';
 
-/** Who verifies a signature (EIP-712): a contract, on one chain, or on every chain where its address is. */
-export type TypedDomain = {
-  readonly name: string;
-  readonly version: string;
-  readonly chainId?: bigint;
-  readonly verifyingContract: Address;
-};
+/**
+ * Who verifies a signature (EIP-712): a contract, on one chain, or on every chain where its address is; or whoever reads it, where
+ * it is about a chain and for no contract.
+ */
+export type TypedDomain = { readonly name: string; readonly version: string } & (
+  | { readonly chainId?: bigint; readonly verifyingContract: Address }
+  | { readonly chainId: bigint; readonly verifyingContract?: never }
+);
 
 /** Typed data in the JSON form of `eth_signTypedData_v4`. */
 export type TypedData = {
@@ -34,6 +35,8 @@ const onChain = struct('EIP712Domain', {
   chainId: unsigned(256),
   verifyingContract: addressCodec,
 });
+
+const nowhere = struct('EIP712Domain', { name: textCodec, version: textCodec, chainId: unsigned(256) });
 
 const prefix = Uint8Array.of(0x19, 0x01);
 
@@ -56,18 +59,25 @@ export function typedPreimage<T>(
 }
 
 /** Hash of a domain, the `DOMAIN_SEPARATOR` of a contract. */
-export function domainHash(hashes: Keccak, { chainId, ...rest }: TypedDomain): Uint8Array {
+export function domainHash(hashes: Keccak, domain: TypedDomain): Uint8Array {
+  if (domain.verifyingContract === undefined) return nowhere.typedWord(hashes, domain);
+  const { chainId, ...rest } = domain;
   return chainId === undefined ? everywhere.typedWord(hashes, rest) : onChain.typedWord(hashes, { ...rest, chainId });
 }
 
 /** A message as a wallet shows it, field by field. */
 export function typedData<T>(
-  { chainId, ...rest }: TypedDomain,
+  domain: TypedDomain,
   { form, message }: { readonly form: StructCodec<T>; readonly message: T },
 ): TypedData {
-  const domainForm = chainId === undefined ? everywhere : onChain;
+  const { chainId, verifyingContract, ...rest } = domain;
+  const domainForm = verifyingContract === undefined ? nowhere : chainId === undefined ? everywhere : onChain;
   return {
-    domain: chainId === undefined ? { ...rest } : { ...rest, chainId: String(chainId) },
+    domain: {
+      ...rest,
+      ...(chainId === undefined ? {} : { chainId: String(chainId) }),
+      ...(verifyingContract === undefined ? {} : { verifyingContract }),
+    },
     types: { EIP712Domain: domainForm.fields, ...Object.fromEntries(form.structs) },
     primaryType: form.typedType,
     message: form.typedFields(message),

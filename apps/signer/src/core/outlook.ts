@@ -19,10 +19,12 @@ import {
   intentText,
   invariant,
   isMovement,
+  isProof,
   isVaultMatter,
   type KeyResidency,
   type MovementIntent,
   type Outlook,
+  type ProofIntent,
 } from '@bulkhead/domain';
 import { walletsOf } from './addresses.ts';
 import { approvalsOf, type VerifiedApproval } from './approvals.ts';
@@ -33,12 +35,18 @@ import { memberKeys } from './member-keys.ts';
 import { judgeForVault, vaultSpending } from './vault-decision.ts';
 import { assertPaced, compartmentsOf, judge, ownAddresses, spending } from './question.ts';
 
+/** What people may be asked about. */
+type Approvable = Exclude<Intent, ProofIntent>;
+
 /**
  * What the signer would say now. It costs nothing and binds nothing; signatures that were lodged count as if they had been sent
  * along.
  */
 export async function outlookOf(parts: CoreParts, given: Intent, evidence: Evidence): Promise<Outlook> {
   const intent = canonicalIntent(given);
+  if (isProof(intent)) {
+    throw new CustodyError('signer/protocol', `Nobody approves a ${intent.kind}, and it has no outlook: ask for it.`);
+  }
   const digest = parts.hashes.sha256Hex(intentText(intent));
   if (isMovement(intent)) await parts.addresses.prepare(parts.knowledge.registry(), compartmentsOf(intent));
   await parts.verifier.prepare(parts.knowledge.registry(), { intent, digest }, approvalsOf(evidence));
@@ -60,7 +68,7 @@ export async function outlookOf(parts: CoreParts, given: Intent, evidence: Evide
 }
 
 type AskedNow = {
-  readonly intent: Intent;
+  readonly intent: Approvable;
   readonly requester: string | undefined;
   readonly approvers: readonly string[];
   readonly now: bigint;
@@ -79,7 +87,7 @@ async function judgementOf(parts: CoreParts, asked: AskedNow): Promise<Judgement
 type Surroundings = Pick<BriefQuestion, 'spent' | 'feesSpent' | 'used' | 'own'>;
 
 /** What a brief says besides the judgement: limits and what is known of the recipient, where there is one. */
-function surroundings(parts: CoreParts, intent: Intent, now: bigint): Surroundings {
+function surroundings(parts: CoreParts, intent: Approvable, now: bigint): Surroundings {
   if (!('amount' in intent)) return { spent: () => 0n, feesSpent: () => 0n, used: { times: 0n }, own: [] };
   const known = { used: usedBy(parts, intent), own: ownOf(parts, intent) };
   return isMovement(intent)
