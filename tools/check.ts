@@ -21,7 +21,8 @@ const programs: readonly Program[] = [
   { name: 'types', line: ['tsc', '-p', 'tsconfig.json'] },
   { name: 'types of packages', line: ['tsc', '-p', 'tsconfig.packages.json'] },
   { name: 'types of domain', line: ['tsc', '-p', 'tsconfig.domain.json'] },
-  { name: 'types of pages', line: ['tsc', '-p', 'apps/approve/src/page/tsconfig.json'] },
+  { name: 'types of approve', line: ['tsc', '-p', 'apps/approve/src/page/tsconfig.json'] },
+  { name: 'types of verify', line: ['tsc', '-p', 'apps/verify/test/page/tsconfig.json'] },
   { name: 'format', line: ['oxfmt', '--check'] },
   { name: 'dead code', line: ['knip', '--no-progress', '--no-config-hints'] },
 ];

@@ -154,10 +154,17 @@ export const importTable: Readonly<Record<string, Zone>> = {
     testImports: ['keys'],
     node: true,
   },
+  // The verification page: what it checks with is the verifier's, and nothing of it knows a server.
+  verify: {
+    folder: 'apps/verify',
+    imports: ['domain', 'verifier'],
+    testImports: ['approve'],
+    node: true,
+  },
   server: { folder: 'apps/server', imports: [...packages, 'approve', 'signer'], testImports: ['fakes'], node: true },
   cli: {
     folder: 'apps/cli',
-    imports: [...packages, 'approve', 'server', 'signer'],
+    imports: [...packages, 'approve', 'server', 'signer', 'verify'],
     testImports: ['fakes'],
     node: true,
   },

@@ -45,7 +45,7 @@ export const parts: readonly Part[] = [
   {
     name: 'Chromium',
     packages: ['chromium'],
-    neededBy: /^apps\/approve\//u,
+    neededBy: /^apps\/(?:approve|verify)\//u,
     present: (machine) => ['chromium', 'chromium-browser', 'google-chrome'].some((name) => machine.hasProgram(name)),
   },
   {

@@ -212,6 +212,18 @@ export const commandHelp = {
 
   Asks nobody but these nodes: what the registry pins is read through proofs out of a final block. Says of each step whether it
   holds, fails or is not known, and exits 1 when one fails.`,
+  'verify-page': `Builds the page on which people check what they were given, or serves it
+
+  bulkhead verify-page build [--out <folder>]
+  bulkhead verify-page serve --port <number> [--from <folder>] [--host <address>]
+
+  build  writes one file of HTML and prints its SHA-256; the same source gives the same file, whoever builds it
+  serve  serves that file and nothing else; TLS is for a proxy before it. Opened from a disk it does the same
+
+  --out, --from    the folder; verify-page without this
+  --port           0 takes a free one; --host is 127.0.0.1 without this
+
+  The page knows no installation: whoever uses it says which registry, keys and nodes count.`,
   help: `Explains a command
 
   bulkhead help [command]`,

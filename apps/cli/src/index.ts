@@ -12,6 +12,7 @@ import { start } from './command/start.ts';
 import { vault } from './command/vault.ts';
 import { witness } from './command/witness.ts';
 import { verify } from './command/verify.ts';
+import { verifyPage } from './command/verify-page.ts';
 import { type ExitCode, exitCodeOf, exitCodes, UsageError } from './exit-code.ts';
 import { commandHelp, type CommandName, isCommand, overview } from './help.ts';
 import type { Terminal } from './terminal.ts';
@@ -34,6 +35,7 @@ const commands: Readonly<Record<Exclude<CommandName, 'help'>, Command>> = {
   signer,
   vault,
   verify,
+  'verify-page': verifyPage,
   // These open keys. A process that does anything else never loads what can.
   ceremony: async (terminal) => (await import('./command/ceremony.ts')).ceremony(terminal),
   doctor: async (terminal) => (await import('./command/doctor.ts')).doctor(terminal),

@@ -3,6 +3,7 @@ import { buildApprovalPage, serveApprovalPage } from '@bulkhead/approve';
 import { needed, readOptions } from '../command-line.ts';
 import { type ExitCode, exitCodes, UsageError } from '../exit-code.ts';
 import { type Terminal, withProgress } from '../terminal.ts';
+import { servePage } from './page-serving.ts';
 
 const directoryDefault = 'approval-page';
 
@@ -46,26 +47,10 @@ async function build(terminal: Terminal): Promise<ExitCode> {
 }
 
 async function serve(terminal: Terminal): Promise<ExitCode> {
-  const options = readOptions('approval-page', terminal.words, {
-    from: { type: 'string' },
-    host: { type: 'string' },
-    port: { type: 'string' },
+  return await servePage(terminal, {
+    command: 'approval-page',
+    called: 'The approval page',
+    directory: directoryDefault,
+    serve: serveApprovalPage,
   });
-  const text = needed('approval-page serve', 'port', options.port);
-  const port = /^[0-9]{1,5}$/u.test(text) ? Number(text) : -1;
-  if (port < 0 || port > 65_535) throw new UsageError('--port needs a number from 0 to 65535; 0 takes a free one.');
-  const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
-  const stop = (): void => ask();
-  process.on('SIGINT', stop).on('SIGTERM', stop);
-  try {
-    const host = options.host ?? '127.0.0.1';
-    const directory = resolve(terminal.folder, options.from ?? directoryDefault);
-    const server = await serveApprovalPage({ directory, host, port });
-    terminal.out(`The approval page of ${directory} is served on ${host}:${server.port}. Ctrl-C stops it.`);
-    await asked;
-    await server.close();
-    return exitCodes.ok;
-  } finally {
-    process.off('SIGINT', stop).off('SIGTERM', stop);
-  }
 }

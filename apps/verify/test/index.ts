@@ -1,0 +1,1 @@
+export { type PageTest, runInPage } from './suite-in-page.ts';
