@@ -32,11 +32,11 @@ export type World = AsyncDisposable & {
   readonly book: (compartment: Compartment, to: AccountName, of: { amount: bigint; block?: BlockRef }) => Promise<void>;
   /** Both, and the markers up to the final block. */
   readonly deposit: (compartment: Compartment, to: AccountName, amount: bigint) => Promise<void>;
-  /** Moves inside a compartment, with no block. */
+  /** Moves inside a compartment; what touches a wallet names a block. */
   readonly move: (
     compartment: Compartment,
     between: readonly [AccountName, AccountName],
-    amount: bigint,
+    of: bigint | { amount: bigint; block: BlockRef },
   ) => Promise<void>;
   /** Mines until all is final, and marks every block. */
   readonly settle: () => Promise<void>;
@@ -108,7 +108,7 @@ export async function openWorld(compartments: readonly Compartment[] = [houseFee
       await book(compartment, to, { amount, block });
       await settle();
     },
-    move: (compartment, between, amount) => post(compartment, between, { amount }),
+    move: (compartment, between, of) => post(compartment, between, typeof of === 'bigint' ? { amount: of } : of),
     [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
   };
 }

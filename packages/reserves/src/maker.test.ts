@@ -1,0 +1,306 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { parseHash } from '@bulkhead/domain';
+import { ManualClock } from '@bulkhead/fakes';
+import {
+  fastGroup,
+  openStatement,
+  readManifest,
+  type Tier,
+  verifyConfidentialLeaves,
+  verifyConfidentialPackage,
+  verifyConfidentialSummary,
+  verifyPlainPackage,
+  verifyPlainPublication,
+  verifySegregation,
+} from '@bulkhead/proofs';
+import { archived } from './archive.ts';
+import { archives, bundleEpoch } from './bundle.ts';
+import { advanceEpoch, epochs, type ReserveStream, stateOf, type StoredEpoch } from './epoch.ts';
+import type { EvidenceSource } from './evidence.ts';
+import { epochFolders } from './folders.ts';
+import { makeEpoch, type MakeOrder, type Maker, packages } from './maker.ts';
+import type { Progress } from './progress.ts';
+import { ada, bob, client, openWorld, pool, type World } from './testing/world.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'bulkhead-reserves-'));
+const master = new Uint8Array(32).fill(5);
+const custodian = new Uint8Array(32).fill(9);
+const group = fastGroup();
+const transaction = parseHash(`0x${'ab'.repeat(32)}`);
+
+let world: World;
+let streams = 0;
+
+before(async () => {
+  world = await openWorld();
+  await world.deposit(pool, client('cl_a'), 1_500n);
+  await world.deposit(pool, client('cl_b'), 70n);
+  await world.deposit(pool, { kind: 'suspense', holder: '' }, 11n);
+  await world.deposit(ada, client('cl_c'), 500n);
+  await world.move(ada, [client('cl_c'), { kind: 'fee-payable', holder: 'cl_c' }], 4n);
+  await world.settle();
+});
+after(async () => {
+  await world[Symbol.asyncDispose]();
+  rmSync(root, { recursive: true, force: true });
+});
+
+/** A registry of its own, so that each test begins with the first epoch. */
+function newStream(): ReserveStream {
+  streams += 1;
+  return { asset: world.asset, registryChain: 31_337n, registry: new Uint8Array(20).fill(streams) };
+}
+
+function maker(name: string, more: Partial<Maker> = {}): Maker {
+  const { database, chain, wallets } = world;
+  const folder = join(root, name);
+  return { db: database.app, chain, wallets, master, folder, clock: new ManualClock(), threads: 1, ...more };
+}
+
+const orderOf = (stream: ReserveStream, tier: Tier, more: Partial<MakeOrder> = {}): MakeOrder => ({
+  stream,
+  custodian,
+  tier,
+  bits: tier === 'plain' ? 128 : 64,
+  unitExponent: 0,
+  ...more,
+});
+
+const unsigned: EvidenceSource = {
+  balances: { form: 'account' },
+  wallet: async ({ held: { address } }) => ({
+    wallet: { address, certificate: undefined, sort: 'key', signature: undefined },
+    certificates: [],
+  }),
+  statements: async () => [new Uint8Array(65).fill(1)],
+};
+
+async function committed(of: StoredEpoch): Promise<void> {
+  const at = { context: of.context, now: new Date() };
+  await advanceEpoch(world.database.app, at, { state: 'committed', transaction, block: 1n });
+}
+
+/** Every file below a folder, with its bytes. */
+function filesOf(folder: string): ReadonlyMap<string, string> {
+  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    statSync(join(folder, name)).isFile(),
+  );
+  return new Map(names.toSorted().map((name) => [name, readFileSync(join(folder, name)).toString('hex')]));
+}
+
+const bytesOf = (path: string): Uint8Array => Uint8Array.from(readFileSync(path));
+const holder = (name: string): Uint8Array => new TextEncoder().encode(name);
+
+test('the plain tier: what everybody and what each holder is given holds against the record, and nothing private is shown', async () => {
+  const made = await makeEpoch(maker('plain'), orderOf(newStream(), 'plain'));
+  const { header, context } = made.epoch;
+  const record = made.epoch.made?.record ?? new Uint8Array();
+  assert.deepEqual([made.epoch.made?.reserves, made.differences], [2_081n, []]);
+  const { shown, epoch } = await bundleEpoch(maker('plain'), context, unsigned);
+  const { kept } = epochFolders(join(root, 'plain'), header);
+  const pin = { context, record };
+  const seen = verifyPlainPublication(bytesOf(join(shown, 'publication.bin')), pin);
+  assert.ok(seen.holds);
+  assert.deepEqual(
+    seen.rows.map(({ compartment, liabilities, reserves }) => [compartment, liabilities, reserves]),
+    [
+      [pool, 1_581n, 1_581n],
+      [ada, 500n, 500n],
+    ],
+  );
+  const manifest = readManifest(bytesOf(join(shown, 'manifest.txt')));
+  assert.deepEqual([...(manifest?.files.keys() ?? [])], ['publication.bin', 'wallets.bin', 'statements.bin']);
+  assert.deepEqual(readdirSync(shown).toSorted(), ['manifest.txt', 'publication.bin', 'statements.bin', 'wallets.bin']);
+  assert.equal(stateOf(epoch), 'made');
+  for (const [compartment, name, kind, amount] of [
+    [pool, 'cl_a', 'client', 1_500n],
+    [pool, 'suspense', 'suspense', 11n],
+    [ada, 'cl_c', 'client', 496n],
+    [ada, 'cl_c', 'fee-payable', 4n],
+  ] as const) {
+    const own = { compartment, kind, holder: holder(name), amount };
+    const [found] = archived(join(kept, packages.name), own.holder).filter((one) => one.kind === kind);
+    const verdict = verifyPlainPackage(found?.bytes ?? new Uint8Array(), { pin, own });
+    assert.ok(verdict.holds, `${name} ${kind}`);
+    const [statement] = archived(join(kept, archives.statements), own.holder).filter((one) => one.kind === kind);
+    const stated = openStatement(statement?.bytes ?? new Uint8Array(), { context, own });
+    assert.ok(stated.holds && stated.amount === amount, `${name} ${kind}`);
+  }
+  const [alone] = archived(join(kept, archives.segregation), holder('cl_c'));
+  const known = { pin, compartment: ada, holder: holder('cl_c'), group };
+  assert.ok(verifySegregation(alone?.bytes ?? new Uint8Array(), known).holds);
+  assert.deepEqual(archived(join(kept, archives.segregation), holder('cl_a')), [], 'a pool is shared');
+  assert.deepEqual(archived(join(kept, packages.name), holder('cl_nobody')), []);
+  const secret = [...filesOf(join(root, 'plain', 'public')).values()].join(' ');
+  for (const name of ['cl_a', 'cl_c']) assert.ok(!secret.includes(Buffer.from(name).toString('hex')), name);
+  assert.equal(statSync(join(root, 'plain', 'private')).mode & 0o077, 0);
+  for (const name of filesOf(kept).keys()) assert.equal(statSync(join(kept, name)).mode & 0o077, 0, name);
+});
+
+test('the same books, block and secret give the same bytes, another secret others, and another epoch other tags', async () => {
+  const stream = newStream();
+  const order = orderOf(stream, 'confidential');
+  const first = await makeEpoch(maker('one'), order);
+  // Elsewhere, from the books again, while the first is not committed: the same epoch and the same record.
+  const second = await makeEpoch(maker('two'), order);
+  assert.deepEqual(second.epoch, first.epoch);
+  const { header, context } = first.epoch;
+  const [one, two] = [epochFolders(join(root, 'one'), header), epochFolders(join(root, 'two'), header)];
+  assert.deepEqual(filesOf(two.kept), filesOf(one.kept));
+  const other = maker('three', { master: new Uint8Array(32).fill(6) });
+  await assert.rejects(makeEpoch(other, order), { code: 'reserves/wrong-state' });
+  const wrong = maker('one', { master: new Uint8Array(32).fill(6) });
+  await assert.rejects(bundleEpoch(wrong, context, unsigned), { code: 'reserves/wrong-state' });
+  await committed(first.epoch);
+  const third = await makeEpoch(maker('one'), { ...order, block: header.blockNumber }).catch((error: unknown) => error);
+  assert.equal(third instanceof Error && 'code' in third ? third.code : '', 'reserves/not-covered');
+  await world.settle();
+  const next = await makeEpoch(maker('one'), order);
+  assert.deepEqual([next.epoch.header.epoch, next.epoch.header.previous], [2n, context]);
+  const of = (epoch: StoredEpoch): string => {
+    const { kept } = epochFolders(join(root, 'one'), epoch.header);
+    const [found] = archived(join(kept, packages.name), holder('cl_a'));
+    return Buffer.from(found?.bytes ?? []).toString('hex');
+  };
+  // Salt, blinding and commitment of one client in two epochs with the same balance: no run of 32 bytes is the same.
+  const [before, later] = [of(first.epoch), of(next.epoch)];
+  const headerDigits = 2 * 251;
+  for (let at = headerDigits; at + 64 <= before.length; at += 2) {
+    assert.ok(!later.slice(headerDigits).includes(before.slice(at, at + 64)), `${at}`);
+  }
+});
+
+test('a maker that is killed in the midst of its proofs goes on where it was, to the same files', async () => {
+  const stream = newStream();
+  const { epoch } = await makeEpoch(maker('killed'), orderOf(stream, 'confidential'));
+  const { header, context } = epoch;
+  cpSync(join(root, 'killed'), join(root, 'whole'), { recursive: true });
+  const masterFile = join(root, 'master');
+  writeFileSync(masterFile, master);
+  const program = fileURLToPath(new URL('testing/bundling.ts', import.meta.url));
+  const words = [
+    program,
+    world.database.urls.app,
+    join(root, 'killed'),
+    Buffer.from(context).toString('hex'),
+    masterFile,
+  ];
+  const child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'inherit'] });
+  for await (const chunk of child.stdout) if (/proving [1-9]/u.test(String(chunk))) child.kill('SIGKILL');
+  const { shown } = epochFolders(join(root, 'killed'), header);
+  assert.ok(!existsSync(shown), 'nothing is shown before everything is there');
+  const told: Progress[] = [];
+  const again = await bundleEpoch(maker('killed', { tell: (progress) => told.push(progress) }), context, unsigned);
+  const proving = told.filter(({ phase }) => phase === 'proving');
+  const kept = (proving.find(({ leftMs }) => leftMs !== undefined)?.done ?? 0) - 1;
+  assert.ok(kept >= 1 && kept < (proving[0]?.total ?? 0), `${kept} proofs of the killed one were kept`);
+  const whole = await bundleEpoch(maker('whole'), context, unsigned);
+  assert.deepEqual(whole.epoch, again.epoch);
+  assert.deepEqual(filesOf(whole.shown), filesOf(shown));
+  const pin = { context, record: epoch.made?.record ?? new Uint8Array() };
+  const summary = verifyConfidentialSummary(group, bytesOf(join(shown, 'summary.bin')), pin);
+  assert.ok(summary.holds);
+  assert.ok(verifyConfidentialLeaves(group, bytesOf(join(shown, 'leaves.bin')), summary).holds);
+  const { kept: folder } = epochFolders(join(root, 'killed'), header);
+  const own = { compartment: pool, kind: 'client', holder: holder('cl_b'), amount: 70n } as const;
+  const [found] = archived(join(folder, packages.name), own.holder);
+  assert.ok(verifyConfidentialPackage(group, found?.bytes ?? new Uint8Array(), { pin, own }).holds);
+  // A crash between the renaming and the database: what is shown counts, whatever would be signed now.
+  const other: EvidenceSource = { ...unsigned, statements: async () => undefined };
+  assert.deepEqual((await bundleEpoch(maker('killed'), context, other)).epoch, again.epoch);
+});
+
+test('two makers at once in one folder: one works and the other is told so', async () => {
+  const stream = newStream();
+  const outcomes = await Promise.allSettled([1, 2, 3].map(() => makeEpoch(maker('busy'), orderOf(stream, 'plain'))));
+  const codes = outcomes.map((outcome) => (outcome.status === 'fulfilled' ? 'made' : outcome.reason.code));
+  assert.deepEqual(codes.toSorted(), ['made', 'reserves/maker-busy', 'reserves/maker-busy']);
+});
+
+test('two makers at once in folders of their own make one epoch', async () => {
+  const stream = newStream();
+  const makers = [maker('left'), maker('right', { master: new Uint8Array(32).fill(8) })];
+  const outcomes = await Promise.allSettled(makers.map((one) => makeEpoch(one, orderOf(stream, 'plain'))));
+  assert.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 1);
+  const ours = (await epochs(world.database.app, { asset: world.asset })).filter(
+    ({ header }) => header.registry[0] === stream.registry[0],
+  );
+  assert.deepEqual(ours.map(stateOf), ['made']);
+});
+
+test('a surplus in one compartment does not hide a hole in another, and a refused epoch takes no number', async () => {
+  await using own = await openWorld();
+  await own.deposit(pool, client('cl_a'), 1_000n);
+  await own.deposit(ada, client('cl_c'), 500n);
+  const stream = { ...newStream(), asset: own.asset };
+  const at = (more: Partial<Maker> = {}): Maker => ({
+    ...maker('holes', more),
+    db: own.database.app,
+    chain: own.chain,
+    wallets: own.wallets,
+  });
+  const { chain, settle } = own;
+  // Coins that nobody booked arrive in the pool; booked ones that never arrived are missing in another compartment.
+  own.arrive(pool, 9_000n);
+  await settle();
+  await own.book(bob, client('cl_d'), { amount: 40n, block: (await chain.heads()).final });
+  await settle();
+  for (const tier of ['plain', 'confidential'] as const) {
+    const order = orderOf(stream, tier);
+    await assert.rejects(makeEpoch(at(), order), {
+      code: 'reserves/chain-has-less',
+      message: /compartment 100001 has 0 of 40\./u,
+    });
+    // Declared, it no longer stands in the way of the comparison, and is still insolvent by itself.
+    await assert.rejects(makeEpoch(at(), { ...order, declared: new Set([bob]) }), {
+      code: 'reserves/insolvent',
+      message: /compartment 100001 owes 40 units and holds 0\./u,
+    });
+    rmSync(join(root, 'holes'), { recursive: true });
+  }
+  assert.deepEqual(await epochs(own.database.app), []);
+  // The hole is booked: the loss stands in the books, the claim too, and the compartment is insolvent all the same.
+  const block = (await chain.heads()).final;
+  await own.move(
+    bob,
+    [
+      { kind: 'loss', holder: '' },
+      { kind: 'wallet', holder: `wal_${bob}` },
+    ],
+    { amount: 40n, block },
+  );
+  await settle();
+  await assert.rejects(makeEpoch(at(), orderOf(stream, 'plain')), { code: 'reserves/insolvent' });
+  // Its coins arrive: what is proven is what the chain has, the surplus of the pool included, and the difference is said.
+  own.arrive(bob, 40n);
+  await settle();
+  rmSync(join(root, 'holes'), { recursive: true });
+  const { epoch, differences } = await makeEpoch(at(), orderOf(stream, 'plain'));
+  assert.equal(epoch.made?.reserves, 10_540n);
+  assert.deepEqual(
+    differences.map(({ compartment, booked, held }) => [compartment, booked, held]),
+    [
+      [pool, 1_000n, 10_000n],
+      [bob, 0n, 40n],
+    ],
+  );
+});
+
+test('units round against the custodian: claims up one by one, coins of a compartment down', async () => {
+  await using own = await openWorld();
+  await own.deposit(pool, client('cl_a'), 1_001n);
+  await own.deposit(pool, client('cl_b'), 999n);
+  const at = { ...maker('units'), db: own.database.app, chain: own.chain, wallets: own.wallets };
+  const order = { ...orderOf({ ...newStream(), asset: own.asset }, 'plain'), unitExponent: 3 };
+  await assert.rejects(makeEpoch(at, order), { message: /compartment 10000 owes 3 units and holds 2\./u });
+  own.arrive(pool, 1_000n);
+  await own.settle();
+  rmSync(at.folder, { recursive: true });
+  assert.equal((await makeEpoch(at, order)).epoch.made?.reserves, 3n);
+});

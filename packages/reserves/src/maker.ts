@@ -1,0 +1,190 @@
+import { existsSync, mkdirSync, realpathSync } from 'node:fs';
+import { join } from 'node:path';
+import { type AssetId, type Chain, chainOf, type Clock, CustodyError } from '@bulkhead/domain';
+import { type Database, type Guard, takeGuard } from '@bulkhead/postgres';
+import { type ReserveHeader, type Tier } from '@bulkhead/proofs';
+import { ArchiveWriter } from './archive.ts';
+import { advanceEpoch, beginEpoch, newestEpoch, type ReserveStream, stateOf, type StoredEpoch } from './epoch.ts';
+import { bookOf, type EpochBook, packageFrom, rowsOf, unitsHeld } from './epoch-book.ts';
+import { assetFolder, epochFolders } from './folders.ts';
+import { blockTime, differing, expectOnChain, expectSolvent, pinnedMarker, type WalletSource } from './position.ts';
+import { stepsOf, type Tell } from './progress.ts';
+import { threadsDefault } from './proving.ts';
+import { claimsIn, type CompartmentReading, type Snapshot, snapshotIn } from './snapshot.ts';
+
+/** What a maker works with. It has a secret: it is never printed or logged. */
+export type Maker = {
+  /** With the rights of the application. */
+  readonly db: Database;
+  readonly chain: Chain;
+  readonly wallets: WalletSource;
+  /** At least 32 bytes, from which every salt and blinding follows; as secret as all balances together. */
+  readonly master: Uint8Array;
+  /** Where files are written, {@link epochFolders}. */
+  readonly folder: string;
+  readonly clock: Clock;
+  /** Threads that prove; one for each core where nothing is said. */
+  readonly threads?: number;
+  readonly tell?: Tell;
+};
+
+/** What an epoch is to be. */
+export type MakeOrder = {
+  readonly stream: ReserveStream;
+  /** 32 bytes. */
+  readonly custodian: Uint8Array;
+  readonly tier: Tier;
+  readonly bits: 64 | 128;
+  readonly unitExponent: number;
+  /** The newest one that is booked whole where none is named. */
+  readonly block?: bigint;
+  /** Compartments that have less on the chain than in the books, and are proven with what is there. */
+  readonly declared?: ReadonlySet<number>;
+};
+
+/** An epoch with a record, ready for the registry. */
+export type MadeEpoch = {
+  readonly epoch: StoredEpoch;
+  /** Compartments with other coins on the chain than in the books. */
+  readonly differences: readonly CompartmentReading[];
+};
+
+/** An epoch under way, and what it is made of. */
+export type Working = { readonly book: EpochBook; readonly snapshot: Snapshot; readonly kept: string };
+
+const quiet: Tell = () => undefined;
+
+export const tellOf = ({ tell }: Maker): Tell => tell ?? quiet;
+
+export const threadsOf = ({ threads }: Maker): number => threads ?? threadsDefault;
+
+/**
+ * Makes the next epoch of an asset as far as the registry needs it: what is owed and held at one block, the trees over it, their record, and
+ * the packages of clients. An epoch that was begun is gone on with, whatever block is named now; one that is made already is
+ * answered as it is.
+ *
+ * Everything follows from header, master secret and books, so a crash anywhere loses time alone: what the snapshot read is kept, the
+ * number belongs to the header from the moment that it is begun, and nothing counts before the record is stored.
+ *
+ * @throws CustodyError `reserves/not-covered`, `reserves/chain-has-less`, `reserves/insolvent`: nothing was begun
+ * @throws CustodyError `reserves/maker-busy` while another process works in the same folder
+ */
+export async function makeEpoch(maker: Maker, order: MakeOrder): Promise<MadeEpoch> {
+  await using _guard = await guarded(maker, order.stream.asset);
+  const newest = await newestEpoch(maker.db, order.stream);
+  const open = newest !== undefined && newest.committed === undefined ? newest : undefined;
+  if (open !== undefined) fitsOrder(open, order);
+  const header = open?.header ?? (await nextHeader(maker, order, newest));
+  const { kept } = epochFolders(maker.folder, header);
+  const snapshot = await snapshotOf(maker, header, kept);
+  if (open === undefined) {
+    // Before the number is taken: a refused epoch leaves nothing behind that would have to be abandoned.
+    expectOnChain(snapshot.compartments, order.declared ?? new Set());
+    expectSolvent(rowsOf(snapshot));
+    await beginEpoch(maker.db, header, maker.clock.now());
+  }
+  const differences = snapshot.compartments.filter((one) => differing([one]).length > 0);
+  if (open?.made !== undefined && existsSync(join(kept, packages.done))) return { epoch: open, differences };
+  const book = bookOf(header, { master: maker.master, snapshot, tell: tellOf(maker) });
+  const made = { state: 'made', record: book.book.book.record, reserves: unitsHeld(snapshot) } as const;
+  const epoch = await advanceEpoch(maker.db, { context: book.work.context, now: maker.clock.now() }, made);
+  writePackages(maker, { book, snapshot, kept });
+  return { epoch, differences };
+}
+
+/** One process at a time in one folder and asset: two would write the same files. The kernel ends the guard with the process. */
+export async function guarded({ folder }: Maker, asset: AssetId): Promise<Guard> {
+  mkdirSync(join(folder, 'private'), { recursive: true, mode: 0o700 });
+  const guard = await takeGuard(`reserves ${realpathSync(folder)} ${assetFolder(asset)}`);
+  if (guard !== undefined) return guard;
+  throw new CustodyError(
+    'reserves/maker-busy',
+    `Another process makes a proof of ${asset} in ${folder}. Let it go on: what it does is not lost.`,
+  );
+}
+
+export async function snapshotOf(maker: Maker, header: ReserveHeader, kept: string): Promise<Snapshot> {
+  const steps = stepsOf(tellOf(maker), 'reading', 1);
+  const snapshot = await snapshotIn(kept, header, maker);
+  steps.one();
+  return snapshot;
+}
+
+/** An epoch that is under way decides what it is: another tier or unit would be another epoch of the same number. */
+function fitsOrder({ header, ...rest }: StoredEpoch, order: MakeOrder): void {
+  const same = (['tier', 'bits', 'unitExponent'] as const).every((name) => header[name] === order[name]);
+  const block = order.block === undefined || order.block === header.blockNumber;
+  if (same && block && Buffer.from(header.custodian).equals(order.custodian)) return;
+  const state = stateOf({ header, ...rest });
+  throw new CustodyError(
+    'reserves/wrong-state',
+    `Epoch ${header.epoch} of ${header.asset} is ${state}, ${header.tier} with ${header.bits} bits at block ${header.blockNumber}: publish it before another one, or go on with the same words.`,
+  );
+}
+
+async function nextHeader(
+  { db, chain }: Maker,
+  order: MakeOrder,
+  newest: StoredEpoch | undefined,
+): Promise<ReserveHeader> {
+  const { stream, custodian, tier, bits, unitExponent } = order;
+  if (chain.id !== chainOf(stream.asset)) {
+    throw new CustodyError('chain/unknown', `${stream.asset} is not of ${chain.id}, whose blocks would be proven.`);
+  }
+  const { block, position } = await pinnedMarker(db, chain, { block: order.block });
+  if (newest !== undefined && block.number <= newest.header.blockNumber) {
+    throw new CustodyError(
+      'reserves/not-covered',
+      `Block ${block.number} does not lie behind block ${newest.header.blockNumber} of epoch ${newest.header.epoch}. Wait until a later one is booked.`,
+    );
+  }
+  return {
+    tier,
+    bits,
+    registryChain: stream.registryChain,
+    registry: stream.registry,
+    custodian,
+    epoch: (newest?.header.epoch ?? 0n) + 1n,
+    asset: stream.asset,
+    unitExponent,
+    blockNumber: block.number,
+    blockHash: Uint8Array.from(Buffer.from(block.hash.slice(2), 'hex')),
+    ledgerPosition: position,
+    // The block's own time: two makers of one block make one header, and nobody can take it later than it was.
+    takenAt: await blockTime(chain, block),
+    previous: newest?.context ?? new Uint8Array(32),
+  };
+}
+
+/** Archives of what single clients are given; the second name is a file that says that the first is whole. */
+export const packages = { name: 'packages', done: 'packages.idx' } as const;
+
+/** The index comes last, when all bytes are on the disk. */
+function writePackages(maker: Maker, { book, snapshot, kept }: Working): void {
+  const total = rowsOf(snapshot).reduce((sum, { claims }) => sum + claims, 0);
+  const steps = stepsOf(tellOf(maker), 'packages', total);
+  const archive = new ArchiveWriter(join(kept, packages.name));
+  for (const { claim, at } of placedClaims(snapshot)) {
+    const { compartment } = claim;
+    const bytes = packageFrom(book, { compartment, claim, at });
+    if (bytes !== undefined) archive.add(claim, bytes);
+    steps.one();
+  }
+  archive.end();
+}
+
+type SnapshotClaim = ReturnType<typeof claimsIn> extends Generator<infer Item> ? Item : never;
+
+/** Claims with their place in the order of their compartment. */
+export function* placedClaims(
+  snapshot: Snapshot,
+): Generator<{ readonly claim: SnapshotClaim; readonly at: number }, undefined> {
+  let compartment: number | undefined;
+  let at = 0;
+  for (const claim of claimsIn(snapshot)) {
+    if (claim.compartment !== compartment) at = 0;
+    compartment = claim.compartment;
+    yield { claim, at };
+    at += 1;
+  }
+}
