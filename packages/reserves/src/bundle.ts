@@ -16,7 +16,7 @@ import {
 import { ArchiveWriter } from './archive.ts';
 import { findEpoch, recordBundle, type StoredEpoch } from './epoch.ts';
 import { bookOf, rowsOf } from './epoch-book.ts';
-import { type CompartmentEvidence, eachOnce, type EvidenceSource, evidenceOf } from './evidence.ts';
+import { eachOnce, type EvidenceSource, evidenceOf, type WalletEvidence } from './evidence.ts';
 import { epochFolders } from './folders.ts';
 import { guarded, type Maker, placedClaims, snapshotOf, tellOf, type Working } from './maker.ts';
 import { stepsOf } from './progress.ts';
@@ -52,7 +52,7 @@ export async function bundleEpoch(maker: Maker, context: Uint8Array, source: Evi
   if (epoch.made === undefined) throw notMade(epoch);
   const before = digestIn(shown, context);
   if (before !== undefined) return { epoch: await recordBundle(maker.db, at(maker, context), before), shown };
-  const snapshot = await snapshotOf(maker, header, kept);
+  const snapshot = await snapshotOf(maker, header);
   const book = bookOf(header, { master: maker.master, snapshot, tell: tellOf(maker) });
   expectRecord(epoch, book.book.book.record);
   const working = { book, snapshot, kept };
@@ -108,7 +108,7 @@ async function signedStatements({ book, snapshot }: Working, source: EvidenceSou
 function writeArchives(
   maker: Maker,
   working: Working,
-  of: { readonly signed: Signed | undefined; readonly evidence: ReadonlyMap<number, CompartmentEvidence> },
+  of: { readonly signed: Signed | undefined; readonly evidence: ReadonlyMap<number, WalletEvidence> },
 ): void {
   const { book, snapshot, kept } = working;
   const total = rowsOf(snapshot).reduce((sum, { claims }) => sum + claims, 0);
@@ -137,7 +137,7 @@ function writeArchives(
   segregation.end();
 }
 
-type Parts = CompartmentEvidence & { readonly claims: readonly Claim[] };
+type Parts = WalletEvidence & { readonly claims: readonly Claim[] };
 
 function segregationOf({ book }: Working, compartment: Parameters<typeof kindOf>[0], parts: Parts): Uint8Array {
   const tree = book.trees.get(compartment);

@@ -3,8 +3,13 @@ import type { BalancePlace, ReserveHeader, SignedCertificate, Wallet } from '@bu
 import type { HeldWallet } from './position.ts';
 import { type Snapshot, walletsIn } from './snapshot.ts';
 
-/** What shows whose a wallet is and who controls it; the address is that of the wallet. */
-export type WalletEvidence = { readonly wallet: Wallet; readonly certificates: readonly SignedCertificate[] };
+/**
+ * What shows whose a wallet is and who controls it: the wallet itself, and of a forwarder the vault as well that it pays, be it empty.
+ */
+export type WalletEvidence = {
+  readonly wallets: readonly Wallet[];
+  readonly certificates: readonly SignedCertificate[];
+};
 
 /** What an epoch is about, for whoever signs something of it. */
 export type EvidenceQuestion = { readonly header: ReserveHeader; readonly context: Uint8Array };
@@ -23,17 +28,12 @@ export type EvidenceSource = {
   ) => Promise<readonly Uint8Array[] | undefined>;
 };
 
-export type CompartmentEvidence = {
-  readonly wallets: readonly Wallet[];
-  readonly certificates: readonly SignedCertificate[];
-};
-
 /** Evidence of all wallets of the snapshot, by compartment; wallets ascend by address, and no certificate is there twice. */
 export async function evidenceOf(
   snapshot: Snapshot,
   source: EvidenceSource,
   about: EvidenceQuestion,
-): Promise<ReadonlyMap<Compartment, CompartmentEvidence>> {
+): Promise<ReadonlyMap<Compartment, WalletEvidence>> {
   const found = new Map<Compartment, WalletEvidence[]>();
   for (const held of walletsIn(snapshot)) {
     const of = found.get(held.compartment) ?? [];
@@ -44,7 +44,9 @@ export async function evidenceOf(
     [...found].map(([compartment, all]) => [
       compartment,
       {
-        wallets: all.map(({ wallet }) => wallet).toSorted((a, b) => (a.address < b.address ? -1 : 1)),
+        wallets: [...new Map(all.flatMap(({ wallets }) => wallets.map((one) => [one.address, one]))).values()].toSorted(
+          (a, b) => (a.address < b.address ? -1 : 1),
+        ),
         certificates: eachOnce(all.flatMap(({ certificates }) => certificates)),
       },
     ]),

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { parseHash } from '@bulkhead/domain';
+import { CustodyError, parseHash } from '@bulkhead/domain';
 import { ManualClock } from '@bulkhead/fakes';
 import {
   fastGroup,
@@ -75,7 +75,7 @@ const orderOf = (stream: ReserveStream, tier: Tier, more: Partial<MakeOrder> = {
 const unsigned: EvidenceSource = {
   balances: { form: 'account' },
   wallet: async ({ held: { address } }) => ({
-    wallet: { address, certificate: undefined, sort: 'key', signature: undefined },
+    wallets: [{ address, certificate: undefined, sort: 'key', signature: undefined }],
     certificates: [],
   }),
   statements: async () => [new Uint8Array(65).fill(1)],
@@ -92,6 +92,10 @@ function filesOf(folder: string): ReadonlyMap<string, string> {
     statSync(join(folder, name)).isFile(),
   );
   return new Map(names.toSorted().map((name) => [name, readFileSync(join(folder, name)).toString('hex')]));
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof CustodyError ? error.code : String(error);
 }
 
 const bytesOf = (path: string): Uint8Array => Uint8Array.from(readFileSync(path));
@@ -158,8 +162,8 @@ test('the same books, block and secret give the same bytes, another secret other
   const wrong = maker('one', { master: new Uint8Array(32).fill(6) });
   await assert.rejects(bundleEpoch(wrong, context, unsigned), { code: 'reserves/wrong-state' });
   await committed(first.epoch);
-  const third = await makeEpoch(maker('one'), { ...order, block: header.blockNumber }).catch((error: unknown) => error);
-  assert.equal(third instanceof Error && 'code' in third ? third.code : '', 'reserves/not-covered');
+  const again = makeEpoch(maker('one'), { ...order, block: header.blockNumber });
+  await assert.rejects(again, { code: 'reserves/not-covered' });
   await world.settle();
   const next = await makeEpoch(maker('one'), order);
   assert.deepEqual([next.epoch.header.epoch, next.epoch.header.previous], [2n, context]);
@@ -219,8 +223,9 @@ test('a maker that is killed in the midst of its proofs goes on where it was, to
 test('two makers at once in one folder: one works and the other is told so', async () => {
   const stream = newStream();
   const outcomes = await Promise.allSettled([1, 2, 3].map(() => makeEpoch(maker('busy'), orderOf(stream, 'plain'))));
-  const codes = outcomes.map((outcome) => (outcome.status === 'fulfilled' ? 'made' : outcome.reason.code));
-  assert.deepEqual(codes.toSorted(), ['made', 'reserves/maker-busy', 'reserves/maker-busy']);
+  const codes = outcomes.map((outcome) => (outcome.status === 'fulfilled' ? 'made' : codeOf(outcome.reason)));
+  assert.deepEqual(new Set(codes), new Set(['made', 'reserves/maker-busy']));
+  assert.equal(codes.filter((code) => code === 'made').length, 1);
 });
 
 test('two makers at once in folders of their own make one epoch', async () => {

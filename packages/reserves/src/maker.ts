@@ -4,13 +4,29 @@ import { type AssetId, type Chain, chainOf, type Clock, CustodyError } from '@bu
 import { type Database, type Guard, takeGuard } from '@bulkhead/postgres';
 import { type ReserveHeader, type Tier } from '@bulkhead/proofs';
 import { ArchiveWriter } from './archive.ts';
-import { advanceEpoch, beginEpoch, newestEpoch, type ReserveStream, stateOf, type StoredEpoch } from './epoch.ts';
+import {
+  advanceEpoch,
+  beginEpoch,
+  findEpoch,
+  newestEpoch,
+  type ReserveStream,
+  stateOf,
+  type StoredEpoch,
+} from './epoch.ts';
 import { bookOf, type EpochBook, packageFrom, rowsOf, unitsHeld } from './epoch-book.ts';
 import { assetFolder, epochFolders } from './folders.ts';
-import { blockTime, differing, expectOnChain, expectSolvent, pinnedMarker, type WalletSource } from './position.ts';
+import {
+  blockTime,
+  type CompartmentPosition,
+  differing,
+  expectOnChain,
+  expectSolvent,
+  pinnedMarker,
+  type WalletSource,
+} from './position.ts';
 import { stepsOf, type Tell } from './progress.ts';
 import { threadsDefault } from './proving.ts';
-import { claimsIn, type CompartmentReading, type Snapshot, snapshotIn } from './snapshot.ts';
+import { claimsIn, type Snapshot, snapshotIn } from './snapshot.ts';
 
 /** What a maker works with. It has a secret: it is never printed or logged. */
 export type Maker = {
@@ -46,7 +62,7 @@ export type MakeOrder = {
 export type MadeEpoch = {
   readonly epoch: StoredEpoch;
   /** Compartments with other coins on the chain than in the books. */
-  readonly differences: readonly CompartmentReading[];
+  readonly differences: readonly CompartmentPosition[];
 };
 
 /** An epoch under way, and what it is made of. */
@@ -60,8 +76,7 @@ export const threadsOf = ({ threads }: Maker): number => threads ?? threadsDefau
 
 /**
  * Makes the next epoch of an asset as far as the registry needs it: what is owed and held at one block, the trees over it, their record, and
- * the packages of clients. An epoch that was begun is gone on with, whatever block is named now; one that is made already is
- * answered as it is.
+ * the packages of clients. An epoch that is begun and not pinned is gone on with; one that is made already is answered as it is.
  *
  * Everything follows from header, master secret and books, so a crash anywhere loses time alone: what the snapshot read is kept, the
  * number belongs to the header from the moment that it is begun, and nothing counts before the record is stored.
@@ -72,24 +87,45 @@ export const threadsOf = ({ threads }: Maker): number => threads ?? threadsDefau
 export async function makeEpoch(maker: Maker, order: MakeOrder): Promise<MadeEpoch> {
   await using _guard = await guarded(maker, order.stream.asset);
   const newest = await newestEpoch(maker.db, order.stream);
-  const open = newest !== undefined && newest.committed === undefined ? newest : undefined;
-  if (open !== undefined) fitsOrder(open, order);
-  const header = open?.header ?? (await nextHeader(maker, order, newest));
-  const { kept } = epochFolders(maker.folder, header);
-  const snapshot = await snapshotOf(maker, header, kept);
-  if (open === undefined) {
-    // Before the number is taken: a refused epoch leaves nothing behind that would have to be abandoned.
-    expectOnChain(snapshot.compartments, order.declared ?? new Set());
-    expectSolvent(rowsOf(snapshot));
-    await beginEpoch(maker.db, header, maker.clock.now());
+  if (newest !== undefined && newest.committed === undefined) {
+    fitsOrder(newest, order);
+    return await madeOf(maker, newest, order.declared);
   }
-  const differences = snapshot.compartments.filter((one) => differing([one]).length > 0);
-  if (open?.made !== undefined && existsSync(join(kept, packages.done))) return { epoch: open, differences };
+  const header = await nextHeader(maker, order, newest);
+  // Read and looked at before the number is taken: a refused epoch leaves nothing behind that would have to be abandoned.
+  expectProvable(await snapshotOf(maker, header), order.declared);
+  return await madeOf(maker, await beginEpoch(maker.db, header, maker.clock.now()), order.declared);
+}
+
+/**
+ * The same of an epoch that somebody else began. @throws CustodyError as {@link makeEpoch}; the epoch stays begun where it is refused
+ */
+export async function makeBegunEpoch(
+  maker: Maker,
+  begun: StoredEpoch,
+  declared: ReadonlySet<number> = new Set(),
+): Promise<MadeEpoch> {
+  await using _guard = await guarded(maker, begun.header.asset);
+  return await madeOf(maker, await findEpoch(maker.db, begun.context), declared);
+}
+
+async function madeOf(maker: Maker, epoch: StoredEpoch, declared: ReadonlySet<number> | undefined): Promise<MadeEpoch> {
+  const { header, context } = epoch;
+  const snapshot = await snapshotOf(maker, header);
+  const differences = differing(snapshot.compartments);
+  const { kept } = epochFolders(maker.folder, header);
+  if (epoch.made === undefined) expectProvable(snapshot, declared);
+  else if (existsSync(join(kept, packages.done))) return { epoch, differences };
   const book = bookOf(header, { master: maker.master, snapshot, tell: tellOf(maker) });
   const made = { state: 'made', record: book.book.book.record, reserves: unitsHeld(snapshot) } as const;
-  const epoch = await advanceEpoch(maker.db, { context: book.work.context, now: maker.clock.now() }, made);
+  const advanced = await advanceEpoch(maker.db, { context, now: maker.clock.now() }, made);
   writePackages(maker, { book, snapshot, kept });
-  return { epoch, differences };
+  return { epoch: advanced, differences };
+}
+
+function expectProvable(snapshot: Snapshot, declared: ReadonlySet<number> = new Set()): void {
+  expectOnChain(snapshot.compartments, declared);
+  expectSolvent(rowsOf(snapshot));
 }
 
 /** One process at a time in one folder and asset: two would write the same files. The kernel ends the guard with the process. */
@@ -103,9 +139,10 @@ export async function guarded({ folder }: Maker, asset: AssetId): Promise<Guard>
   );
 }
 
-export async function snapshotOf(maker: Maker, header: ReserveHeader, kept: string): Promise<Snapshot> {
+/** What an epoch is made of: kept, or read. */
+export async function snapshotOf(maker: Maker, header: ReserveHeader): Promise<Snapshot> {
   const steps = stepsOf(tellOf(maker), 'reading', 1);
-  const snapshot = await snapshotIn(kept, header, maker);
+  const snapshot = await snapshotIn(epochFolders(maker.folder, header).kept, header, maker);
   steps.one();
   return snapshot;
 }

@@ -15,7 +15,7 @@ import {
   statementsFile,
   walletsFile,
 } from '@bulkhead/proofs';
-import type { CompartmentEvidence } from './evidence.ts';
+import type { WalletEvidence } from './evidence.ts';
 import { writeWhole } from './line-file.ts';
 import type { CompartmentReading } from './snapshot.ts';
 
@@ -48,7 +48,7 @@ export class ShownFiles {
     of: {
       readonly balances: BalancePlace;
       readonly rows: readonly CompartmentReading[];
-      readonly evidence: ReadonlyMap<number, CompartmentEvidence>;
+      readonly evidence: ReadonlyMap<number, WalletEvidence>;
     },
   ): void {
     const compartments = of.rows.map(({ compartment }): CompartmentWallets => {

@@ -23,7 +23,7 @@ const maker = {
 await bundleEpoch(maker, Uint8Array.from(Buffer.from(context, 'hex')), {
   balances: { form: 'account' },
   wallet: async ({ held: { address } }) => ({
-    wallet: { address, certificate: undefined, sort: 'key', signature: undefined },
+    wallets: [{ address, certificate: undefined, sort: 'key', signature: undefined }],
     certificates: [],
   }),
   statements: async () => [new Uint8Array(65).fill(1)],
