@@ -93,7 +93,7 @@ export const importTable: Readonly<Record<string, Zone>> = {
   },
   'signer-client': {
     folder: 'packages/signer-client',
-    imports: ['authority', 'domain', 'vaults'],
+    imports: ['authority', 'domain', 'tlog', 'vaults'],
     testImports: [],
     node: true,
   },
@@ -143,7 +143,7 @@ export const importTable: Readonly<Record<string, Zone>> = {
   // The signer knows no database, no API and no chain; nothing that knows them is imported by it.
   signer: {
     folder: 'apps/signer',
-    imports: ['authority', 'domain', 'keys', 'signer-client', 'vaults'],
+    imports: ['authority', 'domain', 'keys', 'proofs/header', 'signer-client', 'tlog', 'vaults'],
     testImports: ['chain-evm'],
     node: true,
   },

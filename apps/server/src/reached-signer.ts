@@ -1,4 +1,4 @@
-import type { ChainId, Signer, VaultSigner } from '@bulkhead/domain';
+import type { ChainId, ProofSigner, Signer, VaultSigner } from '@bulkhead/domain';
 import type { Pinned } from '@bulkhead/signer-client';
 import type { ConfiguredSystem } from './config-vaults.ts';
 
@@ -6,7 +6,7 @@ import type { ConfiguredSystem } from './config-vaults.ts';
 export type ReachedSigner = {
   /** Which one it is, within a sentence. */
   readonly name: string;
-  readonly signer: Signer & VaultSigner;
+  readonly signer: Signer & VaultSigner & ProofSigner;
   readonly pinned: Pinned;
   /** Where commands beside this server reach it. */
   readonly endpoint: string;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
+  type ProofSigner,
   type Address,
   parseAddress,
   parseChainId,
@@ -29,7 +30,7 @@ const status: SignerStatus = {
 function signer(name: string, says: Partial<SignerStatus>): ReachedSigner {
   const asked: Pick<Signer, 'status'> = { status: async () => Promise.resolve({ ...status, ...says }) };
   // Nothing else of a signer is asked for what it says of itself.
-  const nothing: Omit<Signer & VaultSigner, 'status'> = Object.create(null);
+  const nothing: Omit<ProofSigner & Signer & VaultSigner, 'status'> = Object.create(null);
   const pinned = { deployment: status.deployment, identities: status.identities };
   return { name, signer: { ...nothing, ...asked }, pinned, endpoint: 'unix:/none', pid: undefined };
 }

@@ -5,6 +5,7 @@ import { openWorld } from '../src/core/testing/world.ts';
 import type { Attack } from './attack/attack.ts';
 import { authorityAttacks } from './attack/authority.ts';
 import { limitAttacks } from './attack/limits.ts';
+import { proofAttacks } from './attack/proofs.ts';
 import { peopleAttacks } from './attack/people.ts';
 import { tierAttacks } from './attack/tiers.ts';
 import { relayAttacks } from './attack/relays.ts';
@@ -21,10 +22,11 @@ const attacks: readonly Attack[] = [
   ...vaultAttacks,
   ...vaultListAttacks,
   ...relayAttacks,
+  ...proofAttacks,
 ];
 
 test('the table is not thinned out', () => {
-  assert.ok(attacks.length >= 240, `${attacks.length} attacks`);
+  assert.ok(attacks.length >= 300, `${attacks.length} attacks`);
   assert.equal(new Set(attacks.map(({ name }) => name)).size, attacks.length);
 });
 

@@ -4,6 +4,7 @@ import { nobleHashes } from '@bulkhead/authority';
 import {
   type Address,
   CustodyError,
+  type ProofSigner,
   type RegistryChange,
   type Signature,
   type Signer,
@@ -15,12 +16,13 @@ import { type QuorumSigner, SignerQuorum, type SignerQuorumOptions } from '@bulk
 import { vaultIntentDigest } from '@bulkhead/vaults';
 import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { testDriver, testIdentity } from '../src/core/testing/keys.ts';
+import { commitment, headersUpTo } from '../src/core/testing/proof-intent.ts';
 import * as registry from '../src/core/testing/registry.ts';
 import { accountKey, memberAddress, members, memberSeeds, vaultOf } from '../src/core/testing/vault.ts';
 import { heartbeat, setChange, signerOf, vaultRequest, vaultWithdrawal } from '../src/core/testing/vault-intent.ts';
 import { change, openWorld, type World } from '../src/core/testing/world.ts';
 
-type Port = Signer & VaultSigner;
+type Port = Signer & VaultSigner & ProofSigner;
 
 type Three = AsyncDisposable & {
   readonly worlds: readonly [World, World, World];
@@ -91,6 +93,10 @@ function portOf(answer: () => Promise<never>): Port {
     signVault: answer,
     certifyVault: answer,
     certifyForwarder: answer,
+    signReserves: answer,
+    signControl: answer,
+    signCheckpoint: answer,
+    logKey: answer,
   };
 }
 
@@ -109,6 +115,10 @@ function posing(core: Port, own: Partial<Port>): Port {
     signVault: (request) => core.signVault(request),
     certifyVault: (claim) => core.certifyVault(claim),
     certifyForwarder: (claim) => core.certifyForwarder(claim),
+    signReserves: (request) => core.signReserves(request),
+    signControl: (request) => core.signControl(request),
+    signCheckpoint: (request) => core.signCheckpoint(request),
+    logKey: () => core.logKey(),
     ...own,
   };
 }
@@ -289,4 +299,37 @@ test('a threshold that no configuration can reach is said at once', async () => 
   for (const threshold of [0, 4, 1.5]) {
     assert.throws(() => three.quorum({ threshold }), { code: 'config/invalid' });
   }
+});
+
+test('a commitment of reserves is collected like a heartbeat: each signer judges by itself, and liars are told apart', async () => {
+  await using three = await openThree();
+  const quorum = three.quorum();
+  const [header = '', next = ''] = headersUpTo(2);
+  const asked = { intent: commitment(header) };
+  const { signatures, grants, answers } = await quorum.signReserves(asked);
+  assert.equal(signatures.length, 2 * 65);
+  assert.ok(grants.length >= 2 && answers.length === 3);
+  const [, , third] = three.worlds;
+  const lying = posing(third.core(), {
+    signReserves: async ({ intent }) =>
+      third
+        .core()
+        .signReserves({ intent: intent.kind === 'reserve-commitment' ? { ...intent, reserves: 1n } : intent }),
+  });
+  const { answers: told } = await three
+    .quorum({ ports: [undefined, undefined, lying] })
+    .signReserves({ intent: commitment(next) });
+  assert.deepEqual(
+    told.flatMap((one) => ('code' in one ? [one.code] : [])),
+    ['signer/certificate-invalid'],
+  );
+  const silent = posing(third.core(), {
+    signReserves: async () => Promise.reject(new CustodyError('signer/unavailable', 'away')),
+  });
+  const other = commitment(header, { id: 'rc_other', reserves: 1n });
+  await assert.rejects(three.quorum({ ports: [undefined, undefined, silent] }).signReserves({ intent: other }), {
+    code: 'signer/epoch-taken',
+  });
+  const key = await quorum.logKey();
+  assert.equal(key.origin, registry.logOrigin);
 });

@@ -43,6 +43,14 @@ export function describeItem(item: RegistryItem, assets: KnownAssets): readonly 
       return vaultSystemLines(item);
     case 'vault':
       return vaultItemLines(item, assets);
+    case 'proof-registry':
+      return [
+        `List the proof registry of ${item.chain} at ${checksumAddress(item.registry)}: proofs of reserves are pinned there by the set of signers`,
+        `  Custodian: ${item.custodian}`,
+        `  Set of signers: ${checksumAddress(item.signerSet)}`,
+      ];
+    case 'audit-log':
+      return [`Sign checkpoints of the audit log "${item.origin}", and of no other`];
     case 'identities':
       return [
         `Replace the identity keys of the signer: from now on these ${item.publicKeys.length} sign for it, and no others`,

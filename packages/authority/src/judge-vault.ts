@@ -9,6 +9,7 @@ import {
   type VaultIntent,
 } from '@bulkhead/domain';
 import { expired, wrongDeployment } from './judge-authority.ts';
+import { objectionToKeyOfChain, softwareKey } from './judge-chain.ts';
 import { countedPeople } from './judge-people.ts';
 import {
   aboveLimit,
@@ -145,31 +146,14 @@ function allDevelopment({ chains }: Registry, { systems }: Place): boolean {
   return systems.every(({ chain }) => chains.get(chain)?.development === true);
 }
 
-function softwareKey(chain: string): SignerRefusal {
-  return refuse(
-    'signer/chain-not-development',
-    `The key is in software, and ${chain} is not a development chain: software keys may hold only coins that are worth nothing.`,
-    { chain },
-  );
-}
-
 function objectionToChain(
   registry: Registry,
   chain: ChainId,
   { intent, residency }: VaultQuestion,
 ): SignerRefusal | undefined {
-  const { chains, assets } = registry;
-  const entry = chains.get(chain);
-  if (entry === undefined) {
-    return refuse(
-      'signer/unknown-chain',
-      `The chain ${chain} is not in the registry. Have it listed by the root quorum.`,
-      {
-        chain,
-      },
-    );
-  }
-  if (residency === 'software' && !entry.development) return softwareKey(chain);
+  const { assets } = registry;
+  const refusal = objectionToKeyOfChain(registry, chain, residency);
+  if (refusal !== undefined) return refusal;
   const asset = 'asset' in intent ? intent.asset : nativeAsset(chain);
   if (chainOf(asset) !== chain || ('asset' in intent && !assets.has(asset))) {
     return refuse(

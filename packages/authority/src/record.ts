@@ -18,6 +18,7 @@ export const recordTypes = [
   'lodged',
   'changed',
   'certified',
+  'checkpointed',
   'recovered',
 ] as const;
 

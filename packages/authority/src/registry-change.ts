@@ -53,6 +53,7 @@ export function emptyRegistry(deployment: string, identities: readonly string[] 
     people: PersistentMap.empty<string, never>(),
     systems: PersistentMap.empty<ChainId, never>(),
     vaults: PersistentMap.empty<string, never>(),
+    proofRegistries: PersistentMap.empty<ChainId, never>(),
     policy: { coolingSeconds: 0n, operationalQuorum: 0, rootQuorum: 0, rules: [] },
     holders: PersistentMap.empty(),
     vaultClients: PersistentMap.empty(),

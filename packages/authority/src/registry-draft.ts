@@ -11,6 +11,7 @@ import type {
   Registry,
   WalletEntry,
 } from './registry.ts';
+import type { ProofRegistryEntry } from './registry-proof.ts';
 import type { VaultEntry, VaultSystemEntry } from './registry-vault.ts';
 
 /** A list in the middle of being applied. It is thrown away whole when one of its lines is refused. */
@@ -28,12 +29,15 @@ export type RegistryDraft = {
   readonly people: MapDraft<string, Person>;
   readonly systems: MapDraft<ChainId, VaultSystemEntry>;
   readonly vaults: MapDraft<string, VaultEntry>;
+  readonly proofRegistries: MapDraft<ChainId, ProofRegistryEntry>;
   readonly holders: MapDraft<Compartment, string>;
   readonly vaultClients: MapDraft<string, Compartment>;
   readonly likenesses: MapDraft<string, readonly string[]>;
   readonly policy: () => PolicyDocument;
   /** False where this list has set one already. */
   readonly setPolicy: (policy: PolicyDocument) => boolean;
+  /** False where this list has named one already. */
+  readonly setAuditLog: (origin: string) => boolean;
   readonly identities: () => readonly string[];
   /** False where this list has set them already. */
   readonly setIdentities: (identities: readonly string[]) => boolean;
@@ -54,12 +58,14 @@ export function registryDraft(
     people: draftOf(PersistentMap.of(before.people)),
     systems: draftOf(PersistentMap.of(before.systems)),
     vaults: draftOf(PersistentMap.of(before.vaults)),
+    proofRegistries: draftOf(PersistentMap.of(before.proofRegistries)),
     holders: draftOf(PersistentMap.of(before.holders)),
     vaultClients: draftOf(PersistentMap.of(before.vaultClients)),
     likenesses: draftOf(PersistentMap.of(before.likenesses)),
   };
   let identities: readonly string[] | undefined;
   let policy: PolicyDocument | undefined;
+  let auditLog: string | undefined;
   return {
     ...at,
     ...maps,
@@ -67,6 +73,11 @@ export function registryDraft(
     setPolicy: (next) => {
       const first = policy === undefined;
       policy = next;
+      return first;
+    },
+    setAuditLog: (origin) => {
+      const first = auditLog === undefined;
+      auditLog = origin;
       return first;
     },
     identities: () => identities ?? before.identities,
@@ -78,6 +89,7 @@ export function registryDraft(
     peopleNow: () => [...maps.people.finish().values()],
     finish: (next) => ({
       ...next,
+      ...auditLogOf(auditLog ?? before.auditLog),
       deployment: before.deployment,
       identities: identities ?? before.identities,
       chains: maps.chains.finish(),
@@ -88,10 +100,15 @@ export function registryDraft(
       people: maps.people.finish(),
       systems: maps.systems.finish(),
       vaults: maps.vaults.finish(),
+      proofRegistries: maps.proofRegistries.finish(),
       policy: policy ?? before.policy,
       holders: maps.holders.finish(),
       vaultClients: maps.vaultClients.finish(),
       likenesses: maps.likenesses.finish(),
     }),
   };
+}
+
+function auditLogOf(origin: string | undefined): Pick<Registry, 'auditLog'> {
+  return origin === undefined ? {} : { auditLog: origin };
 }

@@ -21,6 +21,7 @@ import type {
   Tier,
   WalletEntry,
 } from './registry.ts';
+import { logOriginOf, proofRegistryFields, proofRegistryNames, proofRegistryOf } from './registry-proof.ts';
 import {
   vaultItemFields,
   vaultItemOf,
@@ -87,6 +88,10 @@ export function itemFields(item: RegistryItem): CanonicalObject {
       return { ...vaultSystemFields(item), item: item.item };
     case 'vault':
       return { ...vaultItemFields(item), item: item.item };
+    case 'proof-registry':
+      return proofRegistryFields(item);
+    case 'audit-log':
+      return { item: item.item, origin: item.origin };
     case 'identities':
       return { item: item.item, publicKeys: item.publicKeys };
     case 'policy':
@@ -131,6 +136,10 @@ export function itemOf(fields: CanonicalObject): RegistryItem {
       return { item, ...vaultSystemOf(fields) };
     case 'vault':
       return { item, ...vaultItemOf(fields) };
+    case 'proof-registry':
+      return { item, ...proofRegistryOf(fields) };
+    case 'audit-log':
+      return { item, origin: logOriginOf(fields) };
     case 'identities':
       return { item, publicKeys: identitiesOf(listOf(fields, 'publicKeys')) };
     default:
@@ -153,6 +162,8 @@ const itemNames: ReadonlyMap<string, readonly string[]> = new Map([
   ['person-removed', ['person']],
   ['vault-system', vaultSystemNames],
   ['vault', vaultNames],
+  ['proof-registry', proofRegistryNames],
+  ['audit-log', ['origin']],
   ['identities', ['publicKeys']],
   ['policy', ['coolingSeconds', 'operationalQuorum', 'rootQuorum', 'rules']],
 ]);

@@ -1,6 +1,7 @@
 import { chainOf, type Compartment, CustodyError, houseFees, houseGas, houseSigners, kindOf } from '@bulkhead/domain';
 import { likeness } from './look-alike.ts';
 import { listVault, listVaultSystem } from './registry-vault-step.ts';
+import { listProofRegistry } from './registry-proof-step.ts';
 import type { RegistryDraft } from './registry-draft.ts';
 import {
   clientKey,
@@ -71,6 +72,13 @@ export function applyItem(draft: RegistryDraft, item: RegistryItem): void {
       const { item: _, ...entry } = item;
       return listVault(draft, entry);
     }
+    case 'proof-registry': {
+      const { item: _, ...entry } = item;
+      return listProofRegistry(draft, entry);
+    }
+    case 'audit-log':
+      if (!draft.setAuditLog(item.origin)) throw wrong('the list names an audit log already');
+      return;
     case 'identities':
       return followIdentities(draft, item.publicKeys);
     case 'policy': {

@@ -1,5 +1,6 @@
 import { CustodyError, kindOf } from '@bulkhead/domain';
 import { assertVaultTerms, vaultAddress } from '@bulkhead/vaults';
+import { assertSignerSet } from './registry-proof-step.ts';
 import type { RegistryDraft } from './registry-draft.ts';
 import { clientKey } from './registry.ts';
 import {
@@ -22,6 +23,8 @@ export function listVaultSystem(draft: RegistryDraft, entry: VaultSystemEntry): 
     throw wrong(`the contracts of ${entry.chain} cannot be replaced: vaults refer to them for ever`);
   }
   draft.systems.set(entry.chain, entry);
+  const proofs = draft.proofRegistries.get(entry.chain);
+  if (proofs !== undefined) assertSignerSet(draft, entry.chain, proofs.signerSet);
 }
 
 /** The signature of the client is verified by whoever takes the list: see {@link agreementClaims}. */

@@ -8,6 +8,7 @@ import type {
   MovementIntentKind,
   VaultIntentKind,
 } from '@bulkhead/domain';
+import type { ProofRegistryEntry } from './registry-proof.ts';
 import type { VaultEntry, VaultItem, VaultSystemEntry } from './registry-vault.ts';
 
 /** How readily a wallet pays: by itself, after people, or only where nothing else reaches it. */
@@ -145,6 +146,10 @@ export type Registry = {
   readonly systems: ReadonlyMap<ChainId, VaultSystemEntry>;
   /** By `{chain}/{address}`. */
   readonly vaults: ReadonlyMap<string, VaultEntry>;
+  /** Where proofs of reserves are pinned, for each chain that has such a contract. */
+  readonly proofRegistries: ReadonlyMap<ChainId, ProofRegistryEntry>;
+  /** Name of the audit log whose checkpoints are signed; absent while none was listed. */
+  readonly auditLog?: string;
   readonly policy: PolicyDocument;
   /** Whose an individual compartment is. Follows from `clients`; kept, because nobody may have to look through all of them. */
   readonly holders: ReadonlyMap<Compartment, string>;
@@ -203,6 +208,8 @@ export type RegistryItem =
   | { readonly item: 'person-suspended'; readonly person: string }
   | ({ readonly item: 'vault' } & VaultItem)
   | ({ readonly item: 'vault-system' } & VaultSystemEntry)
+  | ({ readonly item: 'proof-registry' } & ProofRegistryEntry)
+  | { readonly item: 'audit-log'; readonly origin: string }
   | ({ readonly item: 'chain' } & ChainEntry)
   | ({ readonly item: 'asset' } & AssetEntry)
   | ({ readonly item: 'asset-removed' } & Pick<AssetEntry, 'asset'>)

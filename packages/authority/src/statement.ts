@@ -13,6 +13,7 @@ import {
  * - `address-certificate`: this address is where this client pays in;
  * - `vault-certificate`: this address is a vault of this compartment, with all that is needed to deploy it and to leave it;
  * - `forwarder-certificate`: this address is in front of a vault, and where this client pays in;
+ * - `log-key-certificate`: this key signs checkpoints of the audit log of this name;
  * - `head`: the log stood here; `brief`: what an approver should know about an intent.
  */
 export type StatementKind =
@@ -21,6 +22,7 @@ export type StatementKind =
   | 'address-certificate'
   | 'vault-certificate'
   | 'forwarder-certificate'
+  | 'log-key-certificate'
   | 'head'
   | 'brief';
 
@@ -73,6 +75,7 @@ const forms: Readonly<Record<StatementKind, Form>> = {
     ],
     allowed: [],
   },
+  'log-key-certificate': { needed: ['deployment', 'origin', 'publicKey', 'residency'], allowed: [] },
   head: { needed: ['deployment', 'sequence', 'hash', 'at'], allowed: [] },
   brief: {
     needed: ['deployment', 'digest', 'at', 'registryVersion', 'approvalsNeeded', 'requestNeeded', 'approvedBy'],
@@ -120,6 +123,7 @@ const statementKinds: readonly StatementKind[] = [
   'address-certificate',
   'vault-certificate',
   'forwarder-certificate',
+  'log-key-certificate',
   'head',
   'brief',
 ];

@@ -1,4 +1,3 @@
-import type { Signature } from './chain.ts';
 import type { LogCheckpointIntent, ReserveIntent, WalletControlIntent } from './proof-intent.ts';
 import type { DecisionRecord, Granted, KeyRef, SignedStatement } from './signer.ts';
 import type { QuorumGrant, VaultGrant } from './vault-signer.ts';
@@ -32,7 +31,7 @@ export type CertifiedLogKey = {
 };
 
 /** A wallet's signature over `WalletControl`. */
-export type ControlGrant = Granted & { readonly signature: Signature };
+export type ControlGrant = Granted;
 
 /**
  * The port to one process, for what is shown to others. As everywhere it takes no digest and no bytes: what is signed follows from the

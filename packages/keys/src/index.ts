@@ -55,7 +55,12 @@ export {
 } from './sealed-seed.ts';
 export { assertReadBack, combineShares, shareCountMax, type ShareFacts, shareFacts, splitEntropy } from './shares.ts';
 export { headLabel, tokenHeadStore } from './pkcs11/head.ts';
-export { createTokenIdentity, identityLabel as tokenIdentityLabel, openTokenIdentity } from './pkcs11/identity.ts';
+export {
+  createTokenIdentity,
+  identityLabel as tokenIdentityLabel,
+  logLabel as tokenLogLabel,
+  openTokenIdentity,
+} from './pkcs11/identity.ts';
 export { openPkcs11Keys, type Pkcs11KeyDriver, walletKeyLabel } from './pkcs11/key-driver.ts';
 export { openToken, type PinSource, type Token, type TokenOptions, tokenSessionsMax } from './pkcs11/token.ts';
 export { importLunaSeed, lunaEvidence, type LunaDriver, type LunaOptions, openLunaKeys } from './luna/driver.ts';

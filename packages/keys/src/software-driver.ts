@@ -1,19 +1,21 @@
 import { CustodyError, type KeyPath, type KeyRef } from '@bulkhead/domain';
 import type { IdentityKey, KeyDriver } from './driver.ts';
-import { openSoftwareIdentity } from './identity.ts';
+import { logLabel, openSoftwareIdentity } from './identity.ts';
 import { openKeyFile, type Passphrase } from './key-file.ts';
 import { type KeyTree, openTree } from './tree.ts';
 
 export type SoftwareKeys = AsyncDisposable & {
   readonly driver: KeyDriver;
   readonly identity: IdentityKey;
+  /** Signs checkpoints of the audit log, and nothing else. */
+  readonly logKey: IdentityKey;
   /** BIP-32 fingerprint of the master key, eight hex digits. */
   readonly fingerprint: string;
 };
 
 /**
- * Opens a key file: the wallets of its tree and, of the same entropy, the identity key. For chains where coins are worth nothing;
- * the signer sees to that. Both keys stay in locked memory until they are disposed of.
+ * Opens a key file: the wallets of its tree and, of the same entropy, the identity key and the log's. For chains where coins are worth
+ * nothing; the signer sees to that. All keys stay in locked memory until they are disposed of.
  *
  * @throws CustodyError `key/missing-file`, `key/file-access`, `key/damaged-file`, `key/wrong-passphrase`,
  *   `key/native-module-missing`, `key/memory-lock`
@@ -25,22 +27,17 @@ export async function openSoftwareKeys(options: {
   const opened = await openKeyFile(options.path, options.passphrase);
   using entropy = opened.entropy;
   const tree = openTree(entropy);
-  let identity: IdentityKey;
-  try {
-    identity = openSoftwareIdentity(entropy);
-  } catch (error) {
-    tree.wipe();
-    throw error;
-  }
-  const driver = softwareDriver(tree);
+  await using made = new AsyncDisposableStack();
+  const driver = made.use(softwareDriver(tree));
+  const identity = made.use(openSoftwareIdentity(entropy));
+  const logKey = made.use(openSoftwareIdentity(entropy, logLabel));
+  const rest = made.move();
   return {
     driver,
     identity,
+    logKey,
     fingerprint: opened.fingerprint,
-    [Symbol.asyncDispose]: async () => {
-      await driver[Symbol.asyncDispose]();
-      await identity[Symbol.asyncDispose]();
-    },
+    [Symbol.asyncDispose]: () => rest.disposeAsync(),
   };
 }
 

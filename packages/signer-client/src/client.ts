@@ -2,8 +2,13 @@ import {
   type AddressClaim,
   type Approval,
   type CertifiedAccount,
+  type CertifiedLogKey,
   type CertifiedWallet,
+  type CheckpointGrant,
+  type CheckpointSignRequest,
   type Compartment,
+  type ControlGrant,
+  type ControlSignRequest,
   CustodyError,
   type DecisionRecord,
   type Evidence,
@@ -12,7 +17,9 @@ import {
   type Intent,
   type KeyLabel,
   type Outlook,
+  type ProofSigner,
   type RegistryChange,
+  type ReserveSignRequest,
   type SignedStatement,
   type Signer,
   type SignerStatus,
@@ -41,14 +48,14 @@ export type SignerClientOptions = {
 };
 
 /**
- * The ports {@link Signer} and {@link VaultSigner} over a socket. It connects with the first request and again after each break; requests share one
+ * The ports {@link Signer}, {@link VaultSigner} and {@link ProofSigner} over a socket. It connects with the first request and again after each break; requests share one
  * connection and are answered in any order.
  *
  * Throws what the signer throws, with the same code. `signer/unavailable` is its own word for: nobody answered. The outcome is
  * unknown then, and the same request may be made again without harm, because the signer answers a repetition with the signature
  * that it gave before. `signer/protocol` says that the other side answered what cannot be read.
  */
-export class SignerClient implements Signer, VaultSigner, AsyncDisposable {
+export class SignerClient implements Signer, VaultSigner, ProofSigner, AsyncDisposable {
   readonly #endpoint: Endpoint;
   readonly #credentials: ClientCredentials | undefined;
   readonly #requestMsMax: number;
@@ -106,6 +113,22 @@ export class SignerClient implements Signer, VaultSigner, AsyncDisposable {
 
   certifyForwarder(claim: ForwarderClaim): Promise<SignedStatement> {
     return this.#ask('certifyForwarder', { claim });
+  }
+
+  signReserves(request: ReserveSignRequest): Promise<VaultGrant> {
+    return this.#ask('signReserves', request);
+  }
+
+  signControl(request: ControlSignRequest): Promise<ControlGrant> {
+    return this.#ask('signControl', request);
+  }
+
+  signCheckpoint(request: CheckpointSignRequest): Promise<CheckpointGrant> {
+    return this.#ask('signCheckpoint', request);
+  }
+
+  logKey(): Promise<CertifiedLogKey> {
+    return this.#ask('logKey', {});
   }
 
   change(change: RegistryChange): Promise<{ readonly version: bigint; readonly record: DecisionRecord }> {

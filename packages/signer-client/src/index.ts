@@ -2,6 +2,7 @@ export { backOffMsMax, backOffMsMin, SignerClient, type SignerClientOptions } fr
 export { connectMsMax } from './connection.ts';
 export { type ClientCredentials, type Endpoint, keyDigest, parseEndpoint } from './endpoint.ts';
 export { createFrameReader, type FrameReader, frameOf, lengthBytes } from './frame.ts';
+export { verifyCheckpoint, verifyControl, verifyLogKey } from './proof-verification.ts';
 export {
   answerBytesMax,
   type Calls,

@@ -2,8 +2,13 @@ import type {
   AddressClaim,
   Approval,
   CertifiedAccount,
+  CertifiedLogKey,
   CertifiedWallet,
+  CheckpointGrant,
+  CheckpointSignRequest,
   Compartment,
+  ControlGrant,
+  ControlSignRequest,
   DecisionRecord,
   Evidence,
   ForwarderClaim,
@@ -12,6 +17,7 @@ import type {
   KeyLabel,
   Outlook,
   RegistryChange,
+  ReserveSignRequest,
   SignedStatement,
   SignerStatus,
   SignRequest,
@@ -25,7 +31,7 @@ export const protocolVersion = 1;
 
 type Nothing = Readonly<Record<string, never>>;
 
-/** What each method of the ports `Signer` and `VaultSigner` takes and gives, as one object each. */
+/** What each method of the ports `Signer`, `VaultSigner` and `ProofSigner` takes and gives, as one object each. */
 export type Calls = {
   readonly status: { readonly params: Nothing; readonly answer: SignerStatus };
   readonly account: { readonly params: { readonly compartment: Compartment }; readonly answer: CertifiedAccount };
@@ -43,6 +49,10 @@ export type Calls = {
   readonly signVault: { readonly params: VaultSignRequest; readonly answer: VaultGrant };
   readonly certifyVault: { readonly params: { readonly claim: VaultClaim }; readonly answer: SignedStatement };
   readonly certifyForwarder: { readonly params: { readonly claim: ForwarderClaim }; readonly answer: SignedStatement };
+  readonly signReserves: { readonly params: ReserveSignRequest; readonly answer: VaultGrant };
+  readonly signControl: { readonly params: ControlSignRequest; readonly answer: ControlGrant };
+  readonly signCheckpoint: { readonly params: CheckpointSignRequest; readonly answer: CheckpointGrant };
+  readonly logKey: { readonly params: Nothing; readonly answer: CertifiedLogKey };
   readonly change: {
     readonly params: RegistryChange;
     readonly answer: { readonly version: bigint; readonly record: DecisionRecord };
@@ -75,6 +85,10 @@ export const frameBytesMax: Readonly<Record<Method, number>> = {
   signVault: frameBytesOrdinary,
   certifyVault: frameBytesOrdinary,
   certifyForwarder: frameBytesOrdinary,
+  signReserves: frameBytesOrdinary,
+  signControl: frameBytesOrdinary,
+  signCheckpoint: frameBytesOrdinary,
+  logKey: frameBytesOrdinary,
   change: 16 * mebibyte,
   records: frameBytesOrdinary,
 };

@@ -4,8 +4,13 @@ import {
   type AddressClaim,
   type Approval,
   type CertifiedAccount,
+  type CertifiedLogKey,
   type CertifiedWallet,
+  type CheckpointGrant,
+  type CheckpointSignRequest,
   type Compartment,
+  type ControlGrant,
+  type ControlSignRequest,
   CustodyError,
   type DecisionRecord,
   type Evidence,
@@ -16,8 +21,11 @@ import {
   type Intent,
   type KeyLabel,
   type Outlook,
+  type ProofQuorum,
+  type ProofSigner,
   type QuorumGrant,
   type RegistryChange,
+  type ReserveSignRequest,
   type Signature,
   type SignedStatement,
   type Signer,
@@ -30,7 +38,7 @@ import {
   type VaultSigner,
   type VaultSignRequest,
 } from '@bulkhead/domain';
-import { accountSignature, bytesOf, quorumSignatures, vaultIntentDigest } from '@bulkhead/vaults';
+import { accountSignature, bytesOf, quorumSignatures, reserveIntentDigest, vaultIntentDigest } from '@bulkhead/vaults';
 import { answersOf } from './signer-answers.ts';
 import { type Pinned, verifyRecord } from './verification.ts';
 import { verifyForwarder, verifyVault } from './vault-verification.ts';
@@ -38,7 +46,7 @@ import { verifyForwarder, verifyVault } from './vault-verification.ts';
 /** One of the signers: how we call it, where it answers, and whom of it we believe. */
 export type QuorumSigner = {
   readonly name: string;
-  readonly signer: Signer & VaultSigner;
+  readonly signer: Signer & VaultSigner & ProofSigner;
   readonly pinned: Pinned;
 };
 
@@ -55,17 +63,25 @@ export type SignerQuorumOptions = {
   readonly changesAfter: (version: bigint) => Promise<readonly RegistryChange[]>;
 };
 
+/** What is collected from the signers: the digest that each signature must be over, and how one of them is asked. */
+type Collecting = {
+  readonly digest: Uint8Array;
+  readonly sign: (one: QuorumSigner) => Promise<VaultGrant>;
+  /** Whether one that is not in the set yet may answer, too; it is not counted. */
+  readonly anyMember: boolean;
+};
+
 /** Where one signer stands. */
 export type SignerStanding = SignerAnswer<SignerStatus>;
 
 /**
- * Several signers behind the two ports. What only one of them holds keys for goes to the first; what all of them must know, registry and
+ * Several signers behind the ports. What only one of them holds keys for goes to the first; what all of them must know, registry and
  * approvals, goes to all; and what a set of signers signs is collected from as many as it takes.
  *
  * The others do not have to be there. Whoever was away is sent the changes that it missed before it is asked for anything by a version
  * that it does not have.
  */
-export class SignerQuorum implements Signer, VaultQuorum {
+export class SignerQuorum implements Signer, VaultQuorum, ProofQuorum {
   readonly #signers: readonly [QuorumSigner, ...QuorumSigner[]];
   readonly #options: SignerQuorumOptions;
 
@@ -139,13 +155,42 @@ export class SignerQuorum implements Signer, VaultQuorum {
   }
 
   async signVault(request: VaultSignRequest): Promise<QuorumGrant> {
+    return this.#collected({
+      digest: vaultIntentDigest(nobleHashes, request.intent),
+      sign: ({ signer }) => signer.signVault(request),
+      anyMember: request.intent.kind === 'signer-set-change',
+    });
+  }
+
+  async signReserves(request: ReserveSignRequest): Promise<QuorumGrant> {
+    return this.#collected({
+      digest: reserveIntentDigest(nobleHashes, request.intent),
+      sign: ({ signer }) => signer.signReserves(request),
+      anyMember: false,
+    });
+  }
+
+  /** Verified by whoever can recover keys: see `verifyControl`. */
+  signControl(request: ControlSignRequest): Promise<ControlGrant> {
+    return this.#first.signControl(request);
+  }
+
+  /** Verified by whoever knows the certified key: see `verifyCheckpoint`. */
+  signCheckpoint(request: CheckpointSignRequest): Promise<CheckpointGrant> {
+    return this.#first.signCheckpoint(request);
+  }
+
+  logKey(): Promise<CertifiedLogKey> {
+    return this.#first.logKey();
+  }
+
+  async #collected({ digest, sign, anyMember }: Collecting): Promise<QuorumGrant> {
     const { threshold, membersNow } = this.#options;
     const members = await membersNow();
-    const digest = vaultIntentDigest(nobleHashes, request.intent);
     const answers = await this.#ask(threshold, async (one) => {
-      const grant = await this.#upToDate(one, async ({ signer }) => signer.signVault(request));
+      const grant = await this.#upToDate(one, sign);
       this.#assertGrant(one, { grant, digest });
-      if (members.has(grant.member) || request.intent.kind === 'signer-set-change') return grant;
+      if (members.has(grant.member) || anyMember) return grant;
       throw wrong(one, `its key ${grant.member} is not in the set of signers`);
     });
     const grants = distinct(answers);
@@ -173,7 +218,7 @@ export class SignerQuorum implements Signer, VaultQuorum {
     });
   }
 
-  get #first(): Signer & VaultSigner {
+  get #first(): Signer & VaultSigner & ProofSigner {
     return this.#signers[0].signer;
   }
 

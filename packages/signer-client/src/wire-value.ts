@@ -14,20 +14,24 @@ import {
   intentText,
   isAuthority,
   isMovement,
+  isReserveMatter,
   isVaultMatter,
   type KeyLabel,
   type KeyPath,
   type KeyRef,
   type KeyResidency,
+  type LogCheckpointIntent,
   type MovementIntent,
   parseAddress,
   parseAmount,
   parseChainId,
   parseCompartment,
   parseIntentText,
+  type ReserveIntent,
   type Signature,
   type SignedStatement,
   type VaultIntent,
+  type WalletControlIntent,
 } from '@bulkhead/domain';
 import { z } from 'zod';
 
@@ -102,6 +106,39 @@ export const authorityIntent: z.ZodType<AuthorityIntent> = parsed(intentBytesMax
   parse: (text) => {
     const value = parseIntentText(text);
     if (!isAuthority(value)) throw wrongKind(`An intent of kind "${value.kind}" changes no authority: a change needs`);
+    return value;
+  },
+  write: intentText,
+});
+
+export const reserveIntent: z.ZodType<ReserveIntent> = parsed(intentBytesMax, {
+  parse: (text) => {
+    const value = parseIntentText(text);
+    if (!isReserveMatter(value)) {
+      throw wrongKind(`An intent of kind "${value.kind}" says nothing about reserves, for which there are`);
+    }
+    return value;
+  },
+  write: intentText,
+});
+
+export const controlIntent: z.ZodType<WalletControlIntent> = parsed(intentBytesMax, {
+  parse: (text) => {
+    const value = parseIntentText(text);
+    if (value.kind !== 'wallet-control') {
+      throw wrongKind(`An intent of kind "${value.kind}" is not what a wallet says of itself, which needs`);
+    }
+    return value;
+  },
+  write: intentText,
+});
+
+export const checkpointIntent: z.ZodType<LogCheckpointIntent> = parsed(intentBytesMax, {
+  parse: (text) => {
+    const value = parseIntentText(text);
+    if (value.kind !== 'log-checkpoint') {
+      throw wrongKind(`An intent of kind "${value.kind}" is no checkpoint of a log, which needs`);
+    }
     return value;
   },
   write: intentText,

@@ -3,12 +3,15 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import {
   evidenceApprovalsMax,
+  type LogCheckpointIntent,
   type MovementIntent,
   parseAddress,
   parseAssetId,
   parseChainId,
   parseCompartment,
+  type ReserveIntent,
   type VaultIntent,
+  type WalletControlIntent,
 } from '@bulkhead/domain';
 import type { Calls } from './protocol.ts';
 import {
@@ -74,6 +77,68 @@ test('params and answers come back as they were', () => {
   };
   assert.deepEqual(decodeAnswer('outlook', sent(encodeAnswer('outlook', outlook))), outlook);
   assert.deepEqual(decodeAnswer('records', sent(encodeAnswer('records', [record]))), [record]);
+});
+
+test('requests for what is shown to others come back as they were, each with intents of its own', () => {
+  const asked = { deployment: '00112233445566778899aabbccddeeff', chain: parseChainId('eip155:1') };
+  const proof: ReserveIntent = {
+    ...asked,
+    kind: 'reserve-proof',
+    id: 'rp_1',
+    registry: parseAddress(`0x${'71'.repeat(20)}`),
+    context: 'c0'.repeat(32),
+    proof: '9a'.repeat(32),
+  };
+  const wallet: WalletControlIntent = {
+    ...asked,
+    kind: 'wallet-control',
+    id: 'wc_1',
+    compartment: parseCompartment(100_000),
+    wallet: parseAddress(`0x${'5a'.repeat(20)}`),
+    custodian: 'c5'.repeat(32),
+    context: 'c0'.repeat(32),
+  };
+  const { deployment } = asked;
+  const root = 'ab'.repeat(32);
+  const head: LogCheckpointIntent = {
+    deployment,
+    kind: 'log-checkpoint',
+    id: 'lc_1',
+    origin: 'log.example',
+    size: 7n,
+    root,
+  };
+  const key = { compartment: parseCompartment(100_000), index: 7 };
+  const reserves = { intent: proof };
+  assert.deepEqual(decodeParams('signReserves', sent(encodeParams('signReserves', reserves))), reserves);
+  const control = { intent: wallet, key };
+  assert.deepEqual(decodeParams('signControl', sent(encodeParams('signControl', control))), control);
+  const checkpoint = { intent: head, oldSize: 5n, proof: [root] };
+  assert.deepEqual(decodeParams('signCheckpoint', sent(encodeParams('signCheckpoint', checkpoint))), checkpoint);
+  const grant = { signature: new Uint8Array(64).fill(9), publicKey: root, record };
+  assert.deepEqual(decodeAnswer('signCheckpoint', sent(encodeAnswer('signCheckpoint', grant))), grant);
+  const certified = { origin: 'log.example', publicKey: root, certificate: statement };
+  assert.deepEqual(decodeAnswer('logKey', sent(encodeAnswer('logKey', certified))), certified);
+  const wire = sent(encodeParams('signCheckpoint', checkpoint));
+  assert.throws(() => decodeParams('signReserves', wire), protocolFault);
+  assert.throws(() => decodeParams('signControl', changed(wire, 'key', key)), protocolFault);
+  assert.throws(() => decodeParams('signCheckpoint', changed(wire, 'proof', Array(64).fill(root))), protocolFault);
+  assert.throws(() => decodeParams('signCheckpoint', changed(wire, 'proof', ['AB'.repeat(32)])), protocolFault);
+  const strange = sent(encodeAnswer('signCheckpoint', grant));
+  assert.throws(() => decodeAnswer('signCheckpoint', changed(strange, 'signature', 'ab'.repeat(65))), protocolFault);
+  const other = sent(encodeParams('signReserves', reserves));
+  assert.throws(
+    () => decodeParams('signCheckpoint', changed(wire, 'intent', Reflect.get(Object(other), 'intent'))),
+    protocolFault,
+  );
+  assert.throws(
+    () =>
+      decodeParams(
+        'signControl',
+        changed(sent(encodeParams('signControl', control)), 'intent', Reflect.get(Object(other), 'intent')),
+      ),
+    protocolFault,
+  );
 });
 
 test('requests of vaults come back as they were, and an intent of another kind is none of theirs', () => {

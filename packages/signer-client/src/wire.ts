@@ -5,6 +5,12 @@ import { type Calls, isMethod, type Method, protocolVersion, recordsMax, request
 import { hasExactly, readGranted, readSignRequest, writeGranted, writeSignRequest } from './wire-sign.ts';
 import * as wire from './wire-value.ts';
 
+/** Hashes of a proof that one tree begins with another: two for each level of a tree of 2^48 leaves are never needed. */
+const consistencyHashesMax = 63;
+
+/** Bytes of a signature of Ed25519 (RFC 8032). */
+const ed25519SignatureBytes = 64;
+
 /** Places that one signer names in its status. */
 const slotsMax = 64;
 
@@ -106,6 +112,27 @@ const codecs: Codecs = {
   certifyForwarder: {
     params: z.strictObject({ claim: z.strictObject({ ...vaultClaim, salt: wire.hash }) }),
     answer: wire.statement,
+  },
+  signReserves: {
+    params: z.strictObject({ intent: wire.reserveIntent }),
+    answer: z.strictObject({ signature: wire.signature, member: wire.address, record: wire.record }),
+  },
+  signControl: { params: z.strictObject({ intent: wire.controlIntent, key: wire.keyRef }), answer: signAnswer },
+  signCheckpoint: {
+    params: z.strictObject({
+      intent: wire.checkpointIntent,
+      oldSize: wire.amount,
+      proof: z.array(wire.hash).max(consistencyHashesMax),
+    }),
+    answer: z.strictObject({
+      signature: wire.bytes(ed25519SignatureBytes),
+      publicKey: wire.hash,
+      record: wire.record,
+    }),
+  },
+  logKey: {
+    params: z.strictObject({}),
+    answer: z.strictObject({ origin: wire.text, publicKey: wire.hash, certificate: wire.statement }),
   },
   change: {
     params: z.strictObject({ intent: wire.authorityIntent, evidence: wire.evidence, list: z.string() }),

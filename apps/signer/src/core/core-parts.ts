@@ -7,7 +7,7 @@ import type { Committer } from './commit.ts';
 import type { Gate } from './gate.ts';
 import type { Knowledge } from './knowledge.ts';
 import type { StateLog } from './log.ts';
-import type { CoreLimits } from './options.ts';
+import type { CoreLimits, LogKey } from './options.ts';
 import type { Refusals } from './refusals.ts';
 import type { Signatures } from './signatures.ts';
 import type { SteadyTime } from './time.ts';
@@ -24,6 +24,7 @@ export type CoreParts = {
   readonly verifier: ApprovalVerifier;
   /** Those that were opened and that count by the registry of now. The first that answers signs. */
   readonly identities: () => readonly IdentityKey[];
+  readonly logKey: LogKey | undefined;
   readonly gate: Gate;
   readonly arrivals: Arrivals;
   readonly time: SteadyTime;

@@ -1,6 +1,7 @@
 export { createState } from './genesis.ts';
 export {
   type CoreDrivers,
+  type LogKey,
   coreLimitDefaults,
   type CoreLimits,
   type CoreMode,

@@ -13,11 +13,13 @@ import {
   type Compartment,
   houseGas,
   isMovement,
+  isProof,
   isVaultMatter,
   type MovementIntent,
   parseAddress,
   parseCompartment,
   parseIntentText,
+  type ProofIntent,
   type VaultIntent,
 } from '@bulkhead/domain';
 import type { RememberedHead } from '@bulkhead/keys';
@@ -26,6 +28,8 @@ import { type BoundedCache, boundedCache } from './bounded-cache.ts';
 import { type Nonces, openNonces } from './nonces.ts';
 import { groupRecordsMax } from './options.ts';
 import { openPace, type Pace, type PaceStep } from './pace.ts';
+import { openProofGrants, type ProofGrants } from './proof-grants.ts';
+import { reserveProof, takeCheckpoint } from './proof-reservation.ts';
 import { countersOf, headsOf, numberOf, textOf, textsOf } from './record-fields.ts';
 import { openSignCounts, type SignCounts } from './sign-counts.ts';
 import { openUsage, type Usage } from './usage.ts';
@@ -42,6 +46,7 @@ export type Knowledge = {
   readonly attempts: Attempts;
   readonly signCounts: SignCounts;
   readonly vaultGrants: VaultGrants;
+  readonly proofGrants: ProofGrants;
   /** The name of an attempt, of a fixed length. */
   readonly attemptName: (attempt: Attempt) => string;
   /** Sequence of the record that granted an attempt, by its name. */
@@ -60,7 +65,7 @@ export type Knowledge = {
   /** The registry that a change will lead to, so that a long list is read once. */
   expect(next: ExpectedRegistry): void;
   /** The intent that a grant will be about, so that it is read once. */
-  expectGrant(digest: string, intent: MovementIntent | VaultIntent): void;
+  expectGrant(digest: string, intent: MovementIntent | VaultIntent | ProofIntent): void;
 };
 
 /** `first` in Unix seconds. */
@@ -90,7 +95,7 @@ type Held = {
   everIdentities: readonly string[];
   forgiven: readonly RememberedHead[];
   expected: ExpectedRegistry | undefined;
-  readonly expectedGrants: BoundedCache<string, MovementIntent | VaultIntent>;
+  readonly expectedGrants: BoundedCache<string, MovementIntent | VaultIntent | ProofIntent>;
   readonly granted: Map<string, bigint>;
   readonly signed: Map<number, bigint | readonly bigint[]>;
   readonly lodged: Map<string, Lodged[]>;
@@ -129,6 +134,7 @@ export function openKnowledge(hashes: Hashes): Knowledge {
     attempts: openAttempts(),
     signCounts: openSignCounts(),
     vaultGrants: openVaultGrants(),
+    proofGrants: openProofGrants(),
   };
   return {
     ...ledgers,
@@ -159,7 +165,7 @@ export function openKnowledge(hashes: Hashes): Knowledge {
   };
 }
 
-type Ledgers = Pick<Knowledge, 'nonces' | 'usage' | 'pace' | 'attempts' | 'signCounts' | 'vaultGrants'>;
+type Ledgers = Pick<Knowledge, 'nonces' | 'usage' | 'pace' | 'attempts' | 'signCounts' | 'vaultGrants' | 'proofGrants'>;
 type Parts = { readonly hashes: Hashes; readonly held: Held; readonly ledgers: Ledgers };
 
 function applyRecord(parts: Parts, record: RecordLine): void {
@@ -197,6 +203,9 @@ function applyRecord(parts: Parts, record: RecordLine): void {
       held.changed.set(textOf(fields, 'digest'), sequence);
       ledgers.signCounts.accept(countersOf(fields));
       return;
+    case 'checkpointed':
+      takeCheckpoint(ledgers, record);
+      return;
     case 'certified':
       applyCertificate(parts, record);
       return;
@@ -227,6 +236,12 @@ function applyGrant({ hashes, held, ledgers }: Parts, { fields, sequence, at }: 
   const intent = held.expectedGrants.peek(digest) ?? parseIntentText(textOf(fields, 'intent'));
   if (isVaultMatter(intent)) {
     applyVaultGrant({ hashes, held, ledgers }, { fields, sequence, at, intent, digest });
+    return;
+  }
+  if (isProof(intent)) {
+    reserveProof(hashes, ledgers, { intent, digest, at });
+    const unsigned = textOf(fields, 'unsigned');
+    held.granted.set(attemptName(hashes, { digest, key: textOf(fields, 'key'), unsigned }), sequence);
     return;
   }
   if (!isMovement(intent)) return;
@@ -314,7 +329,10 @@ export type Reservation = {
 };
 
 /** Binds at once, so that a decision made while another one waits for the hardware sees it. Twice is the same as once. */
-export function reserve({ nonces, usage, pace, attempts }: Omit<Ledgers, 'signCounts'>, taken: Reservation): void {
+export function reserve(
+  { nonces, usage, pace, attempts }: Pick<Ledgers, 'nonces' | 'usage' | 'pace' | 'attempts'>,
+  taken: Reservation,
+): void {
   const { intent, digest, from, nonce, fee, charged, at, attempt, approved } = taken;
   const step = paceStepOf({ nonces }, { intent, at, approved });
   if (step !== undefined) pace.take(step);

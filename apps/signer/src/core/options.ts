@@ -1,5 +1,12 @@
 import type { Hashes } from '@bulkhead/authority';
-import { type Clock, recipientIndexCount, type Signer, type VaultSigner } from '@bulkhead/domain';
+import {
+  type Clock,
+  type KeyResidency,
+  type ProofSigner,
+  recipientIndexCount,
+  type Signer,
+  type VaultSigner,
+} from '@bulkhead/domain';
 import type { HeadStore, IdentityKey, KeyDriver } from '@bulkhead/keys';
 import type { StateFile } from './state-file.ts';
 
@@ -17,6 +24,12 @@ export type CoreLimits = {
   readonly attemptsPerIntentMax: number;
   /** Address certificates written in a minute. */
   readonly certificatesPerMinuteMax: number;
+  /** Commitments, proofs and roots of statements signed in a minute. */
+  readonly reservesPerMinuteMax: number;
+  /** Wallets of a compartment that say in a minute that they are controlled. */
+  readonly controlsPerMinuteMax: number;
+  /** Checkpoints of the audit log signed in a minute. */
+  readonly checkpointsPerMinuteMax: number;
   /** Head stores that must have taken a head before anything leaves. Absent: all of them. */
   readonly headsRequired?: number;
   /** Addresses and account keys kept derived; the least recently used goes first. */
@@ -33,6 +46,9 @@ export const coreLimitDefaults: CoreLimits = {
   freeCancelsPerMinuteMax: 4,
   attemptsPerIntentMax: 64,
   certificatesPerMinuteMax: 600,
+  reservesPerMinuteMax: 300,
+  controlsPerMinuteMax: 600,
+  checkpointsPerMinuteMax: 60,
   derivationsCachedMax: 8_192,
   recipientIndexCount,
   decisionsAtOnceMax: 32,
@@ -40,6 +56,13 @@ export const coreLimitDefaults: CoreLimits = {
 
 /** Who computes with keys. `tree` answers for paths of the seed, `labelled` for wallets with a key of their own. */
 export type CoreDrivers = { readonly tree?: KeyDriver; readonly labelled?: KeyDriver };
+
+/** The key of the audit log. Its token may be away for a while: checkpoints wait for it, and nothing else does. */
+export type LogKey = {
+  readonly residency: KeyResidency;
+  /** @throws CustodyError `hsm/…` */
+  readonly open: () => Promise<IdentityKey>;
+};
 
 /**
  * Everything the core is given. It opens nothing else: no socket, no other file. Drivers, identity keys and head stores stay the
@@ -54,6 +77,8 @@ export type SignerCoreOptions = {
    * is left aside.
    */
   readonly identities: readonly IdentityKey[];
+  /** Signs checkpoints of the audit log, and nothing else; absent where another signer has it. */
+  readonly logKey?: LogKey;
   readonly heads: readonly HeadStore[];
   /** Native ones: see {@link Hashes}. */
   readonly hashes: Hashes;
@@ -78,6 +103,7 @@ export type CoreMode = 'ready' | 'recovery';
 /** The signer without its shell: the port, what it found at the start, and what ends it. Disposing gives the folder back. */
 export type SignerCore = Signer &
   VaultSigner &
+  ProofSigner &
   AsyncDisposable & {
     readonly mode: () => CoreMode;
     readonly replay: ReplayReport;

@@ -21,19 +21,28 @@ export type PaceStep = {
   readonly at: bigint;
 };
 
-/** An intent that no person approved, a cancellation of a nonce that nothing is bound to, or the certificate of an address. */
-export type PaceKind = 'unattended' | 'free-cancel' | 'certificate';
+/**
+ * An intent that no person approved, a cancellation of a nonce that nothing is bound to, the certificate of an address; or what is
+ * shown to others: something about reserves, the control of a wallet, a checkpoint of the audit log.
+ */
+export type PaceKind = 'unattended' | 'free-cancel' | 'certificate' | 'reserves' | 'control' | 'checkpoint';
 
 const limitOf = {
   unattended: ({ unattendedPerMinuteMax }) => unattendedPerMinuteMax,
   'free-cancel': ({ freeCancelsPerMinuteMax }) => freeCancelsPerMinuteMax,
   certificate: ({ certificatesPerMinuteMax }) => certificatesPerMinuteMax,
+  reserves: ({ reservesPerMinuteMax }) => reservesPerMinuteMax,
+  control: ({ controlsPerMinuteMax }) => controlsPerMinuteMax,
+  checkpoint: ({ checkpointsPerMinuteMax }) => checkpointsPerMinuteMax,
 } as const satisfies Readonly<Record<PaceKind, (limits: CoreLimits) => number>>;
 
 const wordsOf = {
   unattended: 'intents that nobody approves',
   'free-cancel': 'cancellations of nonces of nobody',
   certificate: 'new certificates of addresses',
+  reserves: 'statements about reserves',
+  control: 'statements of the control of wallets',
+  checkpoint: 'checkpoints of the audit log',
 } as const satisfies Readonly<Record<PaceKind, string>>;
 
 type Minute = { readonly number: bigint; readonly names: Set<string> };

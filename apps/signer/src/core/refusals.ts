@@ -5,7 +5,15 @@ import type { SteadyTime } from './time.ts';
 
 /** What was refused, for the record: who and which, by name and digest. The content would make refusals the cheapest way to fill the disk. */
 export type Refused = {
-  readonly request: 'sign' | 'sign-vault' | 'lodge' | 'change' | 'certify';
+  readonly request:
+    | 'sign'
+    | 'sign-vault'
+    | 'sign-reserves'
+    | 'sign-control'
+    | 'sign-checkpoint'
+    | 'lodge'
+    | 'change'
+    | 'certify';
   readonly about: Readonly<Record<string, string>>;
 };
 

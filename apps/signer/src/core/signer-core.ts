@@ -16,6 +16,9 @@ import { lodge } from './lodging.ts';
 import { openStateLog, type StateLog } from './log.ts';
 import { coreLimitDefaults, type SignerCore, type SignerCoreOptions } from './options.ts';
 import { outlookOf } from './outlook.ts';
+import { certifiedLogKey, openCheckpointSigning } from './checkpoint-decision.ts';
+import { openControlSigning } from './control-decision.ts';
+import { openReserveSigning } from './reserve-decision.ts';
 import { openRefusals } from './refusals.ts';
 import { openSignatures } from './signatures.ts';
 import { type Slots, slotsOf } from './slots.ts';
@@ -85,6 +88,7 @@ async function openOn(options: SignerCoreOptions, file: StateFile): Promise<Sign
     signatures: openSignatures({ hashes, log, knowledge, committer, addresses }),
     verifier: approvalVerifier(hashes),
     identities,
+    logKey: options.logKey,
     gate: openGate(limits.decisionsAtOnceMax),
     arrivals,
     time,
@@ -128,6 +132,9 @@ type Opened = {
 function coreOf({ parts, slots, file, replay, status, standstill, goOn }: Opened): SignerCore {
   const sign = openSigning(parts);
   const signVault = openVaultSigning(parts);
+  const signReserves = openReserveSigning(parts);
+  const signControl = openControlSigning(parts);
+  const signCheckpoint = openCheckpointSigning(parts);
   let closed = false;
   const ready = async <T>(work: () => Promise<T>): Promise<T> => {
     if (closed) throw new CustodyError('signer/not-ready', 'The signer is stopping. Ask again once it is back.');
@@ -148,6 +155,10 @@ function coreOf({ parts, slots, file, replay, status, standstill, goOn }: Opened
     signVault: async (request) => ready(async () => signVault(request)),
     certifyVault: async (claim) => ready(async () => certifyVault(parts, claim)),
     certifyForwarder: async (claim) => ready(async () => certifyForwarder(parts, claim)),
+    signReserves: async (request) => ready(async () => signReserves(request)),
+    signControl: async (request) => ready(async () => signControl(request)),
+    signCheckpoint: async (request) => ready(async () => signCheckpoint(request)),
+    logKey: async () => ready(async () => certifiedLogKey(parts)),
     async change(change) {
       if (closed || standstill() === undefined) return ready(async () => changeRegistry(parts, change));
       const changed = await recoverState(parts, change, async () => {

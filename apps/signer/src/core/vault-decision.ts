@@ -11,32 +11,28 @@ import {
   type VaultSignRequest,
 } from '@bulkhead/domain';
 import { vaultIntentPreimage } from '@bulkhead/vaults';
-import { keyText } from './addresses.ts';
 import { announced } from './announcement.ts';
 import { approvalsOf, type VerifiedEvidence } from './approvals.ts';
+import {
+  attemptOf,
+  type Derived,
+  keyNameOf,
+  type Making,
+  openMaking,
+  repeatedGrant,
+  signatureOfGrant,
+} from './attempt.ts';
 import type { CoreParts } from './core-parts.ts';
 import { amountSeries, houseFeeSeries, reserveVault, vaultPaceStepOf } from './knowledge.ts';
 import { type MemberKey, memberKeys } from './member-keys.ts';
 import { counterFields, evidenceFields } from './record-fields.ts';
-import { recordOf } from './record-lookup.ts';
 import { refusalError } from './refusals.ts';
 
-/** A request as it was read back from its canonical bytes, and what its members sign: worked out here, and taken from nobody. */
-type Asked = {
-  readonly request: VaultSignRequest;
-  readonly intent: VaultIntent;
-  readonly text: string;
-  readonly digest: string;
-  /** The bytes whose Keccak-256 is signed. */
-  readonly preimage: Uint8Array;
-  readonly signed: string;
-};
-
-type Making = Map<string, Promise<VaultGrant>>;
+type Asked = Derived & { readonly request: VaultSignRequest; readonly intent: VaultIntent };
 
 /** As signing for wallets: each request is judged by its own evidence, and each attempt signed once. */
 export function openVaultSigning(parts: CoreParts): (request: VaultSignRequest) => Promise<VaultGrant> {
-  const making: Making = new Map();
+  const making = openMaking<VaultGrant>();
   return async (request) => answer(parts, making, readRequest(parts, request));
 }
 
@@ -57,7 +53,7 @@ function readRequest({ hashes }: CoreParts, request: VaultSignRequest): Asked {
   };
 }
 
-async function answer(parts: CoreParts, making: Making, asked: Asked): Promise<VaultGrant> {
+async function answer(parts: CoreParts, making: Making<VaultGrant>, asked: Asked): Promise<VaultGrant> {
   const { intent, digest, request, signed } = asked;
   const about = { id: intent.id, digest, signed };
   return parts.gate.shared(async () =>
@@ -76,31 +72,6 @@ async function answer(parts: CoreParts, making: Making, asked: Asked): Promise<V
   );
 }
 
-function nameOf({ knowledge }: CoreParts, { digest, preimage }: Asked, { key }: MemberKey): string {
-  return knowledge.attemptName({ digest, key: keyNameOf(key), unsigned: Buffer.from(preimage).toString('hex') });
-}
-
-function keyNameOf(key: MemberKey['key']): string {
-  return `${key.compartment}/${keyText(key)}`;
-}
-
-type Repeated = { readonly asked: Asked; readonly member: MemberKey; readonly sequence: bigint };
-
-async function repeated(parts: CoreParts, { asked, member, sequence }: Repeated): Promise<VaultGrant> {
-  await parts.committer.settle();
-  const { record } = await recordOf(parts, sequence);
-  return grantOf(parts, { asked, member, record });
-}
-
-async function grantOf(
-  parts: CoreParts,
-  { asked, member, record }: Omit<Repeated, 'sequence'> & { readonly record: VaultGrant['record'] },
-): Promise<VaultGrant> {
-  const { key, address } = member;
-  const signature = await parts.signatures.of({ sequence: record.sequence, key, bytes: asked.preimage });
-  return { signature, member: address, record };
-}
-
 type Allowed = {
   readonly asked: Asked;
   readonly member: MemberKey;
@@ -110,25 +81,22 @@ type Allowed = {
 
 async function grantOnce(
   parts: CoreParts,
-  making: Making,
+  making: Making<VaultGrant>,
   at: { readonly asked: Asked; readonly members: readonly MemberKey[]; readonly arrived: () => void },
 ): Promise<VaultGrant> {
   // Expiry and policy of today do not matter for what was granted: whoever asks may have lost its signature in a crash.
-  for (const member of at.members) {
-    const earlier = parts.knowledge.granted(nameOf(parts, at.asked, member));
+  for (const { key, address } of at.members) {
+    const earlier = repeatedGrant(parts, at.asked, key);
     if (earlier === undefined) continue;
     at.arrived();
-    return repeated(parts, { asked: at.asked, member, sequence: earlier });
+    return { ...(await earlier()), member: address };
   }
   const allowed = allowedGrant(parts, at);
   at.arrived();
-  const name = nameOf(parts, at.asked, allowed.member);
-  const running = making.get(name);
-  if (running !== undefined) return running;
-  assertPaced(parts, allowed);
-  const granted = grant(parts, allowed).finally(() => making.delete(name));
-  making.set(name, granted);
-  return granted;
+  return making(attemptOf(parts, at.asked, allowed.member.key), async () => {
+    assertPaced(parts, allowed);
+    return grant(parts, allowed);
+  });
 }
 
 function assertPaced({ knowledge, limits }: CoreParts, { asked, now, evidence }: Allowed): void {
@@ -180,7 +148,7 @@ export function judgeForVault(parts: CoreParts, facts: VaultFacts): VaultJudgeme
 }
 
 /** Of the key that is least protected: which one signs is decided by the judgement. */
-function residencyOf(addresses: CoreParts['addresses'], members: readonly MemberKey[]): KeyResidency {
+export function residencyOf(addresses: CoreParts['addresses'], members: readonly MemberKey[]): KeyResidency {
   const all = members.map(({ key }) => addresses.residencyOf(key));
   return all.includes('software') ? 'software' : (all[0] ?? 'hsm');
 }
@@ -225,5 +193,5 @@ async function grant(parts: CoreParts, { asked, member, now, evidence }: Allowed
     },
   });
   // A crash from here on: the grant counts, and the same request gets its signature.
-  return grantOf(parts, { asked, member, record });
+  return { ...(await signatureOfGrant(parts, { preimage, key: member.key, record })), member: member.address };
 }

@@ -97,6 +97,8 @@ const schema = z.strictObject({
   tree: tree.optional(),
   labelled: labelled.optional(),
   identities: z.array(identity).min(1).max(8),
+  /** The key of the audit log, where this signer has it: of one signer of an installation. */
+  logKey: identity.exactOptional(),
   /** For one start, after the clock was looked at: it is long after the newest record, and right. */
   acceptLongStandstill: z.boolean().default(false),
   limits: z
@@ -112,6 +114,7 @@ const schema = z.strictObject({
       /** For each compartment; what they are unless told stands in `coreLimitDefaults`. */
       unattendedPerMinuteMax: limit(perMinuteMax),
       certificatesPerMinuteMax: limit(perMinuteMax),
+      controlsPerMinuteMax: limit(perMinuteMax),
     })
     .default({}),
 });
@@ -122,11 +125,12 @@ export type SignerConfiguration = z.output<typeof schema>;
 
 /** The limits of the configuration that are the core's, those alone that it names. */
 export function coreLimitsOf({ limits }: SignerConfiguration): Partial<CoreLimits> {
-  const { headsRequired, unattendedPerMinuteMax, certificatesPerMinuteMax } = limits;
+  const { headsRequired, unattendedPerMinuteMax, certificatesPerMinuteMax, controlsPerMinuteMax } = limits;
   return {
     ...(headsRequired === undefined ? {} : { headsRequired }),
     ...(unattendedPerMinuteMax === undefined ? {} : { unattendedPerMinuteMax }),
     ...(certificatesPerMinuteMax === undefined ? {} : { certificatesPerMinuteMax }),
+    ...(controlsPerMinuteMax === undefined ? {} : { controlsPerMinuteMax }),
   };
 }
 
@@ -136,6 +140,7 @@ export function listenLimitsOf({ limits }: SignerConfiguration): Partial<ListenL
     headsRequired: _,
     unattendedPerMinuteMax: _unattended,
     certificatesPerMinuteMax: _certificates,
+    controlsPerMinuteMax: _controls,
     ...rest
   } = limits;
   return rest;
@@ -177,7 +182,8 @@ function faultOf({ path: at, message }: z.core.$ZodIssue): string {
 
 /** What each value alone does not show. */
 function contradictions(configuration: SignerConfiguration): readonly string[] {
-  const { development, socket, tls, tokens, identities } = configuration;
+  const { development, socket, tls, tokens } = configuration;
+  const identities = identitiesOf(configuration);
   const faults: string[] = [];
   const names = tokens.map((entry) => entry.name);
   if (new Set(names).size < names.length) faults.push('tokens: two have the same name');
@@ -189,7 +195,7 @@ function contradictions(configuration: SignerConfiguration): readonly string[] {
     faults.push('tree: keys in software are for development; set "development" only where coins are worth nothing');
   }
   if (identities.some(({ driver }) => driver === 'software') && configuration.tree?.driver !== 'software') {
-    faults.push('identities: an identity key in software comes from the file of a software tree');
+    faults.push('identities: an identity key and a log key in software come from the file of a software tree');
   }
   for (const used of tokensUsed(configuration)) {
     if (!names.includes(used)) faults.push(`tokens: there is none with the name "${used}"`);
@@ -197,11 +203,17 @@ function contradictions(configuration: SignerConfiguration): readonly string[] {
   return faults;
 }
 
-function tokensUsed({ tree: seed, labelled: keys, identities }: SignerConfiguration): readonly string[] {
+/** The identity keys, and the key of the log where there is one. */
+function identitiesOf({ identities, logKey }: SignerConfiguration): SignerConfiguration['identities'] {
+  return logKey === undefined ? identities : [...identities, logKey];
+}
+
+function tokensUsed(configuration: SignerConfiguration): readonly string[] {
+  const { tree: seed, labelled: keys } = configuration;
   const ofSeed = seed?.driver === 'pkcs11-sealed-seed' ? seed.tokens : [];
   const ofTree = seed?.driver === 'luna-bip32' ? [seed.token] : ofSeed;
   const ofKeys = keys?.driver === 'pkcs11-key' ? [keys.token] : [];
-  const ofIdentities = identities.flatMap((entry) => (entry.driver === 'pkcs11' ? [entry.token] : []));
+  const ofIdentities = identitiesOf(configuration).flatMap((entry) => (entry.driver === 'pkcs11' ? [entry.token] : []));
   return [...new Set([...ofTree, ...ofKeys, ...ofIdentities])];
 }
 

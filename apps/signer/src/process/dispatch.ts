@@ -1,8 +1,8 @@
-import type { Intent, Signer, VaultSigner } from '@bulkhead/domain';
+import type { Intent, ProofSigner, Signer, VaultSigner } from '@bulkhead/domain';
 import { type Calls, decodeParams, encodeAnswer, type Method } from '@bulkhead/signer-client';
 
 /** What stands behind the socket. */
-export type Served = Signer & VaultSigner;
+export type Served = Signer & VaultSigner & ProofSigner;
 
 type Handlers = {
   readonly [M in Method]: (signer: Served, params: Calls[M]['params']) => Promise<Calls[M]['answer']>;
@@ -20,6 +20,10 @@ const handlers: Handlers = {
   signVault: (signer, request) => signer.signVault(request),
   certifyVault: (signer, { claim }) => signer.certifyVault(claim),
   certifyForwarder: (signer, { claim }) => signer.certifyForwarder(claim),
+  signReserves: (signer, request) => signer.signReserves(request),
+  signControl: (signer, request) => signer.signControl(request),
+  signCheckpoint: (signer, request) => signer.signCheckpoint(request),
+  logKey: (signer) => signer.logKey(),
   change: (signer, change) => signer.change(change),
   records: (signer, { after, limit }) => signer.records(after, limit),
 };

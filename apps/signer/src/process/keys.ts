@@ -17,7 +17,7 @@ import {
   type Token,
   tokenHeadStore,
 } from '@bulkhead/keys';
-import type { CoreDrivers } from '../core/index.ts';
+import type { CoreDrivers, LogKey } from '../core/index.ts';
 import type { SignerConfiguration } from './configuration.ts';
 import { readSecret } from './secret-file.ts';
 import { openTokens, type Tokens } from './tokens.ts';
@@ -26,6 +26,8 @@ import { openTokens, type Tokens } from './tokens.ts';
 export type OpenedKeys = AsyncDisposable & {
   readonly drivers: CoreDrivers;
   readonly identities: readonly IdentityKey[];
+  /** Absent where the configuration names none. */
+  readonly logKey?: LogKey;
   readonly heads: readonly HeadStore[];
 };
 
@@ -49,12 +51,14 @@ export async function openKeys(configuration: SignerConfiguration): Promise<Open
   const labelled = await openLabelled(configuration, tokens);
   if (labelled !== undefined) opened.use(labelled);
   const identities = await openIdentities(configuration, { tokens, software });
+  const logKey = logKeyOf(configuration, { tokens, software });
   const heads = configuration.tokens.map(({ name }) => headOf(name, tokens));
   if (heads.length === 0) heads.push(openHeadFile(join(configuration.state, headFileName)));
   const rest = opened.move();
   return {
     drivers: { ...(tree === undefined ? {} : { tree }), ...(labelled === undefined ? {} : { labelled }) },
     identities,
+    ...(logKey === undefined ? {} : { logKey }),
     heads,
     [Symbol.asyncDispose]: () => rest.disposeAsync(),
   };
@@ -104,6 +108,19 @@ async function openIdentities(
   }
   if (identities.length === 0 && away !== undefined) throw away;
   return identities;
+}
+
+/** A token that is away at the start is asked again with each checkpoint. */
+function logKeyOf({ logKey: entry }: SignerConfiguration, { tokens, software }: Opened): LogKey | undefined {
+  if (entry === undefined) return undefined;
+  if (entry.driver === 'software') {
+    return software === undefined ? undefined : { residency: 'software', open: async () => software.logKey };
+  }
+  let opened: IdentityKey | undefined;
+  return {
+    residency: 'hsm',
+    open: async () => (opened ??= await openTokenIdentity(await tokens.token(entry.token), entry.label)),
+  };
 }
 
 /** A token that is away at the start is asked again with each head; how many must answer is the core's to decide. */

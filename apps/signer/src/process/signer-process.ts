@@ -33,6 +33,7 @@ export async function openSignerProcess(
       stateDirectory: configuration.state,
       drivers: keys.drivers,
       identities: keys.identities,
+      ...(keys.logKey === undefined ? {} : { logKey: keys.logKey }),
       heads: keys.heads,
       hashes: nativeHashes(),
       clock: { now: () => new Date() },
@@ -76,6 +77,10 @@ function bound(core: Served): Served {
     signVault: (request) => core.signVault(request),
     certifyVault: (claim) => core.certifyVault(claim),
     certifyForwarder: (claim) => core.certifyForwarder(claim),
+    signReserves: (request) => core.signReserves(request),
+    signControl: (request) => core.signControl(request),
+    signCheckpoint: (request) => core.signCheckpoint(request),
+    logKey: () => core.logKey(),
     change: (change) => core.change(change),
     records: (after, limit) => core.records(after, limit),
   };

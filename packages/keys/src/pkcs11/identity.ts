@@ -6,6 +6,8 @@ import type { Token } from './token.ts';
 
 /** Label of the identity key in a token. */
 export const identityLabel: string = 'bulkhead/identity';
+/** Label of the key that signs checkpoints of the audit log: an object of its own, so that neither key signs for the other. */
+export const logLabel: string = 'bulkhead/log';
 
 /**
  * An identity key in a token. Closing it leaves the token open.

@@ -3,6 +3,7 @@ import { type Compartment, CustodyError, type KeyPath, type KeyRef, type Signatu
 import type { HeadStore, IdentityKey, KeyDriver, RememberedHead } from '@bulkhead/keys';
 import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { HARDENED_OFFSET, HDKey } from '@scure/bip32';
+import type { LogKey } from '../options.ts';
 import { edwardsKey, edwardsPublicKey } from './approver.ts';
 
 function accountOf(seed: number, compartment: Compartment): HDKey {
@@ -78,6 +79,12 @@ export function testIdentity(name = 'identity'): IdentityKey {
     sign: async (message) => sign(null, message, privateKey),
     [Symbol.asyncDispose]: async () => undefined,
   };
+}
+
+/** The key of the audit log, in a token that answers. */
+export function testLogKey(): LogKey {
+  const key = testIdentity('log key');
+  return { residency: 'hsm', open: async () => key };
 }
 
 /** A slot that can go away, come back, and be set to anything. */

@@ -13,7 +13,7 @@ import {
   parseCompartment,
 } from '@bulkhead/domain';
 import { passkey, robot, wallet } from './approver.ts';
-import { keys, vaultOf, vaultSystem } from './vault.ts';
+import { keys, signerSet, vaultOf, vaultSystem } from './vault.ts';
 
 export const deployment: string = 'd0'.repeat(16);
 export const mainChain: ChainId = parseChainId('eip155:1');
@@ -64,6 +64,12 @@ function rule(own: Pick<Rule, 'kind' | 'compartments' | 'destination' | 'approva
 
 const codeHash = 'c0'.repeat(32);
 
+/** Where proofs of reserves are pinned on the main chain, and who pins them. */
+export const proofRegistry: Address = parseAddress(`0x${'71'.repeat(20)}`);
+export const custodian: string = 'c5'.repeat(32);
+/** Name of the audit log. */
+export const logOrigin = 'custody.example/log';
+
 export const coolingSeconds: bigint = 3_600n;
 
 /** What the ceremony decides. */
@@ -83,6 +89,8 @@ export const genesisItems: readonly RegistryItem[] = [
   { item: 'wallet', compartment: houseSigners, key: '0', tier: 'hot', purpose: 'vault-signer' },
   { item: 'vault-system', ...vaultSystem(mainChain) },
   { item: 'vault-system', ...vaultSystem(sideChain) },
+  { item: 'proof-registry', chain: mainChain, registry: proofRegistry, custodian, signerSet },
+  { item: 'audit-log', origin: logOrigin },
   { item: 'wallet', compartment: compartments.fees, key: '0', tier: 'hot', purpose: 'fees' },
   { item: 'wallet', compartment: compartments.first, key: '0', tier: 'hot', purpose: 'pool' },
   { item: 'wallet', compartment: compartments.second, key: '0', tier: 'hot', purpose: 'pool' },

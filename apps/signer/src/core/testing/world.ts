@@ -18,7 +18,7 @@ import { nativeHashes } from '../../process/native-hashes.ts';
 import { createState } from '../genesis.ts';
 import type { SignerCore, SignerCoreOptions } from '../options.ts';
 import { openSignerCore } from '../signer-core.ts';
-import { type TestDriver, testDriver, type TestHeads, testHeads, testIdentity } from './keys.ts';
+import { type TestDriver, testDriver, type TestHeads, testHeads, testIdentity, testLogKey } from './keys.ts';
 import * as registry from './registry.ts';
 import { encode, partsOf, type TransactionParts } from './transaction.ts';
 
@@ -35,12 +35,15 @@ export type World = AsyncDisposable & {
   readonly options: SignerCoreOptions;
   readonly core: () => SignerCore;
   /** Ends the process, in so far as a test has one, and starts it on what it left. */
-  restart(options?: Partial<SignerCoreOptions>): Promise<SignerCore>;
+  restart(options?: Restart): Promise<SignerCore>;
   stop(): Promise<void>;
   address(compartment: Compartment, index: number): Address;
   /** Evidence that a movement or a change needs, by honest people. */
   approved(intent: Intent): Evidence;
 };
+
+/** What is otherwise than before. */
+export type Restart = Partial<SignerCoreOptions> & { readonly withoutLogKey?: boolean };
 
 /** A signer after its ceremony, with two clients enrolled and the cooling of their destinations over. */
 export async function openWorld(given: Partial<SignerCoreOptions> = {}): Promise<World> {
@@ -52,7 +55,7 @@ export async function openWorld(given: Partial<SignerCoreOptions> = {}): Promise
   const stores = given.heads ?? heads;
   const monotonic = (): bigint => clock.seconds;
   const base = { stateDirectory: directory, identities, heads: stores, hashes: nativeHashes(), clock, monotonic };
-  const options: SignerCoreOptions = { ...base, drivers: { tree: driver }, ...given };
+  const options: SignerCoreOptions = { ...base, drivers: { tree: driver }, logKey: testLogKey(), ...given };
   const list = listText(registry.genesisItems);
   await createState({ ...base, genesis: { deployment: registry.deployment, list } });
   let core: SignerCore | undefined = await openSignerCore(options);
@@ -74,9 +77,11 @@ export async function openWorld(given: Partial<SignerCoreOptions> = {}): Promise
       await core?.[Symbol.asyncDispose]();
       core = undefined;
     },
-    async restart(changed = {}) {
+    async restart({ withoutLogKey = false, ...changed } = {}) {
       await world.stop();
-      core = await openSignerCore({ ...options, ...changed });
+      const { logKey, ...rest } = options;
+      const kept = withoutLogKey || logKey === undefined ? rest : options;
+      core = await openSignerCore({ ...kept, ...changed });
       return core;
     },
     address: (compartment, index) => deriveAddress({ compartment, xpub: xpubs.get(compartment) ?? '' }, index),
