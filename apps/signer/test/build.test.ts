@@ -14,6 +14,8 @@ function copyRepository(to: string): void {
     'packages/domain',
     'packages/authority',
     'packages/keys',
+    'packages/proofs',
+    'packages/tlog',
     'packages/signer-client',
     'packages/vaults',
     'apps/signer',
@@ -23,7 +25,7 @@ function copyRepository(to: string): void {
   }
   const packages = join(to, 'node_modules');
   mkdirSync(join(packages, '@bulkhead'), { recursive: true });
-  for (const name of ['domain', 'authority', 'keys', 'signer-client', 'vaults']) {
+  for (const name of ['domain', 'authority', 'keys', 'proofs', 'signer-client', 'tlog', 'vaults']) {
     symlinkSync(join('../../packages', name), join(packages, '@bulkhead', name));
   }
   for (const name of ['zod', '@noble', '@scure', 'slip39']) {
