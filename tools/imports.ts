@@ -134,8 +134,8 @@ export const importTable: Readonly<Record<string, Zone>> = {
   },
   custody: {
     folder: 'packages/custody',
-    imports: ['domain', 'ledger', 'postgres', 'vaults'],
-    testImports: ['chain-evm', 'contracts', 'fakes', 'keys', 'log'],
+    imports: ['domain', 'ledger', 'postgres', 'proofs/header', 'reserves', 'vaults'],
+    testImports: ['chain-evm', 'contracts', 'fakes', 'keys', 'log', 'proofs'],
     node: true,
   },
   api: { folder: 'packages/api', imports: ['domain'], testImports: [], node: true },

@@ -13,6 +13,7 @@ import type {
 } from '@bulkhead/domain';
 import type { Database } from '@bulkhead/postgres';
 import type { JurisdictionProfile } from './jurisdiction-profile.ts';
+import type { ProofSetup } from './proof-setup.ts';
 import type { VaultSetup } from './vault-setup.ts';
 
 /** Most a transaction of a chain may ever cost, in wei per gas and in gas. The product is what a client's fee hold covers. */
@@ -85,6 +86,8 @@ export type Custody = {
   readonly policy: Policy;
   /** Client vaults; without it every wallet has a key. */
   readonly vaults?: VaultSetup;
+  /** Proofs of reserves; without it none are published. */
+  readonly proofs?: ProofSetup;
 };
 
 /** Who asks: a person or robot of the configuration. */

@@ -40,14 +40,25 @@ export type RelayCargo = {
   readonly relays: string;
   /**
    * A signed payment of a vault or what cancels it; coins of forwarders to their vault; the making of a delegate, what an address signed
-   * for it, and the call of it that sweeps the address; that the signers are there.
+   * for it, and the call of it that sweeps the address; that the signers are there; what a proof registry is told.
    */
   readonly cargo: (typeof cargos)[number];
   readonly callData: Hex;
   readonly authorizations?: readonly SignedAuthorization[];
 };
 
-const cargos = ['payment', 'invalidation', 'sweep', 'delegate', 'delegation', 'delegated-sweep', 'heartbeat'] as const;
+const cargos = [
+  'payment',
+  'invalidation',
+  'sweep',
+  'delegate',
+  'delegation',
+  'delegated-sweep',
+  'heartbeat',
+  'reserve-commitment',
+  'reserve-draw',
+  'reserve-proof',
+] as const;
 
 /** An outgoing transaction: one intent, one nonce of one wallet, one effect at most. */
 export type Dispatch = {

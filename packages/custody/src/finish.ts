@@ -1,5 +1,6 @@
 import {
   type BlockRef,
+  type ChainId,
   type DispatchOutcome,
   type TransferRequest,
   endingTransfers,
@@ -11,6 +12,7 @@ import type { Dispatch, RelayCargo } from './dispatch.ts';
 import { enqueue } from './job.ts';
 import { record } from './journal.ts';
 import { ownMovement } from './own-movement.ts';
+import { assetOfAct } from './proof-act.ts';
 import { lockWithdrawal, stepWithdrawal } from './withdrawal-step.ts';
 
 /** Who looks again when a relay is over; a flush and the making of a delegate are looked for by whoever needs them. */
@@ -23,8 +25,11 @@ const carriedBy: Readonly<
   delegate: undefined,
   delegation: 'send-delegation',
   'delegated-sweep': 'send-delegated-sweep',
-  // One for each chain, by its id.
+  // One for each chain, by its id; one for each asset.
   heartbeat: undefined,
+  'reserve-commitment': undefined,
+  'reserve-draw': undefined,
+  'reserve-proof': undefined,
 };
 
 /** A dispatch that came to its end in this transaction, whatever the end. */
@@ -57,9 +62,7 @@ export async function finishDispatch(
       data: { outcome, fee, ...block },
     });
     // Whether what it carried has happened is read from the chain itself; where it has not, it may be carried again.
-    const task = dispatch.relay === undefined ? undefined : carriedBy[dispatch.relay.cargo];
-    if (dispatch.relay?.cargo === 'heartbeat') await enqueue(tx, { task: 'keep-heartbeat', id: dispatch.chain });
-    else if (dispatch.relay !== undefined && task !== undefined) await enqueue(tx, { task, id: dispatch.relay.relays });
+    if (dispatch.relay !== undefined) await lookAgain(tx, dispatch.chain, dispatch.relay);
     return [endingTransfers(movement, { outcome, fee, hadNonce: end.hadNonce, ...block })];
   }
   const withdrawal = await lockWithdrawal(tx, dispatch.subject);
@@ -68,4 +71,12 @@ export async function finishDispatch(
   const stepped = await stepWithdrawal(custody, tx, { withdrawal, event, actor: machine, now });
   invariant(stepped.status === 'stepped', 'The end of a dispatch cannot be refused.', { id: dispatch.subject });
   return stepped.transfers;
+}
+
+async function lookAgain(tx: Transaction, chain: ChainId, { relays, cargo }: RelayCargo): Promise<void> {
+  const task = carriedBy[cargo];
+  if (cargo === 'heartbeat') return enqueue(tx, { task: 'keep-heartbeat', id: chain });
+  if (task !== undefined) return enqueue(tx, { task, id: relays });
+  const asset = await assetOfAct(tx, relays);
+  if (asset !== undefined) await enqueue(tx, { task: 'keep-proof', id: asset });
 }

@@ -15,6 +15,8 @@ export type Job =
   | { readonly task: 'check-vault'; readonly id: string }
   | { readonly task: 'advance-move'; readonly id: string }
   | { readonly task: 'apply-registry-change'; readonly id: string }
+  /** The id is that of an asset. */
+  | { readonly task: 'keep-proof'; readonly id: string }
   /** The ids are those of chains. */
   | { readonly task: 'check-token-codes'; readonly id: string }
   | { readonly task: 'keep-heartbeat'; readonly id: string }

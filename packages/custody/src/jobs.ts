@@ -20,6 +20,7 @@ import { flushForWithdrawal } from './flush.ts';
 import { enqueue, type Job } from './job.ts';
 import { heartbeatChains, keepHeartbeat } from './heartbeat.ts';
 import { findLiquidity } from './liquidity.ts';
+import { keepProof, provenAssets } from './proof-keeping.ts';
 import { reconcile } from './reconciliation.ts';
 import { applyRegistryChange, tendRegistryChanges } from './registry-change.ts';
 import { sendDispatch, watchDispatch } from './send.ts';
@@ -57,6 +58,7 @@ const bodies: Readonly<Record<Job['task'], (custody: Custody, id: string) => Pro
   'check-token-codes': checkTokenCodes,
   'check-vault': checkVault,
   'keep-heartbeat': keepHeartbeat,
+  'keep-proof': keepProof,
   // A chain of which nothing is booked yet has nothing to reconcile: a refusal, and not a reason to try again.
   reconcile: async (custody, id) => {
     const chain = parseChainId(id);
@@ -78,6 +80,7 @@ const scheduled: Readonly<
   'pull-signer-records': { cron: '* * * * *', options: '', run: pullSignerRecords },
   'tend-registry-changes': { cron: '* * * * *', options: '', run: tendRegistryChanges },
   'keep-heartbeats': { cron: '*/10 * * * *', options: '', run: keepHeartbeats },
+  'keep-proofs': { cron: '* * * * *', options: '', run: keepProofs },
   'resume-work': { cron: '*/10 * * * *', options: '', run: resumeWork },
   'reconcile-chains': { cron: '0 2 * * *', options: 'fill=1d', run: reconcileChains },
 };
@@ -142,6 +145,11 @@ async function watchDispatches(custody: Custody): Promise<void> {
 /** Looks when each set of signers was last shown to be there; whether it is time for the next is decided there. */
 async function keepHeartbeats(custody: Custody): Promise<void> {
   for (const chain of heartbeatChains(custody)) await enqueue(custody.db, { task: 'keep-heartbeat', id: chain });
+}
+
+/** Looks at the proofs of each asset; whether it is time for something is decided there. */
+async function keepProofs(custody: Custody): Promise<void> {
+  for (const asset of await provenAssets(custody)) await enqueue(custody.db, { task: 'keep-proof', id: asset });
 }
 
 async function reconcileChains(custody: Custody): Promise<void> {
@@ -223,6 +231,7 @@ export async function runJobs(custody: Custody, options: JobsOptions): Promise<R
   if (options.tasks === undefined) {
     await askForCodes(custody);
     await keepHeartbeats(custody);
+    await keepProofs(custody);
   }
   const concurrency = options.jobsAtOnce ?? jobsAtOnceDefault;
   const pool = openPool(options, concurrency);

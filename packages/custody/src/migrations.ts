@@ -8,6 +8,7 @@ import {
   openDatabase,
   type Queries,
 } from '@bulkhead/postgres';
+import { reservesMigrations } from '@bulkhead/reserves';
 import { Logger, runMigrations } from 'graphile-worker';
 
 /** The numbered migrations of this package. They name the roles and nothing of the ledger's tables. */
@@ -17,7 +18,7 @@ export const custodyMigrations: MigrationSource = {
 };
 
 /** Everything numbered, in the order it is applied: the books first, then the workflows around them. */
-export const migrationSources: readonly MigrationSource[] = [ledgerMigrations, custodyMigrations];
+export const migrationSources: readonly MigrationSource[] = [ledgerMigrations, reservesMigrations, custodyMigrations];
 
 /**
  * Brings a database to the version of this code: ledger, custody, what else the caller has, job queue, and the rights of the

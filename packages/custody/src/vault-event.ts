@@ -15,6 +15,7 @@ import {
   parseFactoryEvent,
   parseVaultEvent,
   parseWord,
+  proofEventTopic,
   type VaultEvent,
 } from '@bulkhead/vaults';
 import { hash } from './cursor.ts';
@@ -73,8 +74,20 @@ export async function storeLogs(tx: Transaction, logs: readonly ContractLog[], p
 /** An event of an address of ours, or of a followed contract that names one or names nobody. */
 function concernsUs(log: ContractLog, watch: WatchSet): boolean {
   if (watch.has(log.address)) return true;
+  // What a registry of proofs names are assets and numbers, some of which look like addresses.
+  if (isProofEvent(log)) return watch.contracts?.has(log.address) === true;
   const named = log.topics.slice(1).flatMap(addressIn);
   return watch.contracts?.has(log.address) === true && (named.length === 0 || named.some((one) => watch.has(one)));
+}
+
+const proofTopics: ReadonlySet<string> = new Set(
+  (['Committed', 'WindowEnded', 'Drawn', 'DrawPostponed', 'Proven'] as const).map((name) =>
+    proofEventTopic(hashes, name),
+  ),
+);
+
+function isProofEvent({ topics: [first = ''] }: ContractLog): boolean {
+  return proofTopics.has(first);
 }
 
 function addressIn(topic: string): readonly Address[] {

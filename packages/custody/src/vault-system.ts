@@ -42,8 +42,12 @@ function differs(message: string): CustodyError {
   return new CustodyError('vault/system-differs', message);
 }
 
-/** Contracts of a chain whose events are followed though they hold nothing of ours; none where it has no vaults. */
+/** Contracts of a chain whose events are followed though they hold nothing of ours; none where it has no vaults and no registry of proofs. */
 export function followedOn(custody: Custody, chain: ChainId): ReadonlySet<Address> {
   const found = vaultsOn(custody, chain);
-  return new Set(found === undefined ? [] : [found.system.factory, found.system.signerSet]);
+  const registries = custody.proofs?.registries.filter((one) => one.chain === chain) ?? [];
+  return new Set([
+    ...(found === undefined ? [] : [found.system.factory, found.system.signerSet]),
+    ...registries.map(({ registry }) => registry),
+  ]);
 }

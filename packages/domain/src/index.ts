@@ -27,6 +27,7 @@ export {
   type WalletControlIntent,
 } from './proof-intent.ts';
 export * from './proof-signer.ts';
+export * from './proof-stream.ts';
 export * from './reconciliation.ts';
 export * from './refusal.ts';
 export * from './screening.ts';
