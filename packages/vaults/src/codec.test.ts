@@ -35,11 +35,17 @@ test('a value is refused when it does not fill its place exactly', () => {
     [() => decodeWhole(bytesCodec, bytesOf(`0x${word(2n ** 200n)}`)), /a length is/u],
     [() => decodeWhole(listOf(unsigned(8)), bytesOf(`0x${word(4_097n)}`)), /a length is 4097, at most 4096/u],
     [() => decodeWhole(listOf(unsigned(8)), bytesOf(`0x${word(4_000n)}`)), /end too early/u],
-    [() => decodeWhole(textCodec, bytesOf(`0x${word(0n)}`)), /carries text/u],
+    [() => decodeWhole(textCodec, bytesOf(`0x${word(1n)}ff${'0'.repeat(62)}`)), /not UTF-8/u],
     [() => bytesOf('0xAB'), /lower-case hex/u],
     [() => bytesOf('0xa'), /lower-case hex/u],
   ];
   for (const [make, message] of wrong) assert.throws(make, { code: 'vault/malformed', message });
+});
+
+test('text has one form, its mark of byte order included', () => {
+  for (const text of ['', 'eip155:1/slip44:60', '\uFEFFx', 'ä€']) {
+    assert.equal(decodeWhole(textCodec, textCodec.encode(text)), text);
+  }
 });
 
 test('contents stand one after the other, without gaps, overlaps or another order', () => {

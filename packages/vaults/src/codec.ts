@@ -158,18 +158,28 @@ export const bytesCodec: Codec<Hex> = {
   typedValue: (value) => value,
 };
 
-/** Text in typed data. No call and no event has one. */
+/** Text in UTF-8. */
 export const textCodec: Codec<string> = {
   ...bytesCodec,
   abiType: 'string',
   typedType: 'string',
   encode: (value) => bytesCodec.encode(hexOf(utf8ToBytes(value))),
-  decode: () => {
-    throw malformed('no call and no event carries text');
+  decode: (bytes, at) => {
+    const { value, end } = bytesCodec.decode(bytes, at);
+    return { value: textOf(bytesOf(value)), end };
   },
   typedWord: ({ keccak256 }, value) => keccak256(utf8ToBytes(value)),
   typedValue: (value) => value,
 };
+
+function textOf(bytes: Uint8Array): string {
+  try {
+    // A mark of byte order is a character like any other: without this two texts would have one value.
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw malformed('a text is not UTF-8');
+  }
+}
 
 export function listOf<T>(element: Codec<T>): Codec<readonly T[]> {
   return {

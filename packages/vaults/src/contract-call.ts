@@ -47,6 +47,18 @@ export function questionForm<const S extends Shape, A>(
   return { name, form: struct('', shape), answer };
 }
 
+/** A single answer without its name. */
+export function only<T>(codec: Codec<T>): Codec<T> {
+  const one = struct('', { answer: codec });
+  return {
+    ...codec,
+    decode: (bytes, at) => {
+      const { value, end } = one.decode(bytes, at);
+      return { value: value.answer, end };
+    },
+  };
+}
+
 /** Call data: four bytes that name the function, then its arguments. @throws CustodyError `vault/malformed` */
 export function callData<T>(
   hashes: Keccak,

@@ -4,6 +4,13 @@ export { callData, type CallForm, type ContractCall, answerOf, type QuestionForm
 export { isBuiltFrom } from './contract-code.ts';
 export * from './initial-policy.ts';
 export * from './proof-message.ts';
+export * from './proof-registry.ts';
+export {
+  parseProofRegistryEvent,
+  proofEventTopic,
+  type ProofRegistryEvent,
+  type ProofRegistryEventFields,
+} from './proof-registry-event.ts';
 export * from './signer-set-message.ts';
 export * from './typed-data.ts';
 export * from './vault-address.ts';

@@ -7,12 +7,13 @@ import {
   clientVault,
   demoToken,
   depositForwarder,
+  proofRegistry,
   signerSet as signerSetArtifact,
   sweepDelegate,
   vaultFactory,
 } from '@bulkhead/contracts';
-import type { Address } from '@bulkhead/domain';
-import { encodeFunctionData } from 'viem';
+import { type Address, parseAssetId } from '@bulkhead/domain';
+import { encodeFunctionData, hashTypedData } from 'viem';
 import { addressOf, wordOfByte } from './testing/example.ts';
 import {
   accountKey,
@@ -24,9 +25,11 @@ import {
   type VaultChain,
 } from './testing/vault-chain.ts';
 import {
+  assetWord,
   bytesOf,
   callData,
   cloneCode,
+  type CommittedHeader,
   configHash,
   delegateSweep,
   type FactoryEvent,
@@ -40,7 +43,14 @@ import {
   type Hex,
   hexOf,
   parseFactoryEvent,
+  parseProofRegistryCall,
+  parseProofRegistryEvent,
   parseSignerSetEvent,
+  proofRegistryCalls,
+  proofRegistryCreationCode,
+  type ProofRegistryEvent,
+  proofRegistryQuestions,
+  type ProofRegistrySettings,
   quorumSignatures,
   setChangeDomain,
   setChangeForm,
@@ -56,6 +66,7 @@ import {
   vaultQuestions,
   type QuestionForm,
 } from './index.ts';
+import { proofRegistryEvents } from './proof-registry-event.ts';
 import { factoryEvents, signerSetEvents, vaultEvents } from './vault-event.ts';
 import { vaultRefusals } from './vault-refusal.ts';
 
@@ -104,9 +115,11 @@ test('calls, events and errors have the names and types of the contracts, and no
   assert.deepEqual(calls(signerSetCalls), namesOf(signerSetArtifact, 'function'));
   assert.deepEqual(calls({ forwarderFlush }), namesOf(depositForwarder, 'function'));
   assert.deepEqual(calls({ delegateSweep }), namesOf(sweepDelegate, 'function'));
+  assert.deepEqual(calls(proofRegistryCalls), namesOf(proofRegistry, 'function'));
   assert.deepEqual(others(vaultEvents), namesOf(clientVault, 'event'));
   assert.deepEqual(others(factoryEvents), namesOf(vaultFactory, 'event'));
   assert.deepEqual(others(signerSetEvents), namesOf(signerSetArtifact, 'event'));
+  assert.deepEqual(others(proofRegistryEvents), namesOf(proofRegistry, 'event'));
   assert.deepEqual(others(vaultRefusals), namesOf(clientVault, 'error'));
   // What is indexed is not in a signature: it is read from real receipts below.
 });
@@ -229,6 +242,131 @@ test('forwarders and sweep delegates pay where their address says', async () => 
   assert.ok((await world.send(delegate, callData(hashes, delegateSweep, { token }))).succeeded);
   assert.equal(await balanceOf(wallet), 9n);
 });
+
+const types = {
+  ReserveCommitment: [
+    { name: 'context', type: 'bytes32' },
+    { name: 'record', type: 'bytes32' },
+    { name: 'reserves', type: 'uint128' },
+  ],
+  ReserveProof: [
+    { name: 'context', type: 'bytes32' },
+    { name: 'proof', type: 'bytes32' },
+  ],
+} as const;
+
+test('a registry of proofs is where it is computed to be, takes an epoch, draws it and takes its proof', async () => {
+  const settings: ProofRegistrySettings = {
+    signers: world.signerSet,
+    custodian: wordOfByte(0xcc),
+    window: 1n,
+    drawDelay: 2n,
+    commitWithin: 3_600n,
+    cadence: 7_200n,
+    proveWithin: 10_800n,
+  };
+  const code = proofRegistryCreationCode(bytesOf(proofRegistry.bytecode), settings);
+  const registry = standardAddress(hashes, code);
+  assert.ok((await world.send(standardFactory, standardDeployment(code))).succeeded);
+  for (const name of Object.keys(settings) as (keyof ProofRegistrySettings)[]) {
+    const said = await world.ask(registry, callData(hashes, proofRegistryQuestions[name], {}));
+    assert.equal(BigInt(said), BigInt(settings[name]), name);
+  }
+
+  const id = parseAssetId('eip155:31337/slip44:60');
+  const asset = assetWord(hashes, id);
+  const { blockNumber, blockHash } = await latestBlock();
+  const takenAt = BigInt(await timeNow());
+  const header = {
+    asset: id,
+    epoch: 1n,
+    tier: 'confidential',
+    bits: 64n,
+    unitExponent: 9n,
+    blockNumber,
+    blockHash,
+    ledgerPosition: 7n,
+    takenAt,
+  } as const;
+  const none = await ask(registry, proofRegistryQuestions.epochAt, { asset, epoch: 1n });
+  assert.equal(none.committedAt, 0n);
+  const record = wordOfByte(0x0e);
+  const domain = { name: 'Bulkhead Proof Registry', version: '1', chainId: 31_337, verifyingContract: registry };
+  const unsigned = { header, record, reserves: 5n, signatures: '0x' } as const;
+  assert.deepEqual(parseProofRegistryCall(hashes, callData(hashes, proofRegistryCalls.commit, unsigned)), {
+    call: 'commit',
+    arguments: unsigned,
+  });
+  const headerBytes = headerOf(header, { registry, custodian: settings.custodian });
+  const context = hexOf(hashes.keccak256(bytesOf(`0x10${headerBytes.slice(2)}`)));
+  const message = { context, record, reserves: 5n };
+  const digest = hashTypedData({ domain, types, primaryType: 'ReserveCommitment', message });
+  const committed = { ...unsigned, signatures: await world.quorum(bytesOf(digest)) };
+  const events: ProofRegistryEvent[] = [];
+  const take = async (data: Hex): Promise<void> => {
+    const { succeeded, logs } = await world.send(registry, data);
+    assert.ok(succeeded);
+    for (const log of logs) events.push(parseProofRegistryEvent(hashes, log) ?? assert.fail('no event of a registry'));
+  };
+  await take(callData(hashes, proofRegistryCalls.commit, committed));
+  const pinned = await ask(registry, proofRegistryQuestions.epochAt, { asset, epoch: 1n });
+  assert.deepEqual({ ...pinned, committedAt: 0n }, { context, record, reserves: 5n, takenAt, committedAt: 0n });
+  assert.deepEqual(await ask(registry, proofRegistryQuestions.stateOf, { asset }), {
+    epoch: 1n,
+    proven: 0n,
+    unitExponent: 9n,
+  });
+
+  await world.node.mine(4);
+  await take(callData(hashes, proofRegistryCalls.draw, { asset, number: 0n }));
+  const drawn = await ask(registry, proofRegistryQuestions.windowAt, { asset, number: 0n });
+  assert.deepEqual([drawn.drawn, drawn.provenAt, drawn.leastReserves], [1n, 0n, 5n]);
+  assert.equal(await ask(registry, proofRegistryQuestions.isFresh, { asset }), false);
+  const proof = wordOfByte(0x0f);
+  const proofDigest = hashTypedData({ domain, types, primaryType: 'ReserveProof', message: { context, proof } });
+  const signatures = await world.quorum(bytesOf(proofDigest));
+  await take(callData(hashes, proofRegistryCalls.prove, { asset, number: 0n, proof, signatures }));
+  assert.equal((await ask(registry, proofRegistryQuestions.windowAt, { asset, number: 0n })).proof, proof);
+  assert.equal(await ask(registry, proofRegistryQuestions.isFresh, { asset }), true);
+  const { challengeBlock } = drawn;
+  assert.deepEqual(events, [
+    { event: 'Committed', asset, epoch: 1n, context, record, reserves: 5n, header: headerBytes },
+    { event: 'WindowEnded', asset, window: 0n, challengeBlock },
+    { event: 'Drawn', asset, window: 0n, epoch: 1n },
+    { event: 'Proven', asset, window: 0n, epoch: 1n, proof, leastReserves: 5n },
+  ] satisfies ProofRegistryEvent[]);
+});
+
+type Placed = { readonly registry: Address; readonly custodian: Hex };
+
+/** By the table of spec/reserves.md, for a first epoch. */
+function headerOf(header: CommittedHeader, { registry, custodian }: Placed): Hex {
+  const of = (value: bigint, bytes: number): string => value.toString(16).padStart(bytes * 2, '0');
+  const text = (value: string): string => Buffer.from(value, 'utf8').toString('hex');
+  const fields = [
+    text('bulkhead/reserves'),
+    of(1n, 2),
+    of(header.tier === 'plain' ? 1n : 2n, 1),
+    of(header.bits, 1),
+    of(31_337n, 8),
+    registry.slice(2),
+    custodian.slice(2),
+    of(header.epoch, 8),
+    of(header.unitExponent, 1),
+    of(header.blockNumber, 8),
+    header.blockHash.slice(2),
+    of(header.ledgerPosition, 8),
+    of(header.takenAt, 8),
+    '00'.repeat(32),
+    of(BigInt(header.asset.length), 1),
+    text(header.asset),
+  ];
+  return `0x${fields.join('')}`;
+}
+
+async function timeNow(): Promise<string> {
+  return String(((await world.node.call('eth_getBlockByNumber', 'latest', false)) as { timestamp: Hex }).timestamp);
+}
 
 async function balanceOf(holder: Address): Promise<bigint> {
   const data = encodeFunctionData({ abi: demoToken.abi, functionName: 'balanceOf', args: [holder] });

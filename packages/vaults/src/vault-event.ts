@@ -88,7 +88,7 @@ export type SignerSetEventFields = {
   readonly HeartbeatGiven: { readonly blockNumber: bigint; readonly blockHash: Hex; readonly statement: Hex };
 };
 
-type EventOf<F> = { readonly [N in keyof F & string]: { readonly event: N } & F[N] }[keyof F & string];
+export type EventOf<F> = { readonly [N in keyof F & string]: { readonly event: N } & F[N] }[keyof F & string];
 
 export type VaultEvent = EventOf<VaultEventFields>;
 export type FactoryEvent = EventOf<FactoryEventFields>;
@@ -99,7 +99,7 @@ type EventForm<N extends string, T> = {
   readonly signature: string;
   parse(hashes: Keccak, log: ContractLog): ({ readonly event: N } & T) | undefined;
 };
-type EventForms<F> = { readonly [N in keyof F & string]: EventForm<N, F[N]> };
+export type EventForms<F> = { readonly [N in keyof F & string]: EventForm<N, F[N]> };
 
 const amount = unsigned(256);
 const time = unsigned(256);
@@ -192,7 +192,7 @@ export function eventTopic(
 }
 
 /** Names of indexed fields come first in topics, in the order of the event; the others are in the data. */
-function eventForm<N extends string, const S extends Shape>(
+export function eventForm<N extends string, const S extends Shape>(
   name: N,
   shape: S,
   indexed: readonly string[],

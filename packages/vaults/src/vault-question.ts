@@ -10,7 +10,7 @@ import {
   unsigned,
   wordHexCodec,
 } from './codec.ts';
-import { type QuestionForm, questionForm } from './contract-call.ts';
+import { only, type QuestionForm, questionForm } from './contract-call.ts';
 import { type VaultConfig, vaultConfigCodec } from './vault-config.ts';
 import type { VaultSide } from './vault-message.ts';
 import type { Hex } from './word.ts';
@@ -53,18 +53,6 @@ const windowCodec: Codec<LimitWindow> = struct('', {
   since: time,
   written: booleanCodec,
 });
-
-/** A single answer without its name. */
-function only<T>(codec: Codec<T>): Codec<T> {
-  const one = struct('', { answer: codec });
-  return {
-    ...codec,
-    decode: (bytes, at) => {
-      const { value, end } = one.decode(bytes, at);
-      return { value: value.answer, end };
-    },
-  };
-}
 
 /** Questions to a vault. */
 export const vaultQuestions: {
