@@ -15,7 +15,6 @@ import {
   verifyEd25519,
 } from '@bulkhead/log';
 import { testDatabase, type TestDatabase } from '@bulkhead/postgres/testing';
-import { reservesMigrations } from '@bulkhead/reserves';
 import { formatVerifierKey, openReceipt, parseReceipt, parseVerifierKey, type ReceiptJson } from '@bulkhead/tlog';
 import { main } from '../src/index.ts';
 import { endAll, type } from './shell.ts';
@@ -26,7 +25,7 @@ const log = softwareSigner(pem, 'custody.example.com/log', 'ed25519');
 let db: TestDatabase;
 
 before(async () => {
-  db = await testDatabase({ migrations: [...migrationSources, logMigrations, reservesMigrations] });
+  db = await testDatabase({ migrations: [...migrationSources, logMigrations] });
   mkdirSync(join(folder, '.bulkhead'));
   writeFileSync(join(folder, '.bulkhead', 'log-key.pem'), pem, { mode: 0o600 });
 });

@@ -5,7 +5,6 @@ import { type Custody, migrateAll, runJobs, startChain } from '@bulkhead/custody
 import { type ChainId, type Clock, CustodyError } from '@bulkhead/domain';
 import { logMigrations } from '@bulkhead/log';
 import { deriveAddress } from '@bulkhead/keys/derivation';
-import { reservesMigrations } from '@bulkhead/reserves';
 import { verifyAccount, verifyDepositAddress, verifyRecord, verifyWallet } from '@bulkhead/signer-client';
 import { type Database, databaseAccess, type DatabaseAccess, openDatabase, startEmbedded } from '@bulkhead/postgres';
 import { gaugeLog, startAuditLog } from './audit-log.ts';
@@ -71,7 +70,7 @@ export async function openCustody(configuration: Configuration, tell: Tell = () 
   await using parts = new AsyncDisposableStack();
   await lockFolder(configuration, parts);
   const access = await startDatabase(configuration, parts, tell);
-  await migrateAll(access.owner, [logMigrations, reservesMigrations]);
+  await migrateAll(access.owner, [logMigrations]);
   const db = parts.use(openDatabase({ ...access.app, connections: configuration.database.connections }));
   const nodes = await startNodes(configuration, { parts, tell });
   const chains = await openChains(configuration, { db, nodes, tell });

@@ -12,7 +12,7 @@ test('an empty database is brought to this version in order, by two servers at o
   const files = applied.flat();
   assert.equal(new Set(files).size, files.length, 'no file is applied twice');
   const order = await db.owner.query('select source from migration.applied order by applied_at, number');
-  assert.deepEqual([...new Set(order.map((row) => row['source']))], ['ledger', 'custody']);
+  assert.deepEqual([...new Set(order.map((row) => row['source']))], ['ledger', 'reserves', 'custody']);
   assert.deepEqual(await migrateAll(owner), []);
   await db.app.transaction(async (tx) => enqueue(tx, { task: 'send-dispatch', id: 'dsp_1' }));
 });

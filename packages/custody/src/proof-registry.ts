@@ -2,7 +2,6 @@ import {
   type AssetId,
   type BlockRef,
   type Chain,
-  CustodyError,
   type EndedWindow,
   type Hash,
   invariant,
@@ -186,12 +185,4 @@ export async function finalProofEvent(
 
 function hexText(value: string): Hex {
   return `0x${value.slice(2)}`;
-}
-
-/** @throws CustodyError `config/invalid` */
-export function expectProvenAsset(custody: Custody, asset: AssetId): ProvenAsset {
-  const found = provenAsset(custody, asset);
-  if (found !== undefined) return found;
-  const message = `${asset} is proven in no registry: name it in /chains/…/proofRegistry/assets.`;
-  throw new CustodyError('config/invalid', message);
 }

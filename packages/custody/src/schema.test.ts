@@ -62,6 +62,9 @@ const changeable: Readonly<Record<string, readonly string[]>> = {
   heartbeat_clock: ['last', 'looked_at', 'signer_set'],
   journal: [],
   movement: ['in_explained', 'out_explained', 'removed_at'],
+  proof_act: ['block_number', 'grants', 'signatures', 'step', 'transaction_hash', 'updated_at', 'waiting_reason'],
+  proof_clock: ['chain', 'committed_at', 'epoch', 'fresh', 'looked_at', 'registry', 'trouble', 'window_ended_at'],
+  proof_maker: ['held_until', 'maker'],
   reconciliation: [],
   registry_change: ['reason', 'state', 'updated_at', 'version'],
   segregation: [],
@@ -165,6 +168,18 @@ async function plantsVault(bench: Bench, { client, wallet }: Account): Promise<v
     `insert into custody.heartbeat_clock (chain, signer_set, last, looked_at) values ($1, 'set', 1, now())`,
     [chain],
   );
+  await owner.query(
+    `insert into custody.proof_act (id, kind, chain, registry, asset, context, intent, intent_digest, step, signatures, transaction_hash, block_number,
+       created_at, updated_at)
+     values ('proof_1', 'commitment', $1, $2, 'asset', $3, 'intent', 'digest', 'done', '0x00', 'hash', 1, now(), now())`,
+    [chain, `0x${'5e'.repeat(20)}`, 'ab'.repeat(32)],
+  );
+  await owner.query(
+    `insert into custody.proof_clock (asset, chain, registry, epoch, committed_at, fresh, window_ended_at, looked_at)
+     values ('asset', $1, 'registry', 1, 1, true, 0, now())`,
+    [chain],
+  );
+  await owner.query(`insert into custody.proof_maker (asset, maker, held_until) values ('asset', 'maker', now())`);
   await owner.query(
     `insert into custody.vault_event (id, chain, block_number, block_hash, transaction_hash, log_index, address, topics, data, observed_at)
      select 'vev_1', chain, number, hash, 'hash', 0, 'address', '[]', '0x', now() from custody.block where chain = $1 limit 1`,
@@ -337,6 +352,9 @@ test('what was signed, given out, or ended stays so, though its column may chang
       `update custody.chain_cursor set final_number = final_number - 1`,
       `update custody.heartbeat set step = 'relaying', carried_at = null`,
       `update custody.heartbeat set signatures = '0x01'`,
+      `update custody.proof_act set step = 'relaying', transaction_hash = null, block_number = null`,
+      `update custody.proof_act set signatures = '0x01'`,
+      `update custody.proof_act set transaction_hash = 'other'`,
       `update custody.heartbeat set carried_at = carried_at + 1`,
     ]) {
       await refused(session, statement, kept);

@@ -118,6 +118,7 @@ export function programState({
     word: (address, slot) => state.word(address, slot, height),
     accepts: (asset, to) => accepts(contracts, asset, to),
     timestamp,
+    height,
   };
 }
 

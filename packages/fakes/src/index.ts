@@ -18,6 +18,7 @@ export {
 export { addressOfKey, addressOfPath, fakeDerive, fakeXpub, namedAddress, signAs } from './key.ts';
 export type { Program, ProgramCall, ProgramEffect, ProgramState } from './program.ts';
 export { Outside, type OutsidePayment, type Theft } from './outside.ts';
+export { fakeProofRegistryCode, fakeProofSettings, ProofProgram } from './proof-program.ts';
 export { fakeCustodian, fakeLogOrigin, FakeProofQuorum, fakeProofRegistry, fakeVerifyLogKey } from './proof-quorum.ts';
 export { type Random, seededRandom } from './random.ts';
 export { FakeScreening } from './screening.ts';

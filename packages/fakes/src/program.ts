@@ -9,6 +9,8 @@ export type ProgramState = {
   readonly accepts: (asset: AssetId, to: Address) => boolean;
   /** Unix seconds of the block. */
   readonly timestamp: bigint;
+  /** Number of the block. */
+  readonly height: bigint;
 };
 
 export type ProgramCall = { readonly from: Address; readonly to: Address; readonly data: Hex };

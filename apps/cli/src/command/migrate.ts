@@ -1,6 +1,5 @@
 import { migrateAll } from '@bulkhead/custody';
 import { logMigrations } from '@bulkhead/log';
-import { reservesMigrations } from '@bulkhead/reserves';
 import { besideRunning, loadConfiguration, reachDatabase } from '@bulkhead/server';
 import { readOptions } from '../command-line.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
@@ -11,7 +10,7 @@ export async function migrate(terminal: Terminal): Promise<ExitCode> {
   const configuration = await besideRunning(loadConfiguration(terminal.folder, terminal.environment));
   await using database = await reachDatabase(configuration);
   const applied = await withProgress(terminal, 'migrating', () =>
-    migrateAll(database.access.owner, [logMigrations, reservesMigrations]),
+    migrateAll(database.access.owner, [logMigrations]),
   );
   for (const file of applied) terminal.out(`applied ${file}`);
   terminal.out(

@@ -43,6 +43,7 @@ import { finalize } from '../finality.ts';
 import { observe, startChain } from '../follower.ts';
 import { migrateWorker, migrationSources } from '../migrations.ts';
 import { blockMovements, blockSent } from '../movement.ts';
+import type { ProofSetup } from '../proof-setup.ts';
 import { checkEquation } from '../reconciliation-line.ts';
 import { checkTokenCodes } from '../token-code.ts';
 import type { VaultSetup } from '../vault-setup.ts';
@@ -72,6 +73,12 @@ export type BenchOptions = {
   readonly unstarted?: boolean;
   /** Vaults, for a bench that has any. */
   readonly vaults?: (parts: { readonly chain: FakeChain; readonly signer: FakeSigner }) => VaultSetup;
+  /** Proofs of reserves, for a bench that publishes any. */
+  readonly proofs?: (parts: {
+    readonly chain: FakeChain;
+    readonly signer: FakeSigner;
+    readonly db: Database;
+  }) => ProofSetup;
 };
 
 export type BenchWallet = { readonly id: string; readonly address: Address; readonly compartment: Compartment };
@@ -144,8 +151,10 @@ export async function openBench(options: BenchOptions = {}): Promise<Bench> {
   const db = options.database?.(database.app) ?? database.app;
   const { id, native } = chain;
   const vaults = options.vaults?.({ chain, signer });
+  const proofs = options.proofs?.({ chain, signer, db: database.app });
   const custody: Custody = {
     ...(vaults === undefined ? {} : { vaults }),
+    ...(proofs === undefined ? {} : { proofs }),
     deployment: fakeDeployment,
     db,
     chains: new Map([[id, options.port?.(chain) ?? chain]]),

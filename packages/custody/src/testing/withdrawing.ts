@@ -7,6 +7,7 @@ import { releaseDeposit, screenDeposit } from '../deposit.ts';
 import { flushForWithdrawal } from '../flush.ts';
 import { keepHeartbeat } from '../heartbeat.ts';
 import { findLiquidity } from '../liquidity.ts';
+import { keepProof } from '../proof-keeping.ts';
 import { applyRegistryChange } from '../registry-change.ts';
 import { advanceMove } from '../segregation-move.ts';
 import { sendDispatch, watchDispatch } from '../send.ts';
@@ -41,6 +42,9 @@ export const workers: Workers = {
   'advance-move': advanceMove,
   'check-vault': checkVault,
   'keep-heartbeat': keepHeartbeat,
+  'keep-proof': async (custody, id) => {
+    await keepProof(custody, id);
+  },
   'apply-registry-change': applyRegistryChange,
 };
 

@@ -1,0 +1,209 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { houseGas, invariant } from '@bulkhead/domain';
+import { fakeMembers, fakeProofRegistry } from '@bulkhead/fakes';
+import { epochs, stateOf } from '@bulkhead/reserves';
+import { dispatchViews } from './dispatch.ts';
+import { keepProof, type Kept, provenAssets } from './proof-keeping.ts';
+import { proofActView, type ProofClock, proofClocks } from './proof-view.ts';
+import { Interrupter, interruptible, type Interruption } from './testing/faulty-database.ts';
+import { epochSeconds, openProving, type ProofBench } from './testing/proving.ts';
+import { ether, settle } from './testing/withdrawing.ts';
+
+async function keep(bench: ProofBench, asked = false): Promise<Kept> {
+  return keepProof(bench.custody, bench.native, { asked });
+}
+
+/** Epochs by number and state, oldest first. */
+async function states(bench: ProofBench): Promise<readonly string[]> {
+  const all = await epochs(bench.custody.db);
+  return all.map((epoch) => `${epoch.header.epoch} ${stateOf(epoch)}`).toReversed();
+}
+
+async function clockOf(bench: ProofBench): Promise<ProofClock> {
+  const [clock] = await proofClocks(bench.custody);
+  invariant(clock !== undefined, 'Nobody has looked yet.');
+  return clock;
+}
+
+/** Until what the house carries is at a final block and looked at. */
+async function carried(bench: ProofBench): Promise<void> {
+  await bench.work();
+  await settle(bench);
+  await settle(bench);
+  await keep(bench);
+}
+
+/** Time passes for chain and server alike. */
+async function pass(bench: ProofBench, seconds: bigint): Promise<void> {
+  bench.chain.ground.skipTime(seconds);
+  bench.clock.advance(Number(seconds) * 1_000);
+  await settle(bench);
+}
+
+test('epochs are made, signed and pinned on their cadence, a full window is drawn, and what it drew is proven', async () => {
+  await using bench = await openProving();
+  assert.deepEqual(await provenAssets(bench.custody), [bench.native]);
+  const first = await keep(bench);
+  assert.deepEqual(first.troubles, []);
+  await carried(bench);
+  assert.deepEqual(await states(bench), ['1 committed']);
+  assert.equal((await keep(bench)).done.length, 0, 'it is not time');
+  await pass(bench, epochSeconds);
+  await keep(bench);
+  await carried(bench);
+  assert.equal((await clockOf(bench)).fresh, false, 'nothing was proven yet');
+  for (let round = 0; round < 3; round += 1) await carried(bench);
+  const drawn = (await epochs(bench.custody.db)).find((epoch) => epoch.proven !== undefined);
+  assert.ok(drawn?.bundle !== undefined && drawn.drawn !== undefined && drawn.committed !== undefined);
+  const [relayed] = await dispatchViews(bench.custody.db, { after: null, limit: 1 });
+  assert.equal(relayed?.to.toLowerCase(), fakeProofRegistry);
+  const clock = await clockOf(bench);
+  assert.deepEqual([clock.fresh, clock.epoch, clock.trouble, clock.windowEndedAt], [true, 2n, null, undefined]);
+  assert.deepEqual(bench.maker.asked, ['make 1', 'make 2', `bundle ${drawn.header.epoch}`]);
+  const kinds = bench.proofQuorum.signed.map(({ kind }) => kind);
+  assert.deepEqual(kinds, ['reserve-commitment', 'reserve-commitment', 'reserve-proof']);
+  const cost = await bench.posted(houseGas, bench.native, { kind: 'network-fee', holder: '' });
+  assert.ok(cost > 0n, 'the house bears what the transactions cost');
+  const context = Buffer.from(drawn.context).toString('hex');
+  assert.equal((await proofActView(bench.custody.db, { kind: 'proof', context }))?.state, 'done');
+  assert.ok((await pass(bench, 90_000n), await clockOf(bench)).fresh === false, 'it grows old by itself');
+  await bench.prove();
+});
+
+test('a signer that is away delays an epoch, and the same header is signed when it is back', async () => {
+  await using bench = await openProving();
+  bench.signers.awake = fakeMembers.slice(0, 1);
+  const { troubles } = await keep(bench);
+  assert.match(troubles.join(), /signer\/unavailable/u);
+  assert.match((await clockOf(bench)).trouble ?? '', /signer\/unavailable/u);
+  const [before] = await epochs(bench.custody.db);
+  bench.signers.awake = fakeMembers;
+  await keep(bench);
+  await carried(bench);
+  const [after] = await epochs(bench.custody.db);
+  assert.deepEqual(after?.context, before?.context);
+  assert.deepEqual(await states(bench), ['1 committed']);
+  assert.equal((await clockOf(bench)).trouble, null);
+});
+
+test('a compartment that lacks coins is said and stops its asset, until it has them', async () => {
+  await using bench = await openProving();
+  bench.maker.lacking = 'Compartment 10000 owes 7 and holds 5.';
+  const { troubles } = await keep(bench);
+  assert.deepEqual(troubles, ['Compartment 10000 owes 7 and holds 5. (reserves/insolvent)']);
+  assert.deepEqual(await states(bench), ['1 begun']);
+  assert.deepEqual(bench.proofQuorum.signed, []);
+  bench.maker.lacking = undefined;
+  await keep(bench);
+  await carried(bench);
+  assert.deepEqual(await states(bench), ['1 committed']);
+});
+
+test('one that was not committed in time is given up, and the next one has its number', async () => {
+  await using bench = await openProving();
+  bench.signers.awake = [];
+  await keep(bench);
+  await pass(bench, 7_300n);
+  const { done } = await keep(bench);
+  assert.match(done.join(), /Epoch 1 of \S+ is abandoned/u);
+  bench.signers.awake = fakeMembers;
+  bench.clock.advance(1);
+  await keep(bench);
+  await carried(bench);
+  assert.deepEqual(await states(bench), ['1 abandoned', '1 committed']);
+});
+
+test('a registry that was advanced by somebody else stops the asset, and nothing is signed any more', async () => {
+  await using bench = await openProving();
+  await keep(bench);
+  await carried(bench);
+  // As after a restore: what was pinned last is not in this database.
+  await bench.database.admin.transaction(async (tx) => {
+    await tx.query('set local session_replication_role = replica');
+    await tx.query('delete from reserves.step');
+    await tx.query('delete from reserves.epoch');
+  });
+  const { done, troubles } = await keep(bench, true);
+  assert.deepEqual(done, []);
+  assert.match(troubles.join(), /an epoch 1 of \S+ that was not made here/u);
+  assert.equal(bench.proofQuorum.signed.length, 1);
+});
+
+test('a registry that is not the configured one is told by each thing that differs, and gets nothing', async () => {
+  await using bench = await openProving();
+  bench.registry.settings = { ...bench.registry.settings, window: 3n, cadence: 5n };
+  const { done, troubles } = await keep(bench);
+  assert.deepEqual(done, []);
+  assert.equal(troubles.length, 2);
+  assert.match(troubles.join('\n'), /has 3 for window, and the configuration says 2\.\n.*has 5 for cadence/u);
+  bench.registry.code = 'ab'.repeat(32);
+  assert.match((await keep(bench)).troubles.join(), /has the code (?:ab){32}, and the configuration says/u);
+});
+
+test('of two processes one makes an epoch; one that was killed is taken over when its time is over', async () => {
+  await using bench = await openProving();
+  bench.maker.meanwhile = async () => {
+    bench.maker.meanwhile = async () => undefined;
+    const { done } = await keep(bench);
+    assert.match(done.join(), /Another process makes an epoch/u);
+  };
+  await keep(bench);
+  assert.deepEqual(bench.maker.asked, ['make 1']);
+  await carried(bench);
+  await pass(bench, epochSeconds);
+  // Killed while it made the next one.
+  const held = `update custody.proof_maker set maker = 'another', held_until = now() + interval '1 minute'`;
+  await bench.database.owner.query(held);
+  await keep(bench);
+  assert.deepEqual(bench.maker.asked, ['make 1']);
+  await bench.database.owner.query(`update custody.proof_maker set held_until = now() - interval '1 second'`);
+  await keep(bench);
+  assert.deepEqual(bench.maker.asked, ['make 1', 'make 2']);
+});
+
+test('a reorg that takes a commitment away before it is final has it carried again', async () => {
+  await using bench = await openProving();
+  await keep(bench);
+  await bench.work();
+  bench.chain.mine();
+  await bench.follow();
+  bench.chain.ground.reorg(1);
+  await carried(bench);
+  await carried(bench);
+  assert.deepEqual(await states(bench), ['1 committed']);
+  await bench.prove();
+});
+
+test('where nobody asks for one and there is no schedule none is begun', async () => {
+  await using bench = await openProving({ setup: { everySeconds: 0n } });
+  assert.deepEqual(await keep(bench), { done: [], troubles: [] });
+  assert.match((await keep(bench, true)).done.join(), /Epoch 1 of \S+ is begun/u);
+  assert.ok(ether > 0n);
+});
+
+for (const kind of ['before', 'after'] satisfies Interruption[]) {
+  test(`killed ${kind} any step, an epoch is signed once and carried once`, async () => {
+    const interrupter = new Interrupter();
+    await using bench = await openProving({ database: (db) => interruptible(db, interrupter) });
+    let ends = 0;
+    for (let step = 0; ; step += 1) {
+      interrupter.arm(step, kind);
+      const ended = await keep(bench).then(
+        () => false,
+        () => true,
+      );
+      interrupter.disarm();
+      if (!ended) break;
+      ends += 1;
+      // What a killed process held is free when its time is over.
+      await bench.database.owner.query(`update custody.proof_maker set held_until = now() - interval '1 second'`);
+    }
+    await carried(bench);
+    assert.ok(ends > 10, `${ends} steps were killed`);
+    assert.deepEqual(await states(bench), ['1 committed']);
+    assert.equal((await dispatchViews(bench.custody.db, { after: null, limit: 9 })).length, 1);
+    assert.equal(new Set(bench.proofQuorum.signed.map(({ id }) => id)).size, 1);
+    await bench.prove();
+  });
+}
