@@ -6,13 +6,12 @@ import {
   endingTransfers,
   invariant,
 } from '@bulkhead/domain';
-import type { Transaction } from '@bulkhead/postgres';
+import { text, type Transaction } from '@bulkhead/postgres';
 import { type Custody, machine } from './custody.ts';
 import type { Dispatch, RelayCargo } from './dispatch.ts';
 import { enqueue } from './job.ts';
 import { record } from './journal.ts';
 import { ownMovement } from './own-movement.ts';
-import { assetOfAct } from './proof-act.ts';
 import { lockWithdrawal, stepWithdrawal } from './withdrawal-step.ts';
 
 /** Who looks again when a relay is over; a flush and the making of a delegate are looked for by whoever needs them. */
@@ -77,6 +76,6 @@ async function lookAgain(tx: Transaction, chain: ChainId, { relays, cargo }: Rel
   const task = carriedBy[cargo];
   if (cargo === 'heartbeat') return enqueue(tx, { task: 'keep-heartbeat', id: chain });
   if (task !== undefined) return enqueue(tx, { task, id: relays });
-  const asset = await assetOfAct(tx, relays);
-  if (asset !== undefined) await enqueue(tx, { task: 'keep-proof', id: asset });
+  const [act] = await tx.query('select asset from custody.proof_act where id = $1', [relays]);
+  if (act !== undefined) await enqueue(tx, { task: 'keep-proof', id: text(act, 'asset') });
 }

@@ -17,7 +17,7 @@ import { record } from './journal.ts';
 import { hashes } from './keccak.ts';
 import type { FinalProofEvent, ProvenAsset } from './proof-registry.ts';
 import { writeState } from './state.ts';
-import { failedRelays, orderRelay, relayObjection } from './vault-relay.ts';
+import { failedRelays, orderRelay, relayObjection, relayShortage } from './vault-relay.ts';
 import { failedRelaysMax } from './vault-sending.ts';
 
 export type ProofActKind = 'commitment' | 'draw' | 'proof';
@@ -141,6 +141,12 @@ export async function endAct(custody: Custody, { id, kind }: ProofAct, by: Final
  */
 export async function carryAct(custody: Custody, proven: ProvenAsset, act: ProofAct): Promise<string | undefined> {
   try {
+    // Signers sign one commitment of an epoch for ever, and the registry takes it for a while only: nothing is signed that could not leave.
+    const shortage = act.signatures === undefined ? await relayShortage(custody, proven.registry.chain) : undefined;
+    if (shortage !== undefined) {
+      await waits(custody, act.id, shortage);
+      return shortage;
+    }
     const signed = act.signatures ?? (await sign(custody, proven, act));
     const reason = await relay(custody, proven, { act, data: callOf(proven, act, signed) });
     await waits(custody, act.id, reason);
@@ -248,10 +254,4 @@ async function waits({ db, clock }: Custody, id: string, reason: string | undefi
      where id = $1 and step in ('signing', 'relaying') and waiting_reason is distinct from $2`,
     [id, reason ?? null, clock.now()],
   );
-}
-
-/** The asset of an act, for the job that looks again when its relay is over. */
-export async function assetOfAct(db: Queries, id: string): Promise<string | undefined> {
-  const [row] = await db.query('select asset from custody.proof_act where id = $1', [id]);
-  return row === undefined ? undefined : text(row, 'asset');
 }

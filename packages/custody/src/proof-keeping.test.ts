@@ -92,9 +92,13 @@ test('a compartment that lacks coins is said and stops its asset, until it has t
   bench.maker.lacking = 'Compartment 10000 owes 7 and holds 5.';
   const { troubles } = await keep(bench);
   assert.deepEqual(troubles, ['Compartment 10000 owes 7 and holds 5. (reserves/insolvent)']);
+  assert.deepEqual(await states(bench), [], 'it takes no number');
+  bench.maker.lacking = undefined;
+  bench.maker.halfway = true;
+  await keep(bench);
   assert.deepEqual(await states(bench), ['1 begun']);
   assert.deepEqual(bench.proofQuorum.signed, []);
-  bench.maker.lacking = undefined;
+  bench.maker.halfway = false;
   await keep(bench);
   await carried(bench);
   assert.deepEqual(await states(bench), ['1 committed']);
@@ -178,8 +182,21 @@ test('a reorg that takes a commitment away before it is final has it carried aga
 test('where nobody asks for one and there is no schedule none is begun', async () => {
   await using bench = await openProving({ setup: { everySeconds: 0n } });
   assert.deepEqual(await keep(bench), { done: [], troubles: [] });
-  assert.match((await keep(bench, true)).done.join(), /Epoch 1 of \S+ is begun/u);
-  assert.ok(ether > 0n);
+  assert.match((await keep(bench, true)).done.join(), /Epoch 1 of \S+ is made at block/u);
+});
+
+test('nothing is signed while the house could not pay for it, because the same epoch is not signed twice', async () => {
+  await using bench = await openProving();
+  const { policy } = bench.custody;
+  const cap = policy.feeCaps.get(bench.id);
+  assert.ok(cap !== undefined);
+  const feeCaps = new Map([[bench.id, { ...cap, maxFeePerGas: ether }]]);
+  const poor = { ...bench.custody, policy: { ...policy, feeCaps } };
+  assert.match((await keepProof(poor, bench.native)).troubles.join(), /fund it/u);
+  assert.deepEqual(bench.proofQuorum.signed, []);
+  await keep(bench);
+  await carried(bench);
+  assert.deepEqual(await states(bench), ['1 committed']);
 });
 
 for (const kind of ['before', 'after'] satisfies Interruption[]) {

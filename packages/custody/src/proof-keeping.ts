@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import {
   type AssetId,
-  type Chain,
   chainNumber,
   chainOf,
   CustodyError,
@@ -17,18 +16,8 @@ import {
   type ProofEpochStep,
   type ReserveIntent,
 } from '@bulkhead/domain';
-import { encodeHeader, type ReserveHeader } from '@bulkhead/proofs/header';
-import {
-  advanceEpoch,
-  beginEpoch,
-  blockTime,
-  epochs,
-  newestEpoch,
-  pinnedMarker,
-  type ReserveStream,
-  stateOf,
-  type StoredEpoch,
-} from '@bulkhead/reserves';
+import { encodeHeader } from '@bulkhead/proofs/header';
+import { advanceEpoch, epochs, newestEpoch, type ReserveStream, stateOf, type StoredEpoch } from '@bulkhead/reserves';
 import { bytesOf } from '@bulkhead/vaults';
 import { chainPort } from './cursor.ts';
 import { type Custody, machine } from './custody.ts';
@@ -110,8 +99,8 @@ async function advance(keeping: Keeping): Promise<void> {
   for (let steps = 0; steps < stepsMax && (await keepEpoch(keeping)); steps += 1);
 }
 
-/** Begun, made and handed to the registry in one run. */
-const stepsMax = 4;
+/** Made and handed to the registry in one run. */
+const stepsMax = 3;
 
 export function streamOf({ asset, registry: { chain, registry } }: ProvenAsset): ReserveStream {
   return { asset, registryChain: BigInt(chainNumber(chain)), registry: bytesOf(registry) };
@@ -225,8 +214,7 @@ async function proveWindow(keeping: Keeping, window: EndedWindow, drawn: StoredE
 
 async function bundled(keeping: Keeping, epoch: StoredEpoch): Promise<StoredEpoch | undefined> {
   const { setup } = keeping.proven;
-  const made = await alone(keeping, () => setup.maker.bundle(epoch));
-  if (!made) return undefined;
+  if ((await alone(keeping, () => setup.maker.bundle(epoch))) === undefined) return undefined;
   keeping.done.push(`All files of epoch ${epoch.header.epoch} of ${keeping.proven.asset} are there.`);
   return ownEpoch(keeping, { epoch: epoch.header.epoch, context: contextText(epoch) });
 }
@@ -263,24 +251,17 @@ async function keepEpoch(keeping: Keeping): Promise<boolean> {
     case 'stop':
       keeping.troubles.push(stopped(proven.asset, next));
       return false;
-    case 'begin':
-      // Asked for once is begun once.
-      if (keeping.done.some((line) => line.includes(begunWord))) return false;
-      return begin(keeping, stored);
+    case 'make':
+      return make(keeping);
     case 'abandon':
       invariant(stored !== undefined, 'What is abandoned is there.');
       await advanceTo(keeping, stored, { state: 'abandoned', reason: abandonReasons[next.because] });
       return false;
-    case 'make':
-      invariant(stored !== undefined, 'What is made was begun.');
-      return made(keeping, stored);
     case 'commit':
       invariant(stored !== undefined, 'What is committed was made.');
       return commit(keeping, stored);
   }
 }
-
-const begunWord = ' is begun at block ';
 
 const abandonReasons: Readonly<Record<Lapse | 'taken', string>> = {
   'too-late': 'it was not committed in time',
@@ -319,49 +300,12 @@ async function isDue({ custody, proven, look }: Keeping): Promise<boolean> {
   return newest === undefined || (await heartbeatTime(custody, chain)) >= newest.committedAt + everySeconds;
 }
 
-/** Fixes the header of the next epoch, at the newest block that is booked whole. */
-async function begin(keeping: Keeping, before: StoredEpoch | undefined): Promise<boolean> {
-  const { custody, proven } = keeping;
-  const port = chainPort(custody, chainOf(proven.asset));
-  const header = await nextHeader(keeping, port, before);
-  if (before !== undefined && header.blockNumber <= before.header.blockNumber) {
-    keeping.troubles.push(`No block of ${port.id} was booked since epoch ${before.header.epoch} of ${proven.asset}.`);
-    return false;
-  }
-  const begun = await beginEpoch(custody.db, header, custody.clock.now());
-  keeping.done.push(`Epoch ${begun.header.epoch} of ${proven.asset}${begunWord}${header.blockNumber}.`);
-  return true;
-}
-
-async function nextHeader(
-  { custody, proven }: Keeping,
-  port: Chain,
-  before: StoredEpoch | undefined,
-): Promise<ReserveHeader> {
-  const { asset, registry, terms } = proven;
-  const marker = await pinnedMarker(custody.db, port, {});
-  const { number, hash } = marker.block;
-  return {
-    tier: terms.tier,
-    bits: terms.tier === 'plain' ? 128 : 64,
-    registryChain: BigInt(chainNumber(registry.chain)),
-    registry: bytesOf(registry.registry),
-    custodian: bytesOf(registry.settings.custodian),
-    epoch: (before?.header.epoch ?? 0n) + 1n,
-    asset,
-    unitExponent: terms.unitExponent,
-    blockNumber: number,
-    blockHash: bytesOf(hash),
-    ledgerPosition: marker.position,
-    takenAt: await blockTime(port, marker.block),
-    previous: before?.context ?? new Uint8Array(32),
-  };
-}
-
-async function made(keeping: Keeping, epoch: StoredEpoch): Promise<boolean> {
-  const { setup, asset } = keeping.proven;
-  if (!(await alone(keeping, () => setup.maker.make(epoch)))) return false;
-  keeping.done.push(`Epoch ${epoch.header.epoch} of ${asset} is made.`);
+async function make(keeping: Keeping): Promise<boolean> {
+  const { setup, asset, registry, terms } = keeping.proven;
+  const making = await alone(keeping, () => setup.maker.make({ asset, registry, ...terms }));
+  if (making === undefined) return false;
+  const { epoch, blockNumber } = making.made.header;
+  keeping.done.push(`Epoch ${epoch} of ${asset} is made at block ${blockNumber}.`);
   return true;
 }
 
@@ -384,9 +328,12 @@ async function commit(keeping: Keeping, epoch: StoredEpoch): Promise<boolean> {
  * Runs long work of an asset where no other process does. What a killed one left is taken over when its time is over; while the work goes on
  * its time is extended, so that nobody takes it away.
  *
- * @returns whether it was run
+ * @returns what it made; undefined where it was not run
  */
-async function alone({ custody, proven, done }: Keeping, work: () => Promise<void>): Promise<boolean> {
+async function alone<T>(
+  { custody, proven, done }: Keeping,
+  work: () => Promise<T>,
+): Promise<{ readonly made: T } | undefined> {
   const maker = randomUUID();
   const { db } = custody;
   const take = async (seconds: number): Promise<boolean> => {
@@ -401,7 +348,7 @@ async function alone({ custody, proven, done }: Keeping, work: () => Promise<voi
   };
   if (!(await take(makingSeconds))) {
     done.push(`Another process makes an epoch of ${proven.asset} now.`);
-    return false;
+    return undefined;
   }
   const extending = setInterval(
     () => {
@@ -411,8 +358,7 @@ async function alone({ custody, proven, done }: Keeping, work: () => Promise<voi
     (makingSeconds * 1_000) / 4,
   );
   try {
-    await work();
-    return true;
+    return { made: await work() };
   } finally {
     clearInterval(extending);
     await take(0);

@@ -22,13 +22,21 @@ export type ProofRegistrySetup = {
   readonly termsOf: (asset: AssetId) => ProvenTerms | undefined;
 };
 
+export type EpochOrder = ProvenTerms & {
+  readonly asset: AssetId;
+  readonly registry: ProofRegistrySetup;
+};
+
 /**
  * Makes what is published of an epoch: long work with files of its own. Both may be asked for again at any time, and do what is
  * missing; a custodian runs them in one process at a time for each asset.
  */
 export interface EpochMaker {
-  /** Counts claims and coins of an epoch that was begun. Returned means: record and reserves are stored with it. */
-  make(epoch: StoredEpoch): Promise<void>;
+  /**
+   * Counts claims and coins at the newest block that is booked whole, or goes on with an epoch that was begun. Returned means: an epoch is
+   * there with its record and reserves. One that is refused takes no number.
+   */
+  make(order: EpochOrder): Promise<StoredEpoch>;
   /**
    * Writes all files of an epoch that signers have committed to: only then do they sign what belongs into them. Returned means: the files
    * are on the disk, and the digest of their manifest is stored.

@@ -12,7 +12,7 @@ import {
   type SignedAuthorization,
   type TransactionPlan,
 } from '@bulkhead/domain';
-import { bigint, only, type Transaction } from '@bulkhead/postgres';
+import { bigint, only, type Queries, type Transaction } from '@bulkhead/postgres';
 import { callData, factoryCalls, vaultCalls, vaultIntentCall } from '@bulkhead/vaults';
 import { posted } from './books.ts';
 import { chainPort } from './cursor.ts';
@@ -25,7 +25,7 @@ import type { VaultDispatch } from './vault-dispatch.ts';
 import { vaultHistory } from './vault-event.ts';
 import { findVault, type Vault } from './vault-row.ts';
 import { expectVaultsOn } from './vault-chain.ts';
-import { houseWallet, lockWallet, proven } from './wallet.ts';
+import { houseWallet, lockWallet, proven, type Wallet } from './wallet.ts';
 
 /** Gas that one relay may take: the creation of a vault, the opening of its policy, and a payment of a token. */
 export const relayGasMax: bigint = 1_000_000n;
@@ -141,12 +141,8 @@ export async function orderRelay(custody: Custody, tx: Transaction, order: Relay
   const source = await proven(custody, tx, await lockWallet(tx, found.id));
   const native = nativeAsset(order.chain);
   const feeMax = relayCap(custody, order.chain);
-  const account = { kind: 'wallet', holder: source.id } as const;
-  const held = await posted(tx, { compartment: source.compartment, asset: native, account });
-  const free = held - (await reservedAt(tx, source.id, { id: native, native: true }));
-  if (free < feeMax) {
-    return `The house gas wallet ${source.address} has ${free} wei free and a relay may burn ${feeMax}: fund it.`;
-  }
+  const shortage = await shortageOf(tx, source, feeMax);
+  if (shortage !== undefined) return shortage;
   const id = newId('dsp', order.now);
   const intent: MovementIntent = {
     deployment: custody.deployment,
@@ -175,6 +171,21 @@ export async function orderRelay(custody: Custody, tx: Transaction, order: Relay
   });
   await record(tx, order.now, { actor: machine, subject: id, event: 'relay-ordered', data: { relays, cargo } });
   return undefined;
+}
+
+/** Why the house could not pay for a relay now; undefined where it could. */
+export async function relayShortage(custody: Custody, chain: Chain['id']): Promise<string | undefined> {
+  const source = await houseWallet(custody.db, chain, 'gas');
+  return source === undefined ? noGasWallet(chain) : shortageOf(custody.db, source, relayCap(custody, chain));
+}
+
+async function shortageOf(tx: Queries, source: Wallet, feeMax: bigint): Promise<string | undefined> {
+  const native = nativeAsset(source.chain);
+  const account = { kind: 'wallet', holder: source.id } as const;
+  const held = await posted(tx, { compartment: source.compartment, asset: native, account });
+  const free = held - (await reservedAt(tx, source.id, { id: native, native: true }));
+  if (free >= feeMax) return undefined;
+  return `The house gas wallet ${source.address} has ${free} wei free and a relay may burn ${feeMax}: fund it.`;
 }
 
 function noGasWallet(chain: Chain['id']): string {

@@ -30,16 +30,16 @@ function registry(epoch: bigint, context?: string): Pick<EpochQuestion, 'stream'
   return { stream: { newest: epoch === 0n ? undefined : newest, window: undefined }, atOwn };
 }
 
-test('an epoch is begun when it is time, made, pinned, and followed by the next', () => {
-  assert.deepEqual(decideEpoch(nothing), { step: 'begin', follows: undefined });
+test('an epoch is made when it is time, gone on with, pinned, and followed by the next', () => {
+  assert.deepEqual(decideEpoch(nothing), { step: 'make' });
   assert.deepEqual(decideEpoch({ ...nothing, due: false }), { step: 'wait' });
   const begun = { ...nothing, ...registry(2n), due: false };
-  assert.deepEqual(decideEpoch({ ...begun, own: own(3n, 'begun') }), { step: 'make', epoch: 3n });
+  assert.deepEqual(decideEpoch({ ...begun, own: own(3n, 'begun') }), { step: 'make' });
   assert.deepEqual(decideEpoch({ ...begun, own: own(3n, 'made') }), { step: 'commit', epoch: 3n });
   const there = { ...nothing, ...registry(3n, ours) };
   assert.deepEqual(decideEpoch({ ...there, own: own(3n, 'made') }), { step: 'pinned', epoch: 3n });
   const pinned = own(3n, 'pinned');
-  assert.deepEqual(decideEpoch({ ...there, own: pinned }), { step: 'begin', follows: pinned });
+  assert.deepEqual(decideEpoch({ ...there, own: pinned }), { step: 'make' });
   assert.deepEqual(decideEpoch({ ...there, own: pinned, due: false }), { step: 'wait' });
 });
 

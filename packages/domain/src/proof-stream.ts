@@ -35,8 +35,9 @@ export type Lapse = 'too-late' | 'block-forgotten';
 
 export type ProofEpochStep =
   | { readonly step: 'wait' }
-  | { readonly step: 'begin'; readonly follows: PinnedEpoch | undefined }
-  | { readonly step: 'make' | 'commit' | 'pinned'; readonly epoch: bigint }
+  /** The next one, or the one that was begun. */
+  | { readonly step: 'make' }
+  | { readonly step: 'commit' | 'pinned'; readonly epoch: bigint }
   | { readonly step: 'abandon'; readonly epoch: bigint; readonly because: Lapse | 'taken' }
   /** People must look: what the registry has and what is here contradict each other. */
   | { readonly step: 'stop'; readonly because: 'advanced-elsewhere' | 'registry-behind'; readonly epoch: bigint };
@@ -62,14 +63,14 @@ export function decideEpoch({ stream, atOwn, own, lapse, due }: EpochQuestion): 
     // A gap never closes: the number before ours is gone.
     if (epoch > newest + 1n) return { step: 'stop', because: 'registry-behind', epoch: newest };
     if (lapse !== undefined) return { step: 'abandon', epoch, because: lapse };
-    return { step: own.state === 'begun' ? 'make' : 'commit', epoch };
+    return own.state === 'begun' ? { step: 'make' } : { step: 'commit', epoch };
   }
   const ours = own?.epoch ?? 0n;
   if (newest > ours || (atOwn !== undefined && atOwn.context !== own?.context)) {
     return { step: 'stop', because: 'advanced-elsewhere', epoch: newest };
   }
   if (newest < ours) return { step: 'stop', because: 'registry-behind', epoch: newest };
-  return due ? { step: 'begin', follows: own } : { step: 'wait' };
+  return due ? { step: 'make' } : { step: 'wait' };
 }
 
 export type ProofWindowStep =

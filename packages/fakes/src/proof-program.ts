@@ -137,8 +137,8 @@ export class ProofProgram implements Program {
 
   #draw({ asset, number }: { readonly asset: Hex; readonly number: bigint }, words: Words): readonly Log[] | undefined {
     const challenge = words.of(asset, `challenge ${number}`);
-    if (challenge === 0n || words.of(asset, `drawn ${number}`) > 0n || words.state.height <= challenge)
-      return undefined;
+    const isDue = challenge > 0n && words.state.height > challenge;
+    if (!isDue || words.of(asset, `drawn ${number}`) > 0n) return undefined;
     const drawn = number * this.settings.window + 1n + (challenge % this.settings.window);
     words.store(asset, `drawn ${number}`, drawn);
     return [log('Drawn', [asset, wordHex(number)], [wordHex(drawn)])];

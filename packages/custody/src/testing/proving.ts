@@ -1,4 +1,4 @@
-import { CustodyError, invariant } from '@bulkhead/domain';
+import { chainNumber, CustodyError, invariant } from '@bulkhead/domain';
 import {
   fakeMembers,
   FakeProofQuorum,
@@ -7,7 +7,8 @@ import {
   fakeProofSettings,
   ProofProgram,
 } from '@bulkhead/fakes';
-import { advanceEpoch, recordBundle, type StoredEpoch } from '@bulkhead/reserves';
+import { advanceEpoch, beginEpoch, blockTime, newestEpoch, pinnedMarker, recordBundle } from '@bulkhead/reserves';
+import { bytesOf } from '@bulkhead/vaults';
 import { sha256 } from '@noble/hashes/sha2.js';
 import type { EpochMaker, ProofRegistrySetup } from '../proof-setup.ts';
 import type { BenchOptions } from './bench.ts';
@@ -18,6 +19,8 @@ export type CountingMaker = EpochMaker & {
   readonly asked: string[];
   /** What a compartment is said to lack; undefined while books and chain agree. */
   lacking: string | undefined;
+  /** Whether it ends after the header was fixed. */
+  halfway: boolean;
   /** Runs while an epoch is made. */
   meanwhile: () => Promise<void>;
 };
@@ -48,22 +51,47 @@ export async function openProving(
       const proofQuorum = new FakeProofQuorum(signer, signers);
       proofQuorum.listed.add(chain.id);
       const now = new Date('2030-01-02T03:04:05Z');
-      const digest = (word: string, { context }: StoredEpoch): Uint8Array =>
-        sha256(Uint8Array.from([...Buffer.from(word), ...context]));
       const maker: CountingMaker = {
         asked: [],
         lacking: undefined,
+        halfway: false,
         meanwhile: async () => undefined,
-        make: async (epoch) => {
-          maker.asked.push(`make ${epoch.header.epoch}`);
+        make: async ({ asset, registry: where, tier, unitExponent }) => {
+          const stream = { asset, registryChain: BigInt(chainNumber(chain.id)), registry: bytesOf(where.registry) };
+          const before = await newestEpoch(db, stream);
+          const number =
+            (before?.header.epoch ?? 0n) + (before === undefined || before.committed !== undefined ? 1n : 0n);
+          maker.asked.push(`make ${number}`);
           await maker.meanwhile();
           if (maker.lacking !== undefined) throw new CustodyError('reserves/insolvent', maker.lacking);
-          const record = digest('record', epoch);
-          await advanceEpoch(db, { context: epoch.context, now }, { state: 'made', record, reserves: 7n });
+          const marker = await pinnedMarker(db, chain, {});
+          const open = before !== undefined && before.committed === undefined ? before : undefined;
+          const { context } =
+            open ??
+            (await beginEpoch(
+              db,
+              {
+                ...stream,
+                tier,
+                bits: 128,
+                unitExponent,
+                custodian: bytesOf(where.settings.custodian),
+                epoch: number,
+                blockNumber: marker.block.number,
+                blockHash: bytesOf(marker.block.hash),
+                ledgerPosition: marker.position,
+                takenAt: await blockTime(chain, marker.block),
+                previous: before?.context ?? new Uint8Array(32),
+              },
+              now,
+            ));
+          if (maker.halfway) throw new CustodyError('reserves/not-covered', 'The maker was ended halfway.');
+          const record = sha256(context);
+          return advanceEpoch(db, { context, now }, { state: 'made', record, reserves: 7n });
         },
         bundle: async (epoch) => {
           maker.asked.push(`bundle ${epoch.header.epoch}`);
-          await recordBundle(db, { context: epoch.context, now }, digest('manifest', epoch));
+          await recordBundle(db, { context: epoch.context, now }, sha256(sha256(epoch.context)));
         },
       };
       made = { registry, signers, proofQuorum, maker };
