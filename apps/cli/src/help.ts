@@ -199,6 +199,20 @@ export const commandHelp = {
   --key       for aws-kms, where a key cannot be removed at once: the label of a key for tests, which has to be typed again
 
   Exits 1 when something is bad.`,
+  proof: `Says what a chain needs for proofs of reserves
+
+  bulkhead proof deploy --chain <CAIP-2 id> --custodian <0x…> --window <epochs> --draw-delay <blocks> --commit-within <seconds>
+      --cadence <seconds> --prove-within <seconds> [--out <file>]
+
+  deploy  --custodian      32 bytes that name the custodian for ever; challenges to wallets carry the same
+          --window         epochs of which one is drawn and proven in full
+          --draw-delay     blocks from the end of a window to the one whose hash draws
+          --commit-within  seconds from the pinned block until an epoch must be in the registry; an epoch that lapses is lost
+          --cadence        seconds without a new epoch after which an asset is stale
+          --prove-within   seconds from the end of a window until what was drawn must be proven
+          --out            writes the transaction there instead of printing it; an existing file is not replaced
+          The signer set is that of the chain's vaults in the configuration. Sends nothing: prints the transaction, which any account
+          may send, and exits 1. Run again when it is final, it prints what configuration and signers have to know.`,
   verify: `Checks that a claim is counted, whole, in a proof of reserves that everybody sees
 
   bulkhead verify <package file> --registry <chain>:<address> --client <id> --compartment <number> --amount <digits>

@@ -6,6 +6,7 @@ import { approve } from './command/approve.ts';
 import { audit } from './command/audit.ts';
 import { check } from './command/check.ts';
 import { migrate } from './command/migrate.ts';
+import { proof } from './command/proof.ts';
 import { reconcile } from './command/reconcile.ts';
 import { signer } from './command/signer.ts';
 import { start } from './command/start.ts';
@@ -34,6 +35,7 @@ const commands: Readonly<Record<Exclude<CommandName, 'help'>, Command>> = {
   reconcile,
   signer,
   vault,
+  proof,
   verify,
   'verify-page': verifyPage,
   // These open keys. A process that does anything else never loads what can.

@@ -6,6 +6,7 @@ import { after, before, test } from 'node:test';
 import { type Anvil, startAnvil } from '@bulkhead/chain-evm/anvil';
 import { type DevelopmentNode, openDevelopmentNode } from '@bulkhead/chain-evm/testing';
 import { parseAddress } from '@bulkhead/domain';
+import { main } from '../src/index.ts';
 import { endAll, run, type Said, type Shell } from './shell.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'bulkhead-vault-'));
@@ -13,6 +14,8 @@ const members = ['0a', '0b', '0c'].map((byte) => `0x${byte.repeat(20)}`);
 let anvil: Anvil;
 let node: DevelopmentNode;
 let shell: Shell;
+/** A folder whose configuration has the contracts of vaults. */
+let withVaults: Shell;
 
 before(async () => {
   anvil = await startAnvil({ directory: join(folder, 'anvil'), port: 0, chainNumber: 31_337 });
@@ -86,11 +89,12 @@ test('vault deploy prints what is missing, anybody sends it, and what stands is 
   const content = { chains, signer: { ...first, deployment: '0d'.repeat(16) }, vaultSigners };
   const elsewhere = mkdtempSync(join(folder, 'elsewhere-'));
   writeFileSync(join(elsewhere, 'bulkhead.config.json'), JSON.stringify(content));
-  const again = await run({ ...shell, folder: elsewhere }, 'vault', 'deploy', '--help');
+  withVaults = { ...shell, folder: elsewhere };
+  const again = await run(withVaults, 'vault', 'deploy', '--help');
   assert.equal(again.code, 0);
   // The configuration is read before the chain is asked for: it takes what was printed.
   const read = await run(
-    { ...shell, folder: elsewhere },
+    withVaults,
     'vault',
     'deploy',
     ...'--chain eip155:5 --threshold 1'.split(' '),
@@ -103,6 +107,73 @@ test('vault deploy prints what is missing, anybody sends it, and what stands is 
   );
   assert.equal(read.code, 2);
   assert.match(read.err, /eip155:5 is not configured; configured are: eip155:31337\./u);
+});
+
+const custodian = `0x${'cc'.repeat(32)}`;
+const words =
+  `proof deploy --chain eip155:31337 --custodian ${custodian} --window 24 --draw-delay 8 --commit-within 3600 --cadence 7200 --prove-within 86400`.split(
+    ' ',
+  );
+
+/** The command in this process: all of it is in its words, its folder and the chain. */
+async function typed({ folder: place, environment = {} }: Shell, ...typing: readonly string[]): Promise<Said> {
+  const out: string[] = [];
+  const err: string[] = [];
+  const say = (to: string[]) => (line: string) => void to.push(line);
+  const terminal = { words: typing, folder: place, environment, out: say(out), err: say(err) };
+  return { code: await main(terminal), out: out.join('\n'), err: err.join('\n') };
+}
+
+test('proof deploy prints what makes the registry, and then what configuration and signers have to know', async () => {
+  const open = await typed(withVaults, ...words, '--out', 'registry.json');
+  assert.equal(open.code, 1, open.err);
+  const address = /it will be (0x[0-9a-fA-F]{40})/u.exec(open.out)?.[1] ?? '';
+  const [transaction]: readonly { readonly to: string; readonly data: `0x${string}` }[] = JSON.parse(
+    readFileSync(join(withVaults.folder, 'registry.json'), 'utf8'),
+  );
+  const [stranger] = await node.accounts();
+  assert.ok(stranger !== undefined && transaction !== undefined);
+  const sent = await node.send({
+    from: stranger,
+    to: parseAddress(transaction.to),
+    data: transaction.data,
+    gas: 16_000_000n,
+  });
+  assert.ok(sent.succeeded);
+  assert.equal((await typed(withVaults, ...words)).code, 1, 'what is in a block that may vanish does not stand yet');
+  await node.mine(3);
+  const done = await typed(withVaults, ...words);
+  assert.equal(done.code, 0, done.out + done.err);
+  const section = jsonAfter(done.out, /^For \/chains of the configuration/mu);
+  const item = jsonAfter(done.out, /^For the registry of the signers/mu);
+  assert.deepEqual(
+    [section['address'], section['custodian'], section['window']],
+    [address.toLowerCase(), custodian, 24],
+  );
+  assert.deepEqual([item['item'], item['registry']], ['proof-registry', section['address']]);
+  // The configuration takes what was printed.
+  const file = join(withVaults.folder, 'bulkhead.config.json');
+  const content: { readonly chains: readonly object[] } = JSON.parse(readFileSync(file, 'utf8'));
+  const chains = content.chains.map((chain) => ({ ...chain, proofRegistry: section }));
+  writeFileSync(file, JSON.stringify({ ...content, chains }));
+  assert.equal((await typed(withVaults, ...words)).code, 0);
+});
+
+test('proof deploy says in one sentence what it cannot work with', async () => {
+  const cases: readonly (readonly [RegExp, Shell, readonly string[]])[] = [
+    [/proof takes deploy/u, withVaults, ['proof']],
+    [/needs --chain/u, withVaults, words.toSpliced(2, 2)],
+    [/--custodian needs 0x and 64/u, withVaults, words.with(5, '0xcc')],
+    [/--window needs a whole number/u, withVaults, words.with(7, '0')],
+    [/believes the signer set of its chain, and eip155:31337 has none/u, shell, words],
+    [/eip155:1 is embedded/u, shell, words.with(3, 'eip155:1')],
+  ];
+  for (const [sentence, place, said] of cases) {
+    const { code, err } = await typed(place, ...said);
+    assert.equal(code, 2, err);
+    assert.match(err, sentence);
+    assert.equal(err.trim().split('\n').length, 1, err);
+  }
 });
 
 test('vault deploy says in one sentence what it cannot work with', async () => {

@@ -82,6 +82,38 @@ export const systemForm = z.strictObject({
 
 export type SystemSection = z.output<typeof systemForm>;
 
+const seconds = whole(1, 366 * 86_400).transform(BigInt);
+
+/** Where proofs of reserves are pinned on one chain, as `bulkhead proof deploy` prints it, and what is proven there. */
+const proofRegistryForm = z.strictObject({
+  address,
+  codeHash,
+  custodian: z
+    .string({ error: 'Give who the custodian is in quotes.' })
+    .refine((text) => isHexOf(text, 32), { error: 'Give 0x and 64 lower-case hex digits.' })
+    .transform((text): `0x${string}` => `0x${text.slice(2)}`),
+  window: whole(1, 100_000),
+  drawDelay: whole(1, 8_000),
+  commitWithinSeconds: seconds,
+  cadenceSeconds: seconds,
+  proveWithinSeconds: seconds,
+  epochSeconds: whole(0, 366 * 86_400)
+    .transform(BigInt)
+    .exactOptional(),
+  assets: z
+    .array(
+      z.strictObject({
+        asset: words.transform(parsed(parseAssetId)),
+        tier: z.enum(['plain', 'confidential'], { error: 'Give one of: plain, confidential.' }),
+        unitExponent: whole(0, 36),
+      }),
+      { error: 'Give a list of assets.' },
+    )
+    .max(1_000),
+});
+
+export type ProofRegistrySection = z.output<typeof proofRegistryForm>;
+
 /** One followed chain. Its sources are in the environment, because their addresses carry access keys. */
 const chain = z.strictObject({
   id: chainId,
@@ -92,6 +124,7 @@ const chain = z.strictObject({
   fees: fees.prefault({}),
   embedded: embedded.prefault({}),
   vaults: systemForm.exactOptional(),
+  proofRegistry: proofRegistryForm.exactOptional(),
   sweepDelegates: flag.default(false),
 });
 
@@ -203,8 +236,6 @@ export const vaultSignersMax = 15;
 /** How many of them are started beside the signer for development. */
 export const vaultSignersOfDevelopment: z.ZodDefault<z.ZodNumber> = whole(0, vaultSignersMax).default(2);
 
-const seconds = whole(1, 366 * 86_400).transform(BigInt);
-
 /** What vaults are offered with, and where their certificates are kept. */
 const vaults = z.strictObject({
   backup: words.exactOptional(),
@@ -279,6 +310,13 @@ export const sections = {
     .max(vaultSignersMax)
     .default([]),
   vaults: vaults.prefault({}),
+  proofs: z
+    .strictObject({
+      folder: words.exactOptional(),
+      secretFile: words.exactOptional(),
+      threads: whole(1, 256).exactOptional(),
+    })
+    .prefault({}),
   approvalPage: z.union([pageAddress, pageOfDevelopment], { error: pageMistake }).optional(),
   chains: z.array(chain, { error: 'Give a list of chains.' }).max(50).default([]),
   assets: z.array(asset, { error: 'Give a list of assets.' }).max(1_000).optional(),
@@ -300,6 +338,7 @@ export const sectionNames: readonly SectionName[] = [
   'signer',
   'vaultSigners',
   'vaults',
+  'proofs',
   'approvalPage',
   'chains',
   'assets',

@@ -22,6 +22,7 @@ import {
   vaultSignersOfDevelopment,
 } from './config-schema.ts';
 import { type SignerConfiguration, signerOf } from './config-signer.ts';
+import { type ProofsConfiguration, proofsOf } from './config-proofs.ts';
 import { type VaultsConfiguration, vaultsOf } from './config-vaults.ts';
 import {
   chainSources,
@@ -100,6 +101,7 @@ export type Configuration = {
   readonly tokens: readonly Token[] | undefined;
   readonly signer: SignerConfiguration;
   readonly vaults: VaultsConfiguration;
+  readonly proofs: ProofsConfiguration;
   readonly approvalPage: ApprovalPageConfiguration;
   /** The audit log; `keyFile` is absolute. */
   readonly log: LogConfiguration;
@@ -181,6 +183,10 @@ export function checkConfiguration(input: ConfigurationInput): {
     problems,
   );
   const vaults = vaultsOfFile({ folder: input.folder, dataDirectory, file, chains, signer }, problems);
+  const proofs = proofsOf(
+    { folder: input.folder, dataDirectory, section: file.proofs, chains: file.chains ?? [] },
+    problems,
+  );
   const page = pageOf({ dataDirectory, section: file.approvalPage, signer }, problems);
   const port = portFrom(reader);
   const logLevel = logLevelFrom(reader) ?? file.logLevel;
@@ -199,6 +205,7 @@ export function checkConfiguration(input: ConfigurationInput): {
     tokens,
     signer,
     vaults,
+    proofs,
     approvalPage: page,
     log: {
       origin: log.origin,
@@ -244,6 +251,7 @@ function readSections(content: unknown, problems: ConfigurationProblem[]): FileS
     signer: read('signer', sections.signer),
     vaultSigners: counted ? [] : read('vaultSigners', sections.vaultSigners),
     vaults: read('vaults', sections.vaults),
+    proofs: read('proofs', sections.proofs),
     vaultSignersCount: counted ? read('vaultSigners', vaultSignersOfDevelopment) : undefined,
     approvalPage: read('approvalPage', sections.approvalPage),
     chains: read('chains', sections.chains),

@@ -15,6 +15,7 @@ export { signHeartbeat, type SignedHeartbeat } from './heartbeat.ts';
 export { type Log, openLog } from './log.ts';
 export type { StartedPart } from './part.ts';
 export { besideRunning } from './running.ts';
+export { proofRegistryDeployment, type RegistryDeployment, type RegistryOrder } from './proof-deployment.ts';
 export type { ReachedSigner } from './reached-signer.ts';
 export { openSigner } from './signer.ts';
 export { compareWithSigner } from './signer-comparison.ts';

@@ -22,6 +22,7 @@ import { folderBusy, folderFault, lockFolder } from './folder.ts';
 import { operationsOver } from './operations.ts';
 import type { StartedPart, Tell } from './part.ts';
 import { pageHost, pagePort, serveDevelopmentPage } from './development/page.ts';
+import { holdRegistries } from './proof-registry.ts';
 import { readinessOf } from './readiness.ts';
 import { startReconciling } from './reconciling.ts';
 import { noteRunning } from './running.ts';
@@ -74,6 +75,7 @@ export async function openCustody(configuration: Configuration, tell: Tell = () 
   const db = parts.use(openDatabase({ ...access.app, connections: configuration.database.connections }));
   const nodes = await startNodes(configuration, { parts, tell });
   const chains = await openChains(configuration, { db, nodes, tell });
+  await holdRegistries(configuration.proofs.registries, new Map([...chains].map(([id, { port }]) => [id, port])));
   const reached = await reachSigners(configuration, { parts, tell, nodes });
   const custody = custodyOf(configuration, { db, reached, chains });
   const board = chainBoard(custody, chains);

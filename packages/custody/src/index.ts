@@ -50,6 +50,16 @@ export {
 } from './ledger-view.ts';
 export { findLiquidity } from './liquidity.ts';
 export { type LostGrant, lostGrants } from './lost-grant.ts';
+export { keepProof, type Kept } from './proof-keeping.ts';
+export { registryDifferences } from './proof-registry.ts';
+export {
+  type EpochMaker,
+  type EpochOrder,
+  type ProofRegistrySetup,
+  type ProofSetup,
+  type ProvenTerms,
+} from './proof-setup.ts';
+export { type ProofActView, proofActView, type ProofClock, proofClocks } from './proof-view.ts';
 export { custodyMigrations, migrateAll, migrateWorker, migrationSources } from './migrations.ts';
 export { type MovementView } from './movement-view.ts';
 export { reconcile, requestReconciliation } from './reconciliation.ts';

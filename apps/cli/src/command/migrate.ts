@@ -9,9 +9,7 @@ export async function migrate(terminal: Terminal): Promise<ExitCode> {
   readOptions('migrate', terminal.words, {});
   const configuration = await besideRunning(loadConfiguration(terminal.folder, terminal.environment));
   await using database = await reachDatabase(configuration);
-  const applied = await withProgress(terminal, 'migrating', () =>
-    migrateAll(database.access.owner, [logMigrations]),
-  );
+  const applied = await withProgress(terminal, 'migrating', () => migrateAll(database.access.owner, [logMigrations]));
   for (const file of applied) terminal.out(`applied ${file}`);
   terminal.out(
     applied.length === 0
