@@ -227,9 +227,10 @@ const system = {
   threshold: 2,
 };
 
+const second = { address: 'unix:/run/bulkhead/second.sock', identities: ['1e'.repeat(32)] };
+const real = { CHAIN_EIP155_1_RPC: 'https://one.example' };
+
 test('vaults have contracts, terms and a backup: what the factory or a client would refuse is found at the start', () => {
-  const second = { address: 'unix:/run/bulkhead/second.sock', identities: ['1e'.repeat(32)] };
-  const real = { CHAIN_EIP155_1_RPC: 'https://one.example' };
   const content = (changes: object = {}, vaults: object = { backup: '/mnt/elsewhere' }): object => ({
     signer,
     vaultSigners: [second],
@@ -270,6 +271,49 @@ test('vaults have contracts, terms and a backup: what the factory or a client wo
     '/vaults/exitDelay',
   ]);
   assert.deepEqual(problems({ chains: [{ id: 'eip155:5', development: true, vaults: system }] }), ['/chains/0/vaults']);
+});
+
+test('a registry of proofs has what its contract was made with, and what is proven there', () => {
+  const proofRegistry = {
+    address: at('4a'),
+    codeHash: `0x${'4b'.repeat(32)}`,
+    custodian: `0x${'cc'.repeat(32)}`,
+    window: 24,
+    drawDelay: 8,
+    commitWithinSeconds: 3_600,
+    cadenceSeconds: 7_200,
+    proveWithinSeconds: 86_400,
+    assets: [{ asset: 'eip155:1/slip44:60', tier: 'confidential', unitExponent: 9 }],
+  };
+  const content = (changes: object = {}, chain: object = { vaults: system }): object => ({
+    signer,
+    vaultSigners: [second],
+    vaults: { backup: '/mnt/elsewhere' },
+    chains: [{ id: 'eip155:1', ...chain, proofRegistry: { ...proofRegistry, ...changes } }],
+  });
+  const { proofs } = valid({ ...content(), proofs: { folder: 'shown', threads: 2 } }, real);
+  const [found] = proofs.registries;
+  assert.deepEqual(
+    [proofs.folder, proofs.secretFile, proofs.threads],
+    ['/srv/shown', '/srv/.bulkhead/proofs-secret', 2],
+  );
+  assert.deepEqual([found?.settings.signers, found?.everySeconds], [system.signerSet, 3_600n]);
+  assert.deepEqual([...(found?.assets.values() ?? [])], [{ tier: 'confidential', unitExponent: 9 }]);
+  assert.equal(valid(content({ epochSeconds: 0 }), real).proofs.registries[0]?.everySeconds, 0n);
+  const wrong = (changes: object, chain?: object): readonly string[] => problems(content(changes, chain), real);
+  const place = '/chains/0/proofRegistry';
+  assert.deepEqual(wrong({}, {}), [place], 'without a signer set nobody signs');
+  assert.deepEqual(wrong({ epochSeconds: 7_200 }), [`${place}/epochSeconds`]);
+  assert.deepEqual(wrong({ custodian: 'ACME', window: 0 }), [`${place}/custodian`, `${place}/window`]);
+  const [asset] = proofRegistry.assets;
+  assert.deepEqual(wrong({ assets: [asset, asset] }), [`${place}/assets/1/asset`]);
+  assert.deepEqual(wrong({ assets: [{ ...asset, asset: 'eip155:5/slip44:60', unitExponent: 37 }] }), [
+    `${place}/assets/0/unitExponent`,
+  ]);
+  assert.deepEqual(wrong({ assets: [{ ...asset, asset: 'eip155:5/slip44:60' }] }), [`${place}/assets/0/asset`]);
+  const chains = ['eip155:1', 'eip155:5'].map((id) => ({ id, vaults: system, proofRegistry }));
+  const both = { ...real, CHAIN_EIP155_5_RPC: 'https://two.example' };
+  assert.deepEqual(problems({ ...content(), chains }, both), ['/chains']);
 });
 
 test('a jurisdiction says everything that it may forbid, or nothing', () => {
