@@ -145,6 +145,10 @@ const token = z
   .strictObject({
     name: words.max(120),
     role: z.enum(roles, { error: `Give one of: ${roles.join(', ')}.` }),
+    client: z
+      .string()
+      .regex(/^cl_[0-9a-f-]{36}$/u, { error: 'Give the id of the client, as the API shows it.' })
+      .exactOptional(),
     sha256: z
       .string()
       .regex(/^[0-9a-f]{64}$/u, { error: 'Give 64 lower-case hex digits: printf %s "$TOKEN" | sha256sum' })
@@ -153,6 +157,10 @@ const token = z
       .string()
       .regex(/^[A-Z][A-Z0-9_]{0,99}$/u, { error: 'Give the name of an environment variable, such as TOKEN_ALICE.' })
       .exactOptional(),
+  })
+  .refine(({ role, client }) => (role === 'client') === (client !== undefined), {
+    error:
+      'Give client, the id of one, exactly where the role is client: its token reads the proofs of that client alone.',
   })
   .refine((value) => (value.sha256 === undefined) !== (value.environment === undefined), {
     error: 'Give either sha256, the digest of the token, or environment, the variable that holds it.',

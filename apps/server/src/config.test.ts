@@ -345,6 +345,11 @@ test('a token in the environment reaches the configuration as its digest alone',
   );
   assert.equal(JSON.stringify(configuration.tokens).includes(secret), false);
   assert.match(configuration.tokens?.[0]?.tokenSha256 ?? '', /^[0-9a-f]{64}$/u);
+  const client = 'cl_01931d5c-6f3a-7cc3-98c4-dc0c0c07398f';
+  const token = { name: 'cleo', sha256: 'ab'.repeat(32) };
+  assert.equal(valid({ tokens: [{ ...token, role: 'client', client }] }).tokens?.[0]?.clientId, client);
+  assert.deepEqual(problems({ tokens: [{ ...token, role: 'client' }] }), ['/tokens/0']);
+  assert.deepEqual(problems({ tokens: [{ ...token, role: 'admin', client }] }), ['/tokens/0']);
 });
 
 test('the file is read from the folder, its mistakes are told without its text, and the example is right', () => {

@@ -397,16 +397,17 @@ function tokensOf(listed: Section<'tokens'> | undefined, reader: EnvironmentRead
       sentence: 'An empty list lets nobody in. Name somebody, or leave the list out to have tokens made.',
     });
   }
-  return listed.flatMap(({ name, role, sha256, environment }, at): Token[] => {
+  return listed.flatMap(({ name, role, sha256, environment, client }, at): Token[] => {
+    const who = { name, role, ...(client === undefined ? {} : { clientId: client }) };
     if (listed.findIndex((other) => other.name === name) !== at) {
       reader.problems.push({
         place: `/tokens/${at}/name`,
         sentence: `"${name}" has two tokens. One person, one name, one token.`,
       });
     }
-    if (sha256 !== undefined) return [{ name, role, tokenSha256: sha256 }];
+    if (sha256 !== undefined) return [{ ...who, tokenSha256: sha256 }];
     const digest = tokenDigest(reader, environment ?? '');
-    return digest === undefined ? [] : [{ name, role, tokenSha256: digest }];
+    return digest === undefined ? [] : [{ ...who, tokenSha256: digest }];
   });
 }
 

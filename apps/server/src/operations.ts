@@ -5,6 +5,7 @@ import { clientOperations } from './operation/client.ts';
 import { compartmentOperations } from './operation/compartment.ts';
 import { ledgerOperations } from './operation/ledger.ts';
 import { movementOperations } from './operation/movement.ts';
+import { proofOperations } from './operation/proof.ts';
 import { reconciliationOperations } from './operation/reconciliation.ts';
 import { segregationMoveOperations } from './operation/segregation-move.ts';
 import { signerOperations } from './operation/signer.ts';
@@ -17,13 +18,15 @@ export type Beside = {
   readonly board: ChainBoard;
   readonly reached: ReachedSigners;
   readonly approvalPage: string | undefined;
+  /** Folder of proofs of reserves. */
+  readonly proofsFolder: string;
 };
 
 /**
  * Everything the product can be asked to do, over the workflows of custody. Lists become pages and missing rows become
  * refusals here; everything else is decided further in.
  */
-export function operationsOver(custody: Custody, { board, reached, approvalPage }: Beside): Operations {
+export function operationsOver(custody: Custody, { board, reached, approvalPage, proofsFolder }: Beside): Operations {
   return {
     ...clientOperations(custody),
     ...compartmentOperations(custody, board),
@@ -32,6 +35,7 @@ export function operationsOver(custody: Custody, { board, reached, approvalPage 
     ...movementOperations(custody, approvalPage),
     ...sweepOperations(custody),
     ...reconciliationOperations(custody),
+    ...proofOperations(custody, proofsFolder),
     ...ledgerOperations(custody, board),
     ...signerOperations(custody, { reached, approvalPage }),
   };

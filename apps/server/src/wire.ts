@@ -23,6 +23,7 @@ import { operationsOver } from './operations.ts';
 import type { StartedPart, Tell } from './part.ts';
 import { pageHost, pagePort, serveDevelopmentPage } from './development/page.ts';
 import { holdRegistries } from './proof-registry.ts';
+import { publicReservesIn } from './public-reserves.ts';
 import { readinessOf } from './readiness.ts';
 import { startReconciling } from './reconciling.ts';
 import { noteRunning } from './running.ts';
@@ -117,6 +118,7 @@ export async function startServer(configuration: Configuration, options: StartOp
   const operations = operationsOver(custody, {
     board,
     reached: opened.reached,
+    proofsFolder: configuration.proofs.folder,
     approvalPage: await pageAddress(configuration, { reached: opened.reached, parts, tell }),
   });
   const vitals = { custody, board, jobsRunning: jobs.running, reached: opened.reached, auditLog };
@@ -305,6 +307,7 @@ async function listen(
     hosts,
     readiness: () => readinessOf(api.vitals),
     publicLog: api.vitals.auditLog.publicLog,
+    publicReserves: publicReservesIn(configuration.proofs.folder),
     metrics: () => api.metrics.registry.metrics(),
     onAnswer: api.events.answered,
   });

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { CustodyError, invariant } from '@bulkhead/domain';
+import { CustodyError, invariant, refuse } from '@bulkhead/domain';
 import Fastify, { LogController } from 'fastify';
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { serializerCompiler } from 'fastify-type-provider-zod';
@@ -11,7 +11,7 @@ import type { Load } from './guard.ts';
 import { fingerprint, parseIdempotencyKey } from './idempotency.ts';
 import type { Actor, Operations } from './operations.ts';
 import { registerOpenapi, routeSchema } from './openapi.ts';
-import { allowedRoles } from './permission.ts';
+import { allowedRoles, clientsOwn } from './permission.ts';
 import { problemDocument, problemMediaType } from './problem.ts';
 import type { Fact } from './problem.ts';
 import type { Answer, Route } from './route/route.ts';
@@ -19,6 +19,8 @@ import { routes } from './route/table.ts';
 import { faultFrom, statusOf } from './status.ts';
 import { registerLog } from './public-log.ts';
 import type { PublicLog } from './public-log.ts';
+import { registerReserves } from './public-reserves.ts';
+import type { PublicReserves } from './public-reserves.ts';
 import { registerDocs, registerSystem } from './system.ts';
 import type { Readiness } from './system.ts';
 import { tokenBook } from './token.ts';
@@ -61,6 +63,8 @@ export type ApiOptions = {
   readonly readiness: () => Promise<Readiness>;
   /** The audit log as everybody may read it. */
   readonly publicLog: PublicLog;
+  /** Files of proofs of reserves as everybody may read them. */
+  readonly publicReserves: PublicReserves;
   /** Text in the format of Prometheus. */
   readonly metrics: () => Promise<string>;
   /** Told of every answer, for measurements. `route` is the pattern of the path, so that there are few of them. */
@@ -99,9 +103,10 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
   await registerDocs(app);
   app.after(() => {
     registerSystem(app, { readiness: options.readiness, metrics: options.metrics, catalogue });
-    registerLog(app, options.publicLog, (work) =>
-      withinTime(limits.answerTimeMsMax, withinLoad(load, limits.inFlightMax, work)),
-    );
+    const within = <T>(work: () => Promise<T>): Promise<T> =>
+      withinTime(limits.answerTimeMsMax, withinLoad(load, limits.inFlightMax, work));
+    registerLog(app, options.publicLog, within);
+    registerReserves(app, options.publicReserves, within);
     const parts = { operations: options.operations, actorOf, catalogue, load, limits };
     for (const route of routes) registerRoute(app, route, parts);
   });
@@ -253,6 +258,7 @@ function registerRoute(app: FastifyInstance, route: Route, parts: RouteParts): v
       const actor = actors.get(request);
       invariant(actor !== undefined, 'A request without a known caller reached its operation.');
       const { params, query } = request;
+      assertOwn(route, actor, params);
       const body = request.body ?? {};
       const idempotency = (): { key: string; fingerprint: string } => ({
         key: parseIdempotencyKey(request.headers['idempotency-key']),
@@ -261,7 +267,8 @@ function registerRoute(app: FastifyInstance, route: Route, parts: RouteParts): v
       const work = withinLoad(parts.load, parts.limits.inFlightMax, () =>
         route.answer(parts.operations, { actor, params, query, body, idempotency }),
       );
-      const answer = await withinTime(parts.limits.answerTimeMsMax, work);
+      const answered = await withinTime(parts.limits.answerTimeMsMax, work);
+      const answer = ownOnly(route, actor, answered);
       return sendAnswer(reply, route, { answer, requestId: request.id, catalogue: parts.catalogue });
     },
   });
@@ -283,6 +290,31 @@ function authorise(route: Route, actor: Actor | undefined): Actor {
     );
   }
   return actor;
+}
+
+/** A client gets what is about itself, whatever path it asks for. */
+function assertOwn({ operation }: Route, { name, role, clientId }: Actor, params: unknown): void {
+  if (role !== 'client') return;
+  const whose = clientsOwn[operation];
+  const named = whose === 'path' ? fieldOf(params, 'clientId') : clientId;
+  if (whose !== undefined && clientId !== undefined && named === clientId) return;
+  throw new CustodyError('request/forbidden', `${name} may read what is about client ${clientId ?? 'nobody'} alone.`, {
+    details: { operation, role },
+  });
+}
+
+/** What turns out to be about another client is not there for this one. */
+function ownOnly({ operation }: Route, { role, clientId }: Actor, answer: Answer): Answer {
+  if (role !== 'client' || clientsOwn[operation] !== 'answer' || answer.status !== 'done') return answer;
+  if (fieldOf(answer.view, 'clientId') === clientId) return answer;
+  const refused = refuse('resource/not-found', 'There is no such thing of this client.', {});
+  return { status: 'refused', refused, hit: false };
+}
+
+function fieldOf(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null
+    ? new Map<string, unknown>(Object.entries(value)).get(name)
+    : undefined;
 }
 
 function sendAnswer(

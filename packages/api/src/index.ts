@@ -47,6 +47,7 @@ export {
   sweepInput,
   sweepWalletsMax,
 } from './resource/sweep.ts';
+export type { Proof } from './resource/proof.ts';
 export { idPrefixes } from './resource/wire.ts';
 export type { IdNoun } from './resource/wire.ts';
 export { approval, rejectionInput, withdrawal, withdrawalInput } from './resource/withdrawal.ts';
@@ -56,6 +57,7 @@ export type { Role } from './role.ts';
 export { problem } from './problem.ts';
 export type { Problem } from './problem.ts';
 export type { PublicLog } from './public-log.ts';
+export type { PublicFile, PublicPlace, PublicReserves } from './public-reserves.ts';
 export type { Readiness } from './system.ts';
 export { tokenCharsMin } from './token.ts';
 export type { Token } from './token.ts';

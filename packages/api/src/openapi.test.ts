@@ -49,6 +49,7 @@ const system = [
   'GET /readyz',
   'GET /v1/log/checkpoint',
   'GET /v1/log/tile/{*}',
+  'GET /v1/reserves/{asset}/{epoch}/{name}',
 ];
 const pathName = (url: string) => url.replace(/:([a-zA-Z]+)/gu, '{$1}');
 

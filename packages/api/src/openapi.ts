@@ -32,6 +32,10 @@ const tags = [
     name: 'Signer',
     description: 'The process that holds the keys, its decisions, and who may do what by its registry',
   },
+  {
+    name: 'Proofs',
+    description: 'Proofs of reserves: epochs, what clients are given of them, and files for everybody',
+  },
   { name: 'Log', description: 'The audit log as anybody may check it' },
   { name: 'System', description: 'The process itself' },
 ];

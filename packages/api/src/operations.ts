@@ -28,6 +28,18 @@ import type { AssignmentInput, Deposit, DepositListQuery, ReturnInput } from './
 import type { Account, AccountListQuery, Transfer, TransferListQuery } from './resource/ledger.ts';
 import type { Page, PageInput } from './resource/page.ts';
 import type {
+  AddressCertificate,
+  CertificatePath,
+  CertificateQuery,
+  ClientProof,
+  ClientProofQuery,
+  Proof,
+  ProofDetail,
+  ProofListQuery,
+  ProofPath,
+  SegregationProof,
+} from './resource/proof.ts';
+import type {
   Break,
   BreakListQuery,
   OwnerInput,
@@ -86,8 +98,8 @@ import type {
 } from './resource/vault.ts';
 import type { Role } from './role.ts';
 
-/** Who calls. Two actors with different names are two people. */
-export type Actor = { readonly name: string; readonly role: Role };
+/** Who calls. Two actors with different names are two people. `clientId` of a client alone: whose proofs it may read. */
+export type Actor = { readonly name: string; readonly role: Role; readonly clientId?: string };
 
 /**
  * What makes a write happen once. The key belongs to the actor: two actors may use the same one.
@@ -216,6 +228,12 @@ export type Operations = {
   readonly getBreak: Read<BreakPath, Break>;
   readonly resolveBreak: Write<BreakPath & ResolutionInput, Break>;
   readonly assignBreak: Write<BreakPath & OwnerInput, Break>;
+
+  readonly listProofs: List<ProofListQuery, Proof>;
+  readonly getProof: Read<ProofPath, ProofDetail>;
+  readonly getClientProof: Read<ClientPath & ClientProofQuery, ClientProof>;
+  readonly getSegregationProof: Read<ClientPath & ClientProofQuery, SegregationProof>;
+  readonly getAddressCertificate: Read<CertificatePath & CertificateQuery, AddressCertificate>;
 
   readonly listAccounts: List<AccountListQuery, Account>;
   readonly listTransfers: List<TransferListQuery, Transfer>;

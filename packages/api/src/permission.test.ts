@@ -3,9 +3,10 @@ import { after, before, beforeEach, test } from 'node:test';
 import type { FastifyInstance } from 'fastify';
 import { bearer, memoryApi, secrets } from '../test/memory.ts';
 import type { Memory } from '../test/memory.ts';
-import { bodies, pathOf } from '../test/samples.ts';
+import { address, bodies, clientId, coin, pathOf } from '../test/samples.ts';
+import { addressCertificate } from '../test/proof-samples.ts';
 import type { OperationName } from './operations.ts';
-import { allowedRoles } from './permission.ts';
+import { allowedRoles, clientsOwn } from './permission.ts';
 import { problem } from './problem.ts';
 import { roles } from './role.ts';
 import type { Role } from './role.ts';
@@ -93,6 +94,10 @@ test('the roles are what the product says they are', () => {
   const may = (role: Role) => routes.filter(({ operation }) => allowedRoles[operation].includes(role));
   const kinds = (role: Role) => new Set(may(role).map(({ kind }) => kind));
   assert.equal(may('admin').length, routes.length);
+  assert.deepEqual(
+    may('client').map(({ operation }) => operation),
+    ['listProofs', 'getProof', 'getClientProof', 'getSegregationProof', 'getAddressCertificate'],
+  );
   assert.deepEqual(kinds('auditor'), new Set(['read']));
   assert.equal(may('auditor').length, routes.filter(({ kind }) => kind === 'read').length);
   const writes = (role: Role) => may(role).flatMap(({ kind, operation }) => (kind === 'write' ? [operation] : []));
@@ -117,7 +122,7 @@ test('the roles are what the product says they are', () => {
   );
   assert.deepEqual(
     roles.filter((role) => allowedRoles.approveRegistryChange.includes(role)),
-    roles.filter((role) => role !== 'auditor'),
+    roles.filter((role) => role !== 'auditor' && role !== 'client'),
   );
   assert.ok(!writes('approver').includes('requestRegistryChange'));
   for (const decision of [
@@ -130,4 +135,41 @@ test('the roles are what the product says they are', () => {
   ] as const) {
     assert.ok(!writes('operator').includes(decision), decision);
   }
+});
+
+test('a client reaches its own proofs and nothing of another one, whatever it puts into a path', async () => {
+  const client = bearer(secrets.client);
+  const other = clientId.replace(/.$/u, '0');
+  const asset = encodeURIComponent(coin);
+  for (const path of ['proof', 'proof-of-segregation']) {
+    const own = await app.inject({ url: `/v1/clients/${clientId}/${path}?asset=${asset}`, headers: client });
+    assert.equal(own.statusCode, 200, own.body);
+    memory.calls.length = 0;
+    for (const stranger of [other, `${clientId}%00`, clientId.toUpperCase(), '..', `${other}%2F..%2F${clientId}`]) {
+      const answer = await app.inject({ url: `/v1/clients/${stranger}/${path}?asset=${asset}`, headers: client });
+      assert.ok([403, 404].includes(answer.statusCode), `${stranger}: ${answer.statusCode}`);
+    }
+    assert.deepEqual(memory.calls, [], 'nobody looked');
+    const staff = await app.inject({
+      url: `/v1/clients/${other}/${path}?asset=${asset}`,
+      headers: bearer(secrets.auditor),
+    });
+    assert.equal(staff.statusCode, 200);
+  }
+  const url = `/v1/addresses/${address}/certificate`;
+  const { operations } = memory;
+  assert.equal((await app.inject({ url, headers: client })).statusCode, 200);
+  const foreign = await memoryApi({
+    operations: { ...operations, getAddressCertificate: async () => ({ ...addressCertificate, clientId: other }) },
+  });
+  const hidden = await foreign.app.inject({ url, headers: client });
+  assert.deepEqual([hidden.statusCode, hidden.json().code], [404, 'resource/not-found']);
+  assert.equal((await foreign.app.inject({ url, headers: bearer(secrets.operator) })).statusCode, 200);
+  await foreign.app.close();
+});
+
+test('what a client may read is named twice: by its role, and by whose it is', () => {
+  const byRole = routes.flatMap(({ operation }) => (allowedRoles[operation].includes('client') ? [operation] : []));
+  assert.deepEqual(byRole.toSorted(), Object.keys(clientsOwn).toSorted());
+  assert.ok(routes.every(({ operation, kind }) => !byRole.includes(operation) || kind === 'read'));
 });

@@ -2,6 +2,8 @@ import type { OperationName } from './operations.ts';
 import type { Role } from './role.ts';
 
 const reads: readonly Role[] = ['admin', 'operator', 'approver', 'auditor'];
+/** What a client may read as well, of itself. */
+const clientsToo: readonly Role[] = [...reads, 'client'];
 const adminOnly: readonly Role[] = ['admin'];
 const requests: readonly Role[] = ['admin', 'operator'];
 const decisions: readonly Role[] = ['admin', 'approver'];
@@ -12,7 +14,8 @@ const signing: readonly Role[] = ['admin', 'operator', 'approver'];
 
 /**
  * The roles that may call each operation; the only place that says so. The auditor reads everything and writes nothing,
- * the operator asks, the approver decides, the admin does all of it and alone changes what is allowed.
+ * the operator asks, the approver decides, the admin does all of it and alone changes what is allowed. A client reads proofs, and of what
+ * is about a client its own alone: {@link clientsOwn}.
  */
 export const allowedRoles: Readonly<Record<OperationName, readonly Role[]>> = {
   listClients: reads,
@@ -84,6 +87,11 @@ export const allowedRoles: Readonly<Record<OperationName, readonly Role[]>> = {
   getBreak: reads,
   resolveBreak: decisions,
   assignBreak: requests,
+  listProofs: clientsToo,
+  getProof: clientsToo,
+  getClientProof: clientsToo,
+  getSegregationProof: clientsToo,
+  getAddressCertificate: clientsToo,
   listAccounts: reads,
   listTransfers: reads,
   listDispatches: reads,
@@ -98,4 +106,16 @@ export const allowedRoles: Readonly<Record<OperationName, readonly Role[]>> = {
   getRegistryChange: reads,
   requestRegistryChange: requests,
   approveRegistryChange: signing,
+};
+
+/**
+ * Whose each thing is that a client may read: of the client in the path, of the client in the answer, or everybody's. What is not here a client
+ * does not get, whatever the table above says.
+ */
+export const clientsOwn: Readonly<Partial<Record<OperationName, 'path' | 'answer' | 'everybody'>>> = {
+  listProofs: 'everybody',
+  getProof: 'everybody',
+  getClientProof: 'path',
+  getSegregationProof: 'path',
+  getAddressCertificate: 'answer',
 };

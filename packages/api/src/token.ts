@@ -1,11 +1,17 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { CustodyError } from '@bulkhead/domain';
 import type { Actor } from './operations.ts';
+import { id } from './resource/wire.ts';
 import { roles } from './role.ts';
 import type { Role } from './role.ts';
 
 /** A bearer token of the configuration: itself, or the SHA-256 of its UTF-8 bytes in hex so that no file holds it. */
-export type Token = { readonly name: string; readonly role: Role } & (
+export type Token = {
+  readonly name: string;
+  readonly role: Role;
+  /** Of the role `client`, and of no other: whose proofs it may read. */
+  readonly clientId?: string;
+} & (
   | { readonly token: string; readonly tokenSha256?: never }
   | { readonly tokenSha256: string; readonly token?: never }
 );
@@ -49,11 +55,19 @@ export function tokenBook(tokens: readonly Token[]): (authorization: string | un
 }
 
 function knownToken(token: Token): Known {
-  const actor: Actor = { name: token.name, role: token.role };
+  const { name, role, clientId } = token;
+  const actor: Actor = { name, role, ...(clientId === undefined ? {} : { clientId }) };
   if (token.name === '' || !roles.includes(token.role)) {
     throw new CustodyError('config/invalid', `A token needs a name and one of the roles ${roles.join(', ')}.`, {
       details: { name: token.name },
     });
+  }
+  if ((role === 'client') !== (clientId !== undefined && id('client').safeParse(clientId).success)) {
+    throw new CustodyError(
+      'config/invalid',
+      `The token of ${name} is ${role}: a client's names its client by the id, such as cl_01931d5c-6f3a-7cc3-98c4-dc0c0c07398f, and no other names one.`,
+      { details: { name } },
+    );
   }
   if (token.tokenSha256 !== undefined) {
     if (!/^[0-9a-f]{64}$/u.test(token.tokenSha256)) {

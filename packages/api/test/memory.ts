@@ -174,6 +174,11 @@ function operationsOver({ read, write }: Tools): Operations {
     getBreak: read('getBreak', () => sample.breakFound),
     resolveBreak: write('resolveBreak', () => sample.breakFound),
     assignBreak: write('assignBreak', () => sample.breakFound),
+    listProofs: read('listProofs', () => one(sample.proof)),
+    getProof: read('getProof', () => sample.proofDetail),
+    getClientProof: read('getClientProof', () => sample.clientProof),
+    getSegregationProof: read('getSegregationProof', () => sample.segregationProof),
+    getAddressCertificate: read('getAddressCertificate', () => sample.addressCertificate),
     listAccounts: read('listAccounts', () => one(sample.account)),
     listTransfers: read('listTransfers', () => one(sample.transfer)),
     listDispatches: read('listDispatches', () => one(sample.dispatch)),
@@ -196,6 +201,7 @@ export const secrets = {
   operator: 'operator-0123456789abcdef',
   approver: 'approver-0123456789abcdef',
   auditor: 'auditor-0123456789abcdef',
+  client: 'client-0123456789abcdef',
 } as const;
 
 export const bearer = (secret: string): { authorization: string } => ({ authorization: `Bearer ${secret}` });
@@ -210,10 +216,12 @@ export async function memoryApi(options: Partial<ApiOptions> = {}): Promise<{ ap
       { name: 'olga', role: 'operator', token: secrets.operator },
       { name: 'paul', role: 'approver', token: secrets.approver },
       { name: 'ida', role: 'auditor', token: secrets.auditor },
+      { name: 'cleo', role: 'client', clientId: sample.clientId, token: secrets.client },
     ],
     readiness: async () => ({ ready: true, reasons: [] }),
     metrics: async () => 'bulkhead_up 1\n',
     publicLog: { checkpoint: async () => undefined, tile: async () => undefined },
+    publicReserves: { file: async () => undefined },
     ...options,
   });
   return { app, memory: kept };

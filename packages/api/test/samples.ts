@@ -20,6 +20,7 @@ import { approval, registryChange, registryItems } from './signer-samples.ts';
 import { segregationMove, vault, vaultDraft, vaultRestriction, vaultSignature } from './vault-samples.ts';
 
 export * from './names.ts';
+export * from './proof-samples.ts';
 export * from './signer-samples.ts';
 export * from './vault-samples.ts';
 
@@ -421,9 +422,18 @@ const values: Readonly<Record<string, string>> = {
   ':vaultId': vault.id,
   ':vaultRestrictionId': vaultRestriction.id,
   ':segregationMoveId': segregationMove.id,
+  ':asset': encodeURIComponent(coin),
+  ':epoch': '12',
+  ':address': address,
+};
+
+/** What cannot be left out of a query. */
+const queries: Readonly<Record<string, string>> = {
+  '/v1/clients/:clientId/proof': `?asset=${encodeURIComponent(coin)}`,
+  '/v1/clients/:clientId/proof-of-segregation': `?asset=${encodeURIComponent(coin)}`,
 };
 
 /** A path of the route with sample values in it. */
 export function pathOf(url: string): string {
-  return url.replace(/:[a-zA-Z]+/gu, (name) => values[name] ?? name);
+  return url.replace(/:[a-zA-Z]+/gu, (name) => values[name] ?? name) + (queries[url] ?? '');
 }

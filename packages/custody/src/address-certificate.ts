@@ -1,4 +1,13 @@
-import { checksumAddress, invariant, parseAddress, refuse, type SignedStatement } from '@bulkhead/domain';
+import {
+  type Address,
+  type ChainId,
+  checksumAddress,
+  type Compartment,
+  invariant,
+  parseAddress,
+  refuse,
+  type SignedStatement,
+} from '@bulkhead/domain';
 import { type Queries, text, type Transaction } from '@bulkhead/postgres';
 import { forwarderSalt } from '@bulkhead/vaults';
 import { type Answer, commandAfterAsking, notFound, type WriteCall } from './command.ts';
@@ -173,4 +182,43 @@ export async function storedCertificates(db: Queries, wallet: string): Promise<C
   if (row === undefined) return undefined;
   const stored = readState<SignedStatement | Certificates>(text(row, 'certificate'));
   return 'statement' in stored ? [stored] : stored;
+}
+
+export type StoredCertificateView = AddressCertificateView & {
+  readonly chain: ChainId;
+  readonly compartment: Compartment;
+  readonly clientId: string;
+};
+
+/**
+ * The certificates that were given for an address of a client, held against key and identities as each time that they are given out. Undefined
+ * for an address that has none.
+ *
+ * @throws CustodyError `wallet/address-mismatch`, `signer/certificate-invalid`
+ */
+export async function addressCertificateOf(
+  custody: Custody,
+  of: { readonly address: Address; readonly chain?: ChainId },
+): Promise<StoredCertificateView | undefined> {
+  const { db } = custody;
+  const [row] = await db.query(
+    `select w.id from custody.wallet w join custody.address_certificate c on c.wallet = w.id
+     where w.address = $1 and ($2::text is null or w.chain = $2) and w.client is not null order by w.id limit 1`,
+    [of.address, of.chain ?? null],
+  );
+  const wallet = row === undefined ? undefined : await findWallet(db, text(row, 'id'));
+  const certificates = wallet === undefined ? undefined : await storedCertificates(db, wallet.id);
+  if (wallet?.client === undefined || certificates === undefined) return undefined;
+  const vaultCertificates = wallet.kind === 'forwarder' ? await certificatesOfVault(db, wallet.vault) : [];
+  const [certificate] = certificates;
+  const view = {
+    walletId: wallet.id,
+    address: checksumAddress(wallet.address),
+    certificate,
+    certificates,
+    vaultCertificates,
+  };
+  await assertGenuine(custody, view);
+  const { chain, compartment, client: clientId } = wallet;
+  return { ...view, chain, compartment, clientId };
 }

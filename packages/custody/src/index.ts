@@ -87,7 +87,7 @@ export {
   registryChangeViews,
 } from './registry-change-view.ts';
 export { registryChangesAfter } from './registry-change-following.ts';
-export { addressCertificate, type AddressCertificateView } from './address-certificate.ts';
+export { addressCertificate, addressCertificateOf, type AddressCertificateView } from './address-certificate.ts';
 export {
   pullSignerRecords,
   type SignerLogView,

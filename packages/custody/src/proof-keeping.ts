@@ -56,7 +56,11 @@ export type Kept = {
  *
  * @param asked whether somebody wants an epoch now, whatever the schedule says
  */
-export async function keepProof(custody: Custody, id: string, { asked = false } = {}): Promise<Kept> {
+export async function keepProof(
+  custody: Custody,
+  id: string,
+  { asked = false }: { readonly asked?: boolean } = {},
+): Promise<Kept> {
   const asset = parseAssetId(id);
   const proven = provenAsset(custody, asset);
   const nothing = { done: [], troubles: [] };

@@ -109,6 +109,8 @@ export type EpochFilter = {
   readonly asset?: AssetId;
   readonly epoch?: bigint;
   readonly context?: Uint8Array;
+  /** Of one that was begun: those that were begun earlier. */
+  readonly before?: Uint8Array;
   readonly limit?: number;
 };
 
@@ -120,8 +122,15 @@ export async function epochs(db: Queries, filter: EpochFilter = {}): Promise<rea
   const rows = await db.query(
     `select ${columns} from ${tables}
      where ($1::text is null or e.asset = $1) and ($2::bigint is null or e.epoch = $2) and ($3::bytea is null or e.context = $3)
+       and ($5::bytea is null or (e.begun_at, e.fact) < (select b.begun_at, b.fact from reserves.epoch b where b.context = $5))
      order by e.begun_at desc, e.fact desc limit $4`,
-    [filter.asset ?? null, filter.epoch ?? null, filter.context ?? null, Math.min(filter.limit ?? 100, epochsMax)],
+    [
+      filter.asset ?? null,
+      filter.epoch ?? null,
+      filter.context ?? null,
+      Math.min(filter.limit ?? 100, epochsMax),
+      filter.before ?? null,
+    ],
   );
   return rows.map(epochOf);
 }

@@ -3,6 +3,7 @@ import { compartments } from './compartments.ts';
 import { movements } from './movements.ts';
 import { reconciliations } from './reconciliations.ts';
 import { ledger } from './ledger.ts';
+import { proofs } from './proofs.ts';
 import type { Route } from './route.ts';
 import { segregationMoves } from './segregation-moves.ts';
 import { signer } from './signer.ts';
@@ -18,6 +19,7 @@ export const routes: readonly Route[] = [
   ...movements,
   ...sweeps,
   ...reconciliations,
+  ...proofs,
   ...ledger,
   ...signer,
 ];
