@@ -75,9 +75,9 @@ contract ProofRegistry {
     uint256 private constant ASSET_BYTES_MAX = 255;
     uint256 private constant UNIT_EXPONENT_MAX = 36;
     uint8 private constant PLAIN = 1;
-    uint8 private constant PLAIN_BITS = 128;
     uint8 private constant CONFIDENTIAL = 2;
-    uint8 private constant CONFIDENTIAL_BITS = 64;
+    uint8 private constant WIDE = 128;
+    uint8 private constant NARROW = 64;
 
     SignerSet public immutable signers;
     bytes32 public immutable custodian;
@@ -226,8 +226,8 @@ contract ProofRegistry {
         uint256 length = bytes(header.asset).length;
         bool fit = length != 0 && length <= ASSET_BYTES_MAX && header.unitExponent <= UNIT_EXPONENT_MAX
             && header.ledgerPosition <= type(uint56).max
-            && (header.tier == PLAIN && header.bits == PLAIN_BITS
-                || header.tier == CONFIDENTIAL && header.bits == CONFIDENTIAL_BITS)
+            && (header.tier == PLAIN && header.bits == WIDE
+                || header.tier == CONFIDENTIAL && (header.bits == NARROW || header.bits == WIDE))
             && (stream.epoch == 0 || header.unitExponent == stream.unitExponent);
         require(fit, UnfitHeader());
     }

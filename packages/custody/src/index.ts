@@ -64,6 +64,12 @@ export { custodyMigrations, migrateAll, migrateWorker, migrationSources } from '
 export { type MovementView } from './movement-view.ts';
 export { reconcile, requestReconciliation } from './reconciliation.ts';
 export {
+  reserveWalletProof,
+  type ReserveWalletProof,
+  reserveWallets,
+  type ReserveWalletView,
+} from './reserve-wallet.ts';
+export {
   findReconciliation,
   type ReconciliationLineView,
   reconciliationLines,

@@ -15,6 +15,7 @@ export {
   stateOf,
   type StoredEpoch,
 } from './epoch.ts';
+export { leafBits } from './leaf-bits.ts';
 export { reservesMigrations } from './migrations.ts';
 export {
   blockTime,

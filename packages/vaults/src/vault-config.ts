@@ -143,9 +143,14 @@ function unpackTerms(word: bigint): Terms {
   };
 }
 
+/** `abi.encode(config)`: eight words. */
+export function vaultConfigBytes(config: VaultConfig): Uint8Array {
+  return encodeAll([[vaultConfigCodec, config]]);
+}
+
 /** `keccak256(abi.encode(config))`. */
 export function configHash(hashes: Keccak, config: VaultConfig): Hex {
-  return hexOf(hashes.keccak256(encodeAll([[vaultConfigCodec, config]])));
+  return hexOf(hashes.keccak256(vaultConfigBytes(config)));
 }
 
 const day = 86_400n;
