@@ -76,7 +76,7 @@ export async function beginAnew(configuration: Configuration): Promise<void> {
   if (guard === undefined) throw folderFault(configuration);
   try {
     const ours = readdirSync(dataDirectory).filter((name) =>
-      /^(?:postgres|signer|vault-signer-[0-9]+|vault-certificates|clients|people|approval-page|tokens\.json|running\.json|chain-eip155-[0-9]+)$/u.test(
+      /^(?:postgres|signer|vault-signer-[0-9]+|vault-certificates|clients|people|approval-page|proofs|proofs-secret|tokens\.json|running\.json|chain-eip155-[0-9]+)$/u.test(
         name,
       ),
     );

@@ -17,6 +17,8 @@ export type { StartedPart } from './part.ts';
 export { besideRunning } from './running.ts';
 export { proofRegistryDeployment, type RegistryDeployment, type RegistryOrder } from './proof-deployment.ts';
 export type { ReachedSigner } from './reached-signer.ts';
+export { evidenceFor } from './reserve-evidence.ts';
+export { reserveMaker, type ReserveSettings } from './reserve-maker.ts';
 export { openSigner } from './signer.ts';
 export { compareWithSigner } from './signer-comparison.ts';
 export { followSigner } from './signer-following.ts';

@@ -1,7 +1,7 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, concatBytes, utf8ToBytes } from '@noble/hashes/utils.js';
 import { artefactHead, openArtefact } from './artefact.ts';
-import { exactly, type FieldReader, malformed, unsignedBytes, wordBytes } from './fixed-width.ts';
+import { exactly, type FieldReader, joined, malformed, unsignedBytes, wordBytes } from './fixed-width.ts';
 
 /** A statement of a signer (spec/statement.md) with its signature: Ed25519, key of 32 bytes, signature of 64. */
 export type SignedCertificate = {
@@ -46,7 +46,7 @@ export function encodeCertificates(certificates: readonly SignedCertificate[]): 
       throw malformed(`two certificates of ${bytesToHex(certificate.identity)} say the same`);
     }
   });
-  return concatBytes(
+  return joined([
     unsignedBytes(sorted.length, 4),
     ...sorted.flatMap(({ certificate: { statement, identity, signature } }) => {
       const text = utf8ToBytes(statement);
@@ -58,7 +58,7 @@ export function encodeCertificates(certificates: readonly SignedCertificate[]): 
         text,
       ];
     }),
-  );
+  ]);
 }
 
 /** Reads what {@link encodeCertificates} writes; undefined for anything else. */

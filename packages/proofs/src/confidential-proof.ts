@@ -4,7 +4,7 @@ import { type BookTree, foldBook, makeBookTree } from './book-tree.ts';
 import { type Claim, identityOf } from './claim.ts';
 import { assertHasRow, openPackage, type OwnClaim, packageForms, type Pin } from './client-package.ts';
 import { type CommitmentTree, type ConfidentialWork, foldCommitments, leafBlinding } from './commitment-tree.ts';
-import { amountBytes, equalBytes, malformed, unsignedBytes, unsignedOf, wordBytes } from './fixed-width.ts';
+import { amountBytes, equalBytes, joined, malformed, unsignedBytes, unsignedOf, wordBytes } from './fixed-width.ts';
 import type { Group } from './group.ts';
 import { encodeHeader, liabilityUnits, type ReserveHeader, reserveUnits } from './header.ts';
 import { type CoverageRatio, groupSizes, type ProofTask } from './proof-task.ts';
@@ -42,7 +42,7 @@ export function makeConfidentialBook(work: ConfidentialWork, rows: Iterable<Conf
     return { tree, fields, hash: rowHash(work, fields).slice(), reserves: units };
   });
   const compartments = made.map(({ tree }) => tree.compartment);
-  const book = makeBookTree(work, { compartments, hashes: concatBytes(...made.map(({ hash }) => hash)) });
+  const book = makeBookTree(work, { compartments, hashes: joined(made.map(({ hash }) => hash)) });
   return { book, rows: made };
 }
 
@@ -144,7 +144,7 @@ export function confidentialSummary(
   { rows }: ConfidentialBook,
   proofs: readonly Uint8Array[],
 ): Uint8Array {
-  return concatBytes(
+  return joined([
     encodeHeader(work.header),
     unsignedBytes(rows.length, 4),
     ...rows.flatMap(({ fields: { compartment, depth, root, liabilities, reserves } }) => [
@@ -155,23 +155,37 @@ export function confidentialSummary(
       reserves,
     ]),
     ...proofs,
-  );
+  ]);
+}
+
+/** The row of a compartment. Rows ascend, and each of a million packages asks for one. @throws CustodyError `proof/malformed` */
+export function rowIn({ rows }: ConfidentialBook, compartment: number): ConfidentialBookRow {
+  let low = 0;
+  let high = rows.length;
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    if ((rows[middle]?.tree.compartment ?? 0) < compartment) low = middle + 1;
+    else high = middle;
+  }
+  const row = rows[low];
+  if (row?.tree.compartment !== compartment) throw malformed(`compartment ${compartment} has no row`);
+  return row;
 }
 
 /** What anyone needs to check that no leaf is negative and totals are sums: the leaves of all rows, and the proofs of {@link leafTasks}. */
 export function confidentialLeaves({ rows }: ConfidentialBook, proofs: readonly Uint8Array[]): Uint8Array {
-  return concatBytes(...rows.map(({ tree }) => tree.leaves), ...proofs);
+  return joined([...rows.map(({ tree }) => tree.leaves), ...proofs]);
 }
 
 /** What one holder gets. @param at the claim's place in its order */
 export function confidentialPackage(
   work: ConfidentialWork,
-  { book, rows }: ConfidentialBook,
+  made: ConfidentialBook,
   of: { readonly tree: CommitmentTree; readonly claim: Claim; readonly at: number },
 ): Uint8Array {
+  const { book } = made;
   const { tree, claim } = of;
-  const row = rows.find((each) => each.tree.compartment === tree.compartment);
-  if (row === undefined) throw malformed(`compartment ${tree.compartment} has no row`);
+  const row = rowIn(made, tree.compartment);
   const identity = identityOf(tree.compartment, claim);
   const units = liabilityUnits(work.header, claim.amount);
   const path = book.path(tree.compartment);

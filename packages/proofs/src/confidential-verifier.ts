@@ -1,11 +1,10 @@
-import { concatBytes } from '@noble/hashes/utils.js';
 import { fastBlockHasher } from './block-hasher.ts';
 import { makeBookTree } from './book-tree.ts';
 import { depthMax, hasRow } from './claim.ts';
 import type { Pin } from './client-package.ts';
 import { type Opening, publishedLeafBytes, publishedTree } from './commitment-tree.ts';
 import { solvency, surplusCommitment } from './confidential-proof.ts';
-import { amountBytes, equalBytes, readFields, wordBytes } from './fixed-width.ts';
+import { amountBytes, equalBytes, joined, readFields, wordBytes } from './fixed-width.ts';
 import type { Group } from './group.ts';
 import { contextOfBytes, decodeHeader, headerLength, type ReserveHeader } from './header.ts';
 import { ascend } from './plain-proof.ts';
@@ -40,7 +39,7 @@ export function verifyConfidentialSummary(group: Group, bytes: Uint8Array, pin: 
   if (rows.some(({ compartment }) => !hasRow(compartment))) return refuted('house-compartment');
   if (!ascend(rows)) return refuted('other-count');
   const order = { hasher: fastBlockHasher(), context: pin.context };
-  const hashes = concatBytes(...rows.map((row) => rowHash(order, row).slice()));
+  const hashes = joined(rows.map((row) => rowHash(order, row).slice()));
   const book = makeBookTree(order, { compartments: rows.map(({ compartment }) => compartment), hashes });
   if (!equalBytes(book.record, pin.record)) return refuted('other-record');
   if (rows.some(({ liabilities }) => isIdentity(liabilities))) return refuted('not-canonical');

@@ -34,6 +34,18 @@ export function unsignedOf(bytes: Uint8Array): bigint {
   return value;
 }
 
+/** Parts one after the other. However many there are: as arguments of one call a hundred thousand would be too many. */
+export function joined(parts: Iterable<Uint8Array>): Uint8Array {
+  const list = [...parts];
+  const bytes = new Uint8Array(list.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of list) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}
+
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, at) => byte === b[at]);
 }

@@ -9,6 +9,8 @@ import { unsignedBytes } from './fixed-width.ts';
 import {
   type Claim,
   contextOf,
+  fastBlockHasher,
+  makePlainBook,
   type OwnClaim,
   type Pin,
   plainPackage,
@@ -332,4 +334,15 @@ test('of 10,000 tampered copies of packages and rows none holds', () => {
   for (const copy of tamperedCopies(plain.publication, { copies: 10_000 * deep, seed: 2, elements: [69, 32, 16] })) {
     assert.equal(verifyPlainPublication(copy, pin).holds, false, bytesToHex(copy));
   }
+});
+
+test('there may be as many compartments as there are clients', () => {
+  const many = workOf(headerOf(), fastBlockHasher());
+  const rows = Array.from({ length: 30_000 }, (_, at) => ({
+    tree: { compartment: parseCompartment(100_000 + at), depth: 1, root: pin.record, liabilities: 3n },
+    reserves: 3n,
+  }));
+  const { book, publication } = makePlainBook(many, rows);
+  const verdict = verifyPlainPublication(publication, { context: many.context, record: book.record });
+  assert.ok(verdict.holds && verdict.rows.length === rows.length);
 });

@@ -3,7 +3,16 @@ import { portableBlockHasher } from './block-hasher.ts';
 import { type BookTree, foldBook, makeBookTree } from './book-tree.ts';
 import { type Claim, depthMax, hasRow, identityOf } from './claim.ts';
 import { assertHasRow, openPackage, type OwnClaim, packageForms, type Pin } from './client-package.ts';
-import { amountBytes, equalBytes, malformed, readFields, unsignedBytes, unsignedOf, wordBytes } from './fixed-width.ts';
+import {
+  amountBytes,
+  equalBytes,
+  joined,
+  malformed,
+  readFields,
+  unsignedBytes,
+  unsignedOf,
+  wordBytes,
+} from './fixed-width.ts';
 import {
   contextOfBytes,
   decodeHeader,
@@ -61,9 +70,9 @@ export function makePlainBook(work: EpochWork, rows: Iterable<PlainRow>): PlainB
     held.set(tree.compartment, units);
   }
   return {
-    book: makeBookTree(work, { compartments, hashes: concatBytes(...hashes) }),
+    book: makeBookTree(work, { compartments, hashes: joined(hashes) }),
     reserves: held,
-    publication: concatBytes(encodeHeader(work.header), unsignedBytes(compartments.length, 4), ...published),
+    publication: joined([encodeHeader(work.header), unsignedBytes(compartments.length, 4), ...published]),
   };
 }
 
@@ -162,7 +171,7 @@ export function verifyPlainPublication(
   if (rows.some((row) => !hasRow(row.compartment))) return refuted('house-compartment');
   if (!ascend(rows)) return refuted('other-count');
   const order = { hasher: portableBlockHasher(), context: pin.context };
-  const hashes = concatBytes(...rows.map((row) => rowHash(order, row).slice()));
+  const hashes = joined(rows.map((row) => rowHash(order, row).slice()));
   const tree = makeBookTree(order, { compartments: rows.map((row) => row.compartment), hashes });
   if (!equalBytes(tree.record, pin.record)) return refuted('other-record');
   const read = rows.map(({ compartment, depth, ...amounts }) => ({

@@ -1,6 +1,6 @@
 import { keccak_256 } from '@noble/hashes/sha3.js';
 import { concatBytes } from '@noble/hashes/utils.js';
-import { unsignedBytes, unsignedOf } from './fixed-width.ts';
+import { joined, unsignedBytes, unsignedOf } from './fixed-width.ts';
 import type { Group } from './group.ts';
 import {
   beginInnerProduct,
@@ -54,7 +54,7 @@ export function verifyRanges(group: Group, claims: readonly RangeClaim[]): Refut
   const [some] = claims;
   if (some === undefined || claims.some(({ bits }) => bits !== some.bits)) return 'other-count';
   const sum = newSum(some.bits);
-  const seed = keccak_256(concatBytes(...prepared.map(({ challenges }) => challenges.end)));
+  const seed = keccak_256(joined(prepared.map(({ challenges }) => challenges.end)));
   prepared.forEach((each, at) => {
     addProof(sum, each, { proof: weight(seed, 2 * at), t: weight(seed, 2 * at + 1) });
   });

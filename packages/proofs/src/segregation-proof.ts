@@ -7,7 +7,7 @@ import { encodeCertificates, readCertificates, type SignedCertificate } from './
 import { type Claim, type ClaimKind, identityOf, kindOf } from './claim.ts';
 import { type Pin, readBookPath } from './client-package.ts';
 import { type CommitmentTree, type ConfidentialWork, publishedTree } from './commitment-tree.ts';
-import type { ConfidentialBook } from './confidential-proof.ts';
+import { type ConfidentialBook, rowIn } from './confidential-proof.ts';
 import { amountBytes, equalBytes, malformed, unsignedBytes, unsignedOf } from './fixed-width.ts';
 import type { Group } from './group.ts';
 import { encodeHeader, liabilityUnits, type ReserveHeader, takeHeader } from './header.ts';
@@ -59,12 +59,12 @@ export function plainSegregation(
 /** The same in the confidential tier. @throws CustodyError `proof/malformed` */
 export function confidentialSegregation(
   work: ConfidentialWork,
-  { book, rows }: ConfidentialBook,
+  made: ConfidentialBook,
   of: SegregationParts & { readonly tree: CommitmentTree },
 ): Uint8Array {
+  const { book } = made;
   const { tree } = of;
-  const row = rows.find((each) => each.tree.compartment === tree.compartment);
-  if (row === undefined) throw malformed(`compartment ${tree.compartment} has no row`);
+  const row = rowIn(made, tree.compartment);
   return encodeSegregation(work.header, {
     ...of,
     leaves: openLeaves(work, of, (index) => tree.leafOpening(index).blinding),

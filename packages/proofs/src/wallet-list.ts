@@ -1,6 +1,6 @@
 import { type Address, parseAddress } from '@bulkhead/domain';
 import { bytesToHex, concatBytes, hexToBytes } from '@noble/hashes/utils.js';
-import { exactly, type FieldReader, malformed, unsignedBytes, wordBytes } from './fixed-width.ts';
+import { exactly, type FieldReader, joined, malformed, unsignedBytes, wordBytes } from './fixed-width.ts';
 
 /** One place on the chain that reserves lie in, and what shows whose it is and that the custodian controls it. */
 export type Wallet = {
@@ -36,7 +36,7 @@ export function encodeCompartmentWallets({ compartment, wallets }: CompartmentWa
       throw malformed(`wallet ${address} of compartment ${compartment} does not come after ${before}`);
     }
   });
-  return concatBytes(unsignedBytes(compartment, 4), unsignedBytes(wallets.length, 4), ...wallets.map(encodeWallet));
+  return joined([unsignedBytes(compartment, 4), unsignedBytes(wallets.length, 4), ...wallets.map(encodeWallet)]);
 }
 
 function encodeWallet(wallet: Wallet): Uint8Array {

@@ -1,4 +1,4 @@
-import type { Compartment } from '@bulkhead/domain';
+import { type Compartment, invariant } from '@bulkhead/domain';
 import {
   type Claim,
   type CommitmentTree,
@@ -47,13 +47,18 @@ export function rowsOf({ compartments }: Snapshot): readonly CompartmentReading[
   return compartments.filter(({ claims }) => claims > 0);
 }
 
+/** What everything of an epoch is hashed with. */
+export function secretsOf(header: ReserveHeader, master: Uint8Array): EpochWork {
+  const context = contextOf(header);
+  return { header, context, hasher: fastBlockHasher(), secrets: epochSecrets(master, context) };
+}
+
 /** Builds all trees. The same header, master secret and snapshot give the same bytes, whenever and wherever. */
 export function bookOf(
   header: ReserveHeader,
   of: { readonly master: Uint8Array; readonly snapshot: Snapshot; readonly tell: Tell },
 ): EpochBook {
-  const context = contextOf(header);
-  const work = { header, context, hasher: fastBlockHasher(), secrets: epochSecrets(of.master, context) };
+  const work = secretsOf(header, of.master);
   const rows = rowsOf(of.snapshot);
   const steps = stepsOf(
     of.tell,
@@ -115,12 +120,19 @@ export function unitsHeld(snapshot: Snapshot): bigint {
 export function packageFrom(
   book: EpochBook,
   of: { readonly compartment: Compartment; readonly claim: Claim; readonly at: number },
-): Uint8Array | undefined {
+): Uint8Array {
   const { claim, at } = of;
   if (book.tier === 'plain') {
-    const tree = book.trees.get(of.compartment);
-    return tree === undefined ? undefined : plainPackage(book.work, book.book, { tree, claim, at });
+    const tree = treeIn(book.trees, of.compartment);
+    return plainPackage(book.work, book.book, { tree, claim, at });
   }
-  const tree = book.trees.get(of.compartment);
-  return tree === undefined ? undefined : confidentialPackage(book.work, book.book, { tree, claim, at });
+  const tree = treeIn(book.trees, of.compartment);
+  return confidentialPackage(book.work, book.book, { tree, claim, at });
+}
+
+/** The tree of a compartment that has claims. */
+export function treeIn<Tree>(trees: Trees<Tree>, compartment: Compartment): Tree {
+  const tree = trees.get(compartment);
+  invariant(tree !== undefined, `Compartment ${compartment} has claims and no tree.`);
+  return tree;
 }

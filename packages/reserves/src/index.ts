@@ -31,8 +31,9 @@ export {
   type WalletSource,
 } from './position.ts';
 export { type ArchiveEntry, archived } from './archive.ts';
-export { archives, type BundledEpoch, bundleEpoch } from './bundle.ts';
+export { archives } from './book-work.ts';
+export { type BundledEpoch, bundleEpoch } from './bundle.ts';
 export { type EvidenceQuestion, type EvidenceSource, type WalletEvidence } from './evidence.ts';
 export { assetFolder, type EpochFolders, epochFolders } from './folders.ts';
-export { type MadeEpoch, makeBegunEpoch, makeEpoch, type MakeOrder, type Maker, packages } from './maker.ts';
+export { type MadeEpoch, makeEpoch, type MakeOrder, type Maker } from './maker.ts';
 export { type Phase, type Progress, type Tell } from './progress.ts';

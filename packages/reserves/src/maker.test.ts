@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { CustodyError, parseHash } from '@bulkhead/domain';
@@ -20,12 +20,15 @@ import {
   verifySegregation,
 } from '@bulkhead/proofs';
 import { archived } from './archive.ts';
-import { archives, bundleEpoch } from './bundle.ts';
+import { claimsHere } from './book-thread.ts';
+import { archives, workAt } from './book-work.ts';
+import { bundleEpoch } from './bundle.ts';
 import { advanceEpoch, epochs, type ReserveStream, stateOf, type StoredEpoch } from './epoch.ts';
 import type { EvidenceSource } from './evidence.ts';
 import { epochFolders } from './folders.ts';
-import { makeEpoch, type MakeOrder, type Maker, packages } from './maker.ts';
+import { makeEpoch, type MakeOrder, type Maker } from './maker.ts';
 import type { Progress } from './progress.ts';
+import { ProofFile } from './proof-file.ts';
 import { ada, bob, client, openWorld, pool, type World } from './testing/world.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'bulkhead-reserves-'));
@@ -129,7 +132,7 @@ test('the plain tier: what everybody and what each holder is given holds against
     [ada, 'cl_c', 'fee-payable', 4n],
   ] as const) {
     const own = { compartment, kind, holder: holder(name), amount };
-    const [found] = archived(join(kept, packages.name), own.holder).filter((one) => one.kind === kind);
+    const [found] = archived(join(kept, archives.packages), own.holder).filter((one) => one.kind === kind);
     const verdict = verifyPlainPackage(found?.bytes ?? new Uint8Array(), { pin, own });
     assert.ok(verdict.holds, `${name} ${kind}`);
     const [statement] = archived(join(kept, archives.statements), own.holder).filter((one) => one.kind === kind);
@@ -140,7 +143,7 @@ test('the plain tier: what everybody and what each holder is given holds against
   const known = { pin, compartment: ada, holder: holder('cl_c'), group };
   assert.ok(verifySegregation(alone?.bytes ?? new Uint8Array(), known).holds);
   assert.deepEqual(archived(join(kept, archives.segregation), holder('cl_a')), [], 'a pool is shared');
-  assert.deepEqual(archived(join(kept, packages.name), holder('cl_nobody')), []);
+  assert.deepEqual(archived(join(kept, archives.packages), holder('cl_nobody')), []);
   const secret = [...filesOf(join(root, 'plain', 'public')).values()].join(' ');
   for (const name of ['cl_a', 'cl_c']) assert.ok(!secret.includes(Buffer.from(name).toString('hex')), name);
   assert.equal(statSync(join(root, 'plain', 'private')).mode & 0o077, 0);
@@ -169,7 +172,7 @@ test('the same books, block and secret give the same bytes, another secret other
   assert.deepEqual([next.epoch.header.epoch, next.epoch.header.previous], [2n, context]);
   const of = (epoch: StoredEpoch): string => {
     const { kept } = epochFolders(join(root, 'one'), epoch.header);
-    const [found] = archived(join(kept, packages.name), holder('cl_a'));
+    const [found] = archived(join(kept, archives.packages), holder('cl_a'));
     return Buffer.from(found?.bytes ?? []).toString('hex');
   };
   // Salt, blinding and commitment of one client in two epochs with the same balance: no run of 32 bytes is the same.
@@ -213,7 +216,7 @@ test('a maker that is killed in the midst of its proofs goes on where it was, to
   assert.ok(verifyConfidentialLeaves(group, bytesOf(join(shown, 'leaves.bin')), summary).holds);
   const { kept: folder } = epochFolders(join(root, 'killed'), header);
   const own = { compartment: pool, kind: 'client', holder: holder('cl_b'), amount: 70n } as const;
-  const [found] = archived(join(folder, packages.name), own.holder);
+  const [found] = archived(join(folder, archives.packages), own.holder);
   assert.ok(verifyConfidentialPackage(group, found?.bytes ?? new Uint8Array(), { pin, own }).holds);
   // A crash between the renaming and the database: what is shown counts, whatever would be signed now.
   const other: EvidenceSource = { ...unsigned, statements: async () => undefined };
@@ -267,7 +270,6 @@ test('a surplus in one compartment does not hide a hole in another, and a refuse
       code: 'reserves/insolvent',
       message: /compartment 100001 owes 40 units and holds 0\./u,
     });
-    rmSync(join(root, 'holes'), { recursive: true });
   }
   assert.deepEqual(await epochs(own.database.app), []);
   // The hole is booked: the loss stands in the books, the claim too, and the compartment is insolvent all the same.
@@ -285,7 +287,6 @@ test('a surplus in one compartment does not hide a hole in another, and a refuse
   // Its coins arrive: what is proven is what the chain has, the surplus of the pool included, and the difference is said.
   own.arrive(bob, 40n);
   await settle();
-  rmSync(join(root, 'holes'), { recursive: true });
   const { epoch, differences } = await makeEpoch(at(), orderOf(stream, 'plain'));
   assert.equal(epoch.made?.reserves, 10_540n);
   assert.deepEqual(
@@ -306,6 +307,85 @@ test('units round against the custodian: claims up one by one, coins of a compar
   await assert.rejects(makeEpoch(at, order), { message: /compartment 10000 owes 3 units and holds 2\./u });
   own.arrive(pool, 1_000n);
   await own.settle();
-  rmSync(at.folder, { recursive: true });
   assert.equal((await makeEpoch(at, order)).epoch.made?.reserves, 3n);
+});
+
+test('a book of many claims is worked at in a thread of its own, to the same end, and its faults come back', async () => {
+  await using own = await openWorld();
+  const { database, asset, chain } = own;
+  const block = own.arrive(pool, 1_000_000n);
+  const count = claimsHere + 50;
+  await Promise.all(
+    Array.from({ length: count }, (_, n) => own.book(pool, client(`cl_${n}`), { amount: BigInt(n + 1), block })),
+  );
+  await own.settle();
+  const told: Progress[] = [];
+  const at = {
+    ...maker('crowd'),
+    db: database.app,
+    chain,
+    wallets: own.wallets,
+    tell: (progress: Progress) => told.push(progress),
+  };
+  const stream = { ...newStream(), asset };
+  const { epoch } = await makeEpoch(at, orderOf(stream, 'plain'));
+  const { kept } = epochFolders(at.folder, epoch.header);
+  const pin = { context: epoch.context, record: epoch.made?.record ?? new Uint8Array() };
+  const { header, work } = { header: epoch.header, work: { ...at, kept, shown: '', threads: 1 } };
+  const here = await workAt({ ...work, header }, { step: 'make' }, () => undefined);
+  assert.deepEqual(here, { step: 'make', record: pin.record });
+  for (const n of [0, 77, count - 1]) {
+    const claim = { compartment: pool, kind: 'client', holder: holder(`cl_${n}`), amount: BigInt(n + 1) } as const;
+    const [found, ...more] = archived(join(kept, archives.packages), claim.holder);
+    assert.ok(verifyPlainPackage(found?.bytes ?? new Uint8Array(), { pin, own: claim }).holds);
+    assert.deepEqual(more, []);
+  }
+  assert.deepEqual(
+    told.filter(({ done, total }) => done === total).map(({ phase, total }) => [phase, total]),
+    [
+      ['reading', 1],
+      ['reading', 1],
+      ['trees', count],
+      ['packages', count],
+    ],
+  );
+  await bundleEpoch(at, epoch.context, unsigned);
+  // A claim that 64 bits do not hold.
+  const wide = own.arrive(ada, 2n ** 64n);
+  await own.book(ada, client('cl_wide'), { amount: 2n ** 64n, block: wide });
+  await own.settle();
+  const narrow = makeEpoch(at, orderOf({ ...newStream(), asset }, 'confidential'));
+  await assert.rejects(narrow, { code: 'proof/malformed', message: /has more than 64 bits/u });
+});
+
+test('what was read for an epoch that was refused is removed when the next one is tried', async () => {
+  await using own = await openWorld();
+  await own.deposit(pool, client('cl_a'), 10n);
+  await own.book(pool, client('cl_b'), { amount: 1n, block: (await own.chain.heads()).final });
+  await own.settle();
+  const at = { ...maker('swept'), db: own.database.app, chain: own.chain, wallets: own.wallets };
+  const order = orderOf({ ...newStream(), asset: own.asset }, 'plain');
+  await assert.rejects(makeEpoch(at, order), { code: 'reserves/chain-has-less' });
+  own.arrive(pool, 1n);
+  await own.settle();
+  const { epoch } = await makeEpoch(at, order);
+  const { kept } = epochFolders(at.folder, epoch.header);
+  assert.deepEqual(readdirSync(dirname(kept)), [basename(kept)]);
+});
+
+test('a proof that was damaged on the disk, or is of other leaves, is made again', () => {
+  using file = new ProofFile(join(root, 'some.proofs'));
+  const task = { subject: { kind: 'leaves' }, context: custodian, index: 3, bits: 64, hashes: [master] } as const;
+  const asked = { ...task, commitments: [], values: [], blindings: [], nonceKey: master };
+  const proof = new Uint8Array(672).fill(7);
+  assert.equal(file.find(asked), undefined);
+  file.keep(asked, proof);
+  assert.deepEqual(file.find(asked), proof);
+  assert.equal(file.find({ ...asked, hashes: [custodian] }), undefined);
+  assert.equal(file.find({ ...asked, context: master }), undefined);
+  assert.equal(file.find({ ...asked, index: 2 }), undefined);
+  const bytes = readFileSync(join(root, 'some.proofs'));
+  bytes[bytes.length - 900] = (bytes[bytes.length - 900] ?? 0) ^ 1;
+  writeFileSync(join(root, 'some.proofs'), bytes);
+  assert.equal(file.find(asked), undefined);
 });

@@ -1,19 +1,21 @@
-import { existsSync, mkdirSync, realpathSync } from 'node:fs';
-import { join } from 'node:path';
-import { type AssetId, type Chain, chainOf, type Clock, CustodyError } from '@bulkhead/domain';
+import { existsSync, mkdirSync, readdirSync, realpathSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { type AssetId, type Chain, chainOf, type Clock, CustodyError, invariant } from '@bulkhead/domain';
 import { type Database, type Guard, takeGuard } from '@bulkhead/postgres';
 import { type ReserveHeader, type Tier } from '@bulkhead/proofs';
-import { ArchiveWriter } from './archive.ts';
+import { runBook } from './book-thread.ts';
+import { type BookWork, isMade } from './book-work.ts';
 import {
   advanceEpoch,
   beginEpoch,
-  findEpoch,
+  epochs,
+  epochsMax,
   newestEpoch,
   type ReserveStream,
   stateOf,
   type StoredEpoch,
 } from './epoch.ts';
-import { bookOf, type EpochBook, packageFrom, rowsOf, unitsHeld } from './epoch-book.ts';
+import { rowsOf, unitsHeld } from './epoch-book.ts';
 import { assetFolder, epochFolders } from './folders.ts';
 import {
   blockTime,
@@ -26,7 +28,7 @@ import {
 } from './position.ts';
 import { stepsOf, type Tell } from './progress.ts';
 import { threadsDefault } from './proving.ts';
-import { claimsIn, type Snapshot, snapshotIn } from './snapshot.ts';
+import { type Snapshot, snapshotIn } from './snapshot.ts';
 
 /** What a maker works with. It has a secret: it is never printed or logged. */
 export type Maker = {
@@ -65,14 +67,9 @@ export type MadeEpoch = {
   readonly differences: readonly CompartmentPosition[];
 };
 
-/** An epoch under way, and what it is made of. */
-export type Working = { readonly book: EpochBook; readonly snapshot: Snapshot; readonly kept: string };
-
 const quiet: Tell = () => undefined;
 
 export const tellOf = ({ tell }: Maker): Tell => tell ?? quiet;
-
-export const threadsOf = ({ threads }: Maker): number => threads ?? threadsDefault;
 
 /**
  * Makes the next epoch of an asset as far as the registry needs it: what is owed and held at one block, the trees over it, their record, and
@@ -92,40 +89,50 @@ export async function makeEpoch(maker: Maker, order: MakeOrder): Promise<MadeEpo
     return await madeOf(maker, newest, order.declared);
   }
   const header = await nextHeader(maker, order, newest);
+  await sweep(maker, header);
   // Read and looked at before the number is taken: a refused epoch leaves nothing behind that would have to be abandoned.
   expectProvable(await snapshotOf(maker, header), order.declared);
   return await madeOf(maker, await beginEpoch(maker.db, header, maker.clock.now()), order.declared);
-}
-
-/**
- * The same of an epoch that somebody else began. @throws CustodyError as {@link makeEpoch}; the epoch stays begun where it is refused
- */
-export async function makeBegunEpoch(
-  maker: Maker,
-  begun: StoredEpoch,
-  declared: ReadonlySet<number> = new Set(),
-): Promise<MadeEpoch> {
-  await using _guard = await guarded(maker, begun.header.asset);
-  return await madeOf(maker, await findEpoch(maker.db, begun.context), declared);
 }
 
 async function madeOf(maker: Maker, epoch: StoredEpoch, declared: ReadonlySet<number> | undefined): Promise<MadeEpoch> {
   const { header, context } = epoch;
   const snapshot = await snapshotOf(maker, header);
   const differences = differing(snapshot.compartments);
-  const { kept } = epochFolders(maker.folder, header);
+  const work = workOf(maker, header);
   if (epoch.made === undefined) expectProvable(snapshot, declared);
-  else if (existsSync(join(kept, packages.done))) return { epoch, differences };
-  const book = bookOf(header, { master: maker.master, snapshot, tell: tellOf(maker) });
-  const made = { state: 'made', record: book.book.book.record, reserves: unitsHeld(snapshot) } as const;
-  const advanced = await advanceEpoch(maker.db, { context, now: maker.clock.now() }, made);
-  writePackages(maker, { book, snapshot, kept });
-  return { epoch: advanced, differences };
+  else if (isMade(work, epoch.made.record)) return { epoch, differences };
+  const result = await runBook(work, { step: 'make' }, tellOf(maker));
+  invariant(result.step === 'make', 'A book was made.');
+  const { record } = result;
+  const made = { state: 'made', record, reserves: unitsHeld(snapshot) } as const;
+  return { epoch: await advanceEpoch(maker.db, { context, now: maker.clock.now() }, made), differences };
+}
+
+/** What the work of an epoch is done with. */
+export function workOf(maker: Maker, header: ReserveHeader): BookWork {
+  const { shown, kept } = epochFolders(maker.folder, header);
+  return { header, master: maker.master, kept, shown, threads: maker.threads ?? threadsDefault };
 }
 
 function expectProvable(snapshot: Snapshot, declared: ReadonlySet<number> = new Set()): void {
   expectOnChain(snapshot.compartments, declared);
   expectSolvent(rowsOf(snapshot));
+}
+
+/**
+ * Removes what was read for headers of this number that nobody began: epochs that were refused, or whose maker was ended before. Claims of
+ * clients do not lie about.
+ */
+async function sweep(maker: Maker, header: ReserveHeader): Promise<void> {
+  const { kept } = epochFolders(maker.folder, header);
+  const begun = await epochs(maker.db, { asset: header.asset, epoch: header.epoch, limit: epochsMax });
+  const known = new Set([kept, ...begun.map((one) => epochFolders(maker.folder, one.header).kept)]);
+  const folder = dirname(kept);
+  for (const name of existsSync(folder) ? readdirSync(folder) : []) {
+    const other = join(folder, name);
+    if (name.startsWith(`${header.epoch}-`) && !known.has(other)) rmSync(other, { recursive: true, force: true });
+  }
 }
 
 /** One process at a time in one folder and asset: two would write the same files. The kernel ends the guard with the process. */
@@ -191,37 +198,4 @@ async function nextHeader(
     takenAt: await blockTime(chain, block),
     previous: newest?.context ?? new Uint8Array(32),
   };
-}
-
-/** Archives of what single clients are given; the second name is a file that says that the first is whole. */
-export const packages = { name: 'packages', done: 'packages.idx' } as const;
-
-/** The index comes last, when all bytes are on the disk. */
-function writePackages(maker: Maker, { book, snapshot, kept }: Working): void {
-  const total = rowsOf(snapshot).reduce((sum, { claims }) => sum + claims, 0);
-  const steps = stepsOf(tellOf(maker), 'packages', total);
-  const archive = new ArchiveWriter(join(kept, packages.name));
-  for (const { claim, at } of placedClaims(snapshot)) {
-    const { compartment } = claim;
-    const bytes = packageFrom(book, { compartment, claim, at });
-    if (bytes !== undefined) archive.add(claim, bytes);
-    steps.one();
-  }
-  archive.end();
-}
-
-type SnapshotClaim = ReturnType<typeof claimsIn> extends Generator<infer Item> ? Item : never;
-
-/** Claims with their place in the order of their compartment. */
-export function* placedClaims(
-  snapshot: Snapshot,
-): Generator<{ readonly claim: SnapshotClaim; readonly at: number }, undefined> {
-  let compartment: number | undefined;
-  let at = 0;
-  for (const claim of claimsIn(snapshot)) {
-    if (claim.compartment !== compartment) at = 0;
-    compartment = claim.compartment;
-    yield { claim, at };
-    at += 1;
-  }
 }

@@ -12,18 +12,21 @@ import {
   verifyPlainPublication,
 } from '@bulkhead/proofs';
 import type { EpochBook } from './epoch-book.ts';
-import { type Maker, tellOf, threadsOf, type Working } from './maker.ts';
 import { ProofFile } from './proof-file.ts';
-import { stepsOf } from './progress.ts';
+import { stepsOf, type Tell } from './progress.ts';
 import { proveAll, type Proving } from './proving.ts';
 import type { ShownFiles } from './shown-files.ts';
 
 type Confidential = Extract<EpochBook, { readonly tier: 'confidential' }>;
 
 /** Writes what anyone checks the epoch with, and checks it as anyone would: what is shown was verified from the very files. */
-export async function writePublication(maker: Maker, { book, kept }: Working, files: ShownFiles): Promise<void> {
+export async function writePublication(
+  book: EpochBook,
+  files: ShownFiles,
+  at: { readonly kept: string; readonly threads: number; readonly tell: Tell },
+): Promise<void> {
   const pin = { context: book.work.context, record: book.book.book.record };
-  const steps = stepsOf(tellOf(maker), 'checking', 1);
+  const steps = stepsOf(at.tell, 'checking', 1);
   if (book.tier === 'plain') {
     const path = files.write('publication.bin', [book.book.publication]);
     const verdict = verifyPlainPublication(readFileSync(path), pin);
@@ -31,9 +34,9 @@ export async function writePublication(maker: Maker, { book, kept }: Working, fi
     steps.one();
     return;
   }
-  using leaves = new ProofFile(join(kept, 'leaves.proofs'));
-  using solvency = new ProofFile(join(kept, 'solvency.proofs'));
-  await prove(maker, book, { leaves, solvency });
+  using leaves = new ProofFile(join(at.kept, 'leaves.proofs'));
+  using solvency = new ProofFile(join(at.kept, 'solvency.proofs'));
+  await prove(book, { leaves, solvency }, at);
   const summary = files.write('summary.bin', [summaryOf(book, solvency)]);
   const shown = files.write('leaves.bin', leavesOf(book, leaves));
   const { group } = book.work;
@@ -47,10 +50,14 @@ export async function writePublication(maker: Maker, { book, kept }: Working, fi
 type Files = { readonly leaves: ProofFile; readonly solvency: ProofFile };
 
 /** Solvency first: it is little work, and where a compartment does not hold what it owes the rest would be for nothing. */
-async function prove(maker: Maker, { work, book }: Confidential, files: Files): Promise<void> {
+async function prove(
+  { work, book }: Confidential,
+  files: Files,
+  { threads, tell }: { readonly threads: number; readonly tell: Tell },
+): Promise<void> {
   const total = groupsOf(book.rows.length) + groupsOf(leafCount(book));
-  const steps = stepsOf(tellOf(maker), 'proving', total);
-  await proveAll(provings(work, book, files), { threads: threadsOf(maker), steps });
+  const steps = stepsOf(tell, 'proving', total);
+  await proveAll(provings(work, book, files), { threads, steps });
 }
 
 function* provings(

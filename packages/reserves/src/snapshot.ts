@@ -49,7 +49,12 @@ const names = { claims: 'claims', wallets: 'wallets', compartments: 'compartment
 export async function snapshotIn(folder: string, header: ReserveHeader, parts: SnapshotParts): Promise<Snapshot> {
   // The last file says that the others are whole: a crash before it reads everything again.
   if (!existsSync(join(folder, names.whole))) await readInto(folder, header, parts);
-  return { folder, compartments: [...linesOf(join(folder, names.compartments))].map(readingOf) };
+  return openSnapshot(folder);
+}
+
+/** A snapshot that was read before. */
+export function openSnapshot(folder: string): Snapshot {
+  return { folder, compartments: Array.from(linesOf(join(folder, names.compartments)), readingOf) };
 }
 
 async function readInto(folder: string, header: ReserveHeader, { db, chain, wallets }: SnapshotParts): Promise<void> {
