@@ -117,12 +117,10 @@ async function publishBook(work: BookWork, order: PublishOrder, tell: Tell): Pro
   const { balances, evidence, signatures } = order;
   files.writeWallets(header, { balances, rows: rowsOf(snapshot), evidence });
   files.writeCertificates(eachOnce([...evidence.values()].flatMap(({ certificates }) => certificates)));
-  if (signatures !== undefined) {
-    const tree = statementTree(work, snapshot);
-    const signed = { header, root: tree.root, count: tree.count, signatures };
-    files.writeStatements(signed);
-    writeStatements(book, snapshot, { signed, tree, kept });
-  }
+  const tree = statementTree(work, snapshot);
+  const signed = signatures && { header, root: tree.root, count: tree.count, signatures };
+  if (signed !== undefined) files.writeStatements(signed);
+  writeStatements(book, snapshot, { signed, tree, kept });
   writeSegregation(book, snapshot, { evidence, kept });
   return files.end(contextOf(header), work.shown);
 }
@@ -131,15 +129,17 @@ function claimsOf(snapshot: Snapshot): number {
   return rowsOf(snapshot).reduce((sum, { claims }) => sum + claims, 0);
 }
 
+/** A statement for each holder; none where nobody signed. */
 function writeStatements(
   { work }: EpochBook,
   snapshot: Snapshot,
-  of: { readonly signed: SignedStatements; readonly tree: StatementTree; readonly kept: string },
+  of: { readonly signed: SignedStatements | undefined; readonly tree: StatementTree; readonly kept: string },
 ): void {
+  const { signed, tree } = of;
   const archive = new ArchiveWriter(join(of.kept, archives.statements));
   let at = 0;
-  for (const claim of claimsIn(snapshot)) {
-    archive.add(claim, balanceStatement(work, { ...of, claim, at }));
+  for (const claim of signed === undefined ? [] : claimsIn(snapshot)) {
+    if (signed !== undefined) archive.add(claim, balanceStatement(work, { signed, tree, claim, at }));
     at += 1;
   }
   archive.end();

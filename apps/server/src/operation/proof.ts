@@ -10,7 +10,6 @@ import {
   archives,
   epochFolders,
   epochs,
-  packages,
   type PinnedIn,
   stateOf,
   type StoredEpoch,
@@ -54,7 +53,7 @@ export function proofOperations(custody: Custody, folder: string): ProofOperatio
       const found = await forClient(custody, asked);
       if ('status' in found) return found;
       const { kept } = epochFolders(folder, found.header);
-      const own = archiveOf(join(kept, packages.name), asked.clientId);
+      const own = archiveOf(join(kept, archives.packages), asked.clientId);
       const stated = found.bundle === undefined ? [] : archiveOf(join(kept, archives.statements), asked.clientId);
       const claims = own.flatMap(({ compartment, kind, bytes }) => {
         if (kind === 'suspense') return [];
