@@ -40,6 +40,7 @@ export const statusOf: Readonly<Record<ProblemCode, number>> = {
   'chain/unavailable': 503,
   'chain/unknown': 422,
   'client/duplicate-reference': 409,
+  'client/erased': 409,
   'client/segregation-fixed': 409,
   'compartment/frozen': 409,
   'compartment/out-of-range': 400,

@@ -42,6 +42,7 @@ export const client = {
   agreementId: null,
   createdBy: 'olga',
   createdAt: time,
+  erasedAt: null,
 } as const;
 
 export const agreement = {
@@ -51,6 +52,7 @@ export const agreement = {
   signedAt: time,
   recordedBy: 'olga',
   recordedAt: time,
+  erasedAt: null,
 } as const;
 
 export const segregationVersion = {

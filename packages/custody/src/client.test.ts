@@ -93,13 +93,14 @@ test('no address before an agreement, and every agreement stays beside the next 
   assert.deepEqual(await listAgreements(bench.custody.db, id), [first, second]);
   assert.deepEqual(
     { ...first },
-    { ...agreement, id: first.id, clientId: id, recordedBy: 'ann', recordedAt: first.recordedAt },
+    { ...agreement, id: first.id, clientId: id, recordedBy: 'ann', recordedAt: first.recordedAt, erasedAt: null },
   );
   assert.deepEqual([second.fees, second.recordedBy], ['less', 'bob']);
   assert.equal((await findClient(bench.custody.db, id))?.agreementId, second.id, 'the latest counts');
   for (const session of [bench.database.app, bench.database.owner]) {
     for (const attempt of [
-      `update custody.agreement set fees = 'more'`,
+      `update custody.agreement set signed_at = now()`,
+      `update custody.personal set content = '{}' where id = '${first.id}'`,
       'delete from custody.agreement',
       'truncate custody.agreement',
     ]) {

@@ -7,12 +7,24 @@ import {
   parseCompartment,
   refuse,
 } from '@bulkhead/domain';
-import { type Queries, type Row, type Transaction, bigint, date, integer, only, text } from '@bulkhead/postgres';
+import {
+  type Queries,
+  type Row,
+  type Transaction,
+  bigint,
+  date,
+  dateOrNull,
+  integer,
+  only,
+  text,
+  textOrNull,
+} from '@bulkhead/postgres';
 import { type Answer, type WriteCall, command, notFound } from './command.ts';
 import type { Actor, Custody } from './custody.ts';
 import { newId } from './id.ts';
 import { forbiddenModel } from './jurisdiction.ts';
 import { record } from './journal.ts';
+import { keepPersonal, recalledCommand } from './personal.ts';
 
 /** The seven items that the custody agreement must state: MiCA (Regulation (EU) 2023/1114) article 75(1)(a) to (g). */
 export type AgreementTerms = {
@@ -26,23 +38,32 @@ export type AgreementTerms = {
   readonly signedAt: string;
 };
 
-export type AgreementView = AgreementTerms & {
+type AgreementItem = Exclude<keyof AgreementTerms, 'signedAt'>;
+
+/** The items are null where they were erased. */
+export type AgreementView = Readonly<Record<AgreementItem, string | null>> & {
   readonly id: string;
   readonly clientId: string;
+  readonly signedAt: string;
   readonly recordedBy: string;
   readonly recordedAt: string;
+  readonly erasedAt: string | null;
 };
 
 export type ClientKind = 'natural' | 'legal';
 
 export type ClientView = {
   readonly id: string;
-  readonly reference: string;
+  /** Null where it was erased. */
+  readonly reference: string | null;
   readonly kind: ClientKind;
   readonly segregation: Segregation;
+  /** The newest one; one that was erased is none. */
   readonly agreementId: string | null;
   readonly createdBy: string;
   readonly createdAt: string;
+  /** When what names the client was destroyed, after retention. */
+  readonly erasedAt: string | null;
 };
 
 export type SegregationView = {
@@ -62,8 +83,10 @@ export type NewClient = {
   readonly agreement?: AgreementTerms;
 };
 
-const clientColumns = `id, reference, kind, segregation, created_by, created_at,
-  coalesce((select a.id from custody.agreement a where a.client = client.id order by a.created_at desc, a.id desc limit 1), '') as agreement`;
+const clientRows = `select c.id, n.content ->> 'reference' as reference, n.erased_at, c.kind, c.segregation, c.created_by, c.created_at,
+  (select a.id from custody.agreement a join custody.personal t on t.id = a.id and t.erased_at is null
+   where a.client = c.id order by a.created_at desc, a.id desc limit 1) as agreement
+  from custody.client c join custody.personal n on n.id = c.id`;
 
 function segregationOf(value: string): Segregation {
   invariant(value === 'individual' || value === 'omnibus', `"${value}" is no segregation model.`);
@@ -75,17 +98,18 @@ function clientOf(row: Row): ClientView {
   invariant(kind === 'natural' || kind === 'legal', `"${kind}" is no kind of client.`);
   return {
     id: text(row, 'id'),
-    reference: text(row, 'reference'),
+    reference: textOrNull(row, 'reference'),
     kind,
     segregation: segregationOf(text(row, 'segregation')),
-    agreementId: text(row, 'agreement') || null,
+    agreementId: textOrNull(row, 'agreement'),
     createdBy: text(row, 'created_by'),
     createdAt: date(row, 'created_at').toISOString(),
+    erasedAt: dateOrNull(row, 'erased_at')?.toISOString() ?? null,
   };
 }
 
 export async function findClient(tx: Queries, id: string): Promise<ClientView | undefined> {
-  const [row] = await tx.query(`select ${clientColumns} from custody.client where id = $1`, [id]);
+  const [row] = await tx.query(`${clientRows} where c.id = $1`, [id]);
   return row === undefined ? undefined : clientOf(row);
 }
 
@@ -95,73 +119,90 @@ export async function listClients(
   page: { reference?: string; after: string | null; limit: number },
 ): Promise<readonly ClientView[]> {
   const rows = await tx.query(
-    `select ${clientColumns} from custody.client
-     where ($1::text is null or id > $1) and ($2::text is null or reference = $2) order by id limit $3`,
+    `${clientRows} where ($1::text is null or c.id > $1)
+       and ($2::text is null or n.content ? 'reference' and n.content ->> 'reference' = $2) order by c.id limit $3`,
     [page.after, page.reference ?? null, page.limit],
   );
   return rows.map(clientOf);
 }
 
+/** What is stored of an answer about a client: all but what names it. */
+type KeptClient = Omit<ClientView, 'reference' | 'erasedAt'>;
+
+async function recallClient(db: Queries, kept: KeptClient): Promise<ClientView> {
+  const found = await findClient(db, kept.id);
+  invariant(found !== undefined, 'A client that was taken on is not there.', { client: kept.id });
+  const { reference, erasedAt } = found;
+  return { ...kept, reference, erasedAt };
+}
+
 export async function createClient(custody: Custody, call: WriteCall, input: NewClient): Promise<Answer<ClientView>> {
-  return command(custody, call, async (tx, now) => {
-    const forbidden = forbiddenModel(custody, input.segregation);
+  const work = async (tx: Transaction, now: Date): Promise<KeptClient | Refused> => {
+    const { reference, kind, segregation } = input;
+    const forbidden = forbiddenModel(custody, segregation);
     if (forbidden !== undefined) return forbidden;
     const id = newId('cl', now);
-    const created = await tx.query(
-      `insert into custody.client (id, reference, kind, segregation, created_by, created_at) values ($1, $2, $3, $4, $5, $6)
-       on conflict (reference) do nothing returning id`,
-      [id, input.reference, input.kind, input.segregation, call.actor.name, now],
+    await tx.query(
+      'insert into custody.client (id, kind, segregation, created_by, created_at) values ($1, $2, $3, $4, $5)',
+      [id, kind, segregation, call.actor.name, now],
     );
-    if (created.length === 0) {
-      return refuse('client/duplicate-reference', `A client with the reference "${input.reference}" exists already.`, {
-        reference: input.reference,
-      });
+    const personal = await keepPersonal(tx, { id, client: id, content: { reference }, now });
+    // The refusal is stored: it does not repeat what may name somebody.
+    if (personal === undefined) {
+      return refuse('client/duplicate-reference', 'A client with this reference exists already.');
     }
     await record(tx, now, {
       actor: call.actor,
       subject: id,
       event: 'client-created',
-      data: { kind: input.kind, segregation: input.segregation },
+      data: { kind, segregation, personal },
     });
     if (input.agreement !== undefined) {
       await storeAgreement(tx, now, { actor: call.actor, client: id, terms: input.agreement });
     }
     const client = await findClient(tx, id);
     invariant(client !== undefined, 'A client that was just stored is not there.', { client: id });
-    return client;
-  });
+    const { reference: _, erasedAt: __, ...kept } = client;
+    return kept;
+  };
+  return recalledCommand(custody, call, { work, recall: recallClient });
 }
 
 type NewAgreement = { readonly actor: Actor; readonly client: string; readonly terms: AgreementTerms };
+type KeptAgreement = Omit<AgreementView, AgreementItem | 'erasedAt'>;
+
+const agreementItems = `p.content ->> 'parties' as parties, p.content ->> 'service' as service, p.content ->> 'custodyPolicy' as custody_policy,
+  p.content ->> 'communication' as communication, p.content ->> 'security' as security, p.content ->> 'fees' as fees,
+  p.content ->> 'applicableLaw' as applicable_law, p.erased_at`;
+
+function itemsOf(row: Row): Pick<AgreementView, AgreementItem | 'erasedAt'> {
+  return {
+    parties: textOrNull(row, 'parties'),
+    service: textOrNull(row, 'service'),
+    custodyPolicy: textOrNull(row, 'custody_policy'),
+    communication: textOrNull(row, 'communication'),
+    security: textOrNull(row, 'security'),
+    fees: textOrNull(row, 'fees'),
+    applicableLaw: textOrNull(row, 'applicable_law'),
+    erasedAt: dateOrNull(row, 'erased_at')?.toISOString() ?? null,
+  };
+}
 
 async function storeAgreement(
   tx: Transaction,
   now: Date,
   { actor, client, terms }: NewAgreement,
-): Promise<AgreementView> {
+): Promise<KeptAgreement> {
   const id = newId('agr', now);
+  const { signedAt, ...content } = terms;
   await tx.query(
-    `insert into custody.agreement (id, client, parties, service, custody_policy, communication, security, fees, applicable_law, signed_at, recorded_by, created_at)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
-    [
-      id,
-      client,
-      terms.parties,
-      terms.service,
-      terms.custodyPolicy,
-      terms.communication,
-      terms.security,
-      terms.fees,
-      terms.applicableLaw,
-      terms.signedAt,
-      actor.name,
-      now,
-    ],
+    'insert into custody.agreement (id, client, signed_at, recorded_by, created_at) values ($1, $2, $3, $4, $5)',
+    [id, client, signedAt, actor.name, now],
   );
-  await record(tx, now, { actor, subject: client, event: 'agreement-recorded', data: { agreement: id } });
+  const personal = await keepPersonal(tx, { id, client, content, now });
+  await record(tx, now, { actor, subject: client, event: 'agreement-recorded', data: { agreement: id, personal } });
   return {
-    ...terms,
-    signedAt: new Date(terms.signedAt).toISOString(),
+    signedAt: new Date(signedAt).toISOString(),
     id,
     clientId: client,
     recordedBy: actor.name,
@@ -174,24 +215,37 @@ export async function recordAgreement(
   call: WriteCall,
   input: { clientId: string; terms: AgreementTerms },
 ): Promise<Answer<AgreementView>> {
-  return command(custody, call, async (tx, now) => {
-    if ((await findClient(tx, input.clientId)) === undefined) return notFound('client', input.clientId);
+  const work = async (tx: Transaction, now: Date): Promise<KeptAgreement | Refused> => {
+    const client = await findClient(tx, input.clientId);
+    if (client === undefined) return notFound('client', input.clientId);
+    if (client.erasedAt !== null) return erasedClient(client.id);
     return storeAgreement(tx, now, { actor: call.actor, client: input.clientId, terms: input.terms });
-  });
+  };
+  const recall = async (db: Queries, kept: KeptAgreement): Promise<AgreementView> => {
+    const row = only(await db.query(`select ${agreementItems} from custody.personal p where p.id = $1`, [kept.id]));
+    return { ...kept, ...itemsOf(row) };
+  };
+  return recalledCommand(custody, call, { work, recall });
+}
+
+function erasedClient(client: string): Refused {
+  return refuse(
+    'client/erased',
+    `What names client ${client} was erased. Whoever comes back is a new client: POST /v1/clients.`,
+    { client },
+  );
 }
 
 export async function listAgreements(tx: Queries, client: string): Promise<readonly AgreementView[]> {
-  const rows = await tx.query('select * from custody.agreement where client = $1 order by created_at, id', [client]);
+  const rows = await tx.query(
+    `select a.id, a.client, a.signed_at, a.recorded_by, a.created_at, ${agreementItems}
+     from custody.agreement a join custody.personal p on p.id = a.id where a.client = $1 order by a.created_at, a.id`,
+    [client],
+  );
   return rows.map((row) => ({
+    ...itemsOf(row),
     id: text(row, 'id'),
     clientId: text(row, 'client'),
-    parties: text(row, 'parties'),
-    service: text(row, 'service'),
-    custodyPolicy: text(row, 'custody_policy'),
-    communication: text(row, 'communication'),
-    security: text(row, 'security'),
-    fees: text(row, 'fees'),
-    applicableLaw: text(row, 'applicable_law'),
     signedAt: date(row, 'signed_at').toISOString(),
     recordedBy: text(row, 'recorded_by'),
     recordedAt: date(row, 'created_at').toISOString(),

@@ -5,6 +5,7 @@ import { bigint, only, type Transaction } from '@bulkhead/postgres';
 import { createClient, listClients } from './client.ts';
 import { type Answer, command, notFound, refuseCommand, type WriteCall } from './command.ts';
 import type { Custody } from './custody.ts';
+import { keepPersonal } from './personal.ts';
 import { type Bench, openBench, refusalOf, viewOf } from './testing/bench.ts';
 import { Interrupter, interruptible, type Interruption } from './testing/faulty-database.ts';
 
@@ -33,9 +34,11 @@ async function stored(bench: Bench, key: string): Promise<number> {
 /** Leaves a trace that shows whether the work was undone. */
 async function mark(tx: Transaction, reference: string): Promise<void> {
   await tx.query(
-    `insert into custody.client (id, reference, kind, segregation, created_by, created_at) values ('cl_' || $1, $1, 'legal', 'omnibus', 'x', now())`,
+    `insert into custody.client (id, kind, segregation, created_by, created_at) values ('cl_' || $1, 'legal', 'omnibus', 'x', now())`,
     [reference],
   );
+  const id = `cl_${reference}`;
+  await keepPersonal(tx, { id, client: id, content: { reference }, now: new Date() });
 }
 
 async function marked(bench: Bench, reference: string): Promise<boolean> {

@@ -10,7 +10,7 @@ import {
   refuse,
   transferKey,
 } from '@bulkhead/domain';
-import { type Queries, type Transaction, text } from '@bulkhead/postgres';
+import { only, type Queries, type Transaction, text, textOrNull } from '@bulkhead/postgres';
 import { assetNotAllowed, findAsset, losesOnTheWay } from './asset.ts';
 import { disposable, firstRefusal, lacksFunds, postAll, posted } from './books.ts';
 import { compartmentOf, findClient } from './client.ts';
@@ -22,6 +22,7 @@ import { frozenBy } from './freeze.ts';
 import { newId } from './id.ts';
 import { record } from './journal.ts';
 import { type MovementFilter, type MovementView, movementRows, movementView } from './movement-view.ts';
+import { keepPersonal, recalledCommand } from './personal.ts';
 import { orderVaultFee, vaultFeeViews } from './vault-fee.ts';
 import { type Wallet, compartmentWallets, houseWallet, lockWallet, proven } from './wallet.ts';
 
@@ -31,7 +32,8 @@ export type FeeView = {
   readonly compartment: number;
   readonly asset: string;
   readonly amount: string;
-  readonly description: string;
+  /** Null where it was erased. */
+  readonly description: string | null;
   readonly chargedBy: string;
   readonly createdAt: string;
 };
@@ -43,12 +45,15 @@ export type FeeCharge = {
   readonly description: string;
 };
 
+type KeptFee = Omit<FeeView, 'description'>;
+
 /** Charges a fee: the claim passes from what the client may dispose of to what the client owes. Nothing moves on chain. */
 export async function chargeFee(custody: Custody, call: WriteCall, charge: FeeCharge): Promise<Answer<FeeView>> {
-  return command(custody, call, async (tx, now) => {
+  const work = async (tx: Transaction, now: Date): Promise<KeptFee | Refused> => {
     const compartment = await feeCompartment(tx, charge);
     if (typeof compartment === 'object') return compartment;
     const id = newId('fee', now);
+    const { description, ...rest } = charge;
     const transfer: TransferRequest = {
       type: 'post',
       key: transferKey('fee', id),
@@ -61,11 +66,12 @@ export async function chargeFee(custody: Custody, call: WriteCall, charge: FeeCh
       reference: id,
     };
     await tx.query(
-      `insert into custody.fee (id, client, compartment, asset, amount, description, charged_by, created_at)
-       values ($1, $2, $3, $4, $5, $6, $7, $8)`,
-      [id, charge.clientId, compartment, charge.asset, charge.amount, charge.description, call.actor.name, now],
+      `insert into custody.fee (id, client, compartment, asset, amount, charged_by, created_at)
+       values ($1, $2, $3, $4, $5, $6, $7)`,
+      [id, charge.clientId, compartment, charge.asset, charge.amount, call.actor.name, now],
     );
-    await record(tx, now, { actor: call.actor, subject: id, event: 'fee-charged', data: { ...charge } });
+    const personal = await keepPersonal(tx, { id, client: charge.clientId, content: { description }, now });
+    await record(tx, now, { actor: call.actor, subject: id, event: 'fee-charged', data: { ...rest, personal } });
     const refused = await firstRefusal(tx, [[transfer]], now);
     if (refused !== undefined) {
       invariant(lacksFunds(refused), `The books refuse a fee: ${refused.reason}.`);
@@ -80,11 +86,15 @@ export async function chargeFee(custody: Custody, call: WriteCall, charge: FeeCh
       compartment,
       asset: charge.asset,
       amount: charge.amount.toString(),
-      description: charge.description,
       chargedBy: call.actor.name,
       createdAt: now.toISOString(),
     };
-  });
+  };
+  const recall = async (db: Queries, kept: KeptFee): Promise<FeeView> => {
+    const sql = `select content ->> 'description' as description from custody.personal where id = $1`;
+    return { ...kept, description: textOrNull(only(await db.query(sql, [kept.id])), 'description') };
+  };
+  return recalledCommand(custody, call, { work, recall });
 }
 
 async function feeCompartment(

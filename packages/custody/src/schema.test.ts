@@ -62,6 +62,7 @@ const changeable: Readonly<Record<string, readonly string[]>> = {
   heartbeat_clock: ['last', 'looked_at', 'signer_set'],
   journal: [],
   movement: ['in_explained', 'out_explained', 'removed_at'],
+  personal: [],
   proof_act: ['block_number', 'grants', 'signatures', 'step', 'transaction_hash', 'updated_at', 'waiting_reason'],
   proof_clock: ['chain', 'committed_at', 'epoch', 'fresh', 'looked_at', 'registry', 'trouble', 'window_ended_at'],
   proof_maker: ['held_until', 'maker'],
@@ -284,9 +285,14 @@ test('the application may read, add, and change what may change; the auditor may
         table,
         table === 'signer_record_lost' ? '{select}' : '{insert,select}',
       ]),
-      ...tables.map((table) => ['bulkhead_auditor', table, '{select}']),
+      ...tables.filter((table) => table !== 'personal').map((table) => ['bulkhead_auditor', table, '{select}']),
     ],
   );
+  const shown = await bench.database.owner.query(
+    `select string_agg(attname, ' ' order by attname) as columns from pg_attribute
+     where attrelid = 'custody.personal'::regclass and attnum > 0 and has_column_privilege('bulkhead_auditor', attrelid, attnum, 'select')`,
+  );
+  assert.equal(shown[0]?.['columns'], 'client commitment created_at erased_at id', 'and not what names a person');
   const updates = await bench.database.owner.query(
     `select c.relname as tab, a.attname, r.role
      from pg_attribute a join pg_class c on c.oid = a.attrelid, unnest(array['bulkhead_app', 'bulkhead_auditor']) as r (role)
@@ -309,8 +315,8 @@ test('the application cannot take the guards away', async () => {
     'create or replace function custody.refuse_change() returns trigger language plpgsql as $$ begin return null; end $$',
     `set session_replication_role = 'replica'`,
     'grant delete on custody.withdrawal to bulkhead_app',
-    `insert into custody.client (id, reference, kind, segregation, created_by, created_at) values ('cl_1', 'R', 'legal', 'omnibus', 'x', now())
-     on conflict (id) do update set reference = 'S'`,
+    `insert into custody.client (id, kind, segregation, created_by, created_at) values ('cl_1', 'legal', 'omnibus', 'x', now())
+     on conflict (id) do update set kind = 'natural'`,
   ]) {
     if (statement.startsWith('grant')) {
       // PostgreSQL answers a grant of what one does not have with a warning: what counts is that nothing was granted.

@@ -16,6 +16,7 @@ export const refusalCodes = [
   'break/wrong-type',
   'chain/not-stopped',
   'client/duplicate-reference',
+  'client/erased',
   'client/segregation-fixed',
   'compartment/frozen',
   'compartment/wrong-kind',

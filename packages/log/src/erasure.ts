@@ -1,5 +1,5 @@
 import { CustodyError } from '@bulkhead/domain';
-import { bigint, type Database, sqlState, type Transaction } from '@bulkhead/postgres';
+import { bigint, type Database, type Queries, sqlState, type Transaction } from '@bulkhead/postgres';
 
 /** Leaves that one erasure destroys the openings of. */
 export const erasedAtOnceMax = 1_000;
@@ -12,6 +12,15 @@ export type ErasureOrder = {
   readonly record: (tx: Transaction, leaves: readonly number[]) => Promise<void>;
 };
 
+/** Which of the facts at these places are leaves with an opening. */
+export async function openedLeaves(db: Queries, positions: readonly bigint[]): Promise<readonly number[]> {
+  const rows = await db.query(
+    'select l.index from log.leaf l join log.opening o on o.index = l.index where l.position = any ($1::bigint[]) order by l.index',
+    [positions],
+  );
+  return rows.map((row) => Number(bigint(row, 'index')));
+}
+
 /**
  * Destroys salts and contents of leaves whose retention is over, in one transaction with the fact that says so. For the owner of
  * the tables alone: the application has no right to delete.
@@ -20,18 +29,21 @@ export type ErasureOrder = {
  */
 export async function eraseOpenings(owner: Database, order: ErasureOrder): Promise<void> {
   const leaves = [...new Set(order.leaves)].toSorted((a, b) => a - b);
-  if (leaves.length === 0 || leaves.length > erasedAtOnceMax) {
-    throw new CustodyError('log/retained', `One erasure is of 1 to ${erasedAtOnceMax} leaves, not ${leaves.length}.`);
+  if (leaves.length > erasedAtOnceMax) {
+    throw new CustodyError(
+      'log/retained',
+      `One erasure is of at most ${erasedAtOnceMax} leaves, not ${leaves.length}.`,
+    );
   }
   await owner.transaction(async (tx) => {
     const rows = await tx.query(
-      `select l.position, get_byte(l.entry, 1) = 8 and substring(l.entry from 3 for 8) = 'transfer'::bytea as books
+      `select l.position, substring(l.entry from 3 for get_byte(l.entry, 1)) in ('transfer'::bytea, 'erasure'::bytea) as kept
        from log.leaf l join log.opening o on o.index = l.index where l.index = any ($1::bigint[])`,
       [leaves],
     );
-    if (rows.length !== leaves.length || rows.some((row) => row['books'] === true)) {
+    if (rows.length !== leaves.length || rows.some((row) => row['kept'] === true)) {
       const message =
-        'Only leaves with an opening are erased, and none of a transfer: the books hold ids and amounts, and are kept.';
+        'Only leaves with an opening are erased, none of a transfer (the books hold ids and amounts, and are kept), and none of an erasure (it accounts for others).';
       throw new CustodyError('log/retained', message);
     }
     try {

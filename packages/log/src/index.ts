@@ -1,4 +1,4 @@
-export { eraseOpenings, erasedAtOnceMax, type ErasureOrder } from './erasure.ts';
+export { eraseOpenings, erasedAtOnceMax, type ErasureOrder, openedLeaves } from './erasure.ts';
 export { type Fact, type FactView, readFacts } from './fact.ts';
 export { newKeyPem, type NoteSigner, softwareSigner, verifyEd25519 } from './log-key.ts';
 export {

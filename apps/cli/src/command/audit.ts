@@ -1,9 +1,18 @@
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { eraseJournal, factPositions, recordErasure } from '@bulkhead/custody';
 import {
+  eraseJournal,
+  erasePersonal,
+  factPositions,
+  namingFacts,
+  personalFindings,
+  recordErasure,
+} from '@bulkhead/custody';
+import {
+  erasedAtOnceMax,
   eraseOpenings,
   type LogReport,
+  openedLeaves,
   readTile,
   receiptsOf,
   shownCheckpoint,

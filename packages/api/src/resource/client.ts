@@ -22,6 +22,12 @@ export const clientKind = z.enum(['natural', 'legal']);
 
 const item = text(4_000, 'many-lines');
 
+const erasedAt = time
+  .nullable()
+  .meta({
+    description: 'When what names the client was destroyed, once legal retention was over; such fields are null then',
+  });
+
 /** The seven items that the agreement with a client must contain, MiCA art. 75(1)(a) to (g). */
 const agreementItems = {
   parties: item.meta({ description: '(a) Identity of the parties' }),
@@ -39,10 +45,17 @@ export const agreement = z
   .strictObject({
     id: id('agreement'),
     clientId: id('client'),
-    ...agreementItems,
+    parties: agreementItems.parties.nullable(),
+    service: agreementItems.service.nullable(),
+    custodyPolicy: agreementItems.custodyPolicy.nullable(),
+    communication: agreementItems.communication.nullable(),
+    security: agreementItems.security.nullable(),
+    fees: agreementItems.fees.nullable(),
+    applicableLaw: agreementItems.applicableLaw.nullable(),
     signedAt: time,
     recordedBy: person,
     recordedAt: time,
+    erasedAt,
   })
   .meta({ id: 'Agreement', description: 'Agreement with a client: the seven items of MiCA art. 75(1)' });
 
@@ -59,12 +72,13 @@ export const clientInput = z.strictObject({
 export const client = z
   .strictObject({
     id: id('client'),
-    reference: z.string(),
+    reference: z.string().nullable(),
     kind: clientKind,
     segregation: segregation.meta({ description: 'Model on chains for which no other version is in force' }),
     agreementId: id('agreement').nullable().meta({ description: 'Newest agreement; without one no address is issued' }),
     createdBy: person,
     createdAt: time,
+    erasedAt,
   })
   .meta({ id: 'Client', description: 'A person with claims' });
 

@@ -92,7 +92,7 @@ export const fee = z
     compartment,
     asset,
     amount,
-    description: z.string(),
+    description: z.string().nullable().meta({ description: 'Null once it was erased' }),
     chargedBy: person,
     createdAt: time,
   })
