@@ -22,9 +22,13 @@ export const commandHelp = {
   audit: `Proves the audit log from its first leaf, writes it as files, shows receipts, erases what may be erased
 
   bulkhead audit verify [--files <folder | address>] [--checkpoint <file>] … [--key <verifier key>]
+      [--rpc <address> --signer-set <address> [--from-block <number>]]
   bulkhead audit export --out <folder>
   bulkhead audit receipt --id <id>
+  bulkhead audit receipt --verify <file> --key <verifier key> [--witness <verifier key>] … [--witnesses-min <number>]
   bulkhead audit erase --leaf <number> … --reason <text>
+  bulkhead audit erase --client <id> --reason <text>
+  bulkhead audit retain --years <number> --reason <text>
 
   verify   rebuilds each leaf from its fact and the tree from the leaves, and holds every checkpoint against it; exits 1 when something
            is wrong, and names the first leaf that differs. Only reads; runs beside a server too
@@ -32,9 +36,15 @@ export const commandHelp = {
            --checkpoint  one from elsewhere, as a witness or a receipt has it: without any, a database that was put back to an older
                          state looks whole
            --key         the log's key, <name>+<id>+<base64>; without it that of the key file of this installation
+           --rpc         a node of a chain whose heartbeats state checkpoints, best your own: what its newest final block has of the
+                         signer set is compared, and a log that was put back or forked behind it is named by the leaf. Without
+                         --from-block the chain is read from its beginning
   export   writes checkpoint, tiles and entries for any static host; again, it adds what is new
-  receipt  the leaves about an id with opening, path and checkpoint, as JSON; exits 1 when there are none
-  erase    destroys salt and content of leaves whose retention is over, as the owner of the tables; the leaves stay`,
+  receipt  the leaves about an id with opening, path and checkpoint, as JSON; exits 1 when there are none. With --verify those of a file
+           (of this command, or of the API) are proven offline, by the keys alone; --witnesses-min is the number of --witness without it
+  erase    destroys salt and content of leaves whose retention is over, or all that names a client, as the owner of the tables; the leaves
+           stay, and what was destroyed is a leaf itself
+  retain   has openings and personal data kept for longer; no period is ever taken away`,
   witness: `Watches an audit log from outside: cosigns each checkpoint that continues the last one, and no other
 
   bulkhead witness new-key --name <name> --out <file>
@@ -164,6 +174,7 @@ export const commandHelp = {
       --compartments <1,2,10000> --registry <list> [--dice] [--deployment <hex>] [--program <SHA-256>]
   bulkhead ceremony run <plan.json> --registry <list> --out <folder> [--program <signer.mjs>] [--pin-file hsm_slot_1=<file>] …
   bulkhead ceremony verify <bundle.json> [--plan-hash <digits>] [--identity <key>] …
+  bulkhead ceremony import <bundle.json> --plan-hash <digits> --identity <key> --identity <key>
   bulkhead ceremony restore --bundle <bundle.json> --slot … --slot … --out <folder> --performer <name> --witness <name> …
       [--pin-file …] [--identity <key>] … [--registry <list> [--deployment <hex>]]
   bulkhead ceremony addresses --bundle <bundle.json> --compartments <1,2,10000> [--count <number>]
@@ -176,6 +187,8 @@ export const commandHelp = {
   plan       writes down what will be done, and prints its SHA-256: write that on paper
   run        carries it out at a terminal, step by step; started again, it goes on where an earlier run was interrupted
   verify     offline: plan, record, confirmations, certificates, registry, signatures; exits 1 and names what was changed
+  import     verifies it against what was written on paper, and brings each step into the journal of this installation, once: the audit log
+             vouches for the ceremony from then on
   restore    from shares on paper into two fresh tokens; with --registry it opens a new state of a signer, too
   addresses  of compartments, by certified account keys or by the seed itself: both must say the same
   drill      restores the seed from one slot, wipes it, and appends a signed line beside the bundle

@@ -1,6 +1,8 @@
 import type { PublicLog } from '@bulkhead/api';
+import type { LogAnchor } from '@bulkhead/custody';
 import { CustodyError } from '@bulkhead/domain';
 import {
+  anchorDigest,
   askWitness,
   type FactView,
   newKeyPem,
@@ -204,6 +206,12 @@ export async function startAuditLog(configuration: Configuration, parts: AuditLo
     troubles: () => loop.troubles,
     [Symbol.asyncDispose]: () => loop.end(),
   };
+}
+
+/** The checkpoint that readers are shown, as a heartbeat puts it on a chain. */
+export async function newestAnchor(db: Database, witnessesMin: number): Promise<LogAnchor | undefined> {
+  const shown = await shownCheckpoint(db, witnessesMin);
+  return shown === undefined ? undefined : { size: shown.size, digest: anchorDigest(shown.note) };
 }
 
 /** Adds how far the log goes, what waits to be sequenced, and whether people must look into it. */

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type Custody, heartbeatCall, heartbeatIntent, lookAtHeartbeat } from '@bulkhead/custody';
+import { type Custody, heartbeatCall, heartbeatIntent, type LogAnchor, lookAtHeartbeat } from '@bulkhead/custody';
 import { type Address, type BlockRef, type ChainId, CustodyError } from '@bulkhead/domain';
 import { type Hex, hexOf } from '@bulkhead/vaults';
 
@@ -11,6 +11,8 @@ export type SignedHeartbeat = {
   readonly block: BlockRef;
   /** Unix seconds of the one before, by the signer set. */
   readonly last: bigint;
+  /** The checkpoint of the audit log that it states. */
+  readonly anchor: LogAnchor | undefined;
 };
 
 /**
@@ -30,7 +32,8 @@ export async function signHeartbeat(custody: Custody, chain: ChainId): Promise<S
   }
   const { signerSet } = system;
   const { final: block, last } = await lookAtHeartbeat(custody, chain, signerSet);
-  const intent = heartbeatIntent(custody, { id: `vhb_${randomUUID()}`, chain, signerSet, block });
+  const anchor = await custody.anchor?.();
+  const intent = heartbeatIntent(custody, { id: `vhb_${randomUUID()}`, chain, signerSet, block, anchor });
   const { signatures } = await vaults.quorum.signVault({ intent, evidence: { approvals: [] } });
-  return { to: signerSet, data: heartbeatCall(intent, hexOf(signatures)), block, last };
+  return { to: signerSet, data: heartbeatCall(intent, hexOf(signatures)), block, last, anchor };
 }

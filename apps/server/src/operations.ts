@@ -4,6 +4,7 @@ import type { ChainBoard } from './chain-board.ts';
 import { clientOperations } from './operation/client.ts';
 import { compartmentOperations } from './operation/compartment.ts';
 import { ledgerOperations } from './operation/ledger.ts';
+import { logOperations } from './operation/log.ts';
 import { movementOperations } from './operation/movement.ts';
 import { proofOperations } from './operation/proof.ts';
 import { reconciliationOperations } from './operation/reconciliation.ts';
@@ -20,13 +21,18 @@ export type Beside = {
   readonly approvalPage: string | undefined;
   /** Folder of proofs of reserves. */
   readonly proofsFolder: string;
+  /** Cosignatures that a checkpoint needs before readers are shown it. */
+  readonly witnessesMin: number;
 };
 
 /**
  * Everything the product can be asked to do, over the workflows of custody. Lists become pages and missing rows become
  * refusals here; everything else is decided further in.
  */
-export function operationsOver(custody: Custody, { board, reached, approvalPage, proofsFolder }: Beside): Operations {
+export function operationsOver(
+  custody: Custody,
+  { board, reached, approvalPage, proofsFolder, witnessesMin }: Beside,
+): Operations {
   return {
     ...clientOperations(custody),
     ...compartmentOperations(custody, board),
@@ -38,5 +44,6 @@ export function operationsOver(custody: Custody, { board, reached, approvalPage,
     ...proofOperations(custody, proofsFolder),
     ...ledgerOperations(custody, board),
     ...signerOperations(custody, { reached, approvalPage }),
+    ...logOperations(custody, witnessesMin),
   };
 }

@@ -1,13 +1,13 @@
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createApi, type Operations } from '@bulkhead/api';
-import { type Custody, migrateAll, runJobs, startChain } from '@bulkhead/custody';
+import { auditorReadings, type Custody, migrateAll, notePolicy, runJobs, startChain } from '@bulkhead/custody';
 import { type ChainId, type Clock, CustodyError } from '@bulkhead/domain';
 import { logMigrations } from '@bulkhead/log';
 import { deriveAddress } from '@bulkhead/keys/derivation';
 import { verifyAccount, verifyDepositAddress, verifyRecord, verifyWallet } from '@bulkhead/signer-client';
 import { type Database, databaseAccess, type DatabaseAccess, openDatabase, startEmbedded } from '@bulkhead/postgres';
-import { gaugeLog, startAuditLog } from './audit-log.ts';
+import { gaugeLog, newestAnchor, startAuditLog } from './audit-log.ts';
 import { chainBoard, type ChainBoard } from './chain-board.ts';
 import { openChains, type OpenedChain, startNodes } from './chains.ts';
 import type { Configuration } from './config.ts';
@@ -104,6 +104,7 @@ export async function startServer(configuration: Configuration, options: StartOp
   await claimPorts(configuration);
   const opened = parts.use(await openCustody(configuration, tell));
   const { custody, board } = opened;
+  await notePolicy(custody);
   for (const { id, startBlock } of configuration.chains) await startChain(custody, id, startBlock);
   const jobs = await startJobs(configuration, { custody, access: opened.access, events, parts });
   const followers = startFollowers(custody, configuration.chains, { board, events });
@@ -120,6 +121,7 @@ export async function startServer(configuration: Configuration, options: StartOp
     reached: opened.reached,
     proofsFolder: configuration.proofs.folder,
     approvalPage: await pageAddress(configuration, { reached: opened.reached, parts, tell }),
+    witnessesMin: configuration.log.witnessesMin,
   });
   const vitals = { custody, board, jobsRunning: jobs.running, reached: opened.reached, auditLog };
   const { url, tokensMadeAt } = await listen(configuration, { operations, metrics, events, log, vitals, parts, tell });
@@ -246,6 +248,7 @@ function custodyOf(configuration: Configuration, { db, reached, chains }: Custod
       verifyRecord(record, reached.pinned.identities);
     },
     deriveAddress,
+    anchor: () => newestAnchor(db, configuration.log.witnessesMin),
     screening: notScreened,
     clock,
     policy: {
@@ -310,6 +313,7 @@ async function listen(
     publicReserves: publicReservesIn(configuration.proofs.folder),
     metrics: () => api.metrics.registry.metrics(),
     onAnswer: api.events.answered,
+    onAuditorRead: auditorReadings(api.vitals.custody),
   });
   api.parts.defer(() => app.close());
   if (madeAt !== undefined) {

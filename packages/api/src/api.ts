@@ -9,7 +9,7 @@ import type { CatalogueRow } from './catalogue.ts';
 import { endConnectionsOnClose, guardEveryRequest, setHeaders, withinLoad, withinTime } from './guard.ts';
 import type { Load } from './guard.ts';
 import { fingerprint, parseIdempotencyKey } from './idempotency.ts';
-import type { Actor, Operations } from './operations.ts';
+import type { Actor, OperationName, Operations } from './operations.ts';
 import { registerOpenapi, routeSchema } from './openapi.ts';
 import { allowedRoles, clientsOwn } from './permission.ts';
 import { problemDocument, problemMediaType } from './problem.ts';
@@ -69,6 +69,18 @@ export type ApiOptions = {
   readonly metrics: () => Promise<string>;
   /** Told of every answer, for measurements. `route` is the pattern of the path, so that there are few of them. */
   readonly onAnswer?: (answer: AnswerMeasure) => void;
+  /**
+   * Told of what an auditor read, before the answer leaves. Resolved means that it is written down; if it cannot be, there is no answer.
+   */
+  readonly onAuditorRead: (reading: Reading) => Promise<void>;
+};
+
+/** What somebody was shown. */
+export type Reading = {
+  readonly actor: Actor;
+  readonly operation: OperationName;
+  /** What the path and the query named, as it was sent. */
+  readonly asked: Readonly<Record<string, string>>;
 };
 
 export type AnswerMeasure = {
@@ -107,7 +119,8 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
       withinTime(limits.answerTimeMsMax, withinLoad(load, limits.inFlightMax, work));
     registerLog(app, options.publicLog, within);
     registerReserves(app, options.publicReserves, within);
-    const parts = { operations: options.operations, actorOf, catalogue, load, limits };
+    const { operations, onAuditorRead } = options;
+    const parts = { operations, actorOf, catalogue, load, limits, onAuditorRead };
     for (const route of routes) registerRoute(app, route, parts);
   });
   await app.ready();
@@ -178,7 +191,7 @@ function sendProblem(
 ): FastifyReply {
   const status = statusOf[fact.code];
   if (status === 401) reply.header('www-authenticate', 'Bearer realm="bulkhead"');
-  if (status === 429 || status === 503) reply.header('retry-after', '1');
+  if (status === 429 || status === 503 || fact.code === 'log/receipt-pending') reply.header('retry-after', '1');
   const document = problemDocument(fact, context.requestId, context.catalogue.get(fact.code));
   return reply.code(status).type(problemMediaType).send(JSON.stringify(document));
 }
@@ -242,6 +255,7 @@ type RouteParts = {
   readonly catalogue: ReadonlyMap<string, CatalogueRow>;
   readonly load: Load;
   readonly limits: ApiLimits;
+  readonly onAuditorRead: ApiOptions['onAuditorRead'];
 };
 
 function registerRoute(app: FastifyInstance, route: Route, parts: RouteParts): void {
@@ -269,9 +283,18 @@ function registerRoute(app: FastifyInstance, route: Route, parts: RouteParts): v
       );
       const answered = await withinTime(parts.limits.answerTimeMsMax, work);
       const answer = ownOnly(route, actor, answered);
+      if (actor.role === 'auditor' && answer.status === 'done') {
+        const asked = { ...textsOf(params), ...textsOf(query) };
+        await parts.onAuditorRead({ actor, operation: route.operation, asked });
+      }
       return sendAnswer(reply, route, { answer, requestId: request.id, catalogue: parts.catalogue });
     },
   });
+}
+
+function textsOf(value: unknown): Readonly<Record<string, string>> {
+  const fields = typeof value === 'object' && value !== null ? Object.entries(value) : [];
+  return Object.fromEntries(fields.filter((field): field is [string, string] => typeof field[1] === 'string'));
 }
 
 function authorise(route: Route, actor: Actor | undefined): Actor {
@@ -326,6 +349,7 @@ function sendAnswer(
   if ((answer.status === 'done' || answer.status === 'refused') && answer.hit) reply.header('idempotency-hit', 'true');
   switch (answer.status) {
     case 'done':
+      if (answer.facts.length > 0) reply.header('log-facts', answer.facts.join(', '));
       return reply.code(route.success).type('application/json; charset=utf-8').send(answer.view);
     case 'refused':
       return sendProblem(reply, answer.refused, sent);

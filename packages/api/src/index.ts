@@ -1,5 +1,5 @@
 export { apiLimits, createApi } from './api.ts';
-export type { AnswerMeasure, ApiLimits, ApiOptions } from './api.ts';
+export type { AnswerMeasure, ApiLimits, ApiOptions, Reading } from './api.ts';
 export type * from './operations.ts';
 export type * from './resource/approval.ts';
 export type * from './resource/asset.ts';
@@ -9,6 +9,7 @@ export type * from './resource/compartment.ts';
 export type * from './resource/deposit.ts';
 export type * from './resource/ledger.ts';
 export type * from './resource/page.ts';
+export type * from './resource/receipt.ts';
 export type * from './resource/reconciliation.ts';
 export type * from './resource/registry-change.ts';
 export type * from './resource/signer.ts';

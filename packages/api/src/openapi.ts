@@ -11,6 +11,7 @@ const description = `Custody of crypto-assets, kept apart per compartment in the
 
 - **Amounts** are decimal strings in the asset's smallest unit. **Assets** are CAIP-19 ids, **chains** CAIP-2 ids, **ids** are prefixed UUIDv7.
 - **Every write** takes an \`Idempotency-Key\`. The same key with the same body answers the same, with \`Idempotency-Hit: true\`; with another body it is refused. A malformed request does not use up its key, a business refusal does.
+- **Receipts**: a write that was done says in \`Log-Facts\` which facts it wrote; each has a receipt of the audit log a moment later.
 - **Errors** are problem documents of RFC 9457 with a stable \`code\`; their \`type\` leads to an explanation.
 - **Lists** come in pages: pass \`nextCursor\` as \`cursor\` until it is null.`;
 
@@ -143,8 +144,16 @@ function completeOperation(operation: unknown): void {
         schema: { type: 'string', enum: ['true'] },
       },
     };
+    const facts = {
+      'Log-Facts': {
+        description: 'Places of the facts that the call wrote, for `GET /v1/log/receipts/{fact}`',
+        schema: { type: 'string' },
+        example: '4711, 4712',
+      },
+    };
     const stored = takesKey && (status.startsWith('2') || ['404', '409', '422'].includes(status));
-    answer['headers'] = stored ? { ...id, ...hit } : id;
+    const wrote = takesKey && status.startsWith('2') ? facts : {};
+    answer['headers'] = stored ? { ...id, ...hit, ...wrote } : id;
   }
 }
 

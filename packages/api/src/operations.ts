@@ -27,6 +27,7 @@ import type {
 import type { AssignmentInput, Deposit, DepositListQuery, ReturnInput } from './resource/deposit.ts';
 import type { Account, AccountListQuery, Transfer, TransferListQuery } from './resource/ledger.ts';
 import type { Page, PageInput } from './resource/page.ts';
+import type { LoggedFact, Receipt, ReceiptListQuery } from './resource/receipt.ts';
 import type {
   AddressCertificate,
   CertificatePath,
@@ -118,6 +119,8 @@ export type WriteCall = { readonly actor: Actor; readonly idempotency: Idempoten
 export type Written<View> = {
   readonly hit: boolean;
   readonly outcome: { readonly status: 'done'; readonly view: View } | Refused | { readonly status: 'key-reused' };
+  /** Places of the facts that the call wrote, for receipts of the audit log; the same for the same key. */
+  readonly facts: readonly bigint[];
 };
 
 /** Reads are never stored. A thrown `CustodyError` is a fault; anything else thrown is a bug. */
@@ -251,6 +254,9 @@ export type Operations = {
   readonly getRegistryChange: Read<RegistryChangePath, RegistryChangeDetail>;
   readonly requestRegistryChange: Write<RegistryChangeInput, RegistryChangeDetail>;
   readonly approveRegistryChange: Write<RegistryChangePath & ApprovalInput, RegistryChange>;
+
+  readonly listReceipts: List<ReceiptListQuery, LoggedFact>;
+  readonly getReceipt: Read<{ readonly fact: bigint }, Receipt>;
 };
 
 export type OperationName = keyof Operations;

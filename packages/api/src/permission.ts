@@ -106,6 +106,8 @@ export const allowedRoles: Readonly<Record<OperationName, readonly Role[]>> = {
   getRegistryChange: reads,
   requestRegistryChange: requests,
   approveRegistryChange: signing,
+  listReceipts: reads,
+  getReceipt: reads,
 };
 
 /**

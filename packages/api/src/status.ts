@@ -92,6 +92,7 @@ export const statusOf: Readonly<Record<ProblemCode, number>> = {
   'platform/port-taken': 500,
   'proof/malformed': 500,
   'reconciliation/nothing-booked': 409,
+  'log/receipt-pending': 404,
   'registry-change/already-approved': 409,
   'registry-change/wrong-state': 409,
   'request/forbidden': 403,

@@ -62,15 +62,15 @@ export function memory(): Memory {
       const scoped = `${actor.name}\n${idempotency.key}`;
       const known = keys.get(scoped);
       if (known !== undefined && known !== idempotency.fingerprint) {
-        return { hit: false, outcome: { status: 'key-reused' } };
+        return { hit: false, outcome: { status: 'key-reused' }, facts: [] };
       }
       const stored = answers.get(scoped);
-      if (stored !== undefined) return { hit: true, outcome: stored };
+      if (stored !== undefined) return { hit: true, outcome: stored, facts: factsOf(stored) };
       const result = await answer(work, input);
       const outcome = isRefused(result) ? result : { status: 'done' as const, view: result };
       keys.set(scoped, idempotency.fingerprint);
       answers.set(scoped, outcome);
-      return { hit: false, outcome };
+      return { hit: false, outcome, facts: factsOf(outcome) };
     };
   }
 
@@ -80,6 +80,9 @@ export function memory(): Memory {
 function isRefused(value: unknown): value is Refused {
   return typeof value === 'object' && value !== null && 'status' in value && value.status === 'refused';
 }
+
+const factsOf = ({ status }: { readonly status: string }): readonly bigint[] =>
+  status === 'done' ? [4_711n, 4_712n] : [];
 
 const one = <View>(item: View): Page<View> => ({ items: [item], nextCursor: null });
 
@@ -193,6 +196,8 @@ function operationsOver({ read, write }: Tools): Operations {
     getRegistryChange: read('getRegistryChange', () => sample.registryChangeDetail),
     requestRegistryChange: write('requestRegistryChange', () => sample.registryChangeDetail),
     approveRegistryChange: write('approveRegistryChange', () => sample.registryChange),
+    listReceipts: read('listReceipts', () => one({ fact: '4711', receipt: sample.receipt })),
+    getReceipt: read('getReceipt', () => sample.receipt),
   };
 }
 
@@ -222,6 +227,7 @@ export async function memoryApi(options: Partial<ApiOptions> = {}): Promise<{ ap
     metrics: async () => 'bulkhead_up 1\n',
     publicLog: { checkpoint: async () => undefined, tile: async () => undefined },
     publicReserves: { file: async () => undefined },
+    onAuditorRead: async () => undefined,
     ...options,
   });
   return { app, memory: kept };

@@ -377,6 +377,14 @@ export const chainSeen = {
   sources: [{ name: 'local', healthy: true, latest: '100', reason: null, checkedAt: time }],
 } as const;
 
+export const receipt = {
+  index: 41,
+  leaf: 'AQ93aXRo',
+  opening: { salt: 'BwcH', content: '{"data": {}}' },
+  path: ['Xwg/'],
+  checkpoint: 'bulkhead.example.com/log\n1000\nAAAA\n\n\u2014 bulkhead.example.com/log AAAA\n',
+} as const;
+
 /** Bodies that the writes take. Operations that are not here take none. */
 export const bodies: Partial<Record<OperationName, Record<string, unknown>>> = {
   createClient: { reference: 'C-1', kind: 'legal', segregation: 'individual' },

@@ -94,6 +94,7 @@ export const heartbeat = {
   signerSet: address,
   state: 'carried',
   block: { number: '120', hash: `0x${digest}` },
+  anchor: { leaves: 1_000, digest },
   reason: null,
   dispatchId: `dsp_${uuid}`,
   previousAt: time,

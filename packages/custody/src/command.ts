@@ -1,6 +1,7 @@
 import type { Refused } from '@bulkhead/domain';
-import { type Queries, type Transaction, text } from '@bulkhead/postgres';
+import { only, type Queries, type Transaction, text, texts } from '@bulkhead/postgres';
 import type { Actor, Custody } from './custody.ts';
+import { recordedIn } from './journal.ts';
 import { readState } from './state.ts';
 
 /** A write as it comes from outside: who, and under which idempotency key. The fingerprint covers operation and body. */
@@ -11,7 +12,12 @@ export type WriteCall = {
 
 export type Done<View> = { readonly status: 'done'; readonly view: View };
 export type KeyReused = { readonly status: 'key-reused' };
-export type Answer<View> = { readonly hit: boolean; readonly outcome: Done<View> | Refused | KeyReused };
+export type Answer<View> = {
+  readonly hit: boolean;
+  readonly outcome: Done<View> | Refused | KeyReused;
+  /** Places among all facts of what the command wrote down: with them its caller asks for receipts of the audit log. */
+  readonly facts: readonly bigint[];
+};
 
 /**
  * Runs a write once per idempotency key. The answer is stored in the transaction of the work: after a crash either both are
@@ -81,21 +87,28 @@ async function answerOnce<View>(
   if (stored !== undefined) return stored;
   const now = custody.clock.now();
   const outcome = await attempt(tx, () => work(tx, now));
-  await tx.query(
-    'insert into custody.command (actor, key, fingerprint, answer, created_at) values ($1, $2, $3, $4, $5)',
-    [actor.name, idempotency.key, idempotency.fingerprint, JSON.stringify(outcome), now],
+  // Stored with the work, as the answer is. What a savepoint undid is not in the journal.
+  const row = only(
+    await tx.query(
+      `insert into custody.command (actor, key, fingerprint, answer, facts, created_at)
+       values ($1, $2, $3, $4, array(select fact from custody.journal where fact = any ($5::bigint[]) order by fact), $6) returning facts::text[]`,
+      [actor.name, idempotency.key, idempotency.fingerprint, JSON.stringify(outcome), recordedIn(tx), now],
+    ),
   );
-  return { hit: false, outcome };
+  return { hit: false, outcome, facts: texts(row, 'facts').map(BigInt) };
 }
 
 async function storedAnswer<View>(db: Queries, { actor, idempotency }: WriteCall): Promise<Answer<View> | undefined> {
   const [stored] = await db.query(
-    'select fingerprint, answer::text from custody.command where actor = $1 and key = $2',
+    'select fingerprint, answer::text, facts::text[] as facts from custody.command where actor = $1 and key = $2',
     [actor.name, idempotency.key],
   );
   if (stored === undefined) return undefined;
-  if (text(stored, 'fingerprint') !== idempotency.fingerprint) return { hit: false, outcome: { status: 'key-reused' } };
-  return { hit: true, outcome: readState<Done<View> | Refused>(text(stored, 'answer')) };
+  if (text(stored, 'fingerprint') !== idempotency.fingerprint) {
+    return { hit: false, outcome: { status: 'key-reused' }, facts: [] };
+  }
+  const facts = texts(stored, 'facts').map(BigInt);
+  return { hit: true, outcome: readState<Done<View> | Refused>(text(stored, 'answer')), facts };
 }
 
 /** The last in line for each key, per context. */

@@ -88,6 +88,19 @@ export type Custody = {
   readonly vaults?: VaultSetup;
   /** Proofs of reserves; without it none are published. */
   readonly proofs?: ProofSetup;
+  /**
+   * What the chain is to hold of the audit log; a heartbeat states it. Without it, and while nothing is signed there, heartbeats state
+   * nothing.
+   */
+  readonly anchor?: () => Promise<LogAnchor | undefined>;
+};
+
+/** A checkpoint of the audit log, in 32 bytes. */
+export type LogAnchor = {
+  /** Leaves under it. */
+  readonly size: number;
+  /** SHA-256 of what its signature covers, 64 lower-case hex digits. */
+  readonly digest: string;
 };
 
 /** Who asks: a person or robot of the configuration. */

@@ -34,13 +34,3 @@ export async function namingFacts(db: Queries, client: string): Promise<readonly
   );
   return rows.map((row) => bigint(row, 'position'));
 }
-
-/** Places of the facts about one id: entries of the journal, or the transfer of this key. Newest first. */
-export async function factPositions(db: Queries, id: string): Promise<readonly bigint[]> {
-  const rows = await db.query(
-    `select fact as position from custody.journal where subject = $1
-     union all select position from ledger.transfers where key::text = $1 order by position desc limit 100`,
-    [id],
-  );
-  return rows.map((row) => bigint(row, 'position'));
-}

@@ -16,6 +16,8 @@ export type HeartbeatView = {
   readonly signerSet: string;
   readonly state: HeartbeatState;
   readonly block: { readonly number: string; readonly hash: string };
+  /** The checkpoint of the audit log that it puts on the chain. */
+  readonly anchor: { readonly leaves: number; readonly digest: string } | null;
   /** Why it does not move. */
   readonly reason: string | null;
   /** The newest transaction of the house that carries it; null before there is one. */
@@ -29,10 +31,19 @@ export type HeartbeatFilter = { readonly chain?: ChainId; readonly after: string
 
 const states: readonly HeartbeatState[] = ['signing', 'relaying', 'carried', 'failed'];
 
+/** What heartbeats of a chain put there, as this database has it: sizes by digests. */
+export async function statedAnchors(db: Queries, chain: ChainId): Promise<ReadonlyMap<string, number>> {
+  const rows = await db.query(
+    'select statement, log_size from custody.heartbeat where chain = $1 and log_size is not null',
+    [chain],
+  );
+  return new Map(rows.map((row) => [text(row, 'statement'), Number(bigint(row, 'log_size'))]));
+}
+
 /** Newest last, as all lists. */
 export async function heartbeatViews(db: Queries, filter: HeartbeatFilter): Promise<readonly HeartbeatView[]> {
   const rows = await db.query(
-    `select h.id, h.chain, h.signer_set, h.step, h.block_number, h.block_hash, h.before, h.carried_at, h.waiting_reason, h.created_at,
+    `select h.id, h.chain, h.signer_set, h.step, h.block_number, h.block_hash, h.statement, h.log_size, h.before, h.carried_at, h.waiting_reason, h.created_at,
        (select d.id from custody.dispatch d where d.relays = h.id and d.cargo = 'heartbeat' order by d.id desc limit 1) as dispatch
      from custody.heartbeat h
      where ($1::text is null or h.chain = $1) and ($2::text is null or h.id > $2) order by h.id limit $3`,
@@ -41,13 +52,14 @@ export async function heartbeatViews(db: Queries, filter: HeartbeatFilter): Prom
   return rows.map((row) => {
     const state = states.find((known) => known === row['step']);
     invariant(state !== undefined, 'A heartbeat is in a state that there is not.', { id: text(row, 'id') });
-    const carried = bigintOrNull(row, 'carried_at');
+    const [carried, size] = [bigintOrNull(row, 'carried_at'), bigintOrNull(row, 'log_size')];
     return {
       id: text(row, 'id'),
       chain: parseChainId(text(row, 'chain')),
       signerSet: checksumAddress(parseAddress(text(row, 'signer_set'))),
       state,
       block: { number: String(bigint(row, 'block_number')), hash: text(row, 'block_hash') },
+      anchor: size === null ? null : { leaves: Number(size), digest: text(row, 'statement') },
       reason: textOrNull(row, 'waiting_reason'),
       dispatchId: textOrNull(row, 'dispatch'),
       previousAt: iso(bigint(row, 'before')),

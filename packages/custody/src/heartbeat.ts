@@ -15,7 +15,7 @@ import { bigint, type Queries, type Row, text, textOrNull, type Transaction } fr
 import { answerOf, callData, type Hex, hexOf, parseWord, signerSetCalls, signerSetQuestions } from '@bulkhead/vaults';
 import { signerSays } from './approval.ts';
 import { chainPort, hash } from './cursor.ts';
-import { type Custody, machine } from './custody.ts';
+import { type Custody, type LogAnchor, machine } from './custody.ts';
 import { newId } from './id.ts';
 import { record } from './journal.ts';
 import { hashes } from './keccak.ts';
@@ -27,7 +27,7 @@ import { failedRelaysMax } from './vault-sending.ts';
 /** Blocks that a contract still knows the hash of, with some left for the transaction to be mined (EIP-2935 keeps 8,191). */
 export const heartbeatBlocksMax = 8_000n;
 
-/** Nothing is attested besides. */
+/** What a heartbeat states where there is no checkpoint. */
 export const noStatement: string = '0'.repeat(64);
 
 export type HeartbeatIntent = Extract<VaultIntent, { readonly kind: 'signer-set-heartbeat' }>;
@@ -55,13 +55,22 @@ export async function lookAtHeartbeat(custody: Custody, chain: ChainId, signerSe
   return { signerSet, final, last };
 }
 
+export type HeartbeatOrder = {
+  readonly id: string;
+  readonly chain: ChainId;
+  readonly signerSet: Address;
+  readonly block: BlockRef;
+  /** What the chain is to hold of the audit log. */
+  readonly anchor: LogAnchor | undefined;
+};
+
 /** What the signers are asked: they are there at this block, of which nobody knew the hash before. */
 export function heartbeatIntent(
   { deployment }: Pick<Custody, 'deployment'>,
-  { id, chain, signerSet, block }: { id: string; chain: ChainId; signerSet: Address; block: BlockRef },
+  { id, chain, signerSet, block, anchor }: HeartbeatOrder,
 ): HeartbeatIntent {
   const blockHash = parseWord(block.hash).slice(2);
-  const about = { blockNumber: block.number, blockHash, statement: noStatement };
+  const about = { blockNumber: block.number, blockHash, statement: anchor?.digest ?? noStatement };
   return { deployment, kind: 'signer-set-heartbeat', id, chain, signerSet, ...about };
 }
 
@@ -175,11 +184,12 @@ async function begin(custody: Custody, chain: ChainId, { found, look }: Beginnin
   if (every === 0n || (await heartbeatTime(custody, chain)) < last + every) return undefined;
   const now = custody.clock.now();
   const id = newId('vhb', now);
-  const intent = heartbeatIntent(custody, { id, chain, signerSet, block });
+  const anchor = await custody.anchor?.();
+  const intent = heartbeatIntent(custody, { id, chain, signerSet, block, anchor });
   await custody.db.transaction(async (tx) => {
     const stored = await tx.query(
-      `insert into custody.heartbeat (id, chain, signer_set, block_number, block_hash, before, intent, intent_digest, step, created_at, updated_at)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, 'signing', $9, $9)
+      `insert into custody.heartbeat (id, chain, signer_set, block_number, block_hash, before, intent, intent_digest, statement, log_size, step, created_at, updated_at)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'signing', $11, $11)
        on conflict (chain) where step in ('signing', 'relaying') do nothing returning id`,
       [
         id,
@@ -190,11 +200,13 @@ async function begin(custody: Custody, chain: ChainId, { found, look }: Beginnin
         last,
         Buffer.from(intentBytes(intent)).toString('utf8'),
         intentDigest(intent),
+        intent.statement,
+        anchor?.size ?? null,
         now,
       ],
     );
     if (stored.length > 0) {
-      await record(tx, now, { actor: machine, subject: id, event: 'heartbeat-begun', data: { chain, last } });
+      await record(tx, now, { actor: machine, subject: id, event: 'heartbeat-begun', data: { chain, last, anchor } });
     }
   });
   return liveHeartbeat(custody.db, chain);

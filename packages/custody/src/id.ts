@@ -22,7 +22,8 @@ export type IdPrefix =
   | 'vhb'
   | 'dlg'
   | 'vrs'
-  | 'proof';
+  | 'proof'
+  | 'pack';
 
 /** A prefixed UUID version 7 (RFC 9562): sorts by time of creation to the millisecond, 74 random bits behind it. */
 export function newId(prefix: IdPrefix, now: Date): string {

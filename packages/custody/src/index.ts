@@ -19,8 +19,20 @@ export {
 export { type Answer, isRefused, notFound, type WriteCall } from './command.ts';
 export { type CoverageCertificate, coverageCertificate } from './coverage.ts';
 export { type Cursor, findCursor } from './cursor.ts';
-export { type Actor, type Custody, type FeeCaps, machine, type Policy, type SourceAgreement } from './custody.ts';
-export { eraseJournal, type Erasure, factPositions, namingFacts, recordErasure } from './erasure.ts';
+export {
+  type Actor,
+  type Custody,
+  type FeeCaps,
+  type LogAnchor,
+  machine,
+  type Policy,
+  type SourceAgreement,
+} from './custody.ts';
+export { type AuditorReading, auditorReadings } from './auditor-access.ts';
+export { type CeremonyFact, importCeremony } from './ceremony.ts';
+export { eraseJournal, type Erasure, namingFacts, recordErasure } from './erasure.ts';
+export { factPlaces } from './fact-place.ts';
+export { notePolicy, noteRetention } from './policy-fact.ts';
 export { erasePersonal, personalFindings } from './personal.ts';
 export { type DelegationView, delegationViews, revokeDelegation, sendDelegation } from './delegation.ts';
 export { sendDelegatedSweep } from './delegated-sweep.ts';
@@ -31,7 +43,13 @@ export { type DispatchView, dispatchViews } from './dispatch.ts';
 export { chargeFee, type FeePaymentView, feePaymentViews, type FeeView, payFees } from './fee.ts';
 export { flushForWithdrawal, flushVault } from './flush.ts';
 export { heartbeatCall, heartbeatIntent, keepHeartbeat, lookAtHeartbeat } from './heartbeat.ts';
-export { type HeartbeatClock, heartbeatClock, heartbeatViews, type HeartbeatView } from './heartbeat-view.ts';
+export {
+  type HeartbeatClock,
+  heartbeatClock,
+  heartbeatViews,
+  type HeartbeatView,
+  statedAnchors,
+} from './heartbeat-view.ts';
 export type { JurisdictionProfile } from './jurisdiction-profile.ts';
 export { finalize, type Finalized } from './finality.ts';
 export { followChain, type FollowOptions } from './follow-chain.ts';

@@ -1,4 +1,4 @@
-import type { Queries } from '@bulkhead/postgres';
+import { bigint, type Queries } from '@bulkhead/postgres';
 import type { Actor } from './custody.ts';
 import { writeState } from './state.ts';
 
@@ -9,13 +9,21 @@ export type JournalEntry = {
   readonly data?: object;
 };
 
+/** Places of what each transaction wrote down. */
+const written = new WeakMap<Queries, bigint[]>();
+
 /** Writes down who did what to which workflow, in the transaction that did it. */
 export async function record(tx: Queries, now: Date, entry: JournalEntry): Promise<void> {
-  await tx.query('insert into custody.journal (at, actor, subject, event, data) values ($1, $2, $3, $4, $5)', [
-    now,
-    entry.actor.name,
-    entry.subject,
-    entry.event,
-    writeState(entry.data ?? {}),
-  ]);
+  const rows = await tx.query(
+    'insert into custody.journal (at, actor, subject, event, data) values ($1, $2, $3, $4, $5) returning fact',
+    [now, entry.actor.name, entry.subject, entry.event, writeState(entry.data ?? {})],
+  );
+  const places = written.get(tx) ?? [];
+  written.set(tx, places);
+  places.push(...rows.map((row) => bigint(row, 'fact')));
+}
+
+/** Places among all facts of what {@link record} wrote in this transaction; those that were undone since to a savepoint are among them. */
+export function recordedIn(tx: Queries): readonly bigint[] {
+  return written.get(tx) ?? [];
 }

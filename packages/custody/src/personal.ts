@@ -39,9 +39,9 @@ export async function recalledCommand<Kept extends object, View>(
   call: WriteCall,
   { work, recall }: Recalled<Kept, View>,
 ): Promise<Answer<View>> {
-  const { hit, outcome } = await command<Kept>(custody, call, work);
-  if (outcome.status !== 'done') return { hit, outcome };
-  return { hit, outcome: { status: 'done', view: await recall(custody.db, outcome.view) } };
+  const { outcome, ...rest } = await command<Kept>(custody, call, work);
+  if (outcome.status !== 'done') return { ...rest, outcome };
+  return { ...rest, outcome: { status: 'done', view: await recall(custody.db, outcome.view) } };
 }
 
 /**

@@ -160,9 +160,9 @@ async function plantsVault(bench: Bench, { client, wallet }: Account): Promise<v
     `insert into custody.segregation_half (withdrawal, move) select id, 'sgm_1' from custody.withdrawal limit 1`,
   );
   await owner.query(
-    `insert into custody.heartbeat (id, chain, signer_set, block_number, block_hash, before, intent, intent_digest, step, signatures, carried_at,
+    `insert into custody.heartbeat (id, chain, signer_set, block_number, block_hash, before, intent, intent_digest, statement, step, signatures, carried_at,
        created_at, updated_at)
-     values ('vhb_1', $1, $2, 1, 'hash', 1, 'intent', 'digest', 'carried', '0x00', 2, now(), now())`,
+     values ('vhb_1', $1, $2, 1, 'hash', 1, 'intent', 'digest', repeat('0', 64), 'carried', '0x00', 2, now(), now())`,
     [chain, `0x${'5e'.repeat(20)}`],
   );
   await owner.query(

@@ -26,6 +26,7 @@ export const refusalCodes = [
   'fee/insufficient-funds',
   'four-eyes/second-person-needed',
   'reconciliation/nothing-booked',
+  'log/receipt-pending',
   'registry-change/already-approved',
   'registry-change/wrong-state',
   'resource/not-found',

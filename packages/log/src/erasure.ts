@@ -12,6 +12,18 @@ export type ErasureOrder = {
   readonly record: (tx: Transaction, leaves: readonly number[]) => Promise<void>;
 };
 
+/** Adds a period for which openings are kept; the longest one counts, and none is removed. For the owner, in the transaction of the fact that says so. */
+export async function lengthenRetention(
+  tx: Transaction,
+  now: Date,
+  { period, reason }: { readonly period: string; readonly reason: string },
+): Promise<void> {
+  await tx.query(
+    'insert into log.retention (period, reason, decided_at) values ($1::interval, $2, $3) on conflict (period) do nothing',
+    [period, reason, now],
+  );
+}
+
 /** Which of the facts at these places are leaves with an opening. */
 export async function openedLeaves(db: Queries, positions: readonly bigint[]): Promise<readonly number[]> {
   const rows = await db.query(

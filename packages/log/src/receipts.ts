@@ -6,6 +6,34 @@ import { shownCheckpoint, storedNodes } from './log-reading.ts';
 /** Receipts that one question is answered with, the newest first. */
 export const receiptsMax = 100;
 
+/** What there is to show of a fact, by its place. */
+export type ReceiptState =
+  | { readonly status: 'proven'; readonly receipt: Receipt }
+  /** Nothing was written at this place, or by nobody who has committed. */
+  | { readonly status: 'none' }
+  /** It is no leaf yet. */
+  | { readonly status: 'waiting' }
+  /** No checkpoint covers its leaf yet that as many witnesses cosigned as are asked for. */
+  | { readonly status: 'unsigned'; readonly index: number };
+
+type ReceiptOrder = { readonly views: readonly FactView[]; readonly witnessesMin: number };
+
+/** The receipt of one fact, or how far it is. The opening is in it: give it only to who may read the fact. */
+export async function receiptAt(db: Queries, position: bigint, order: ReceiptOrder): Promise<ReceiptState> {
+  const { views, witnessesMin } = order;
+  const [leaf] = await db.query('select index from log.leaf where position = $1', [position]);
+  if (leaf === undefined) {
+    const [fact] = await readFacts(db, views, { after: position - 1n, until: position, limit: 1 });
+    return { status: fact === undefined ? 'none' : 'waiting' };
+  }
+  const index = Number(bigint(leaf, 'index'));
+  const shown = await shownCheckpoint(db, witnessesMin);
+  const isCovered = shown !== undefined && shown.size > index && shown.witnesses >= witnessesMin;
+  if (!isCovered) return { status: 'unsigned', index };
+  const [receipt] = await receiptsOf(db, { ...order, positions: [position] });
+  return receipt === undefined ? { status: 'unsigned', index } : { status: 'proven', receipt };
+}
+
 /**
  * Receipts of the facts at these places, as far as the shown checkpoint goes. The opening is in each: give it only to who may read
  * the fact.

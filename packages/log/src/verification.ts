@@ -21,6 +21,7 @@ import {
   type TreeHead,
   type VerifierKey,
 } from '@bulkhead/tlog';
+import { type Anchor, headDigest, sizesOf } from './anchor.ts';
 import { type Fact, type FactView, readFacts } from './fact.ts';
 import { nativeSha256, verifyEd25519 } from './log-key.ts';
 
@@ -38,6 +39,9 @@ export type LogFinding = {
 export type LogReport = {
   readonly leaves: number;
   readonly checkpoints: number;
+  /** Anchors that are of this log, and the size of the newest of them; 0 where there is none. */
+  readonly anchored: number;
+  readonly anchoredSize: number;
   /** Leaves without opening that an erasure in the log accounts for. */
   readonly erased: number;
   /** Facts that are not in the log yet. */
@@ -52,6 +56,8 @@ export type LogVerification = {
   readonly views: readonly FactView[];
   /** Checkpoints from elsewhere (a witness, a receipt, a static copy): this log must have them as its beginning. */
   readonly checkpoints?: readonly string[];
+  /** What stands on a chain of checkpoints, in the order in which it came there: this log must have had them. */
+  readonly anchors?: readonly Anchor[];
   /** Gives a file of the log from where others read it; held against the database leaf by leaf. */
   readonly readTile?: (tile: Tile) => Promise<Uint8Array>;
   readonly onProgress?: (leaves: number, of: number) => void;
@@ -84,15 +90,21 @@ class Verifier {
   readonly #findings: LogFinding[] = [];
   readonly #heads: Heads = new Map();
   readonly #unopened: number[] = [];
+  /** Digests of the anchors, with the size that each was found at. */
+  readonly #anchors: Map<string, number | undefined>;
   readonly #erased = new Set<number>();
   #unnamed = 0;
   #checkpoints = 0;
   #frontier: Frontier = emptyFrontier;
   #position = 0n;
+  /** Largest size at which the tree has the root that was signed. */
+  #sound = 0;
 
   constructor(db: Queries, order: LogVerification) {
     this.#db = db;
     this.#order = order;
+    this.#anchors = new Map(order.anchors?.map(({ digest }) => [digest, undefined]));
+    for (const { size } of order.anchors ?? []) if (size !== undefined && size > 0) this.#heads.set(size, []);
   }
 
   #find(index: number | undefined, what: string): void {
@@ -111,6 +123,7 @@ class Verifier {
       this.#order.onProgress?.(this.#frontier.size, size);
     }
     await this.#rest(size, position);
+    const anchoredSize = await this.#compareAnchors(size);
     for (const index of this.#unopened) {
       if (this.#erased.has(index)) continue;
       this.#find(index, 'Its opening is gone, and no erasure in the log accounts for that.');
@@ -119,6 +132,8 @@ class Verifier {
     return {
       leaves: size,
       checkpoints: this.#checkpoints,
+      anchored: [...this.#anchors.values()].filter((found) => found !== undefined).length,
+      anchoredSize,
       erased: this.#unopened.filter((index) => this.#erased.has(index)).length,
       waiting: later?.['waiting'] === true,
       findings: this.#findings,
@@ -270,10 +285,39 @@ class Verifier {
   #compareHeads(size: number): void {
     const heads = this.#heads.get(size) ?? [];
     this.#heads.delete(size);
-    for (const { root, whose } of heads) {
-      if (equalBytes(rootOf(this.#frontier), root)) continue;
-      this.#find(undefined, `The first ${size} leaves do not have the root that ${whose} says.`);
+    const own = rootOf(this.#frontier);
+    if (this.#anchors.size > 0 && size > 0) {
+      const digest = headDigest(this.#order.log.name, { size, root: own });
+      if (this.#anchors.has(digest)) this.#anchors.set(digest, size);
     }
+    const wrong = heads.filter(({ root }) => !equalBytes(own, root));
+    if (heads.length > 0 && wrong.length === 0) this.#sound = size;
+    for (const { whose } of wrong) {
+      // Without a copy of the leaves nobody can say more: a root that fits covers everything before it.
+      const place = this.#sound > 0 ? ` Up to leaf ${this.#sound - 1} all is as it was signed.` : '';
+      this.#find(undefined, `The first ${size} leaves do not have the root that ${whose} says.${place}`);
+    }
+  }
+
+  /** Names what was anchored and is none of this log, by the first leaf that is not covered by an anchor of it. */
+  async #compareAnchors(size: number): Promise<number> {
+    const { anchors = [], log } = this.#order;
+    const unknown = new Set(anchors.map(({ digest }) => digest).filter((digest) => !this.#isAnchored(digest)));
+    const found = await sizesOf(this.#db, unknown, { origin: log.name, size: unknown.size === 0 ? 0 : size });
+    for (const [digest, at] of found) this.#anchors.set(digest, at);
+    let reached = 0;
+    for (const { digest, where } of anchors) {
+      const at = this.#anchors.get(digest);
+      if (at === undefined) {
+        const what = `The checkpoint that was anchored in ${where} is none of this log of ${size} leaves: it was put back, or goes on otherwise from here.`;
+        this.#find(reached, what);
+      } else reached = Math.max(reached, at);
+    }
+    return reached;
+  }
+
+  #isAnchored(digest: string): boolean {
+    return this.#anchors.get(digest) !== undefined;
   }
 
   async #compareNodes(nodes: ReadonlyMap<string, Uint8Array>): Promise<void> {

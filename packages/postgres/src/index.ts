@@ -40,4 +40,5 @@ export {
   type Row,
   text,
   textOrNull,
+  texts,
 } from './row.ts';

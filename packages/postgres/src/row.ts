@@ -71,6 +71,15 @@ export function bytesOrNull(row: Row, name: string): Uint8Array | null {
   return column(row, name) === null ? null : bytes(row, name);
 }
 
+/** A `text[]` column without nulls in it. */
+export function texts(row: Row, name: string): readonly string[] {
+  const value = column(row, name);
+  const found = Array.isArray(value) ? value.filter((each) => typeof each === 'string') : undefined;
+  return found !== undefined && Array.isArray(value) && found.length === value.length
+    ? found
+    : mismatch(name, 'texts', value);
+}
+
 /** A `json` or `jsonb` column, parsed and still unknown. Amounts inside are strings: JSON numbers are floats here. */
 export function json(row: Row, name: string): unknown {
   return column(row, name);

@@ -51,6 +51,7 @@ export {
   type Receipt,
   type ReceiptJson,
   receiptJson,
+  receiptOf,
 } from './receipt.ts';
 export {
   cosignatureBytes,

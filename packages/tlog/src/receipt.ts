@@ -54,6 +54,40 @@ export function parseReceipt({ index, leaf, opening, path, checkpoint }: Receipt
   };
 }
 
+const shape = 'a receipt has index, leaf, opening (salt and content, or null), path and checkpoint';
+
+function field(value: unknown, name: string): unknown {
+  const found =
+    typeof value === 'object' && value !== null ? Object.entries(value).find(([key]) => key === name) : undefined;
+  if (found !== undefined) return found[1];
+  throw new CustodyError('log/malformed', `This is no receipt: it has no "${name}"; ${shape}.`);
+}
+
+function textField(value: unknown, name: string): string {
+  const found = field(value, name);
+  if (typeof found === 'string') return found;
+  throw new CustodyError('log/malformed', `This is no receipt: its "${name}" is no text; ${shape}.`);
+}
+
+/**
+ * Reads a receipt from JSON of whoever sent it.
+ *
+ * @throws CustodyError `log/malformed`
+ */
+export function receiptOf(value: unknown): Receipt {
+  const [index, opening, path] = [field(value, 'index'), field(value, 'opening'), field(value, 'path')];
+  if (typeof index !== 'number' || !Array.isArray(path)) {
+    throw new CustodyError('log/malformed', `This is no receipt: ${shape}.`);
+  }
+  return parseReceipt({
+    index,
+    leaf: textField(value, 'leaf'),
+    opening: opening === null ? null : { salt: textField(opening, 'salt'), content: textField(opening, 'content') },
+    path: path.map((hash) => (typeof hash === 'string' ? hash : '')),
+    checkpoint: textField(value, 'checkpoint'),
+  });
+}
+
 /** What a receipt has shown. */
 export type ProvenFact = {
   readonly leaf: Leaf;

@@ -1,80 +1,34 @@
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import {
-  eraseJournal,
-  erasePersonal,
-  factPositions,
-  namingFacts,
-  personalFindings,
-  recordErasure,
-} from '@bulkhead/custody';
-import {
-  erasedAtOnceMax,
-  eraseOpenings,
-  type LogReport,
-  openedLeaves,
-  readTile,
-  receiptsOf,
-  shownCheckpoint,
-  softwareSigner,
-  verifyLog,
-} from '@bulkhead/log';
+import { personalFindings } from '@bulkhead/custody';
 import { invariant } from '@bulkhead/domain';
-import { type Database, openDatabase, text } from '@bulkhead/postgres';
-import { besideRunning, type Configuration, factViews, loadConfiguration, reachDatabase } from '@bulkhead/server';
-import {
-  parseCheckpointText,
-  parseSignedNote,
-  parseVerifierKey,
-  receiptJson,
-  tilePath,
-  tilesBetween,
-  type VerifierKey,
-} from '@bulkhead/tlog';
+import { type LogReport, readTile, shownCheckpoint, verifyLog } from '@bulkhead/log';
+import { factViews } from '@bulkhead/server';
+import { parseCheckpointText, parseSignedNote, tilePath, tilesBetween } from '@bulkhead/tlog';
 import { needed, readOptions } from '../command-line.ts';
 import { type ExitCode, exitCodes, UsageError } from '../exit-code.ts';
 import { type Terminal, withProgress } from '../terminal.ts';
-import { byHand } from './address.ts';
+import { keyOf, reached } from './audit-access.ts';
+import { anchorsOn } from './audit-anchor.ts';
+import { erase, retain } from './audit-erase.ts';
+import { receipt } from './audit-receipt.ts';
 import { logFiles, placeFile } from './log-files.ts';
-
-/** A verification reads everything that was ever written. */
-const verificationMsMax = 3_600_000;
 
 const actions: Readonly<Record<string, (terminal: Terminal) => Promise<ExitCode>>> = {
   verify,
   export: exportFiles,
   receipt,
   erase,
+  retain,
 };
 
 export async function audit(terminal: Terminal): Promise<ExitCode> {
   const [action = '', ...words] = terminal.words;
   const run = Object.hasOwn(actions, action) ? actions[action] : undefined;
   if (run === undefined) {
-    throw new UsageError('audit knows: verify, export, receipt, erase. "bulkhead help audit" explains them.');
+    throw new UsageError('audit knows: verify, export, receipt, erase, retain. "bulkhead help audit" explains them.');
   }
   return run({ ...terminal, words });
-}
-
-type Reached = AsyncDisposable & { readonly configuration: Configuration; readonly db: Database };
-
-async function reached(terminal: Terminal, as: 'owner' | 'app'): Promise<Reached> {
-  const configuration = await besideRunning(loadConfiguration(terminal.folder, terminal.environment));
-  await using parts = new AsyncDisposableStack();
-  const database = parts.use(await reachDatabase(configuration));
-  const db = parts.use(openDatabase({ ...database.access[as], connections: 2, statementTimeoutMs: verificationMsMax }));
-  const owned = parts.move();
-  return { configuration, db, [Symbol.asyncDispose]: () => owned.disposeAsync() };
-}
-
-/** The key that was given, or the one in the file of this installation; its name is the one of the log where none is configured. */
-async function keyOf(given: string | undefined, { configuration, db }: Reached): Promise<VerifierKey | undefined> {
-  if (given !== undefined) return parseVerifierKey(given);
-  const { keyFile, origin } = configuration.log;
-  const [row] = await db.query('select note from log.checkpoint order by size desc limit 1');
-  if (row === undefined) return undefined;
-  const name = origin ?? parseCheckpointText(parseSignedNote(text(row, 'note')).text).origin;
-  return softwareSigner(await readFile(keyFile, 'utf8'), name, 'ed25519').key;
 }
 
 async function verify(terminal: Terminal): Promise<ExitCode> {
@@ -82,6 +36,9 @@ async function verify(terminal: Terminal): Promise<ExitCode> {
     key: { type: 'string' },
     files: { type: 'string' },
     checkpoint: { type: 'string', multiple: true },
+    rpc: { type: 'string' },
+    'signer-set': { type: 'string' },
+    'from-block': { type: 'string' },
   });
   await using opened = await reached(terminal, 'app');
   const log = await keyOf(options.key, opened);
@@ -92,38 +49,63 @@ async function verify(terminal: Terminal): Promise<ExitCode> {
   const files = options.files === undefined ? undefined : logFiles(filesPlace(terminal, options.files));
   const notes = (options.checkpoint ?? []).map((path) => readFile(resolve(terminal.folder, path), 'utf8'));
   const checkpoints = await Promise.all([...notes, ...(files === undefined ? [] : [files.checkpoint()])]);
-  const work = async (): Promise<LogReport> =>
+  const anchors = await anchorsOn(opened.db, options);
+  const work = async (): Promise<Verified> =>
     // One snapshot: the log grows meanwhile.
     opened.db.transaction(
-      (tx) =>
-        verifyLog(tx, {
+      async (tx) => ({
+        personal: await personalFindings(tx),
+        report: await verifyLog(tx, {
           log,
           views: factViews,
           checkpoints,
+          ...(anchors === undefined ? {} : { anchors }),
           ...(files === undefined ? {} : { readTile: files.tile }),
         }),
+      }),
       { isolation: 'repeatable read', readOnly: true },
     );
-  return tellReport(terminal, await withProgress(terminal, 'verifying', work));
+  return tellReport(terminal, await withProgress(terminal, 'verifying', work), anchors?.length);
 }
+
+type Verified = { readonly report: LogReport; readonly personal: readonly string[] };
 
 function filesPlace(terminal: Terminal, place: string): string {
   return /^https?:\/\//u.test(place) ? place : resolve(terminal.folder, place);
 }
 
-function tellReport(terminal: Terminal, report: LogReport): ExitCode {
-  const { leaves, checkpoints, erased, waiting, findings, unnamed } = report;
+function tellReport(terminal: Terminal, { report, personal }: Verified, anchors: number | undefined): ExitCode {
+  const { findings, unnamed } = report;
   for (const { index, what } of findings) terminal.out(index === undefined ? what : `leaf ${index}: ${what}`);
   if (unnamed > 0) terminal.out(`… and ${unnamed} more`);
-  const first = findings.find(({ index }) => index !== undefined)?.index;
-  if (first !== undefined) terminal.out(`The first leaf that differs is ${first}.`);
-  const count = findings.length + unnamed;
+  for (const sentence of personal) terminal.out(sentence);
+  const first = findings.reduce((least, { index }) => Math.min(least, index ?? least), Number.POSITIVE_INFINITY);
+  if (Number.isFinite(first)) terminal.out(`The first leaf that differs is ${first}.`);
+  const count = findings.length + unnamed + personal.length;
   terminal.out(
     count === 0
-      ? `${leaves} leaves are what their facts say, in their order, and the tree over them has the root of each of ${checkpoints} checkpoints${erased > 0 ? `; ${erased} were erased, which the log accounts for` : ''}${waiting ? '. Newer facts are not in it yet' : ''}.`
+      ? soundSentence(report, anchors)
       : `${count} things are wrong. Keep a copy of the database and of everything that witnesses have, and find out who changed it.`,
   );
   return count === 0 ? exitCodes.ok : exitCodes.found;
+}
+
+function soundSentence(
+  { leaves, checkpoints, erased, waiting, anchoredSize }: LogReport,
+  anchors: number | undefined,
+): string {
+  const parts = [
+    `${leaves} leaves are what their facts say, in their order, and the tree over them has the root of each of ${checkpoints} checkpoints`,
+    ...(erased > 0 ? [`${erased} were erased, which the log accounts for`] : []),
+    ...(anchors === undefined
+      ? []
+      : [
+          anchors === 0
+            ? 'the chain has no anchor of it'
+            : `all of ${anchors} anchors on the chain are of it, and cover ${anchoredSize} leaves`,
+        ]),
+  ];
+  return `${parts.join('; ')}${waiting ? '. Newer facts are not in it yet' : ''}.`;
 }
 
 /** Writes the log as files, for any static host. The checkpoint comes last, so that whoever reads it finds all that it covers. */
@@ -166,34 +148,4 @@ async function exportedSize(folder: string): Promise<number> {
     // None, or none that can be read: everything is written.
     return 0;
   }
-}
-
-async function receipt(terminal: Terminal): Promise<ExitCode> {
-  const options = readOptions('audit', terminal.words, { id: { type: 'string' } });
-  const id = needed('audit receipt', 'id', options.id);
-  await using opened = await reached(terminal, 'app');
-  const { db, configuration } = opened;
-  const { witnessesMin } = configuration.log;
-  const found = await receiptsOf(db, { views: factViews, positions: await factPositions(db, id), witnessesMin });
-  terminal.out(JSON.stringify(found.map(receiptJson), null, 2));
-  return found.length === 0 ? exitCodes.found : exitCodes.ok;
-}
-
-async function erase(terminal: Terminal): Promise<ExitCode> {
-  const options = readOptions('audit', terminal.words, {
-    leaf: { type: 'string', multiple: true },
-    reason: { type: 'string' },
-  });
-  const reason = needed('audit erase', 'reason', options.reason);
-  const leaves = [needed('audit erase', 'leaf', options.leaf?.[0]), ...(options.leaf ?? []).slice(1)];
-  if (leaves.some((leaf) => !/^[0-9]{1,15}$/u.test(leaf))) throw new UsageError('--leaf needs the number of a leaf.');
-  await using opened = await reached(terminal, 'owner');
-  const now = new Date();
-  await eraseOpenings(opened.db, {
-    leaves: leaves.map(Number),
-    eraseContents: (tx, positions) => eraseJournal(tx, positions, now),
-    record: (tx, erased) => recordErasure(tx, now, { actor: byHand('audit').actor, leaves: erased, reason }),
-  });
-  terminal.out(`${leaves.length} openings are destroyed; the leaves stay.`);
-  return exitCodes.ok;
 }

@@ -10,17 +10,21 @@ import {
   parsePlan,
   planDigest,
   planText,
+  recordFacts,
   restoredAddresses,
   restoreSeed,
   runCeremony,
   verifyBundle,
 } from '@bulkhead/signer/ceremony';
+import { importCeremony } from '@bulkhead/custody';
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { needed, readOptions } from '../command-line.ts';
 import { type ExitCode, exitCodes, UsageError } from '../exit-code.ts';
 import { type Terminal, withProgress } from '../terminal.ts';
+import { byHand } from './address.ts';
+import { reached } from './audit-access.ts';
 import { drill, drills, reseal } from './ceremony-drill.ts';
 import { tellFindings, tokensOf } from './ceremony-tokens.ts';
 import { bothSlots, fileBytes, fileText, numberOf, numbersOf, pinsOf, slotsOf } from './ceremony-words.ts';
@@ -30,6 +34,7 @@ const actions: Readonly<Record<string, (terminal: Terminal) => Promise<ExitCode>
   plan,
   run,
   verify,
+  import: importBundle,
   restore,
   addresses,
   drill,
@@ -46,7 +51,7 @@ export async function ceremony(terminal: Terminal): Promise<ExitCode> {
   const act = Object.hasOwn(actions, action) ? actions[action] : undefined;
   if (act === undefined) {
     throw new UsageError(
-      'ceremony knows: plan, run, verify, restore, addresses, drill, drills, reseal. "bulkhead help ceremony" explains them.',
+      'ceremony knows: plan, run, verify, import, restore, addresses, drill, drills, reseal. "bulkhead help ceremony" explains them.',
     );
   }
   return act({ ...terminal, words });
@@ -155,6 +160,29 @@ async function verify(terminal: Terminal): Promise<ExitCode> {
     );
   }
   return code;
+}
+
+/** Brings a verified ceremony into the journal, and so into the audit log: once, at its installation. */
+async function importBundle(terminal: Terminal): Promise<ExitCode> {
+  const [file = '', ...words] = terminal.words;
+  const options = readOptions('ceremony', words, { 'plan-hash': text, identity: texts });
+  const planHash = needed('ceremony import', 'plan-hash', options['plan-hash']);
+  const [identity = '', ...others] = options.identity ?? [];
+  const identities = [needed('ceremony import', 'identity', identity), ...others];
+  const content = fileText(terminal, file);
+  const bundle = parseBundle(content);
+  // Only what people wrote down tells this ceremony from another one that is as sound.
+  const code = tellFindings(terminal, verifyBundle(bundle, { planHash, identities }));
+  if (code !== exitCodes.ok) return code;
+  await using opened = await reached(terminal, 'app');
+  const written = await importCeremony(opened.db, new Date(), {
+    actor: byHand('ceremony').actor,
+    plan: planDigest(bundle.plan),
+    bundle: createHash('sha256').update(content).digest('hex'),
+    lines: recordFacts(bundle),
+  });
+  terminal.out(written === 0 ? 'The journal has this ceremony already.' : `${written} steps are in the journal.`);
+  return exitCodes.ok;
 }
 
 const restoring = { bundle: text, out: text, slot: texts, 'pin-file': texts, identity: texts } as const;

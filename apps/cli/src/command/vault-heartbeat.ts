@@ -19,8 +19,13 @@ export async function vaultHeartbeat(terminal: Terminal): Promise<ExitCode> {
   const configuration = await withChain(terminal, chain);
   await using opened = await withProgress(terminal, 'opening', () => openCustody(configuration));
   const signed = await withProgress(terminal, 'asking the signers', () => signHeartbeat(opened.custody, chain));
-  const { to, data, block, last } = signed;
+  const { to, data, block, last, anchor } = signed;
   terminal.out(`Signed by a quorum for block ${block.number} (${block.hash}). The one before: ${timeOf(last)}.`);
+  terminal.out(
+    anchor === undefined
+      ? 'The audit log has no checkpoint yet: it states nothing.'
+      : `It states the checkpoint of the audit log of ${anchor.size} leaves: ${anchor.digest}`,
+  );
   if (options.relayer === undefined) {
     terminal.out(JSON.stringify({ to, value: '0x0', data }));
     terminal.out(`Have any account send this to the signer set ${checksumAddress(to)} within a day.`);

@@ -81,9 +81,9 @@ export function signerOperations(custody: Custody, { reached, approvalPage }: Be
     requestRegistryChange: async (call, { kind, items }) => {
       const list = listText(items);
       const listed = { list, listDigest: listDigest(nobleHashes, list), items: items.length };
-      const { hit, outcome } = await proposeRegistryChange(custody, call, { kind, ...listed });
-      if (outcome.status !== 'done') return { hit, outcome };
-      return { hit, outcome: { status: 'done', view: await detail(outcome.view) } };
+      const { outcome, ...rest } = await proposeRegistryChange(custody, call, { kind, ...listed });
+      if (outcome.status !== 'done') return { ...rest, outcome };
+      return { ...rest, outcome: { status: 'done', view: await detail(outcome.view) } };
     },
     approveRegistryChange: (call, { registryChangeId: id, approval }) =>
       approveRegistryChange(custody, call, { id, approval }),

@@ -24,5 +24,12 @@ export {
 } from './restoration.ts';
 export { type Resealed, type ResealOrder, resealSlot } from './reseal.ts';
 export { ceremonyFiles, type CeremonyOrder } from './stage.ts';
-export { type Finding, identitiesOf, type Trusted, verifyBundle } from './verification.ts';
+export {
+  type Finding,
+  identitiesOf,
+  type RecordFact,
+  recordFacts,
+  type Trusted,
+  verifyBundle,
+} from './verification.ts';
 export { readSecret } from '../process/secret-file.ts';

@@ -55,6 +55,27 @@ export function verifyBundle(bundle: Bundle, trusted: Trusted = {}): readonly Fi
   ];
 }
 
+/** The lines of a record without who was there and what came of them: what a log may say of each, beside the digest of the line. */
+export function recordFacts(bundle: Bundle): readonly RecordFact[] {
+  const { lines } = readChain(bundle.record, planDigest(bundle.plan));
+  return lines.map(({ type, step, began, ended }, at) => ({
+    line: sha256Of(bundle.record[at] ?? ''),
+    type,
+    step,
+    began,
+    ended,
+  }));
+}
+
+export type RecordFact = {
+  /** SHA-256 of the line. */
+  readonly line: string;
+  readonly type: RecordLine['type'];
+  readonly step: string;
+  readonly began: string;
+  readonly ended: string;
+};
+
 /** The public identity keys of a bundle, by slot. */
 export function identitiesOf(bundle: Bundle): readonly string[] {
   return bundle.signatures.map(({ identity }) => identity);

@@ -22,11 +22,9 @@ export const clientKind = z.enum(['natural', 'legal']);
 
 const item = text(4_000, 'many-lines');
 
-const erasedAt = time
-  .nullable()
-  .meta({
-    description: 'When what names the client was destroyed, once legal retention was over; such fields are null then',
-  });
+const erasedAt = time.nullable().meta({
+  description: 'When what names the client was destroyed, once legal retention was over; such fields are null then',
+});
 
 /** The seven items that the agreement with a client must contain, MiCA art. 75(1)(a) to (g). */
 const agreementItems = {

@@ -158,6 +158,15 @@ export const heartbeat = z
       description: '`carried`: the signer set has it or a newer one; `failed`: the chain forgot its block before',
     }),
     block: block.meta({ description: 'The final block that it names: nobody could sign it earlier' }),
+    anchor: z
+      .strictObject({
+        leaves: z.int().min(1),
+        digest: z.string().regex(/^[0-9a-f]{64}$/u),
+      })
+      .nullable()
+      .meta({
+        description: 'The checkpoint of the audit log that it puts on the chain: SHA-256 of what its signature covers',
+      }),
     reason: z.string().nullable().meta({ description: 'Why it does not move' }),
     dispatchId: id('dispatch').nullable().meta({ description: 'The transaction of the house that carries it' }),
     previousAt: time.meta({ description: 'The one before, by the signer set' }),

@@ -17,7 +17,7 @@ export type Incoming = {
 
 export type Answer =
   | { readonly status: 'malformed'; readonly errors: readonly Objection[] }
-  | { readonly status: 'done'; readonly view: unknown; readonly hit: boolean }
+  | { readonly status: 'done'; readonly view: unknown; readonly hit: boolean; readonly facts: readonly bigint[] }
   | { readonly status: 'refused'; readonly refused: Refused; readonly hit: boolean }
   | { readonly status: 'key-reused' };
 
@@ -72,7 +72,7 @@ export function read<Params extends object, Query extends object, View extends z
       }
       const answer = await run(operations)({ actor: incoming.actor }, { ...params.data, ...query.data });
       if (isRefused(answer)) return { status: 'refused', refused: answer, hit: false };
-      return { status: 'done', view: answer, hit: false };
+      return { status: 'done', view: answer, hit: false, facts: [] };
     },
   };
 }
@@ -108,10 +108,10 @@ export function write<Params extends object, Body extends object, View extends z
         };
       }
       const call = { actor: incoming.actor, idempotency: incoming.idempotency() };
-      const { hit, outcome } = await run(operations)(call, { ...params.data, ...body.data });
+      const { hit, outcome, facts } = await run(operations)(call, { ...params.data, ...body.data });
       switch (outcome.status) {
         case 'done':
-          return { status: 'done', view: outcome.view, hit };
+          return { status: 'done', view: outcome.view, hit, facts };
         case 'refused':
           return { status: 'refused', refused: outcome, hit };
         case 'key-reused':

@@ -3,6 +3,7 @@ import { compartments } from './compartments.ts';
 import { movements } from './movements.ts';
 import { reconciliations } from './reconciliations.ts';
 import { ledger } from './ledger.ts';
+import { log } from './log.ts';
 import { proofs } from './proofs.ts';
 import type { Route } from './route.ts';
 import { segregationMoves } from './segregation-moves.ts';
@@ -22,4 +23,5 @@ export const routes: readonly Route[] = [
   ...proofs,
   ...ledger,
   ...signer,
+  ...log,
 ];
