@@ -1,11 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { logMigrations, newKeyPem, readFacts, Sequencer, softwareSigner, verifyLog } from '@bulkhead/log';
 import { migrate, sqlState } from '@bulkhead/postgres';
+import { testDatabase } from '@bulkhead/postgres/testing';
+import { auditorReadings } from './auditor-access.ts';
+import { importCeremony } from './ceremony.ts';
+import { createClient } from './client.ts';
+import { factPlaces } from './fact-place.ts';
 import { migrationSources } from './migrations.ts';
+import { notePolicy } from './policy-fact.ts';
 import { pullSignerRecords } from './signer-record.ts';
-import type { Bench } from './testing/bench.ts';
+import { type Bench, openBench } from './testing/bench.ts';
 import { approve, ask, ether, funded, openWithdrawing, settle, workers } from './testing/withdrawing.ts';
 
 const views = ['ledger.facts', 'custody.facts'] as const;
@@ -72,7 +79,11 @@ test('a movement that a fork removes, and that comes back, is journaled each tim
   );
 });
 
+class Undone extends Error {}
+
 test('a superuser who edits, deletes or reorders rows of custody or of the books is found', async (t) => {
+  await using bench = await lived();
+  await sequence(bench);
   for (const [act, statement] of [
     ['edits the journal', `update custody.journal set data = '{"forged": true}' where position = 5`],
     ['changes who did it', `update custody.journal set actor = 'somebody' where position = 5`],
@@ -86,19 +97,18 @@ test('a superuser who edits, deletes or reorders rows of custody or of the books
     ['renames a holder', `update ledger.account set holder = 'cl_other' where kind = 'available'`],
   ] as const) {
     await t.test(act, async () => {
-      await using bench = await lived();
-      await sequence(bench);
-      await bench.database.admin.transaction(async (tx) => {
+      let named = false;
+      const undone = bench.database.admin.transaction(async (tx) => {
         await tx.query('set local session_replication_role = replica');
         await tx.query(statement);
+        named = (await verifyLog(tx, { log, views })).findings.some(({ index }) => index !== undefined);
+        throw new Undone();
       });
-      const report = await verifyLog(bench.database.app, { log, views });
-      assert.ok(
-        report.findings.some(({ index }) => index !== undefined),
-        'a leaf is named',
-      );
+      await assert.rejects(undone, Undone);
+      assert.ok(named, 'a leaf is named');
     });
   }
+  assert.deepEqual((await verifyLog(bench.database.app, { log, views })).findings, [], 'each act was undone');
 });
 
 test('the owner alone erases a fact, and nothing is left of who and what', async () => {
@@ -123,4 +133,154 @@ test('a subject that cannot stand in a leaf is not written at all', async () => 
   for (const subject of ['', 'ä', 'a'.repeat(129)]) {
     await assert.rejects(bench.database.app.query(insert, [subject]), (error) => sqlState(error) === '23514');
   }
+});
+
+/** For each kind of spec/log.md the file that writes such a fact, and how: by an event of the journal about an id, or by SQL of its own. */
+const writers: Readonly<
+  Record<string, { readonly file: string; readonly says: string; readonly about?: string; readonly event?: string }>
+> = {
+  transfer: { file: 'packages/ledger/sql/0005_facts.sql', says: "'transfer' as kind" },
+  movement: {
+    file: 'packages/custody/sql/0014_facts.sql',
+    says: "'movement-observed'",
+    about: 'mov_1',
+    event: 'movement-observed',
+  },
+  'deposit-step': journaled('deposit-detection', 'deposit-detected', 'dep_1'),
+  'withdrawal-step': {
+    ...journaled('withdrawal', 'withdrawal-requested', 'wd_1'),
+    says: 'event: `${terms.kind}-requested`',
+  },
+  'dispatch-step': journaled('gas', 'gas-granted', 'dsp_1'),
+  approval: journaled('registry-change', 'approved', 'chg_1'),
+  'signer-decision': {
+    file: 'packages/custody/sql/0014_facts.sql',
+    says: "'signer-decided'",
+    about: 'signer-record-1',
+    event: 'signer-decided',
+  },
+  'policy-change': journaled('policy-fact', 'policy-set', 'policy'),
+  'registry-change': journaled('registry-change', 'registry-change-proposed', 'chg_1'),
+  'ceremony-step': { ...journaled('ceremony', 'ceremony-step', 'ceremony_ab'), says: "'ceremony-step'" },
+  'address-issued': journaled('wallet-issue', 'address-issued', 'wal_1'),
+  'vault-step': journaled('vault-issue', 'vault-drafted', 'vlt_1'),
+  'client-change': journaled('client', 'client-created', 'cl_1'),
+  agreement: journaled('client', 'agreement-recorded', 'cl_1'),
+  fee: journaled('fee', 'fee-charged', 'fee_1'),
+  reconciliation: journaled('reconciliation', 'reconciled', 'rec_1'),
+  'break-step': journaled('break', 'break-resolved', 'brk_1'),
+  'chain-step': journaled('cursor', 'chain-resumed', 'eip155:1'),
+  'proof-published': { file: 'packages/reserves/sql/0001_epochs.sql', says: "'proof-published' as kind" },
+  'auditor-access': journaled('auditor-access', 'auditor-read', 'pack_1'),
+  erasure: journaled('erasure', 'erased', 'log'),
+};
+
+function journaled(name: string, event: string, about: string): (typeof writers)[string] {
+  return { file: `packages/custody/src/${name}.ts`, says: `event: '${event}'`, about, event };
+}
+
+test('every kind of fact has a path that writes it, and the database gives it that kind', async () => {
+  const root = new URL('../../../', import.meta.url);
+  const spec = await readFile(new URL('spec/log.md', root), 'utf8');
+  const table = spec.slice(spec.indexOf('| kind | a fact of this kind |'), spec.indexOf('The kind is coarse'));
+  const kinds = table
+    .split('\n')
+    .flatMap((row) => [...(row.split('|')[1] ?? '').matchAll(/`([a-z-]+)`/gu)].map(([, kind = '']) => kind));
+  assert.deepEqual(kinds, [...factKinds], 'the table and the code know the same kinds');
+  assert.deepEqual(
+    kinds.filter((kind) => writers[kind] === undefined),
+    [],
+  );
+  await using database = await testDatabase({ migrations: migrationSources });
+  for (const [kind, { file, says, about, event }] of Object.entries(writers)) {
+    assert.ok((await readFile(new URL(file, root), 'utf8')).includes(says), `${file} has ${says}`);
+    if (about === undefined || event === undefined) continue;
+    const [row] = await database.app.query('select custody.fact_kind($1, $2) as kind', [about, event]);
+    assert.equal(row?.['kind'], kind, `${event} about ${about}`);
+  }
+});
+
+test('an auditor who reads is a fact, once an hour for each question, without what may name a person', async () => {
+  await using bench = await openBench();
+  const { custody, clock } = bench;
+  const read = auditorReadings(custody);
+  const [ida, ivo] = ['ida', 'ivo'].map((name) => ({ name, role: 'auditor' }));
+  assert.ok(ida !== undefined && ivo !== undefined);
+  const asked = { reference: 'Jane Roe', limit: '9' };
+  await read({ actor: ida, operation: 'listClients', asked });
+  await read({ actor: ida, operation: 'listClients', asked: { ...asked, limit: '10', cursor: 'x' } });
+  await read({ actor: ivo, operation: 'listClients', asked });
+  await read({ actor: ida, operation: 'getClient', asked: { clientId: 'cl_1' } });
+  clock.advance(3_600_000);
+  await read({ actor: ida, operation: 'listClients', asked });
+  const facts = (await readFacts(bench.database.app, views, all)).filter(({ kind }) => kind === 'auditor-access');
+  assert.equal(new Set(facts.map(({ id }) => id)).size, 4, 'nothing public joins them');
+  assert.deepEqual(
+    facts
+      .map(({ content }): unknown => JSON.parse(content ?? ''))
+      .map((fact) => JSON.stringify(fact).replaceAll(/pack_[0-9a-f-]+/gu, 'pack')),
+    [
+      ['ida', 'listClients', '"reference":"given"'],
+      ['ivo', 'listClients', '"reference":"given"'],
+      ['ida', 'getClient', '"clientId":"cl_1"'],
+      ['ida', 'listClients', '"reference":"given"'],
+    ].map(
+      ([who, what, which]) =>
+        `{"data":{"asked":{${which}},"operation":"${what}"},"actor":"${who}","event":"auditor-read","subject":"pack"}`,
+    ),
+  );
+});
+
+test('a policy is a fact when it is another one than before, and a ceremony is one once', async () => {
+  await using bench = await openBench();
+  const { custody } = bench;
+  const { db } = custody;
+  const noted = await Promise.all([1, 2, 3].map(() => notePolicy(custody)));
+  assert.deepEqual(noted.toSorted(Number), [false, false, true].toSorted(Number));
+  const stricter = { ...custody, policy: { ...custody.policy, quorum: custody.policy.quorum + 1 } };
+  assert.deepEqual(
+    [await notePolicy(stricter), await notePolicy(stricter), await notePolicy(custody)],
+    [true, false, true],
+  );
+  const rows = await db.query(
+    `select data #>> '{policy,quorum}' as quorum from custody.journal where event = 'policy-set' order by fact`,
+  );
+  assert.deepEqual(
+    rows.map((row) => row['quorum']),
+    ['2', '3', '2'],
+  );
+  const line = { line: 'ab'.repeat(32), type: 'step', step: 'plan', began: 'x', ended: 'y' };
+  const order = {
+    actor: { name: 'ann', role: 'admin' },
+    plan: 'cd'.repeat(32),
+    bundle: 'ef'.repeat(32),
+    lines: [line, { ...line, type: 'failed' }],
+  };
+  const imported = await Promise.all([
+    importCeremony(db, custody.clock.now(), order),
+    importCeremony(db, custody.clock.now(), order),
+  ]);
+  assert.deepEqual(imported.toSorted(), [0, 2], 'two at once');
+  const facts = (await readFacts(db, views, all)).filter(({ kind }) => kind === 'ceremony-step');
+  assert.deepEqual(
+    facts.map(({ id, content }) => [id, /"number": [12], "type": "(step|failed)"/u.test(content ?? '')]),
+    [
+      [`ceremony_${order.plan}`, true],
+      [`ceremony_${order.plan}`, true],
+    ],
+  );
+});
+
+test('a command says which facts it wrote, again for the same key, and none where it was refused', async () => {
+  await using bench = await openBench();
+  const { custody } = bench;
+  const fresh = { reference: 'R', kind: 'legal', segregation: 'omnibus' } as const;
+  const first = await createClient(custody, bench.as('ann', 'k'), fresh);
+  const [place, ...others] = first.facts;
+  assert.ok(place !== undefined && others.length === 0);
+  const [fact] = await readFacts(custody.db, views, { after: place - 1n, until: place, limit: 1 });
+  assert.match(fact?.content ?? '', /"event": "client-created"/u);
+  assert.deepEqual((await createClient(custody, bench.as('ann', 'k'), fresh)).facts, first.facts);
+  assert.deepEqual((await createClient(custody, bench.as('ann'), fresh)).facts, [], 'what was undone is no fact');
+  assert.deepEqual(await factPlaces(custody.db, { id: fact?.id ?? '', after: 0n, limit: 9 }), [place]);
 });

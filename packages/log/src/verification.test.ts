@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Database, only, type Queries, type Transaction } from '@bulkhead/postgres';
+import { type Database, only, type Queries, text, type Transaction } from '@bulkhead/postgres';
 import {
   emptyFrontier,
   encodeLeaf,
@@ -14,14 +14,15 @@ import {
   tilePath,
   tilesBetween,
 } from '@bulkhead/tlog';
-import { eraseOpenings } from './erasure.ts';
+import { type Anchor, anchorDigest } from './anchor.ts';
+import { eraseOpenings, lengthenRetention } from './erasure.ts';
 import { verifyEd25519 } from './log-key.ts';
 import { readTile, shownCheckpoint } from './log-reading.ts';
 import { signHead } from './publishing.ts';
-import { receiptsOf } from './receipts.ts';
+import { receiptAt, receiptsOf } from './receipts.ts';
 import { Sequencer } from './sequencer.ts';
 import { type LogDatabase, logDatabase, newLogSigner, note, notes, views } from './testing/facts.ts';
-import { type LogReport, verifyLog } from './verification.ts';
+import { type LogReport, type LogVerification, verifyLog } from './verification.ts';
 
 const now = new Date('2026-01-02T03:04:05.678Z');
 const signer = newLogSigner();
@@ -47,6 +48,26 @@ async function grownLog(): Promise<LogDatabase> {
   await sequence(db.app, 700);
   await signHead(db.app, signer, now);
   return db;
+}
+
+class Undone extends Error {}
+
+/** What a superuser could do to a log, as the verification sees it; nothing of it stays. */
+async function afterwards(
+  db: LogDatabase,
+  statements: readonly string[],
+  order: Partial<LogVerification> = {},
+): Promise<LogReport> {
+  let report: LogReport | undefined;
+  const undone = db.admin.transaction(async (tx) => {
+    await tx.query(`set local session_replication_role = replica`);
+    for (const statement of statements) await tx.query(statement);
+    report = await verifyLog(tx, { log, views, ...order });
+    throw new Undone();
+  });
+  await assert.rejects(undone, Undone);
+  assert.ok(report !== undefined);
+  return report;
 }
 
 /** What a superuser does who takes the guards away, and puts them back. */
@@ -76,7 +97,8 @@ test('a sound log is proven, with its checkpoints and with the tiles that others
   await using db = await grownLog();
   const tiles = await tilesOf(db.app, 700);
   const report = await verifyLog(db.app, { log, views, readTile: from(tiles) });
-  assert.deepEqual(report, { leaves: 700, checkpoints: 2, erased: 0, waiting: false, findings: [], unnamed: 0 });
+  const none = { erased: 0, anchored: 0, anchoredSize: 0, waiting: false, findings: [], unnamed: 0 };
+  assert.deepEqual(report, { leaves: 700, checkpoints: 2, ...none });
   const empty = await logDatabase();
   await using _ = empty;
   assert.deepEqual((await verifyLog(empty.app, { log, views })).findings, []);
@@ -154,13 +176,13 @@ const acts: readonly (readonly [string, readonly string[], RegExp])[] = [
 ];
 
 test('whatever somebody with all rights does to a fact, a leaf or a hash is found, and the first leaf named', async (t) => {
+  await using db = await grownLog();
   for (const [act, statements, found] of acts) {
     await t.test(act, async () => {
-      await using db = await grownLog();
-      await tamper(db, ...statements);
-      assert.match(firstOf(await verifyLog(db.app, { log, views })), found);
+      assert.match(firstOf(await afterwards(db, statements)), found);
     });
   }
+  assert.deepEqual((await verifyLog(db.app, { log, views })).findings, [], 'each act was undone');
 });
 
 test('a fact that was slipped in behind leaves is found', async () => {
@@ -206,7 +228,9 @@ test('a history that was rewritten whole does not have the roots that were signe
   const report = await verifyLog(db.app, { log, views });
   assert.deepEqual(
     report.findings.map(({ what }) => what),
-    ['The first 700 leaves do not have the root that the checkpoint of 700 leaves says.'],
+    [
+      'The first 700 leaves do not have the root that the checkpoint of 700 leaves says. Up to leaf 299 all is as it was signed.',
+    ],
   );
   const named = await verifyLog(db.app, { log, views, readTile: from(before) });
   assert.equal(named.findings[0]?.index, 500);
@@ -215,6 +239,71 @@ test('a history that was rewritten whole does not have the roots that were signe
   assert.deepEqual((await verifyLog(db.app, { log, views })).findings, []);
   const elsewhere = await verifyLog(db.app, { log, views, checkpoints: [note700?.note ?? ''] });
   assert.match(firstOf(elsewhere), /^-: The first 700 leaves do not have the root .* from elsewhere/u);
+  // On a chain there are 32 bytes of it, and of what was before.
+  const anchors = [
+    await anchorOf(db.app, 300, 'block 7'),
+    { digest: anchorDigest(note700?.note ?? ''), where: 'block 9' },
+  ];
+  const anchored = await verifyLog(db.app, { log, views, anchors });
+  assert.deepEqual([anchored.anchored, anchored.anchoredSize, anchored.unnamed], [1, 300, 0]);
+  assert.match(
+    firstOf(anchored),
+    /^300: The checkpoint that was anchored in block 9 is none of this log of 700 leaves/u,
+  );
+});
+
+async function anchorOf(db: Queries, size: number, where: string): Promise<Anchor> {
+  const row = only(await db.query('select note from log.checkpoint where size = $1', [size]));
+  return { digest: anchorDigest(text(row, 'note')), where };
+}
+
+test('anchors on a chain are held against the log, with and without the checkpoint that they are of', async () => {
+  await using db = await grownLog();
+  const [first, second] = [await anchorOf(db.app, 300, 'block 7'), await anchorOf(db.app, 700, 'block 9')];
+  const sound = await verifyLog(db.app, { log, views, anchors: [first, second, second] });
+  assert.deepEqual([sound.findings, sound.anchored, sound.anchoredSize], [[], 2, 700]);
+  const forgotten = ['delete from log.checkpoint where size = 300'];
+  for (const anchors of [[first], [{ ...first, size: 300 }]]) {
+    const report = await afterwards(db, forgotten, { anchors });
+    assert.deepEqual(
+      [report.findings, report.anchoredSize],
+      [[], 300],
+      'the tree had this root, whoever threw the note away',
+    );
+  }
+  // The database as it was after 300 leaves, and everything later as if it had never been.
+  const rewound = [
+    'delete from log.checkpoint where size = 700',
+    'delete from log.leaf where index >= 300',
+    'delete from log.opening where index >= 300',
+    'delete from log.node where index >= 1',
+    'delete from diary.note where position > 300',
+    `update log.sequencer set size = 300, position = 300, root = (select root from log.checkpoint where size = 300)`,
+  ];
+  assert.deepEqual((await afterwards(db, rewound)).findings, [], 'by itself it looks whole');
+  const found = await afterwards(db, rewound, { anchors: [first, second] });
+  assert.match(
+    firstOf(found),
+    /^300: The checkpoint that was anchored in block 9 is none of this log of 300 leaves: it was put back/u,
+  );
+  const stranger = { digest: 'ab'.repeat(32), where: 'block 3' };
+  const other = await verifyLog(db.app, { log, views, anchors: [stranger, second] });
+  assert.match(firstOf(other), /^0: .* block 3/u);
+});
+
+test('the receipt of a fact waits for its leaf, for a signature and for witnesses, and says for which', async () => {
+  await using db = await logDatabase();
+  await note(db.app, 'a');
+  const state = async (witnessesMin = 0): Promise<string> =>
+    (await receiptAt(db.app, 1n, { views, witnessesMin })).status;
+  assert.equal(await state(), 'waiting');
+  assert.equal((await receiptAt(db.app, 2n, { views, witnessesMin: 0 })).status, 'none');
+  await sequence(db.app, 1);
+  assert.equal(await state(), 'unsigned');
+  await signHead(db.app, signer, now);
+  assert.deepEqual([await state(), await state(1)], ['proven', 'unsigned']);
+  await db.app.query(`insert into log.cosignature values (1, 'w', $1, now())`, ['\u2014 w AAAAAAAAAAA=\n']);
+  assert.equal(await state(1), 'proven');
 });
 
 test('a database that was put back is found by a checkpoint from elsewhere', async () => {
@@ -288,6 +377,13 @@ test('erasure is refused under retention, destroys salt and content after it, an
   await sequence(db.app, 3);
   await assert.rejects(eraseOpenings(db.owner, { leaves: [1], ...erasing }), { code: 'log/retained' });
   await age(db, 1);
+  await db.owner.transaction((tx) => lengthenRetention(tx, now, { period: '99 years', reason: 'test' }));
+  await assert.rejects(
+    eraseOpenings(db.owner, { leaves: [1], ...erasing }),
+    { code: 'log/retained' },
+    'the longest counts',
+  );
+  await tamper(db, `delete from log.retention where period > interval '90 years'`);
   await assert.rejects(eraseOpenings(db.app, { leaves: [1], ...erasing }), /permission denied/u);
   await assert.rejects(eraseOpenings(db.owner, { leaves: [1, 2], ...erasing }), { code: 'log/retained' });
   assert.equal((await db.app.query('select from log.opening')).length, 3, 'nothing was erased');
@@ -302,6 +398,9 @@ test('erasure is refused under retention, destroys salt and content after it, an
   await sequence(db.app, 4);
   const report = await verifyLog(db.app, { log, views });
   assert.equal(report.erased, 1);
+  await age(db, 3);
+  const accounting = eraseOpenings(db.owner, { leaves: [3], ...erasing });
+  await assert.rejects(accounting, { code: 'log/retained', message: /accounts for others/u });
   // Only the aged leaf itself is objected to, for its hash and its time; that its opening is gone is accounted for.
   assert.deepEqual(
     new Set(report.findings.map(({ what }) => what.slice(0, 20))),
