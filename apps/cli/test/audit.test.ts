@@ -80,7 +80,57 @@ test('the log is verified, written as files and verified against them, and recei
   const trust = { log: log.key, witnesses: [], witnessesMin: 0, verify: verifyEd25519 };
   assert.match(openReceipt(parseReceipt(first), trust).content ?? '', /"subject": "wd_42"/u);
   assert.equal((await typed('audit', 'receipt', '--id', 'wd_none')).code, 1);
+  await offline(first);
 });
+
+/** Receipts of a file, without database and configuration. */
+async function offline(sound: ReceiptJson): Promise<void> {
+  const elsewhere = join(folder, 'elsewhere');
+  mkdirSync(elsewhere);
+  const judged = async (content: unknown, ...words: readonly string[]): Promise<readonly [number, string]> => {
+    const out: string[] = [];
+    writeFileSync(join(elsewhere, 'receipt.json'), JSON.stringify(content));
+    const terminal = {
+      folder: elsewhere,
+      environment: {},
+      out: (line: string) => out.push(line),
+      err: (line: string) => out.push(line),
+    };
+    const code = await main({ words: ['audit', 'receipt', '--verify', 'receipt.json', ...words], ...terminal });
+    return [code, out.join('\n')];
+  };
+  const [code, said] = await judged(sound, '--key', key);
+  assert.deepEqual(
+    [code, /^good  leaf 41 of the 600 of custody.example.com\/log: withdrawal-step wd_42/u.test(said)],
+    [0, true],
+    said,
+  );
+  const page = {
+    items: [
+      { fact: '42', receipt: sound },
+      { fact: '43', receipt: null },
+    ],
+    nextCursor: null,
+  };
+  assert.equal((await judged(page, '--key', key))[0], 0);
+  const changed = { ...sound, opening: { salt: sound.opening?.salt ?? '', content: '{}' } };
+  const stranger = formatVerifierKey(softwareSigner(newKeyPem(), log.key.name, 'ed25519').key);
+  const witness = formatVerifierKey(softwareSigner(newKeyPem(), 'w.example.com', 'cosignature').key);
+  for (const [content, words, sentence] of [
+    [changed, ['--key', key], /commits to another content/u],
+    [{ ...sound, index: 40 }, ['--key', key], /does not stand at 40/u],
+    [[sound, { ...sound, path: sound.path.slice(1) }], ['--key', key], /BAD   receipt 2/u],
+    [sound, ['--key', stranger], /None of the keys that are trusted here/u],
+    [sound, ['--key', key, '--witness', witness], /0 of the trusted witnesses cosigned/u],
+    [[], ['--key', key], /has no receipt/u],
+  ] as const) {
+    const [wrong, told] = await judged(content, ...words);
+    assert.deepEqual([wrong, sentence.test(told)], [1, true], told);
+  }
+  assert.equal((await judged(sound, '--key', key, '--witness', witness, '--witnesses-min', '0'))[0], 0);
+  assert.match((await judged({ leaf: 'x' }, '--key', key))[1], /This is no receipt/u);
+  assert.equal((await judged(sound))[0], 2);
+}
 
 test('a leaf that was changed is named, in the database and in the files', async () => {
   const path = join(folder, 'public/tile/entries/000');
@@ -106,6 +156,42 @@ test('a leaf that was changed is named, in the database and in the files', async
   assert.match((await typed('audit', 'verify', '--key', stranger)).out, /None of the keys that are trusted here/u);
 });
 
+test('a client is erased by its id when retention is over, and the log accounts for it', async () => {
+  const named = await db.app.transaction(async (tx) => {
+    const id = 'cl_01931d5c-6f3a-7cc3-98c4-dc0c0c07398f';
+    await tx.query(`insert into custody.client values ($1, 'natural', 'individual', 'ann', '2001-01-01')`, [id]);
+    await tx.query(
+      `insert into custody.personal (id, client, commitment, salt, content, created_at)
+       select $1, $1, custody.personal_commitment(s, c), s, c, now() from (values (custody.new_salt(), '{"reference": "R"}'::jsonb)) v (s, c)`,
+      [id],
+    );
+    return id;
+  });
+  assert.match((await typed('audit', 'verify')).out, /is another one than the journal says, or was never in it/u);
+  await db.app.query(
+    `insert into custody.journal (at, actor, subject, event, data) select now(), 'ann', id, 'client-created', jsonb_build_object('personal', encode(commitment, 'hex'))
+     from custody.personal`,
+  );
+  assert.equal((await typed('audit', 'verify')).code, 0);
+  const order = ['audit', 'erase', '--client', named, '--reason', 'asked for'];
+  assert.equal((await typed('audit', 'retain', '--years', '50', '--reason', 'a law')).code, 0);
+  const kept = await typed(...order);
+  assert.deepEqual([kept.code, /under legal retention/u.test(kept.err)], [1, true], kept.err);
+  await db.admin.transaction(async (tx) => {
+    await tx.query('set local session_replication_role = replica');
+    await tx.query(`delete from log.retention where period > interval '6 years'`);
+  });
+  assert.match(
+    (await typed(...order)).out,
+    /^What names cl_\S+ is destroyed: 1 rows, and the openings of 0 leaves\.$/u,
+  );
+  assert.equal((await typed(...order)).code, 1);
+  assert.match((await typed('audit', 'erase', '--client', 'cl_none', '--reason', 'x')).out, /There is no client/u);
+  assert.equal((await typed('audit', 'verify')).code, 0);
+  // What the commands wrote down is in the log as well.
+  await grow(603);
+});
+
 test('what is under retention is not erased', async () => {
   const said = await typed('audit', 'erase', '--leaf', '41', '--reason', 'asked for');
   assert.equal(said.code, 1);
@@ -123,7 +209,7 @@ test('a witness of its own process cosigns the log, goes on after a restart, and
   assert.match(refused.err, /would cosign a log that was rewound/u);
   for (const [options, stood] of [
     [['--new'], 0],
-    [[], 600],
+    [[], 603],
   ] as const) {
     const served = type({ folder }, [...all, ...options]);
     let url: string | undefined;
@@ -133,7 +219,7 @@ test('a witness of its own process cosigns the log, goes on after a restart, and
     }
     assert.ok(url !== undefined, served.said().err);
     assert.match(served.said().out, new RegExp(`stands at ${stood} leaves`, 'u'));
-    const size = stood === 0 ? 600 : 700;
+    const size = stood === 0 ? 603 : 700;
     if (stood > 0) await grow(size);
     const answer = await askWitness(db.app, { key: witnessKey, url }, { size, now: () => new Date() });
     assert.deepEqual(answer, { status: 'cosigned', size });
@@ -144,11 +230,16 @@ test('a witness of its own process cosigns the log, goes on after a restart, and
 
 test('a command line of audit or witness that cannot be used exits 2', async () => {
   for (const [words, sentence] of [
-    [['audit'], /audit knows: verify, export, receipt, erase/u],
+    [['audit'], /audit knows: verify, export, receipt, erase, retain/u],
+    [['audit', 'erase', '--reason', 'r'], /needs --leaf or --client/u],
+    [['audit', 'retain', '--years', 'x', '--reason', 'r'], /--years needs/u],
+    [['audit', 'verify', '--rpc', 'http://127.0.0.1:1'], /needs --signer-set/u],
     [['audit', 'export'], /needs --out/u],
     [['audit', 'receipt'], /needs --id/u],
     [['audit', 'erase', '--leaf', 'x', '--reason', 'r'], /--leaf needs/u],
     [['audit', 'erase', '--leaf', '1'], /needs --reason/u],
+    [['audit', 'receipt', '--verify', 'x'], /needs --key/u],
+    [['audit', 'receipt', '--verify', 'x', '--key', key], /cannot be read/u],
     [['witness'], /witness knows: new-key, serve/u],
     [['witness', 'serve'], /needs --port/u],
     [['witness', 'serve', '--port', '99999'], /from 0 to 65535/u],

@@ -7,6 +7,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { migrationSources } from '@bulkhead/custody';
+import { testDatabase } from '@bulkhead/postgres/testing';
 import { main } from '../src/index.ts';
 import { type Seat, takeSeat } from './seat.ts';
 import { endAll, run, type Said } from './shell.ts';
@@ -78,11 +80,15 @@ function openingItems(): readonly RegistryItem[] {
 
 /** What asks nobody needs no process of its own. */
 async function typed(...words: readonly string[]): Promise<Said> {
+  return typedIn({}, ...words);
+}
+
+async function typedIn(environment: Readonly<Record<string, string>>, ...words: readonly string[]): Promise<Said> {
   const out: string[] = [];
   const err: string[] = [];
   const terminal = {
     folder,
-    environment: {},
+    environment,
     out: (line: string) => out.push(`${line}\n`),
     err: (line: string) => err.push(`${line}\n`),
   };
@@ -228,6 +234,35 @@ function threesOf(paper: string): readonly string[] {
   const words = paper.split(' ');
   return words.slice(2).map((word, at) => `${words[at]} ${words[at + 1]} ${word}`);
 }
+
+test('a ceremony that is the one of the papers becomes facts, once, and nobody is named by them', async () => {
+  await using db = await testDatabase({ migrations: migrationSources });
+  const order = ['import', bundleFile, '--plan-hash', planHash];
+  const keys = bundle().signatures.flatMap(({ identity }) => ['--identity', identity]);
+  const environment = { DATABASE_URL: db.urls.app, DATABASE_OWNER_URL: db.urls.owner };
+  assert.equal((await typedIn(environment, ...order)).code, 2, 'without the keys of the papers');
+  const other = await typedIn(environment, ...order, '--identity', 'ab'.repeat(32));
+  assert.deepEqual(
+    [other.code, /BAD {3}signatures: .* none of those that were written down/u.test(other.out)],
+    [1, true],
+  );
+  const facts = async () =>
+    db.app.query(`select content from custody.facts where kind = 'ceremony-step' order by position`);
+  assert.deepEqual(await facts(), []);
+  assert.match((await typedIn(environment, ...order, ...keys)).out, /^16 steps are in the journal\.$/mu);
+  assert.match((await typedIn(environment, ...order, ...keys)).out, /^The journal has this ceremony already\.$/mu);
+  const contents = (await facts()).map((row) => String(row['content']));
+  assert.equal(contents.length, 16);
+  assert.ok(
+    contents.every((content) => /"line": "[0-9a-f]{64}"/u.test(content)),
+    contents[0],
+  );
+  for (const name of [...witnesses, ...holders])
+    assert.ok(
+      contents.every((content) => !content.includes(name)),
+      name,
+    );
+});
 
 test('the bundle verifies offline, and a byte that was changed is named', async () => {
   const { signatures } = bundle();

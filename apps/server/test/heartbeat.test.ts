@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -9,7 +9,9 @@ import { answerOf, callData, signerSetQuestions } from '@bulkhead/vaults';
 import { signHeartbeat } from '../src/heartbeat.ts';
 import { parseAddress } from '@bulkhead/domain';
 import { enqueue } from '@bulkhead/custody';
-import { chain, coin, firstOf, type House, openHouse, until } from './house.ts';
+import { softwareSigner } from '@bulkhead/log';
+import { formatVerifierKey } from '@bulkhead/tlog';
+import { chain, coin, firstOf, type House, openHouse, type Seen, until } from './house.ts';
 
 const program = fileURLToPath(new URL('../../cli/bin/bulkhead.ts', import.meta.url));
 type Heart = { readonly lastAt: string; readonly dueAt: string };
@@ -94,7 +96,40 @@ test('the server has one made when it is time, relays it from the gas wallet of 
   const scraped = await (await fetch(`${server.url}/metrics`)).text();
   assert.match(scraped, /^bulkhead_heartbeat_missed\{chain="eip155:31337"\} 0$/mu);
   assert.match(scraped, /^bulkhead_heartbeat_age_seconds\{chain="eip155:31337"\} \d+$/mu);
+  await node.mine(3);
+  await anchored(house, carried.anchor);
 });
+
+/** What the chain has of the audit log since the heartbeat: a log that goes on otherwise is found, by whoever asks the chain. */
+async function anchored(house: House, anchor: Seen['anchor']): Promise<void> {
+  const { server, database } = house;
+  assert.ok(anchor !== null && anchor.leaves > 0, 'it stated a checkpoint');
+  const folder = dirname(house.configuration.dataDirectory);
+  writeFileSync(join(folder, 'bulkhead.config.json'), JSON.stringify({ chains: [{ id: chain, development: true }] }));
+  const signerSet = server.reached.vaultSystems.get(chain)?.signerSet ?? '';
+  const words = ['audit', 'verify', '--rpc', server.chains.get(chain)?.embeddedUrl ?? '', '--signer-set', signerSet];
+  const sound = await typed(house, ...words);
+  assert.equal(sound.code, 0, sound.said);
+  assert.match(
+    sound.said,
+    new RegExp(`all of 1 anchors on the chain are of it, and cover ${anchor.leaves} leaves`, 'u'),
+  );
+  // Somebody with all rights throws away what was signed, and the first leaf: the chain has 32 bytes that nobody takes back.
+  await database.admin.transaction(async (tx) => {
+    await tx.query('set local session_replication_role = replica');
+    await tx.query(`delete from log.checkpoint; delete from custody.heartbeat`);
+    await tx.query(`update log.leaf set entry = set_byte(entry, 40, 1), hash = sha256('') where index = 0`);
+  });
+  const pem = readFileSync(house.configuration.log.keyFile, 'utf8');
+  const name = `bulkhead.invalid/${server.custody.deployment}`;
+  const key = formatVerifierKey(softwareSigner(pem, name, 'ed25519').key);
+  const forked = await typed(house, ...words, '--key', key);
+  assert.equal(forked.code, 1, forked.said);
+  assert.match(
+    forked.said,
+    /^leaf 0: The checkpoint that was anchored in block \d+ \(transaction 0x[0-9a-f]{64}\) is none of this log/mu,
+  );
+}
 
 test('a chain without vaults has no heartbeat', async () => {
   await using house = await openHouse();

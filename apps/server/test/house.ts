@@ -52,6 +52,7 @@ export type Seen = {
   readonly items: readonly Seen[];
   readonly nextCursor: string | null;
   readonly reason: string | null;
+  readonly anchor: { readonly leaves: number; readonly digest: string } | null;
   readonly version: string | null;
   readonly intent: { readonly canonical: string; readonly digest: string; readonly approvalLink: string | null };
 };

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { parseAddress } from '@bulkhead/domain';
+import { softwareSigner, verifyEd25519 } from '@bulkhead/log';
+import { openReceipt, receiptOf } from '@bulkhead/tlog';
 import { examine } from '../src/examination.ts';
 import {
   admit,
@@ -15,6 +18,7 @@ import {
   type House,
   onChain,
   openHouse,
+  type Person,
   settled,
   until,
   firstOf,
@@ -78,6 +82,40 @@ test('the way of a client through the API alone: from the agreement to a settled
   const lines = await desk.get(`/v1/reconciliations/${reconciled.id}/lines`);
   assert.equal(firstOf(lines.items).books, firstOf(lines.items).onChain);
   assert.deepEqual(await examine(server.access), []);
+});
+
+test('whoever writes gets a receipt that proves it offline; the opening is for them, for admins and for auditors', async () => {
+  const { desk, server, configuration } = house;
+  const body = { reference: 'C-receipt', kind: 'legal', segregation: 'individual' };
+  const reply = await desk.ask('POST', '/v1/clients', { person: 'operator', body, key: randomUUID() });
+  const fact = reply.headers.get('log-facts') ?? '';
+  assert.match(fact, /^[1-9][0-9]*$/u);
+  const path = `/v1/log/receipts/${fact}`;
+  const pem = readFileSync(configuration.log.keyFile, 'utf8');
+  const log = softwareSigner(pem, `bulkhead.invalid/${server.custody.deployment}`, 'ed25519').key;
+  const seen = async (person: Person): Promise<string | undefined> => {
+    const shown = await until('the receipt', async () => {
+      const { status, body: told } = await desk.ask('GET', path, { person });
+      assert.ok(status === 200 || told.code === 'log/receipt-pending', JSON.stringify(told));
+      return status === 200 && told;
+    });
+    return openReceipt(receiptOf(shown), { log, witnesses: [], witnessesMin: 0, verify: verifyEd25519 }).content;
+  };
+  assert.match((await seen('operator')) ?? '', /"actor": "operator".*"event": "client-created"/u);
+  assert.deepEqual(
+    [await seen('approver-1'), await seen('admin'), await seen('auditor')].map((content) => content !== undefined),
+    [false, true, true],
+  );
+  const list = await desk.get(`/v1/log/subjects/${reply.body.id}/receipts`, 'operator');
+  assert.equal(list.items.length, 1);
+  assert.equal(
+    (await desk.ask('GET', '/v1/log/receipts/999999999', { person: 'operator' })).body.code,
+    'resource/not-found',
+  );
+  const [read] = await server.custody.db.query(
+    `select actor, data from custody.journal where event = 'auditor-read' and data ->> 'operation' = 'getReceipt'`,
+  );
+  assert.deepEqual({ ...read }, { actor: 'auditor', data: { operation: 'getReceipt', asked: { fact } } });
 });
 
 test('reads of one thing and lists answer, page by page, and say when there is no such thing', async () => {

@@ -27,7 +27,7 @@ import type {
 import type { AssignmentInput, Deposit, DepositListQuery, ReturnInput } from './resource/deposit.ts';
 import type { Account, AccountListQuery, Transfer, TransferListQuery } from './resource/ledger.ts';
 import type { Page, PageInput } from './resource/page.ts';
-import type { LoggedFact, Receipt, ReceiptListQuery } from './resource/receipt.ts';
+import type { LoggedFact, Receipt } from './resource/receipt.ts';
 import type {
   AddressCertificate,
   CertificatePath,
@@ -255,7 +255,7 @@ export type Operations = {
   readonly requestRegistryChange: Write<RegistryChangeInput, RegistryChangeDetail>;
   readonly approveRegistryChange: Write<RegistryChangePath & ApprovalInput, RegistryChange>;
 
-  readonly listReceipts: List<ReceiptListQuery, LoggedFact>;
+  readonly listReceipts: List<{ readonly subject: string } & PageInput, LoggedFact>;
   readonly getReceipt: Read<{ readonly fact: bigint }, Receipt>;
 };
 

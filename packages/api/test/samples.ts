@@ -425,6 +425,8 @@ const values: Readonly<Record<string, string>> = {
   ':feePaymentId': feePayment.id,
   ':reconciliationId': reconciliationId,
   ':breakId': breakId,
+  ':fact': '4711',
+  ':subject': withdrawalId,
   ':dispatchId': dispatchId,
   ':chain': chain,
   ':walletId': walletId,

@@ -4,7 +4,13 @@ import { houseGas, invariant } from '@bulkhead/domain';
 import { fakeKeccak, fakeMembers, fakeVaultSystem, quorumSignature } from '@bulkhead/fakes';
 import { callData, heartbeatDomain, heartbeatForm, signerSetCalls, typedDigest } from '@bulkhead/vaults';
 import { heartbeatBlocksMax, keepHeartbeat } from './heartbeat.ts';
-import { type HeartbeatClock, heartbeatClock, heartbeatGraceSeconds, heartbeatViews } from './heartbeat-view.ts';
+import {
+  type HeartbeatClock,
+  heartbeatClock,
+  heartbeatGraceSeconds,
+  heartbeatViews,
+  statedAnchors,
+} from './heartbeat-view.ts';
 import { dispatchViews } from './dispatch.ts';
 import { Interrupter, interruptible, type Interruption } from './testing/faulty-database.ts';
 import { ether, settle } from './testing/withdrawing.ts';
@@ -43,6 +49,7 @@ test('when it is time a quorum signs that it is there, the house carries it at i
   await using bench = await openVaulting();
   await carried(bench);
   assert.deepEqual(await states(bench), ['carried']);
+  assert.equal((await heartbeatViews(bench.custody.db, { after: null, limit: 1 }))[0]?.anchor, null, 'there is no log');
   const [first] = await heartbeatViews(bench.custody.db, { after: null, limit: 1 });
   const [dispatch] = await dispatchViews(bench.custody.db, { after: null, limit: 1 });
   assert.ok(first?.dispatchId !== null && first?.dispatchId === dispatch?.id);
@@ -62,6 +69,23 @@ test('when it is time a quorum signs that it is there, the house carries it at i
   assert.deepEqual(await states(bench), ['carried', 'carried']);
   assert.ok((await clockOf(bench)).last > last);
   await bench.prove();
+});
+
+test('the newest checkpoint of the audit log is what is stated, as it was when it was asked for', async () => {
+  await using bench = await openVaulting();
+  let digest = 'ab'.repeat(32);
+  const logged = { ...bench.custody, anchor: () => Promise.resolve({ size: 41, digest }) };
+  bench.quorum.awake = [];
+  await keepHeartbeat(logged, bench.id);
+  digest = 'cd'.repeat(32);
+  bench.quorum.awake = fakeMembers;
+  await keepHeartbeat(logged, bench.id);
+  const [signed] = bench.quorum.signed;
+  assert.ok(signed?.kind === 'signer-set-heartbeat');
+  assert.equal(signed.statement, 'ab'.repeat(32));
+  const [view] = await heartbeatViews(bench.custody.db, { after: null, limit: 1 });
+  assert.deepEqual(view?.anchor, { leaves: 41, digest: 'ab'.repeat(32) });
+  assert.deepEqual([...(await statedAnchors(bench.custody.db, bench.id))], [['ab'.repeat(32), 41]]);
 });
 
 test('without enough signers it waits and says why; overdue it counts as missed, until they are back', async () => {

@@ -7,6 +7,7 @@ export * from './asset.ts';
 export type { AuthorityIntent } from './authority-intent.ts';
 export * from './balance-difference.ts';
 export * from './break.ts';
+export * from './bytes.ts';
 export * from './chain.ts';
 export * from './clock.ts';
 export * from './compartment.ts';

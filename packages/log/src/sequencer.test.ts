@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CustodyError, parseAssetId, parseCompartment, type TransferKey } from '@bulkhead/domain';
+import { CustodyError, parseAssetId, parseCompartment, type TransferKey, equalBytes } from '@bulkhead/domain';
 import { openBook, postTransfers } from '@bulkhead/ledger';
 import {
   bigint,
@@ -14,7 +14,7 @@ import {
   text,
   type Transaction,
 } from '@bulkhead/postgres';
-import { emptyFrontier, equalBytes, extend, leafHash, parseLeaf, rootOf } from '@bulkhead/tlog';
+import { emptyFrontier, extend, leafHash, parseLeaf, rootOf } from '@bulkhead/tlog';
 import { committedHead } from './log-reading.ts';
 import { signHead } from './publishing.ts';
 import { Sequencer } from './sequencer.ts';

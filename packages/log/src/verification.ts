@@ -1,10 +1,9 @@
-import { CustodyError } from '@bulkhead/domain';
+import { CustodyError, equalBytes } from '@bulkhead/domain';
 import { bigint, bytes, bytesOrNull, type Queries, type Row, text } from '@bulkhead/postgres';
 import {
   commitmentOf,
   emptyFrontier,
   encodeLeaf,
-  equalBytes,
   extend,
   type Frontier,
   hashLength,

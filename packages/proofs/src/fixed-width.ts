@@ -1,5 +1,7 @@
 import { CustodyError } from '@bulkhead/domain';
 
+export { equalBytes } from '@bulkhead/domain';
+
 /** A part that is not what the proofs can be made of. @returns the fault, to be thrown */
 export function malformed(fact: string): CustodyError {
   return new CustodyError('proof/malformed', `The proof cannot be made: ${fact}.`);
@@ -44,10 +46,6 @@ export function joined(parts: Iterable<Uint8Array>): Uint8Array {
     at += part.length;
   }
   return bytes;
-}
-
-export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, at) => byte === b[at]);
 }
 
 /** The bytes, if they are so many. @throws CustodyError `proof/malformed` */

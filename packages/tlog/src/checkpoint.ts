@@ -1,6 +1,6 @@
-import { CustodyError } from '@bulkhead/domain';
+import { CustodyError, equalBytes } from '@bulkhead/domain';
 import { base64, parseBase64 } from './base64.ts';
-import { emptyRoot, equalBytes, hashLength, treeSizeMax } from './merkle-hash.ts';
+import { emptyRoot, hashLength, treeSizeMax } from './merkle-hash.ts';
 import type { TreeHead } from './merkle-proof.ts';
 import {
   assertNoteText,

@@ -23,16 +23,7 @@ export {
   saltLength,
 } from './log-leaf.ts';
 export { type CompleteNode, emptyFrontier, extend, type Frontier, peakCount, rootOf } from './merkle-frontier.ts';
-export {
-  emptyRoot,
-  equalBytes,
-  hashLength,
-  isTreeSize,
-  leafHash,
-  nodeHash,
-  type Sha256,
-  treeSizeMax,
-} from './merkle-hash.ts';
+export { emptyRoot, hashLength, isTreeSize, leafHash, nodeHash, type Sha256, treeSizeMax } from './merkle-hash.ts';
 export {
   consistencyProof,
   frontierAt,

@@ -70,3 +70,12 @@ test('the specification explains every kind and no other', () => {
   assert.equal(named.length, factKinds.length);
   assert.deepEqual(new Set(named.map(([, kind]) => kind)), new Set(factKinds));
 });
+
+test('the kinds are those of the table in spec/log.md', () => {
+  const text = readFileSync(new URL('log.md', spec), 'utf8');
+  const table = text.slice(text.indexOf('| kind | a fact'), text.indexOf('The kind is coarse'));
+  const kinds = table
+    .split('\n')
+    .flatMap((row) => [...(row.split('|')[1] ?? '').matchAll(/`([a-z-]+)`/gu)].map(([, kind]) => kind));
+  assert.deepEqual(kinds, [...factKinds]);
+});

@@ -1,7 +1,7 @@
-import { CustodyError } from '@bulkhead/domain';
+import { CustodyError, equalBytes } from '@bulkhead/domain';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { concatBytes, utf8ToBytes } from '@noble/hashes/utils.js';
-import { equalBytes, hashLength, type Sha256 } from './merkle-hash.ts';
+import { hashLength, type Sha256 } from './merkle-hash.ts';
 
 /** What can be a fact of the audit log; spec/log.md says what each one is. */
 export const factKinds = [

@@ -31,12 +31,6 @@ export function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
   return sha256(input);
 }
 
-export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
-  if (a.length !== b.length) return false;
-  for (let at = 0; at < a.length; at += 1) if (a[at] !== b[at]) return false;
-  return true;
-}
-
 /** Whether a number can be the size of a tree, or a position in one. */
 export function isTreeSize(size: number): boolean {
   return Number.isInteger(size) && size >= 0 && size <= treeSizeMax;

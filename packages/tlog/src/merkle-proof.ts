@@ -1,6 +1,6 @@
-import { invariant } from '@bulkhead/domain';
+import { invariant, equalBytes } from '@bulkhead/domain';
 import { type Frontier, peakCount } from './merkle-frontier.ts';
-import { emptyRoot, equalBytes, hashLength, isTreeSize, nodeHash } from './merkle-hash.ts';
+import { emptyRoot, hashLength, isTreeSize, nodeHash } from './merkle-hash.ts';
 
 /**
  * Gives the hash of a complete subtree: 2^level leaves, the `index`-th of that size from the left. Whoever implements it may

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { CustodyError } from '@bulkhead/domain';
+import { CustodyError, equalBytes } from '@bulkhead/domain';
 import { utf8ToBytes } from '@noble/hashes/utils.js';
 import { signedCheckpoint, testKey, verifyEd25519 } from './testing/signing.ts';
 import {
@@ -9,7 +9,6 @@ import {
   emptyFrontier,
   encodeBundle,
   encodeLeaf,
-  equalBytes,
   extend,
   frontierAt,
   hashLength,

@@ -1,6 +1,6 @@
-import { CustodyError } from '@bulkhead/domain';
+import { CustodyError, equalBytes } from '@bulkhead/domain';
 import { openCheckpoint, type VerifiedCheckpoint } from './checkpoint.ts';
-import { emptyRoot, equalBytes } from './merkle-hash.ts';
+import { emptyRoot } from './merkle-hash.ts';
 import { type TreeHead, verifyConsistency } from './merkle-proof.ts';
 import type { VerifyEd25519 } from './signed-note.ts';
 import type { VerifierKey } from './verifier-key.ts';

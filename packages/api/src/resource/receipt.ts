@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { pageQuery } from './page.ts';
 import type { View } from './view.ts';
 import { count } from './wire.ts';
 
@@ -41,14 +40,14 @@ export const loggedFact = z
   })
   .meta({ id: 'LoggedFact', description: 'A fact, and its receipt once the audit log has it' });
 
-export const receiptListQuery = z.strictObject({
-  ...pageQuery,
-  subject: z
-    .string()
-    .regex(/^[!-~]{1,128}$/u, 'Expected an id: 1 to 128 visible characters of ASCII.')
-    .meta({ description: 'Id of what the facts are about: a client, a withdrawal, a deposit, a key of a transfer' }),
-});
+/** What facts are about: the id of a client, a withdrawal, a deposit, the key of a transfer. */
+export const subjectParameter = z
+  .string()
+  .regex(/^[!-~]{1,128}$/u, 'Expected an id: 1 to 128 visible characters of ASCII.')
+  .meta({
+    description: 'Id of a client, a withdrawal, a deposit, a key of a transfer',
+    example: 'wd_01931d5c-6f3a-7cc3-98c4-dc0c0c07398f',
+  });
 
 export type Receipt = View<typeof receipt>;
 export type LoggedFact = View<typeof loggedFact>;
-export type ReceiptListQuery = z.output<typeof receiptListQuery>;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { page } from '../resource/page.ts';
-import { factParameter, loggedFact, receipt, receiptListQuery } from '../resource/receipt.ts';
-import { nothing } from './path.ts';
+import { factParameter, loggedFact, receipt, subjectParameter } from '../resource/receipt.ts';
+import { nothing, pageOnly } from './path.ts';
 import { read } from './route.ts';
 import type { Route } from './route.ts';
 
@@ -10,11 +10,11 @@ const tag = 'Log';
 export const log: readonly Route[] = [
   read({
     operation: 'listReceipts',
-    url: '/v1/log/receipts',
+    url: '/v1/log/subjects/:subject/receipts',
     tag,
     summary: 'Lists the facts about one id with their receipts, in the order in which they were written',
-    params: nothing,
-    query: receiptListQuery,
+    params: z.strictObject({ subject: subjectParameter }),
+    query: pageOnly,
     view: page(loggedFact),
     run: (operations) => operations.listReceipts,
   }),
