@@ -8,7 +8,9 @@ import { testDatabase } from '@bulkhead/postgres/testing';
 import { auditorReadings } from './auditor-access.ts';
 import { importCeremony } from './ceremony.ts';
 import { createClient } from './client.ts';
+import { command } from './command.ts';
 import { factPlaces } from './fact-place.ts';
+import { record } from './journal.ts';
 import { migrationSources } from './migrations.ts';
 import { notePolicy } from './policy-fact.ts';
 import { pullSignerRecords } from './signer-record.ts';
@@ -282,5 +284,19 @@ test('a command says which facts it wrote, again for the same key, and none wher
   assert.match(fact?.content ?? '', /"event": "client-created"/u);
   assert.deepEqual((await createClient(custody, bench.as('ann', 'k'), fresh)).facts, first.facts);
   assert.deepEqual((await createClient(custody, bench.as('ann'), fresh)).facts, [], 'what was undone is no fact');
+  const partly = await command(custody, bench.as('ann'), async (tx, now) => {
+    const told = (event: string): Promise<void> =>
+      record(tx, now, { actor: { name: 'ann', role: 'admin' }, subject: 'cl_x', event });
+    await told('first');
+    const undone = tx.savepoint(async () => {
+      await told('undone');
+      throw new Undone();
+    });
+    await assert.rejects(undone, Undone);
+    await told('last');
+    return {};
+  });
+  assert.deepEqual(partly.facts, await factPlaces(custody.db, { id: 'cl_x', after: 0n, limit: 9 }));
+  assert.equal(partly.facts.length, 2);
   assert.deepEqual(await factPlaces(custody.db, { id: fact?.id ?? '', after: 0n, limit: 9 }), [place]);
 });
