@@ -257,11 +257,8 @@ test('a ceremony that is the one of the papers becomes facts, once, and nobody i
     contents.every((content) => /"line": "[0-9a-f]{64}"/u.test(content)),
     contents[0],
   );
-  for (const name of [...witnesses, ...holders])
-    assert.ok(
-      contents.every((content) => !content.includes(name)),
-      name,
-    );
+  const named = [...witnesses, ...holders].filter((name) => contents.some((content) => content.includes(name)));
+  assert.deepEqual(named, []);
 });
 
 test('the bundle verifies offline, and a byte that was changed is named', async () => {

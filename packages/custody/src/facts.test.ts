@@ -262,7 +262,7 @@ test('a policy is a fact when it is another one than before, and a ceremony is o
     importCeremony(db, custody.clock.now(), order),
     importCeremony(db, custody.clock.now(), order),
   ]);
-  assert.deepEqual(imported.toSorted(), [0, 2], 'two at once');
+  assert.deepEqual(new Set(imported), new Set([0, 2]), 'two at once');
   const facts = (await readFacts(db, views, all)).filter(({ kind }) => kind === 'ceremony-step');
   assert.deepEqual(
     facts.map(({ id, content }) => [id, /"type": "(?:step|failed)".*"number": [12]/u.test(content ?? '')]),
