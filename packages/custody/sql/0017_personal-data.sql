@@ -74,7 +74,18 @@ update custody.command set answer = jsonb_set(answer, '{view}', (answer -> 'view
 where (answer #>> '{view,id}') ~ '^(cl|agr|fee)_';
 update custody.command set answer = jsonb_set(answer, '{message}', '"A client with this reference exists already."') - 'details'
 where answer ->> 'code' = 'client/duplicate-reference';
-alter table custody.command enable trigger keep_values;
+
+-- The digest of what was asked for says what was asked for to whoever tries it out, so it is emptied with what names a client; nothing else
+-- of a row ever changes. An empty one fits every request: the key answers what it always did.
+drop trigger keep_values on custody.command;
+create function custody.keep_answer() returns trigger language plpgsql as $$
+begin
+  if new.fingerprint <> '' or (to_jsonb(new) - 'fingerprint') is distinct from (to_jsonb(old) - 'fingerprint') then
+    raise exception 'an answer is never changed' using errcode = 'BH001';
+  end if;
+  return new;
+end $$;
+create trigger keep_values before update on custody.command for each row execute function custody.keep_answer();
 
 -- Rows whose columns are gone still hold the bytes: the tables are written anew.
 cluster custody.client using client_pkey;

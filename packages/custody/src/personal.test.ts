@@ -106,6 +106,14 @@ test('what names a person is in one table, and gone from everywhere once it is e
   await assert.rejects(refusedToApp, (error) => sqlState(error) === '42501');
   assert.deepEqual(await erased(bench, id), [client.agreementId, id]);
   assert.deepEqual(await erased(bench, id), [], 'nothing is left');
+  const digests = await database.owner.query(
+    `select distinct fingerprint from custody.command where answer ->> 'code' is not null or answer #>> '{view,id}' ~ '^(cl|agr)_'`,
+  );
+  assert.deepEqual(
+    digests.map((row) => row['fingerprint']),
+    [''],
+    'nor can it be tried out',
+  );
   for (const word of ['R-77', 'Jane Roe', 'jane@example.com']) {
     assert.deepEqual(await whereabouts(database.owner, word), [], word);
   }

@@ -56,12 +56,26 @@ export async function erasePersonal(tx: Transaction, client: string, now: Date):
       'update custody.personal set salt = null, content = null, erased_at = $2 where client = $1 and erased_at is null returning id',
       [client, now],
     );
-    return rows.map((row) => text(row, 'id')).toSorted();
+    const ids = rows.map((row) => text(row, 'id')).toSorted();
+    if (ids.length > 0) await forgetRequests(tx, ids);
+    return ids;
   } catch (cause) {
     if (sqlState(cause) !== 'BH004') throw cause;
     const why = cause instanceof Error ? cause.message : 'legal retention is not over';
     throw new CustodyError('log/retained', `Nothing was erased: ${why}.`, { cause });
   }
+}
+
+/**
+ * Empties the digests of the requests that were answered with these rows, or were refused for a reference: by trying out, a digest gives away
+ * what it is of.
+ */
+async function forgetRequests(tx: Transaction, ids: readonly string[]): Promise<void> {
+  await tx.query(
+    `update custody.command set fingerprint = '' where fingerprint <> ''
+     and (answer #>> '{view,id}' = any ($1::text[]) or answer ->> 'code' = 'client/duplicate-reference')`,
+    [ids],
+  );
 }
 
 const findings: readonly (readonly [what: string, sql: string])[] = [
