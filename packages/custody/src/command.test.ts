@@ -87,10 +87,10 @@ test('another body under the same key is told so, works nothing, and leaves the 
   await using bench = await openBench();
   const first = await createClient(bench.custody, call(bench, 'ann', 'key', 'body 1'), client('one'));
   const other = await createClient(bench.custody, call(bench, 'ann', 'key', 'body 2'), client('two'));
-  assert.deepEqual(other, { hit: false, outcome: { status: 'key-reused' } });
+  assert.deepEqual(other, { hit: false, outcome: { status: 'key-reused' }, facts: [] });
   assert.equal(await marked(bench, 'two'), false);
   const again = await createClient(bench.custody, call(bench, 'ann', 'key', 'body 1'), client('one'));
-  assert.deepEqual(again, { hit: true, outcome: first.outcome });
+  assert.deepEqual(again, { ...first, hit: true });
 });
 
 test('of different bodies under one key at once, one is done and the others are told', async () => {
@@ -143,11 +143,11 @@ test('a refusal undoes the work, is stored, and is the answer ever after, though
       return end();
     };
     const answer = await command(bench.custody, bench.as('ann', key), work);
-    assert.deepEqual(answer, { hit: false, outcome: refused });
+    assert.deepEqual(answer, { hit: false, outcome: refused, facts: [] });
     assert.equal(await marked(bench, key), false);
     assert.equal(await stored(bench, key), 1);
     const later = await command(bench.custody, bench.as('ann', key), async () => ({ fine: true }));
-    assert.deepEqual(later, { hit: true, outcome: refused });
+    assert.deepEqual(later, { hit: true, outcome: refused, facts: [] });
   }
   const missing = await command(bench.custody, bench.as('ann', 'missing'), async () =>
     notFound('client', 'x'.repeat(200)),
@@ -170,8 +170,8 @@ test('a stored answer comes back as it was given', async () => {
   };
   const first = await command(bench.custody, bench.as('ann', 'key'), async () => view);
   const again = await command(bench.custody, bench.as('ann', 'key'), async () => ({ other: true }));
-  assert.deepEqual(first, { hit: false, outcome: { status: 'done', view } });
-  assert.deepEqual(again, { hit: true, outcome: { status: 'done', view } });
+  assert.deepEqual(first, { hit: false, outcome: { status: 'done', view }, facts: [] });
+  assert.deepEqual(again, { hit: true, outcome: { status: 'done', view }, facts: [] });
 });
 
 test('a connection that is lost at any statement or commit, and a retry, have exactly one effect and one answer', async () => {

@@ -88,12 +88,10 @@ test('a release needs two people; one of them twice is refused, and a retry of e
   const deposit = await arrived('not-screened');
   await using bench = deposit.bench;
   const { custody } = bench;
-  const proposed = viewOf(await releaseDeposit(custody, bench.as('anna', 'k1'), deposit.id));
+  const first = await releaseDeposit(custody, bench.as('anna', 'k1'), deposit.id);
+  const proposed = viewOf(first);
   assert.deepEqual([proposed.state, proposed.releaseProposedBy, proposed.releasedBy], ['final', 'anna', null]);
-  assert.deepEqual(await releaseDeposit(custody, bench.as('anna', 'k1'), deposit.id), {
-    hit: true,
-    outcome: { status: 'done', view: proposed },
-  });
+  assert.deepEqual(await releaseDeposit(custody, bench.as('anna', 'k1'), deposit.id), { ...first, hit: true });
   assert.equal(
     refusalOf(await releaseDeposit(custody, bench.as('anna'), deposit.id)),
     'four-eyes/second-person-needed',

@@ -85,6 +85,12 @@ const findings: readonly (readonly [what: string, sql: string])[] = [
        select from custody.journal j where j.subject in (p.id, p.client) and (j.erased_at is not null or j.data ->> 'personal' = encode(p.commitment, 'hex')))`,
   ],
   [
+    'is not what was committed to',
+    // Not by the function of the database: whoever changes rows there can change that as well.
+    `select p.id from custody.personal p where p.erased_at is null and p.commitment is distinct from
+       sha256(convert_to(E'bulkhead-personal-v1\\n', 'UTF8') || p.salt || convert_to(p.content::text, 'UTF8'))`,
+  ],
+  [
     'was erased, and no fact says so',
     `select p.id from custody.personal p where p.erased_at is not null and not exists (
        select from custody.journal j where j.subject = 'log' and j.event = 'erased' and j.data -> 'personal' ? p.id)`,
