@@ -228,6 +228,7 @@ function otherValue({ name, type }: Column): string {
     jsonb: `'{"other": true}'::jsonb`,
     bytea: `'\\x00'::bytea`,
     xid8: `'1'::xid8`,
+    _int8: `'{7}'::bigint[]`,
   };
   const value = others[type];
   assert.ok(value !== undefined, `a value for ${type}`);
