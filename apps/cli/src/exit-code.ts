@@ -31,8 +31,13 @@ const environmental: ReadonlySet<string> = new Set([
   'platform',
   'signer',
 ]);
-/** Faults about chains that whoever typed the command can mend. */
-const typed: ReadonlySet<FaultCode> = new Set(['chain/malformed', 'chain/unknown', 'config/invalid']);
+/** Faults about chains and assets that whoever typed the command can mend. */
+const typed: ReadonlySet<FaultCode> = new Set([
+  'asset/malformed',
+  'chain/malformed',
+  'chain/unknown',
+  'config/invalid',
+]);
 
 export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof UsageError) return exitCodes.usage;

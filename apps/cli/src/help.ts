@@ -212,10 +212,13 @@ export const commandHelp = {
   --key       for aws-kms, where a key cannot be removed at once: the label of a key for tests, which has to be typed again
 
   Exits 1 when something is bad.`,
-  proof: `Says what a chain needs for proofs of reserves
+  proof: `Says what a chain needs for proofs of reserves; makes them, shows where they stand, hands them out
 
   bulkhead proof deploy --chain <CAIP-2 id> --custodian <0x…> --window <epochs> --draw-delay <blocks> --commit-within <seconds>
       --cadence <seconds> --prove-within <seconds> [--out <file>]
+  bulkhead proof make --asset <CAIP-19 id> [--tier plain|confidential] [--block <number>] [--declare <compartment>] … [--files]
+  bulkhead proof show [--asset <CAIP-19 id>] [--epoch <number>]
+  bulkhead proof package --client <reference or id> --asset <CAIP-19 id> --epoch <number> [--out <folder>]
 
   deploy  --custodian      32 bytes that name the custodian for ever; challenges to wallets carry the same
           --window         epochs of which one is drawn and proven in full
@@ -225,7 +228,17 @@ export const commandHelp = {
           --prove-within   seconds from the end of a window until what was drawn must be proven
           --out            writes the transaction there instead of printing it; an existing file is not replaced
           The signer set is that of the chain's vaults in the configuration. Sends nothing: prints the transaction, which any account
-          may send, and exits 1. Run again when it is final, it prints what configuration and signers have to know.`,
+          may send, and exits 1. Run again when it is final, it prints what configuration and signers have to know.
+  make    makes the next epoch of an asset that the configuration has proven: reads claims and coins at one final block, and writes record
+          and packages. Ended by whatever, the same words go on where it was. The server does this by itself on its cadence
+          --block    a final block that is booked whole; the newest one without this
+          --tier     refused where it is not the tier of the configuration
+          --declare  a compartment that may have less on the chain than in its books; what the chain has is proven
+          --files    all proofs and files too, hours for a million clients, as they can be made without asking the signers
+          A compartment that does not hold what it owes is named, whatever the others have, nothing is begun, and it exits 1.
+  show    epochs with state, block, record, manifest and transactions, newest first; exits 1 where there is none
+  package writes what one client is given: its packages, and where they are made its statements and proof of segregation; into a
+          folder named after both without --out. Exits 1 where it has no claim`,
   verify: `Checks that a claim is counted, whole, in a proof of reserves that everybody sees
 
   bulkhead verify <package file> --registry <chain>:<address> --client <id> --compartment <number> --amount <digits>

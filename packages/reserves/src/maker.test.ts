@@ -165,6 +165,9 @@ test('the same books, block and secret give the same bytes, another secret other
   const wrong = maker('one', { master: new Uint8Array(32).fill(6) });
   await assert.rejects(bundleEpoch(wrong, context, unsigned), { code: 'reserves/wrong-state' });
   await committed(first.epoch);
+  for (const more of [{ tier: 'plain', bits: 128 }, { unitExponent: 1 }, { custodian: master }] as const) {
+    await assert.rejects(makeEpoch(maker('one'), { ...order, ...more }), { code: 'reserves/wrong-state' });
+  }
   const again = makeEpoch(maker('one'), { ...order, block: header.blockNumber });
   await assert.rejects(again, { code: 'reserves/not-covered' });
   await world.settle();

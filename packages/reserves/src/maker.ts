@@ -166,6 +166,16 @@ function fitsOrder({ header, ...rest }: StoredEpoch, order: MakeOrder): void {
   );
 }
 
+/** A reader follows epochs of one form: with another one it would have to believe that nothing changed in between. */
+function fitsBefore({ header }: StoredEpoch, { tier, unitExponent, custodian }: MakeOrder): void {
+  const same = header.tier === tier && header.unitExponent === unitExponent;
+  if (same && Buffer.from(header.custodian).equals(custodian)) return;
+  throw new CustodyError(
+    'reserves/wrong-state',
+    `Epochs of ${header.asset} in this registry are ${header.tier}, in units of 10^${header.unitExponent}, of one custodian, and stay so. Correct the configuration, or use another registry.`,
+  );
+}
+
 async function nextHeader(
   { db, chain }: Maker,
   order: MakeOrder,
@@ -176,6 +186,7 @@ async function nextHeader(
     throw new CustodyError('chain/unknown', `${stream.asset} is not of ${chain.id}, whose blocks would be proven.`);
   }
   const { block, position } = await pinnedMarker(db, chain, { block: order.block });
+  if (newest !== undefined) fitsBefore(newest, order);
   if (newest !== undefined && block.number <= newest.header.blockNumber) {
     throw new CustodyError(
       'reserves/not-covered',

@@ -1,13 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import {
-  type Answer,
-  type Custody,
-  findClient,
-  issueClientWallet,
-  listClients,
-  type WriteCall,
-} from '@bulkhead/custody';
+import { type Answer, findClient, issueClientWallet, listClients, type WriteCall } from '@bulkhead/custody';
 import { type ChainId, CustodyError, parseChainId } from '@bulkhead/domain';
+import type { Queries } from '@bulkhead/postgres';
 import { besideRunning, type Configuration, loadConfiguration, openCustody } from '@bulkhead/server';
 import { needed, readOptions } from '../command-line.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
@@ -20,7 +14,7 @@ export async function address(terminal: Terminal): Promise<ExitCode> {
   const configuration = await withChain(terminal, chain);
   await using opened = await withProgress(terminal, 'opening', () => openCustody(configuration));
   const { custody } = opened;
-  const client = await clientCalled(custody, wanted);
+  const client = await clientCalled(custody.db, wanted);
   if (client === undefined) {
     terminal.err(`bulkhead: There is no client with the reference or id "${wanted.slice(0, 80)}".`);
     return exitCodes.found;
@@ -46,9 +40,10 @@ export async function withChain(terminal: Terminal, chain: ChainId): Promise<Con
   throw new CustodyError('chain/unknown', `${chain} is not configured; configured are: ${known.join(', ')}.`);
 }
 
-async function clientCalled(custody: Custody, wanted: string): Promise<string | undefined> {
-  const [named] = await listClients(custody.db, { reference: wanted, after: null, limit: 1 });
-  return named?.id ?? (await findClient(custody.db, wanted))?.id;
+/** The client with this reference, or this id. */
+export async function clientCalled(db: Queries, wanted: string): Promise<string | undefined> {
+  const [named] = await listClients(db, { reference: wanted, after: null, limit: 1 });
+  return named?.id ?? (await findClient(db, wanted))?.id;
 }
 
 /** A command typed twice is two wishes: each has a key of its own. */

@@ -6,11 +6,20 @@ import { isHexOf, standardFactory } from '@bulkhead/vaults';
 import { needed, readOptions } from '../command-line.ts';
 import { type ExitCode, exitCodes, UsageError } from '../exit-code.ts';
 import { type Terminal, withProgress } from '../terminal.ts';
+import { handOutPackage, makeProof, showProofs } from './proof-epochs.ts';
+
+const actions: Readonly<Record<string, (terminal: Terminal) => Promise<ExitCode>>> = {
+  deploy,
+  make: makeProof,
+  show: showProofs,
+  package: handOutPackage,
+};
 
 export async function proof(terminal: Terminal): Promise<ExitCode> {
-  const [what, ...words] = terminal.words;
-  if (what === 'deploy') return deploy({ ...terminal, words });
-  throw new UsageError('proof takes deploy. "bulkhead help proof" shows how.');
+  const [action = '', ...words] = terminal.words;
+  const run = Object.hasOwn(actions, action) ? actions[action] : undefined;
+  if (run !== undefined) return run({ ...terminal, words });
+  throw new UsageError(`proof knows: ${Object.keys(actions).join(', ')}. "bulkhead help proof" explains them.`);
 }
 
 /** Tells what makes a registry of proofs on a chain, and, where it is there, what configuration and signers have to know. */
