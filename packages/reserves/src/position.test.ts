@@ -42,6 +42,7 @@ test('claims are those behind the marker of the block, in the order of leaves, e
   await deposit(pool, suspense, 11n);
   await deposit(ada, client('cl_c'), 500n);
   await deposit(houseFees, { kind: 'equity', holder: '' }, 9n);
+  await deposit(houseFees, suspense, 2n);
   await move(pool, [client('cl_b'), quarantine('cl_b')], 20n);
   await move(pool, [client('cl_b'), gas('cl_b')], 5n);
   await move(pool, [client('cl_a'), gas('')], 1n);
