@@ -12,7 +12,7 @@ export {
 } from './log-reading.ts';
 export { logMigrations } from './migrations.ts';
 export { askWitness, signHead, type Witness, type WitnessAnswer, witnessTimeoutMs } from './publishing.ts';
-export { receiptAt, receiptsMax, receiptsOf, type ReceiptState } from './receipts.ts';
+export { provenReceipts, receiptAt, receiptsMax, receiptsOf, type ReceiptState } from './receipts.ts';
 export { leaseMsDefault, leavesAtOnce, Sequencer, type SequencerOptions, type SequencerStep } from './sequencer.ts';
 export { findingsMax, type LogFinding, type LogReport, type LogVerification, verifyLog } from './verification.ts';
 export { requestLengthMax, WitnessDesk, type WitnessEvent, type WitnessOrder, witnessServer } from './witness.ts';

@@ -1,10 +1,10 @@
 import { bigint, bytes, bytesOrNull, type Queries } from '@bulkhead/postgres';
 import { inclusionProof, type Receipt } from '@bulkhead/tlog';
 import { type FactView, readFacts } from './fact.ts';
-import { shownCheckpoint, storedNodes } from './log-reading.ts';
+import { shownCheckpoint, type StoredCheckpoint, storedNodes } from './log-reading.ts';
 
 /** Receipts that one question is answered with, the newest first. */
-export const receiptsMax = 100;
+export const receiptsMax = 256;
 
 /** What there is to show of a fact, by its place. */
 export type ReceiptState =
@@ -20,18 +20,25 @@ type ReceiptOrder = { readonly views: readonly FactView[]; readonly witnessesMin
 
 /** The receipt of one fact, or how far it is. The opening is in it: give it only to who may read the fact. */
 export async function receiptAt(db: Queries, position: bigint, order: ReceiptOrder): Promise<ReceiptState> {
-  const { views, witnessesMin } = order;
   const [leaf] = await db.query('select index from log.leaf where position = $1', [position]);
   if (leaf === undefined) {
-    const [fact] = await readFacts(db, views, { after: position - 1n, until: position, limit: 1 });
+    const [fact] = await readFacts(db, order.views, { after: position - 1n, until: position, limit: 1 });
     return { status: fact === undefined ? 'none' : 'waiting' };
   }
   const index = Number(bigint(leaf, 'index'));
-  const shown = await shownCheckpoint(db, witnessesMin);
-  const isCovered = shown !== undefined && shown.size > index && shown.witnesses >= witnessesMin;
-  if (!isCovered) return { status: 'unsigned', index };
-  const [receipt] = await receiptsOf(db, { ...order, positions: [position] });
+  const receipt = (await provenReceipts(db, [position], order)).get(position);
   return receipt === undefined ? { status: 'unsigned', index } : { status: 'proven', receipt };
+}
+
+/** The receipts that are proven as readers are promised, by the places of their facts; what is not there has none yet. */
+export async function provenReceipts(
+  db: Queries,
+  positions: readonly bigint[],
+  { views, witnessesMin }: ReceiptOrder,
+): Promise<ReadonlyMap<bigint, Receipt>> {
+  const shown = await shownCheckpoint(db, witnessesMin);
+  if (shown === undefined || shown.witnesses < witnessesMin) return new Map();
+  return new Map(await placedReceipts(db, { views, positions, checkpoint: shown }));
 }
 
 /**
@@ -44,24 +51,38 @@ export async function receiptsOf(
 ): Promise<readonly Receipt[]> {
   const checkpoint = await shownCheckpoint(db, order.witnessesMin);
   if (checkpoint === undefined) return [];
+  return (await placedReceipts(db, { ...order, checkpoint })).map(([, receipt]) => receipt);
+}
+
+type Placed = {
+  readonly views: readonly FactView[];
+  readonly positions: readonly bigint[];
+  readonly checkpoint: StoredCheckpoint;
+};
+
+async function placedReceipts(
+  db: Queries,
+  { views, positions, checkpoint }: Placed,
+): Promise<readonly (readonly [bigint, Receipt])[]> {
   const rows = await db.query(
     `select l.index, l.position, l.entry, o.salt from log.leaf l left join log.opening o on o.index = l.index
      where l.position = any ($1::bigint[]) and l.index < $2 order by l.index desc limit $3`,
-    [order.positions, checkpoint.size, receiptsMax],
+    [positions, checkpoint.size, receiptsMax],
   );
   const read = storedNodes(db, checkpoint.size);
-  const receipts: Receipt[] = [];
+  const receipts: (readonly [bigint, Receipt])[] = [];
   for (const row of rows) {
     const [index, position, salt] = [Number(bigint(row, 'index')), bigint(row, 'position'), bytesOrNull(row, 'salt')];
-    const [fact] = await readFacts(db, order.views, { after: position - 1n, until: position, limit: 1 });
+    const [fact] = await readFacts(db, views, { after: position - 1n, until: position, limit: 1 });
     const content = fact?.content;
-    receipts.push({
+    const receipt: Receipt = {
       index,
       leaf: bytes(row, 'entry'),
       opening: salt === null || content === undefined ? undefined : { salt, content },
       path: await inclusionProof(read, index, checkpoint.size),
       checkpoint: checkpoint.note,
-    });
+    };
+    receipts.push([position, receipt]);
   }
   return receipts;
 }

@@ -1,7 +1,7 @@
 import type { Actor, Operations } from '@bulkhead/api';
 import { type Custody, factPlaces, notFound } from '@bulkhead/custody';
 import { type Refused, refuse } from '@bulkhead/domain';
-import { receiptAt } from '@bulkhead/log';
+import { provenReceipts, receiptAt } from '@bulkhead/log';
 import { type ReceiptJson, type Receipt, receiptJson } from '@bulkhead/tlog';
 import { factViews } from '../audit-log.ts';
 import { ordinal, pageOf } from './paging.ts';
@@ -20,12 +20,11 @@ export function logOperations({ db }: Custody, witnessesMin: number): LogOperati
             after: after === null ? 0n : BigInt(ordinal(after)),
             limit,
           });
-          return Promise.all(
-            places.map(async (place) => {
-              const state = await receiptAt(db, place, order);
-              return { fact: String(place), receipt: state.status === 'proven' ? shownTo(actor, state.receipt) : null };
-            }),
-          );
+          const proven = await provenReceipts(db, places, order);
+          return places.map((place) => {
+            const receipt = proven.get(place);
+            return { fact: String(place), receipt: receipt === undefined ? null : shownTo(actor, receipt) };
+          });
         },
         place: ({ fact }) => fact,
         view: (fact) => fact,
