@@ -17,7 +17,7 @@ export type { StartedPart } from './part.ts';
 export { besideRunning } from './running.ts';
 export { proofRegistryDeployment, type RegistryDeployment, type RegistryOrder } from './proof-deployment.ts';
 export type { ReachedSigner } from './reached-signer.ts';
-export { epochMakerOver, makeOrderOf } from './epoch-maker.ts';
+export { makeOrderOf, type Ordered } from './make-order.ts';
 export { evidenceFor } from './reserve-evidence.ts';
 export { reserveMaker, type ReserveSettings } from './reserve-maker.ts';
 export { openSigner } from './signer.ts';

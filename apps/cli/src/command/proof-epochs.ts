@@ -21,6 +21,7 @@ import {
   loadConfiguration,
   makeOrderOf,
   openCustody,
+  type Ordered,
   reachDatabase,
   reserveMaker,
 } from '@bulkhead/server';
@@ -45,14 +46,11 @@ export async function makeProof(terminal: Terminal): Promise<ExitCode> {
   const block = options.block === undefined ? {} : { block: numberOf('block', options.block) };
   const declared = new Set((options.declare ?? []).map((word) => Number(numberOf('declare', word))));
   const configuration = await withChain(terminal, chainOf(asset));
-  const order = {
-    ...makeOrderOf(provenAt(configuration, asset, options.tier), configuration.assets),
-    ...block,
-    declared,
-  };
+  const proven = provenAt(configuration, asset, options.tier);
   await using opened = await withProgress(terminal, 'opening', () => openCustody(configuration));
   const { custody } = opened;
   const tell = tellsOn(terminal);
+  const order = { ...(await makeOrderOf(custody, proven)), ...block, declared };
   const maker = await reserveMaker(custody, asset, { settings: configuration.proofs, tell });
   const { epoch, differences } = await makeEpoch(maker, order);
   for (const { compartment, booked, held } of differences) {
@@ -69,11 +67,7 @@ export async function makeProof(terminal: Terminal): Promise<ExitCode> {
 }
 
 /** Where an asset is proven by the configuration. @throws UsageError where it is not, or in another tier */
-function provenAt(
-  { proofs: { registries } }: Configuration,
-  asset: AssetId,
-  tier: string | undefined,
-): Parameters<typeof makeOrderOf>[0] {
+function provenAt({ proofs: { registries } }: Configuration, asset: AssetId, tier: string | undefined): Ordered {
   for (const registry of registries) {
     const terms = registry.assets.get(asset);
     if (terms === undefined) continue;
