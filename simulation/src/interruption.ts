@@ -143,6 +143,7 @@ export function mortalQuorum(inner: VaultQuorum, mortality: Mortality, weather: 
   const mortal = asking(mortality, weather);
   return {
     signVault: (request) => mortal(() => inner.signVault(request)),
+    signSetChange: (request) => mortal(() => inner.signSetChange(request)),
     certifyVault: (claim) => mortal(() => inner.certifyVault(claim)),
     certifyForwarder: (claim) => mortal(() => inner.certifyForwarder(claim)),
   };

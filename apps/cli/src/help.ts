@@ -142,6 +142,12 @@ export const commandHelp = {
   bulkhead vault exit request --certificate <file> --rpc <url> --relayer <key file>
       --key <exit key file> | --message <file> [--signature <hex | assertion file>] | --silence
   bulkhead vault exit pay --certificate <file> --rpc <url> --relayer <key file> [--token <address | native> …]
+  bulkhead vault change list --certificate <file> --rpc <url> [--from <block>]
+  bulkhead vault change <what> --certificate <file> --rpc <url> --relayer <key file>
+      --key <client or exit key file> | --message <file> [--signature <hex | assertion file>]
+  bulkhead vault change execute --change <0x…> --certificate <file> --rpc <url> --relayer <key file> [--from <block>]
+  bulkhead vault signers show --chain <CAIP-2 id>
+  bulkhead vault signers propose --chain <CAIP-2 id> --member <0x…> --member <0x…> … --threshold <number>
 
   deploy  --member        address of a signer's key in compartment 3, again for each; the set has the same address on each chain
           --threshold     how many of them must sign
@@ -166,7 +172,17 @@ export const commandHelp = {
           --token         what is paid out; without it the native coin and the tokens of the initial policy
           request deploys factory and vault where they are missing. pay works when the agreed delay is over, for ever, and again for
           what comes in later. A key file is one of "approve --new-key --kind eip712", or 64 hex digits in a file of mode 600;
-          --passphrase-file and --relayer-passphrase-file open the first kind.`,
+          --passphrase-file and --relayer-passphrase-file open the first kind.
+  change  what the client's own keys decide, asked of nobody else; options as with exit, and:
+          add-destination --to, raise-limit --token --cap [--unlisted], exit-destination --to, rotate-key --new-key <0x…>
+                          wait for their delay; the last three are then put in force with execute
+          remove-destination --to, lower-limit --token --cap [--unlisted], pause, cancel-exit, veto --change <0x…>
+                          at once. --side exit has the exit key sign a veto, a removal or its own rotation
+          list            what waits, whoever asked for it: a recovery by the custodian is among it, and vetoed by its --change
+          --new-key       address of an account, or the id of a passkey (64 hex digits)
+  signers show            who is in the set of signers of a chain, and the changes that were asked for here
+          propose         asks for other members on every chain; the root quorum approves it, the signers sign it, the server carries
+                          it. docs/operations/vaults.md says what a new signer needs first`,
   ceremony: `Makes, splits, seals and certifies the seed of a signer in front of people; verifies and restores it
 
   bulkhead ceremony plan --out <plan.json> --name <text> --performer <name> --witness <name> … [--confirmations <number>]

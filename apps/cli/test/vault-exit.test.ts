@@ -6,14 +6,22 @@ import { after, before, test } from 'node:test';
 import { createApproverKey } from '@bulkhead/approve';
 import { type Anvil, startAnvil } from '@bulkhead/chain-evm/anvil';
 import { type DevelopmentNode, openDevelopmentNode } from '@bulkhead/chain-evm/testing';
+import type { Address } from '@bulkhead/domain';
 import {
+  answerOf,
+  bytesOf,
   callData,
   factoryCalls,
+  type Hex,
+  hexOf,
   initialPolicyText,
+  nativeToken,
   parsePasskeySignature,
+  type QuestionForm,
   vaultAddress,
   type VaultConfig,
   vaultConfigText,
+  vaultQuestions,
   type VaultTerms,
 } from '@bulkhead/vaults';
 import { accountKey, hashes, mint, passkey, startVaultChain, termsOf, type VaultChain } from '@bulkhead/vaults/testing';
@@ -53,9 +61,13 @@ function writeCertificate(name: string, { config, policy }: VaultTerms): void {
 type Said = { readonly code: number; readonly out: string; readonly err: string };
 
 async function exit(...words: readonly string[]): Promise<Said> {
+  return bulkhead('exit', ...words);
+}
+
+async function bulkhead(...words: readonly string[]): Promise<Said> {
   const [out, err]: [string[], string[]] = [[], []];
   const code = await main({
-    words: ['vault', 'exit', ...words],
+    words: ['vault', ...words],
     folder,
     environment: {},
     out: (line) => out.push(line),
@@ -198,6 +210,81 @@ test('keys may be encrypted files of approvers, and the wrong ones are named', a
   told(await exit('request', ...paid, '--key', 'exit.key'), /The exit key of this vault is 0x/u, 2);
   told(await exit('request', ...paid, '--key', 'encrypted.json', ...withPassphrase), /The exit is open from/u);
 });
+
+test('the client lists a destination, raises a limit, replaces a key, moves its exit and vetoes, and asks nobody', async () => {
+  const terms = termsOf(world, 'individual', 8);
+  const wallet = accountKey(0xc8);
+  const config: VaultConfig = { ...terms.config, clientKey: wallet.id };
+  const vault = vaultAddress(hashes, world, config);
+  writeCertificate('eight.json', { config, policy: terms.policy });
+  writePrivate('client.key', 'c8'.padStart(64, '0'));
+  const paid = ['--certificate', 'eight.json', '--rpc', world.url, '--relayer', 'relayer.key'];
+  const byClient = [...paid, '--key', 'client.key'];
+  const byExit = [...paid, '--key', 'exit.key', '--side', 'exit'];
+  const changed = async (...words: readonly string[]): Promise<Said> => bulkhead('change', ...words);
+  const changeIn = ({ out }: Said): string => /0x[0-9a-f]{64} waits/u.exec(out)?.[0].slice(0, 66) ?? '';
+  const ask = async <Answer>(form: QuestionForm<{ readonly config: VaultConfig }, Answer>): Promise<Answer> =>
+    answerOf(form, await callOf(vault, callData(hashes, form, { config })));
+
+  const to = `0x${'d8'.repeat(20)}`;
+  told(await changed('list', ...paid), /Nothing waits/u);
+  told(
+    await changed('add-destination', '--to', to, ...byClient),
+    /vault itself and add-destination.*\n.*is paid from/u,
+  );
+  const raised = await changed('raise-limit', '--token', 'native', '--cap', '123456789', ...byClient);
+  told(raised, /waits until .*: vault change execute, by anybody/u);
+  // Signed elsewhere, by a wallet that shows what it signs.
+  const rotation = ['rotate-key', '--new-key', accountKey(0xc9).address, ...paid, '--message', 'rotation.json'];
+  told(await changed(...rotation), /Have the client key .* sign it/u);
+  const typed = JSON.parse(readFileSync(join(folder, 'rotation.json'), 'utf8'));
+  const signature = await wallet.sign(Buffer.from(hashTypedData(typed).slice(2), 'hex'));
+  const rotated = await changed(...rotation, '--signature', signature);
+  told(rotated, /waits until/u);
+  const stolen = await changed('exit-destination', '--to', to, ...byClient);
+  const listed = await changed('list', ...paid);
+  told(
+    listed,
+    /the limit of native coin becomes 123456789[\s\S]*the client changes the client key: 0x[\s\S]*an exit pays 0x/u,
+  );
+  told(await changed('veto', '--change', changeIn(stolen), ...byExit), /Sent veto/u);
+  told(await changed('execute', '--change', changeIn(stolen), ...paid), /does not wait in this vault/u, 2);
+  told(await changed('execute', '--change', changeIn(rotated), ...paid), /NotReady/u, 1);
+  await world.node.call('evm_increaseTime', 11);
+  await world.node.mine();
+  for (const one of [raised, rotated]) {
+    told(await changed('execute', '--change', changeIn(one), ...paid), /Sent the execution/u);
+  }
+  told(await changed('list', ...paid), /Nothing waits/u);
+  assert.equal((await ask(vaultQuestions.roles)).clientKey, accountKey(0xc9).id);
+  told(await changed('pause', ...byClient), /The client key of this vault is 0x.*; the file has/u, 2);
+  writePrivate('client.key.2', 'c9'.padStart(64, '0'));
+  const byNew = [...paid, '--key', 'client.key.2'];
+  told(await changed('lower-limit', '--token', 'native', '--cap', '5', ...byNew), /Sent lower-limit/u);
+  told(await changed('remove-destination', '--to', to, ...byNew), /Sent remove-destination/u);
+  told(await changed('pause', ...byNew), /Sent pause/u);
+  const limit = answerOf(
+    vaultQuestions.limits,
+    await callOf(vault, callData(hashes, vaultQuestions.limits, { token: nativeToken })),
+  );
+  assert.equal(limit.cap, 5n);
+  told(await exit('request', ...paid, '--key', 'exit.key'), /The exit is open from/u);
+  told(await changed('cancel-exit', ...paid, '--key', 'exit.key'), /Sent cancel-exit/u);
+  told(await exit('status', ...paid), /No exit was asked for/u);
+  const cases: readonly (readonly [RegExp, readonly string[]])[] = [
+    [/vault change takes list, execute, add-destination/u, ['spend', ...paid]],
+    [/needs --to/u, ['add-destination', ...byNew]],
+    [/--side is client or exit/u, ['veto', '--change', `0x${'0'.repeat(64)}`, '--side', 'quorum', ...byNew]],
+    [/--change is 0x and 64/u, ['veto', '--change', '0x12', ...byNew]],
+    [/needs --key, or message/u, ['pause', ...paid]],
+  ];
+  for (const [message, words] of cases) told(await changed(...words), message, 2);
+});
+
+async function callOf(to: Address, data: Hex): Promise<Hex> {
+  const answer: unknown = await world.node.call('eth_call', { to, data }, 'latest');
+  return hexOf(bytesOf(`0x${String(answer).slice(2)}`));
+}
 
 test('what exit cannot work with it says in one sentence', async () => {
   const terms = termsOf(world, 'individual', 7);

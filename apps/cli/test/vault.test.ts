@@ -184,7 +184,7 @@ test('vault deploy says in one sentence what it cannot work with', async () => {
   const rest = ['--change-delay', '60', '--fee-receiver', members[0] ?? ''];
   const chain = ['--chain', 'eip155:31337'];
   const cases: readonly (readonly [RegExp, readonly string[]])[] = [
-    [/vault takes deploy, heartbeat, verify or exit/u, []],
+    [/vault takes deploy, heartbeat, verify, exit, change or signers/u, []],
     [/needs --chain/u, ['deploy']],
     [/needs --member/u, ['deploy', ...chain, ...rest, '--threshold', '1']],
     [/--threshold is above/u, ['deploy', ...chain, ...rest, '--threshold', '2', '--member', members[0] ?? '']],

@@ -12,6 +12,7 @@ import type { ChainBoard } from './chain-board.ts';
 import type { ReachedSigners } from './reached-signer.ts';
 import { conditionOf } from './signer-condition.ts';
 import { type QuorumStanding, quorumViews, type Standing, standingsOf } from './signer-standing.ts';
+import { reachedNow } from './vaults.ts';
 
 /** The longest that one answer to a scrape may take to collect, for sources that are slow. */
 const buckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
@@ -152,12 +153,12 @@ function oneLook<Seen>(look: () => Promise<Seen>): () => Promise<Seen> {
 
 /** Adds what concerns the signers: who answers, what waits for people, and what was refused. */
 export function gaugeSigners(registry: Registry, custody: Custody, reached: ReachedSigners): void {
-  gaugeStandings([registry], reached);
+  gaugeStandings([registry], custody, reached);
   gaugeHeartbeats([registry], custody, [...reached.vaultSystems.keys()]);
   gaugeRecords(registry, custody);
 }
 
-function gaugeStandings(registers: Registry[], reached: ReachedSigners): void {
+function gaugeStandings(registers: Registry[], custody: Custody, reached: ReachedSigners): void {
   const look = oneLook(async () => standingsOf(reached));
   const gauge = (name: string, help: string, value: (standing: Standing) => number | bigint | undefined): void => {
     const one: Gauge<'signer'> = new Gauge({
@@ -193,7 +194,8 @@ function gaugeStandings(registers: Registry[], reached: ReachedSigners): void {
       labelNames: ['chain'],
       registers,
       async collect() {
-        for (const view of quorumViews(reached, await look())) one.set({ chain: view.chain }, value(view));
+        const now = await reachedNow(custody, reached);
+        for (const view of quorumViews(now, await look())) one.set({ chain: view.chain }, value(view));
       },
     });
   };

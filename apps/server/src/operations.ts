@@ -11,6 +11,7 @@ import { reconciliationOperations } from './operation/reconciliation.ts';
 import { segregationMoveOperations } from './operation/segregation-move.ts';
 import { signerOperations } from './operation/signer.ts';
 import { sweepOperations } from './operation/sweep.ts';
+import { vaultAuthorityOperations } from './operation/vault-authority.ts';
 import { vaultOperations } from './operation/vault.ts';
 import type { ReachedSigners } from './reached-signer.ts';
 
@@ -38,6 +39,7 @@ export function operationsOver(
     ...compartmentOperations(custody, board),
     ...segregationMoveOperations(custody),
     ...vaultOperations(custody, approvalPage),
+    ...vaultAuthorityOperations(custody, approvalPage),
     ...movementOperations(custody, approvalPage),
     ...sweepOperations(custody),
     ...reconciliationOperations(custody),

@@ -5,6 +5,7 @@ import type { AuditLog } from './audit-log.ts';
 import { type ChainBoard, lagBlocksReadyMax } from './chain-board.ts';
 import type { ReachedSigners } from './reached-signer.ts';
 import { standingsOf, waitingReasons } from './signer-standing.ts';
+import { reachedNow } from './vaults.ts';
 
 /** Parts that a process cannot do its work without, and whether they work now. */
 export type Vitals = {
@@ -39,10 +40,21 @@ export async function readinessOf({ custody, board, jobsRunning, reached, auditL
   }
   // Without signers withdrawals wait and everything else goes on: no reason to take requests away from this process.
   const ready = reasons.length === 0;
-  const waiting = waitingReasons(reached, await standingsOf(reached));
+  const waiting = await signersWaitedFor(custody, reached);
   // The log lags behind or is contradicted: a matter for people, who find it here, and no reason to stop serving.
   const told = [...waiting, ...(await missedHeartbeats(custody, reached)), ...auditLog.troubles()];
   return { ready, reasons: [...reasons, ...told] };
+}
+
+async function signersWaitedFor(custody: Custody, reached: ReachedSigners): Promise<readonly string[]> {
+  const standings = await standingsOf(reached);
+  try {
+    return waitingReasons(await reachedNow(custody, reached), standings);
+  } catch (error) {
+    // A database that is away is told above.
+    if (!(error instanceof CustodyError)) throw error;
+    return waitingReasons(reached, standings);
+  }
 }
 
 /** Only time is lost until the vaults open, and nothing that this process answers depends on it. */

@@ -1,5 +1,12 @@
-import { type ChainVaults, registryChangesAfter, type VaultSetup } from '@bulkhead/custody';
-import { type Address, CustodyError, type Signature } from '@bulkhead/domain';
+import { type ChainVaults, type Custody, registryChangesAfter, signerSetNow, type VaultSetup } from '@bulkhead/custody';
+import {
+  type Address,
+  type ChainId,
+  CustodyError,
+  invariant,
+  type Signature,
+  type SignerSetMembers,
+} from '@bulkhead/domain';
 import { addressOfPublicKey } from '@bulkhead/keys/derivation';
 import type { Database } from '@bulkhead/postgres';
 import { type Pinned, SignerQuorum, verifyForwarder, verifyVault } from '@bulkhead/signer-client';
@@ -21,11 +28,10 @@ export function vaultsOver(
   const { vaultSystems: systems } = reached;
   if (systems.size === 0) return undefined;
   const { name, signer, pinned, vaultSigners } = reached;
-  const members: ReadonlySet<Address> = new Set([...systems.values()].flatMap((system) => system.members));
   const quorum = new SignerQuorum({
     signers: [{ name, signer, pinned }, ...vaultSigners],
     threshold: Math.max(...[...systems.values()].map(({ threshold }) => Number(threshold))),
-    membersNow: async () => Promise.resolve(members),
+    setNow: async (chain) => setOf(db, chain, systems),
     recover,
     changesAfter: (version) => registryChangesAfter({ db, signer }, version),
   });
@@ -46,6 +52,24 @@ export function vaultsOver(
       verifyVault(certificate, { client, chain, vault: address, compartment }, whoSaid(believed, certificate.identity));
     },
   };
+}
+
+async function setOf(
+  db: Database,
+  chain: ChainId,
+  systems: ReadonlyMap<ChainId, ConfiguredSystem>,
+): Promise<SignerSetMembers> {
+  const system = systems.get(chain);
+  invariant(system !== undefined, 'The signers are asked about a chain without vaults.', { chain });
+  return signerSetNow(db, chain, system);
+}
+
+/** The signers and the contracts of vaults, each with who is in its set now: changes of it that were made here count. */
+export async function reachedNow({ db }: Pick<Custody, 'db'>, reached: ReachedSigners): Promise<ReachedSigners> {
+  const systems = [...reached.vaultSystems].map(
+    async ([chain, system]) => [chain, { ...system, ...(await signerSetNow(db, chain, system)) }] as const,
+  );
+  return { ...reached, vaultSystems: new Map(await Promise.all(systems)) };
 }
 
 /** The delegate of this build, where the configuration allows it; what the registry lists the signers know by themselves. */

@@ -136,11 +136,11 @@ export type House = AsyncDisposable & {
   readonly stranger: Address;
 };
 
-/** A server on a real PostgreSQL and a real node of its own. */
-export async function openHouse(content: object = {}): Promise<House> {
-  const folder = mkdtempSync(join(tmpdir(), 'bulkhead-house-'));
+/** A server on a real PostgreSQL and a real node of its own, in a folder of its own unless one is given that has its signers. */
+export async function openHouse(content: object = {}, given?: string): Promise<House> {
+  const folder = given ?? mkdtempSync(join(tmpdir(), 'bulkhead-house-'));
   const parts = new AsyncDisposableStack();
-  parts.defer(() => rmSync(folder, { recursive: true, force: true }));
+  if (given === undefined) parts.defer(() => rmSync(folder, { recursive: true, force: true }));
   const database = parts.use(await testDatabase({ connections: 4 }));
   const environment = { DATABASE_URL: database.urls.app, DATABASE_OWNER_URL: database.urls.owner, BULKHEAD_PORT: '0' };
   const chains = [{ id: chain, development: true, pollMs: 50 }];

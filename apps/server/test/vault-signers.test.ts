@@ -14,7 +14,8 @@ import { startNodes } from '../src/chains.ts';
 import type { Tell } from '../src/part.ts';
 import type { ReachedSigners } from '../src/reached-signer.ts';
 import { reachSigners } from '../src/signer.ts';
-import { chain, until } from './house.ts';
+import { chain, openHouse, until } from './house.ts';
+import { changesOfCustodian, changesSigners, recoversKey, settleIn, sweepsByDelegate } from './vault-town.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'bulkhead-house-'));
 const data = join(folder, '.bulkhead');
@@ -170,6 +171,18 @@ test('the folder stays what it is: found again, of another number, of before the
     );
   }
   writeFileSync(note, written);
+});
+
+test('what custodian and client change of a vault and of its signers, with real signers, contracts and node', async () => {
+  await using house = await openHouse(
+    { chains: [{ id: chain, development: true, pollMs: 50, sweepDelegates: true }], vaultSigners: 2 },
+    folder,
+  );
+  const town = await settleIn(house, data);
+  await changesOfCustodian(town);
+  await recoversKey(town);
+  await sweepsByDelegate(town);
+  await changesSigners(town, note);
 });
 
 test('a set-up that was interrupted is made again with all its signers, and --fresh takes all of them away', async () => {

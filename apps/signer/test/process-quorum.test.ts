@@ -73,7 +73,7 @@ test('three signer processes, each with its own key: two signatures are collecte
   const quorum = new SignerQuorum({
     signers: [first, second, third],
     threshold: 2,
-    membersNow: async () => members,
+    setNow: async () => ({ members: [...members], threshold: 2n }),
     recover,
     changesAfter: async () => [],
   });

@@ -8,6 +8,7 @@ import {
   type RegistryChange,
   type Signature,
   type Signer,
+  type SignerSetMembers,
   type VaultIntent,
   type VaultSigner,
 } from '@bulkhead/domain';
@@ -59,7 +60,7 @@ async function openThree(): Promise<Three> {
       return new SignerQuorum({
         signers: [one(0), one(1), one(2)],
         threshold: 2,
-        membersNow: async () => new Set(members),
+        setNow: async () => ({ members, threshold: 2n }),
         recover,
         changesAfter: async (version) => changes.filter(({ intent }) => 'before' in intent && intent.before >= version),
         ...own,
@@ -205,10 +206,10 @@ test('a key that left the set of signers is not counted', async () => {
   const [world] = three.worlds;
   const left = members.filter((member) => member !== memberAddress(memberSeeds[2]));
   const intent = vaultWithdrawal(world);
-  const now = async (): Promise<ReadonlySet<Address>> => new Set(left);
-  const { grants } = await three.quorum({ membersNow: now }).signVault(vaultRequest(world, intent));
+  const now = async (): Promise<SignerSetMembers> => ({ members: left, threshold: 2n });
+  const { grants } = await three.quorum({ setNow: now }).signVault(vaultRequest(world, intent));
   assert.deepEqual(grants.map(({ member }) => member).sort(), left);
-  const short = three.quorum({ membersNow: now, ports: [undefined, dead] });
+  const short = three.quorum({ setNow: now, ports: [undefined, dead] });
   await assert.rejects(short.signVault(vaultRequest(world, intent)), { code: 'signer/certificate-invalid' });
 });
 
@@ -282,14 +283,25 @@ test('a change of the set is signed by those who are in it and accepted by those
   const leaving = memberAddress(memberSeeds[2]);
   const coming = [memberAddress(memberSeeds[0]), memberAddress(memberSeeds[1]), memberAddress(12)];
   const next = setChange(world, coming);
-  const { signatures, grants } = await three.quorum().signVault(vaultRequest(world, next));
-  assertQuorum(next, signatures);
+  const before = { members, threshold: 2n };
+  const change = { ...vaultRequest(world, next), intent: next, before };
+  const { quorumSignatures, memberSignatures, grants } = await three.quorum().signSetChange(change);
+  assertQuorum(next, quorumSignatures);
+  assertQuorum(next, memberSignatures);
   assert.ok(
     grants.some(({ member }) => member === leaving),
     'who leaves agrees, too',
   );
   assert.equal(grants.filter(({ member }) => coming.includes(member)).length, 2, 'enough of those who stay accept');
   for (const { member, signature } of grants) assert.equal(signerOf(next, signature), member);
+  // One that stays is away: those who are there are a quorum of the set, and too few of those who are to be in it.
+  await assert.rejects(three.quorum({ ports: [dead] }).signSetChange(change), {
+    code: 'signer/not-a-member',
+    message: /1 of those who are to be in the set of signers have accepted, and 2 must/u,
+  });
+  await assert.rejects(three.quorum({ ports: [undefined, dead, dead] }).signSetChange(change), {
+    code: 'signer/unavailable',
+  });
   const beat = heartbeat(world);
   assertQuorum(beat, (await three.quorum().signVault(vaultRequest(world, beat))).signatures);
 });

@@ -97,6 +97,16 @@ import type {
   VaultRestrictionIntent,
   VaultSignatureInput,
 } from './resource/vault.ts';
+import type {
+  KeyRecovery,
+  KeyRecoveryInput,
+  KeyRecoveryIntent,
+  KeyRecoveryListQuery,
+  SignerSetChange,
+  SignerSetChangeInput,
+  SignerSetChangeIntent,
+  SignerSetChangeListQuery,
+} from './resource/vault-authority.ts';
 import type { Role } from './role.ts';
 
 /** Who calls. Two actors with different names are two people. `clientId` of a client alone: whose proofs it may read. */
@@ -136,9 +146,12 @@ type ClientPath = { readonly clientId: string };
 type CompartmentPath = { readonly compartment: Compartment };
 type DepositPath = { readonly depositId: string };
 type WithdrawalPath = { readonly withdrawalId: string };
+type SweepPath = { readonly sweepId: string };
 type SegregationMovePath = { readonly segregationMoveId: string };
 type VaultPath = { readonly vaultId: string };
 type VaultRestrictionPath = { readonly vaultRestrictionId: string };
+type KeyRecoveryPath = { readonly keyRecoveryId: string };
+type SignerSetChangePath = { readonly signerSetChangeId: string };
 type WalletPath = { readonly walletId: string };
 type RegistryChangePath = { readonly registryChangeId: string };
 type BreakPath = { readonly breakId: string };
@@ -188,6 +201,18 @@ export type Operations = {
   readonly getVaultRestrictionIntent: Read<VaultRestrictionPath, VaultRestrictionIntent>;
   readonly approveVaultRestriction: Write<VaultRestrictionPath & ApprovalInput, VaultRestriction>;
   readonly cancelVaultRestriction: Write<VaultRestrictionPath, VaultRestriction>;
+  readonly recoverVaultKey: Write<VaultPath & KeyRecoveryInput, KeyRecovery>;
+  readonly listKeyRecoveries: List<KeyRecoveryListQuery, KeyRecovery>;
+  readonly getKeyRecovery: Read<KeyRecoveryPath, KeyRecovery>;
+  readonly getKeyRecoveryIntent: Read<KeyRecoveryPath, KeyRecoveryIntent>;
+  readonly approveKeyRecovery: Write<KeyRecoveryPath & ApprovalInput, KeyRecovery>;
+  readonly cancelKeyRecovery: Write<KeyRecoveryPath, KeyRecovery>;
+  readonly changeSignerSet: Write<SignerSetChangeInput, SignerSetChange>;
+  readonly listSignerSetChanges: List<SignerSetChangeListQuery, SignerSetChange>;
+  readonly getSignerSetChange: Read<SignerSetChangePath, SignerSetChange>;
+  readonly getSignerSetChangeIntent: Read<SignerSetChangePath, SignerSetChangeIntent>;
+  readonly approveSignerSetChange: Write<SignerSetChangePath & ApprovalInput, SignerSetChange>;
+  readonly cancelSignerSetChange: Write<SignerSetChangePath, SignerSetChange>;
   readonly signOneOff: Write<WithdrawalPath & VaultSignatureInput, Withdrawal>;
 
   readonly listDeposits: List<DepositListQuery, Deposit>;
@@ -209,8 +234,10 @@ export type Operations = {
   readonly cancelWithdrawal: Write<WithdrawalPath, Withdrawal>;
 
   readonly listSweeps: List<SweepListQuery, Sweep>;
-  readonly getSweep: Read<{ readonly sweepId: string }, Sweep>;
+  readonly getSweep: Read<SweepPath, Sweep>;
   readonly requestSweep: Write<SweepInput, SweepBatch>;
+  readonly cancelSweep: Write<SweepPath, Sweep>;
+  readonly retrySweep: Write<SweepPath, Sweep>;
 
   readonly listDelegations: List<DelegationListQuery, Delegation>;
   readonly revokeDelegation: Write<WalletPath, Delegation>;

@@ -104,10 +104,15 @@ test('the roles are what the product says they are', () => {
   assert.deepEqual(
     new Set(writes('approver')),
     new Set([
+      'approveKeyRecovery',
       'approveRegistryChange',
+      'approveSignerSetChange',
       'approveVaultRestriction',
       'approveWithdrawal',
       'assignDeposit',
+      'cancelKeyRecovery',
+      'cancelSignerSetChange',
+      'cancelSweep',
       'cancelWithdrawal',
       'confirmSegregationMove',
       'freezeDeposit',

@@ -17,7 +17,17 @@ import {
   withdrawalId,
 } from './names.ts';
 import { approval, registryChange, registryItems } from './signer-samples.ts';
-import { segregationMove, vault, vaultDraft, vaultRestriction, vaultSignature } from './vault-samples.ts';
+import {
+  keyRecovery,
+  keyRecoveryWish,
+  segregationMove,
+  signerSetChange,
+  signerSetWish,
+  vault,
+  vaultDraft,
+  vaultRestriction,
+  vaultSignature,
+} from './vault-samples.ts';
 
 export * from './names.ts';
 export * from './proof-samples.ts';
@@ -407,6 +417,10 @@ export const bodies: Partial<Record<OperationName, Record<string, unknown>>> = {
   approveRegistryChange: { approval },
   restrictVault: { kind: 'pause' },
   approveVaultRestriction: { approval },
+  recoverVaultKey: keyRecoveryWish,
+  approveKeyRecovery: { approval },
+  changeSignerSet: signerSetWish,
+  approveSignerSetChange: { approval },
   rejectWithdrawal: { reason: 'Not known' },
   requestSweep: { compartment: 10_000, chain },
   chargeFee: { clientId, asset: coin, amount: '7', description: 'January' },
@@ -433,6 +447,8 @@ const values: Readonly<Record<string, string>> = {
   ':registryChangeId': registryChange.id,
   ':vaultId': vault.id,
   ':vaultRestrictionId': vaultRestriction.id,
+  ':keyRecoveryId': keyRecovery.id,
+  ':signerSetChangeId': signerSetChange.id,
   ':segregationMoveId': segregationMove.id,
   ':asset': encodeURIComponent(coin),
   ':epoch': '12',

@@ -105,6 +105,53 @@ export const vaultRestriction = {
 
 export const vaultRestrictionIntent = { restrictionId: vaultRestriction.id, intent, brief: statement } as const;
 
+export const keyRecovery = {
+  id: `vkr_${uuid}`,
+  vaultId: vault.id,
+  chain,
+  compartment: 100_000,
+  role: 'client',
+  newKey: word,
+  change: word,
+  state: 'queued',
+  reason: null,
+  approvals: [{ by: 'ruth', at: time }],
+  readyAt: '1767225600',
+  intentDigest: digest,
+  expiresAt: time,
+  transactionHash: word,
+  block,
+  ended: null,
+  requestedBy: 'olga',
+  createdAt: time,
+  updatedAt: time,
+} as const;
+
+export const keyRecoveryIntent = { keyRecoveryId: keyRecovery.id, intent, brief: statement } as const;
+
+export const keyRecoveryWish = { role: 'client', newKey: { kind: 'secp256k1', address } } as const;
+
+export const signerSetChange = {
+  id: `ssc_${uuid}`,
+  signerSet: address,
+  number: '2',
+  members: [address],
+  threshold: 1,
+  state: 'signed',
+  reason: null,
+  approvals: [{ by: 'ruth', at: time }],
+  chains: [{ chain, state: 'queued', activeFrom: time, reason: null, transactionHash: word, block }],
+  intentDigest: digest,
+  expiresAt: time,
+  requestedBy: 'olga',
+  createdAt: time,
+  updatedAt: time,
+} as const;
+
+export const signerSetChangeIntent = { signerSetChangeId: signerSetChange.id, intent, brief: statement } as const;
+
+export const signerSetWish = { chain, members: [address], threshold: 1 } as const;
+
 export const vaultDraft = {
   chain,
   clientId,

@@ -31,6 +31,7 @@ import {
 } from './movement.ts';
 import { type ExplainedBy, type Settled, settleSent } from './settlement.ts';
 import { askForVaultChecks } from './vault-code.ts';
+import { wakeDue } from './vault-due.ts';
 import { outflowGroup, settleVaults, type VaultsSettled } from './vault-settlement.ts';
 import { wakeMoves, wakeWaiting } from './waking.ts';
 import { type Wallet, walletOf } from './wallet.ts';
@@ -54,8 +55,8 @@ export type FinalBlock = {
   readonly movements: readonly StoredMovement[];
   /** What token movements really brought, by movement id. */
   readonly credits: ReadonlyMap<string, bigint>;
-  /** Restrictions of vaults whose nonces this block has used. */
-  readonly restrictions: ReadonlySet<string>;
+  /** What people decided about vaults and whose nonces this block has used. */
+  readonly decided: ReadonlySet<string>;
   readonly rule: FinalityRule;
   readonly now: Date;
 };
@@ -98,9 +99,10 @@ export async function bookFinalBlock(custody: Custody, tx: Transaction, final: F
     return [{ ...rest, wallet: wallet.id }];
   });
   const settled = await settleSent(custody, tx, { chain, block, sent: ours, now });
-  const { credits, restrictions } = final;
-  const vaults = await settleVaults(custody, tx, { chain, block, movements, credits, restrictions, now });
+  const { credits, decided } = final;
+  const vaults = await settleVaults(custody, tx, { chain, block, movements, credits, decided, now });
   await askForVaultChecks(tx, { chain, block });
+  await wakeDue(tx, { chain, block });
   await detectDeposits(tx, { chain, block: block.hash, now });
   const credited = await creditDeposits(tx, { ...final, wallets, settled, vaults });
   await explainMovements(tx, { movements, wallets, settled, vaults, deposits: credited.deposits });

@@ -4,6 +4,7 @@ import { type AssetId, codeHashOfNothing, contractOf, gasAccount, houseGas } fro
 import { fakeKeccak, namedAddress } from '@bulkhead/fakes';
 import { text } from '@bulkhead/postgres';
 import { callData, delegateSweep } from '@bulkhead/vaults';
+import { cancelSweep, retrySweep } from './delegated-sweep.ts';
 import { delegationViews, revokeDelegation } from './delegation.ts';
 import { requestSweep, sweepViews, type SweepView } from './sweep.ts';
 import { type BenchWallet, refusalOf, viewOf } from './testing/bench.ts';
@@ -172,9 +173,18 @@ test('where the signer refuses a delegation it says why, and nothing is carried'
   const [view] = await delegationViews(bench.custody.db, { walletId: account.wallet.id, after: null, limit: 1 });
   assert.deepEqual([view?.state, /signer\/unknown-wallet/u.test(view?.reason ?? '')], ['queued', true]);
   assert.equal((await shown(bench, id)).state, 'queued');
+  const cancels = async (): Promise<string> => refusalOf(await cancelSweep(bench.custody, bench.as('olga'), id));
+  const retries = async (sweep: string) => retrySweep(bench.custody, bench.as('olga'), sweep);
+  assert.equal(await cancels(), 'done');
+  assert.equal((await shown(bench, id)).state, 'cancelled');
+  assert.deepEqual([await cancels(), refusalOf(await retries(id))], ['sweep/wrong-state', 'sweep/wrong-state']);
+  assert.equal(refusalOf(await retries('swp_none')), 'resource/not-found');
+  const again = await sweeps(bench, account);
   bench.signer.rules.refuse = undefined;
-  await resume(bench);
-  assert.equal((await shown(bench, id)).state, 'settled');
+  viewOf(await retries(again.id));
+  await settles(bench);
+  assert.equal((await shown(bench, again.id)).state, 'settled');
+  assert.equal((await shown(bench, id)).state, 'cancelled');
   await bench.prove();
 });
 

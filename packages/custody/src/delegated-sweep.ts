@@ -14,6 +14,8 @@ import {
   parseAssetId,
   parseChainId,
   parseCompartment,
+  refuse,
+  type Refused,
   type TransferRequest,
   transferKey,
 } from '@bulkhead/domain';
@@ -28,9 +30,17 @@ import {
   type Transaction,
 } from '@bulkhead/postgres';
 import { callData, delegateSweep, nativeToken, standardDeployment, standardFactory } from '@bulkhead/vaults';
+import { type Answer, command, notFound, type WriteCall } from './command.ts';
 import { chainPort } from './cursor.ts';
 import { type Actor, type Custody, machine } from './custody.ts';
-import { delegateFor, delegationRelaysMax, ensureDelegation, fruitless, newestDelegation } from './delegation.ts';
+import {
+  delegateFor,
+  delegationRelaysMax,
+  ensureDelegation,
+  fruitless,
+  newestDelegation,
+  retryDelegation,
+} from './delegation.ts';
 import { frozenBy, frozenReason } from './freeze.ts';
 import { newId } from './id.ts';
 import { enqueue } from './job.ts';
@@ -248,6 +258,66 @@ async function fail(custody: Custody, { id }: DelegatedSweep, reason: string): P
   });
 }
 
+type Waiting = { readonly sweep: DelegatedSweep } | { readonly refused: Refused };
+
+/** One that waits, locked; or why there is nothing to give up or to try. */
+async function lockWaiting(tx: Transaction, id: string): Promise<Waiting> {
+  const [row] = await tx.query(`select ${columns} from custody.delegated_sweep where id = $1 for update`, [id]);
+  if (row !== undefined && !sweepOf(row).isOver) return { sweep: sweepOf(row) };
+  const [byKey] = await tx.query(`select from custody.dispatch where subject = $1 and kind = 'sweep'`, [id]);
+  if (row === undefined && byKey === undefined) return { refused: notFound('sweep', id) };
+  const fact =
+    row === undefined
+      ? 'is carried out by the key of its address, which has its own retries'
+      : `is over (${textOrNull(row, 'outcome') ?? ''})`;
+  return {
+    refused: refuse(
+      'sweep/wrong-state',
+      `Sweep ${id} ${fact}: only a sweep by a delegate that waits is given up or tried again. Ask for a new sweep where coins still lie there.`,
+      { sweep: id },
+    ),
+  };
+}
+
+/**
+ * Gives a sweep by a delegate up. It has no signature and no nonce; a transaction that calls the delegate and is on its way already may
+ * still move the coins, which are then booked as the sweep that they are.
+ */
+export async function cancelSweep(custody: Custody, call: WriteCall, id: string): Promise<Answer<MovementView>> {
+  return command(custody, call, async (tx, now) => {
+    const found = await lockWaiting(tx, id);
+    if ('refused' in found) return found.refused;
+    await tx.query(
+      `update custody.delegated_sweep set step = 'done', outcome = 'cancelled', updated_at = $2 where id = $1`,
+      [id, now],
+    );
+    await record(tx, now, { actor: call.actor, subject: id, event: 'sweep-cancelled', data: {} });
+    return sweepView(tx, id);
+  });
+}
+
+/** Has a sweep by a delegate tried now, as often as a new one would be, and what its address signed with it. */
+export async function retrySweep(custody: Custody, call: WriteCall, id: string): Promise<Answer<MovementView>> {
+  return command(custody, call, async (tx, now) => {
+    const found = await lockWaiting(tx, id);
+    if ('refused' in found) return found.refused;
+    await tx.query(
+      `update custody.delegated_sweep set retried_at = $2, waiting_reason = null, updated_at = $2 where id = $1`,
+      [id, now],
+    );
+    await retryDelegation(tx, found.sweep.wallet, now);
+    await record(tx, now, { actor: call.actor, subject: id, event: 'sweep-retried', data: {} });
+    await enqueue(tx, { task: 'send-delegated-sweep', id });
+    return sweepView(tx, id);
+  });
+}
+
+async function sweepView(tx: Queries, id: string): Promise<MovementView> {
+  const [view] = await delegatedSweepViews(tx, { ids: [id], after: null, limit: 1 });
+  invariant(view !== undefined, 'A sweep that was just stored is not there.', { id });
+  return view;
+}
+
 export type DelegateMovements = {
   readonly chain: ChainId;
   readonly block: BlockRef;
@@ -324,7 +394,7 @@ const stateSql = `case
   when relay.step is not null then 'signing'
   else 'queued' end`;
 
-const states: readonly MovementState[] = ['queued', 'signing', 'broadcast', 'settled', 'failed'];
+const states: readonly MovementState[] = ['queued', 'signing', 'broadcast', 'settled', 'failed', 'cancelled'];
 
 /** Sweeps by delegates, as those of keys are shown. */
 export async function delegatedSweepViews(

@@ -325,15 +325,26 @@ async function carry(custody: Custody, id: string, wallet: Wallet): Promise<void
   if (reason !== undefined) await waits(custody, id, reason);
 }
 
-/** Relays that reached the chain and are over, of something that is not. */
+/** Relays that reached the chain and are over, of something that is not; since people had it tried again, where they did. */
 export async function fruitless(tx: Queries, relays: string): Promise<number> {
   const row = only(
     await tx.query(
-      `select count(*) as ended from custody.dispatch where relays = $1 and kind = 'relay' and step = 'done' and outcome <> 'impossible'`,
+      `select count(*) as ended from custody.dispatch d where relays = $1 and kind = 'relay' and step = 'done' and outcome <> 'impossible'
+         and created_at > coalesce((select retried_at from custody.delegation where id = $1),
+           (select retried_at from custody.delegated_sweep where id = $1), '-infinity')`,
       [relays],
     ),
   );
   return Number(bigint(row, 'ended'));
+}
+
+/** Lets what an address signed be carried some times more, after people have looked why it came to nothing. */
+export async function retryDelegation(tx: Transaction, wallet: string, now: Date): Promise<void> {
+  const rows = await tx.query(
+    `update custody.delegation set retried_at = $2, waiting_reason = null, updated_at = $2 where wallet = $1 and step <> 'done' returning id`,
+    [wallet, now],
+  );
+  for (const row of rows) await enqueue(tx, { task: 'send-delegation', id: text(row, 'id') });
 }
 
 export type DelegationView = {

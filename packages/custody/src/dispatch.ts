@@ -39,8 +39,9 @@ export type DispatchKind = 'withdrawal' | 'deposit-return' | 'sweep' | 'gas-gran
 export type RelayCargo = {
   readonly relays: string;
   /**
-   * A signed payment of a vault or what cancels it; coins of forwarders to their vault; the making of a delegate, what an address signed
-   * for it, and the call of it that sweeps the address; that the signers are there; what a proof registry is told.
+   * A signed payment of a vault or what cancels it, and what puts a queued change in force; coins of forwarders to their vault; the making
+   * of a delegate, what an address signed for it, and the call of it that sweeps the address; that the signers are there, and who they are; what a proof
+   * registry is told.
    */
   readonly cargo: (typeof cargos)[number];
   readonly callData: Hex;
@@ -50,6 +51,7 @@ export type RelayCargo = {
 const cargos = [
   'payment',
   'invalidation',
+  'execution',
   'sweep',
   'delegate',
   'delegation',
@@ -58,6 +60,7 @@ const cargos = [
   'reserve-commitment',
   'reserve-draw',
   'reserve-proof',
+  'set-change',
 ] as const;
 
 /** An outgoing transaction: one intent, one nonce of one wallet, one effect at most. */

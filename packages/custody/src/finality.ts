@@ -6,7 +6,7 @@ import { addressesOf, bookFinalBlock, type FinalityRule, walletsByAddress } from
 import { chainPort, type Cursor, lockCursor, movingCursor, storedBlock } from './cursor.ts';
 import type { Custody } from './custody.ts';
 import { blockMovements } from './movement.ts';
-import { takenRestrictions } from './vault-restriction.ts';
+import { takenDecided } from './vault-applied.ts';
 
 /** Blocks that one call of {@link finalize} books. */
 export const finalizeBlocksMax = 64;
@@ -82,7 +82,7 @@ async function bookBlock(custody: Custody, port: Chain, { cursor, target, rule }
   const block: BlockRef = { number: stored.number, hash: stored.hash };
   await sweepBeforeExits(custody, chain, block);
   const credits = await tokenCredits(custody, port, { block, parent: cursor.final });
-  const restrictions = await takenRestrictions(custody.db, port, { chain, block });
+  const decided = await takenDecided(custody.db, port, { chain, block });
   const now = custody.clock.now();
   const outcome = await custody.db.transaction(async (tx) => {
     const { final } = await lockCursor(tx, chain);
@@ -93,7 +93,7 @@ async function bookBlock(custody: Custody, port: Chain, { cursor, target, rule }
     if (standing?.hash !== block.hash || proof?.hash !== target.hash) return 'another branch';
     const movements = await blockMovements(tx, chain, block.hash);
     if (movements.some(({ id }) => !credits.seen.has(id))) return 'others did';
-    await bookFinalBlock(custody, tx, { chain, block, movements, credits: credits.amounts, restrictions, rule, now });
+    await bookFinalBlock(custody, tx, { chain, block, movements, credits: credits.amounts, decided, rule, now });
     // The commit stores the transfers of the block, the states they belong to, their jobs and the new final block. A crash
     // before it leaves the block unbooked as a whole; one after it leaves only the marker to be written.
     return 'booked';

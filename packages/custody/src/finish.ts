@@ -9,27 +9,36 @@ import {
 import { text, type Transaction } from '@bulkhead/postgres';
 import { type Custody, machine } from './custody.ts';
 import type { Dispatch, RelayCargo } from './dispatch.ts';
-import { enqueue } from './job.ts';
+import { enqueue, type Job } from './job.ts';
 import { record } from './journal.ts';
 import { ownMovement } from './own-movement.ts';
 import { lockWithdrawal, stepWithdrawal } from './withdrawal-step.ts';
 
-/** Who looks again when a relay is over; a flush and the making of a delegate are looked for by whoever needs them. */
-const carriedBy: Readonly<
-  Record<RelayCargo['cargo'], 'send-vault-dispatch' | 'send-delegation' | 'send-delegated-sweep' | undefined>
-> = {
-  payment: 'send-vault-dispatch',
-  invalidation: 'send-vault-dispatch',
-  sweep: undefined,
-  delegate: undefined,
-  delegation: 'send-delegation',
-  'delegated-sweep': 'send-delegated-sweep',
-  // One for each chain, by its id; one for each asset.
-  heartbeat: undefined,
-  'reserve-commitment': undefined,
-  'reserve-draw': undefined,
-  'reserve-proof': undefined,
-};
+/** The job that looks again when a relay is over; a flush and the making of a delegate are looked for by whoever needs them. */
+function lookingAgain({ cargo, relays }: RelayCargo, chain: ChainId): Job | undefined {
+  switch (cargo) {
+    case 'payment':
+    case 'invalidation':
+      return { task: 'send-vault-dispatch', id: relays };
+    case 'execution':
+      return { task: 'follow-key-recovery', id: relays };
+    case 'delegation':
+      return { task: 'send-delegation', id: relays };
+    case 'delegated-sweep':
+      return { task: 'send-delegated-sweep', id: relays };
+    case 'heartbeat':
+      return { task: 'keep-heartbeat', id: chain };
+    case 'set-change':
+      return { task: 'keep-signer-set', id: chain };
+    case 'sweep':
+    case 'delegate':
+    // One for each asset, which the act names.
+    case 'reserve-commitment':
+    case 'reserve-draw':
+    case 'reserve-proof':
+      return undefined;
+  }
+}
 
 /** A dispatch that came to its end in this transaction, whatever the end. */
 export type FinishedDispatch = {
@@ -72,10 +81,9 @@ export async function finishDispatch(
   return stepped.transfers;
 }
 
-async function lookAgain(tx: Transaction, chain: ChainId, { relays, cargo }: RelayCargo): Promise<void> {
-  const task = carriedBy[cargo];
-  if (cargo === 'heartbeat') return enqueue(tx, { task: 'keep-heartbeat', id: chain });
-  if (task !== undefined) return enqueue(tx, { task, id: relays });
-  const [act] = await tx.query('select asset from custody.proof_act where id = $1', [relays]);
+async function lookAgain(tx: Transaction, chain: ChainId, relay: RelayCargo): Promise<void> {
+  const job = lookingAgain(relay, chain);
+  if (job !== undefined) return enqueue(tx, job);
+  const [act] = await tx.query('select asset from custody.proof_act where id = $1', [relay.relays]);
   if (act !== undefined) await enqueue(tx, { task: 'keep-proof', id: text(act, 'asset') });
 }

@@ -1,7 +1,7 @@
 import { type ChainId, checksumAddress, invariant, parseAddress, parseChainId } from '@bulkhead/domain';
 import { bigint, bigintOrNull, date, type Queries, text, textOrNull } from '@bulkhead/postgres';
+import { chainTime } from './chain-time.ts';
 import type { Custody } from './custody.ts';
-import { heartbeatTime } from './heartbeat.ts';
 import { vaultsOn } from './vault-chain.ts';
 
 /** Seconds that signing, relaying and finality of a heartbeat may take before it counts as missed. */
@@ -97,7 +97,7 @@ export async function heartbeatClock(custody: Custody, chain: ChainId): Promise<
   if (row === undefined) return undefined;
   const { heartbeatEverySeconds: every, terms } = found.setup;
   const last = bigint(row, 'last');
-  const now = await heartbeatTime(custody, chain);
+  const now = await chainTime(custody, chain);
   const limit = every === 0n ? last + terms.heartbeatPeriod / 2n : last + every + heartbeatGraceSeconds;
   return {
     chain,

@@ -14,6 +14,7 @@ import {
 import { bigint, type Queries, type Row, text, textOrNull, type Transaction } from '@bulkhead/postgres';
 import { answerOf, callData, type Hex, hexOf, parseWord, signerSetCalls, signerSetQuestions } from '@bulkhead/vaults';
 import { signerSays } from './approval.ts';
+import { chainTime } from './chain-time.ts';
 import { chainPort, hash } from './cursor.ts';
 import { type Custody, type LogAnchor, machine } from './custody.ts';
 import { newId } from './id.ts';
@@ -117,17 +118,6 @@ async function noteLook({ db, clock }: Custody, chain: ChainId, { signerSet, las
   );
 }
 
-/** Unix seconds: the later of our clock and the newest block, because the vaults count by the chain's. */
-export async function heartbeatTime({ db, clock }: Custody, chain: ChainId): Promise<bigint> {
-  const [row] = await db.query(
-    `select extract(epoch from mined_at)::bigint as seconds from custody.block where chain = $1 order by number desc limit 1`,
-    [chain],
-  );
-  const ours = BigInt(Math.floor(clock.now().getTime() / 1000));
-  const theirs = row === undefined ? 0n : bigint(row, 'seconds');
-  return theirs > ours ? theirs : ours;
-}
-
 const columns = 'id, chain, block_number, block_hash, before, intent, signatures';
 
 function heartbeatOf(row: Row): Heartbeat {
@@ -181,7 +171,7 @@ type Beginning = { readonly found: OfChain; readonly look: HeartbeatLook };
 async function begin(custody: Custody, chain: ChainId, { found, look }: Beginning): Promise<Heartbeat | undefined> {
   const every = found.setup.heartbeatEverySeconds;
   const { signerSet, final: block, last } = look;
-  if (every === 0n || (await heartbeatTime(custody, chain)) < last + every) return undefined;
+  if (every === 0n || (await chainTime(custody, chain)) < last + every) return undefined;
   const now = custody.clock.now();
   const id = newId('vhb', now);
   const anchor = await custody.anchor?.();
@@ -253,7 +243,7 @@ async function orderOnce(
     order.relays,
   ]);
   if (live.length === 0) return undefined;
-  const failed = await failedRelays(tx, order.relays, order.cargo);
+  const failed = await failedRelays(tx, order);
   return failed < failedRelaysMax
     ? orderRelay(custody, tx, order)
     : `It was relayed ${failed} times and failed on the chain each time: look at the transactions, and at whether the signer set is the configured one.`;

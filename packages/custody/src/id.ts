@@ -23,7 +23,9 @@ export type IdPrefix =
   | 'dlg'
   | 'vrs'
   | 'proof'
-  | 'pack';
+  | 'pack'
+  | 'vkr'
+  | 'ssc';
 
 /** A prefixed UUID version 7 (RFC 9562): sorts by time of creation to the millisecond, 74 random bits behind it. */
 export function newId(prefix: IdPrefix, now: Date): string {

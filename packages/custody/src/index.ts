@@ -35,7 +35,7 @@ export { factPlaces } from './fact-place.ts';
 export { notePolicy, noteRetention } from './policy-fact.ts';
 export { erasePersonal, personalFindings } from './personal.ts';
 export { type DelegationView, delegationViews, revokeDelegation, sendDelegation } from './delegation.ts';
-export { sendDelegatedSweep } from './delegated-sweep.ts';
+export { cancelSweep, retrySweep, sendDelegatedSweep } from './delegated-sweep.ts';
 export { assignDeposit, freezeDeposit, releaseDeposit, screenDeposit } from './deposit.ts';
 export { returnDeposit } from './deposit-return.ts';
 export { type DepositView, depositView, depositViews } from './deposit-view.ts';
@@ -151,6 +151,27 @@ export {
   type RestrictionView,
   restrictionViews,
 } from './vault-restriction.ts';
+export {
+  approveKeyRecovery,
+  cancelKeyRecovery,
+  followKeyRecovery,
+  keyRecoveryText,
+  type KeyRecoveryView,
+  keyRecoveryViews,
+  type RecoveryRequest,
+  requestKeyRecovery,
+} from './key-recovery.ts';
+export { keepSignerSet } from './signer-set-carrying.ts';
+export {
+  approveSetChange,
+  cancelSetChange,
+  requestSetChange,
+  type SetChangeRequest,
+  type SetChangeText,
+  setChangeText,
+} from './signer-set-change.ts';
+export { type SetChangeView, setChangeViews } from './signer-set-view.ts';
+export { signerSetNow } from './signer-set.ts';
 export { checkVault } from './vault-code.ts';
 export { signOneOff } from './vault-one-off.ts';
 export { relayGasMax } from './vault-relay.ts';

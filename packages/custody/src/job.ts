@@ -13,6 +13,8 @@ export type Job =
   | { readonly task: 'flush-forwarders'; readonly id: string }
   | { readonly task: 'watch-dispatch'; readonly id: string }
   | { readonly task: 'check-vault'; readonly id: string }
+  | { readonly task: 'send-signer-set-change'; readonly id: string }
+  | { readonly task: 'follow-key-recovery'; readonly id: string }
   | { readonly task: 'advance-move'; readonly id: string }
   | { readonly task: 'apply-registry-change'; readonly id: string }
   /** The id is that of an asset. */
@@ -20,6 +22,7 @@ export type Job =
   /** The ids are those of chains. */
   | { readonly task: 'check-token-codes'; readonly id: string }
   | { readonly task: 'keep-heartbeat'; readonly id: string }
+  | { readonly task: 'keep-signer-set'; readonly id: string }
   | { readonly task: 'reconcile'; readonly id: string };
 
 /** Attempts before a job is left for people to look at; the back-off of the worker is exponential, so this is days. */

@@ -19,12 +19,15 @@ import { screenDeposit } from './deposit.ts';
 import { flushForWithdrawal } from './flush.ts';
 import { enqueue, type Job } from './job.ts';
 import { heartbeatChains, keepHeartbeat } from './heartbeat.ts';
+import { followKeyRecovery, queuedRecoveries } from './key-recovery.ts';
 import { findLiquidity } from './liquidity.ts';
 import { keepProof, provenAssets } from './proof-keeping.ts';
 import { reconcile } from './reconciliation.ts';
 import { applyRegistryChange, tendRegistryChanges } from './registry-change.ts';
 import { sendDispatch, watchDispatch } from './send.ts';
 import { advanceMove, openMoves } from './segregation-move.ts';
+import { chainsBehind, keepSignerSet } from './signer-set-carrying.ts';
+import { liveSetChanges, sendSetChange } from './signer-set-change.ts';
 import { signerWaits } from './signing.ts';
 import { pullSignerRecords } from './signer-record.ts';
 import { checkTokenCodes } from './token-code.ts';
@@ -59,6 +62,9 @@ const bodies: Readonly<Record<Job['task'], (custody: Custody, id: string) => Pro
   'check-vault': checkVault,
   'keep-heartbeat': keepHeartbeat,
   'keep-proof': keepProof,
+  'send-signer-set-change': sendSetChange,
+  'follow-key-recovery': followKeyRecovery,
+  'keep-signer-set': keepSignerSet,
   // A chain of which nothing is booked yet has nothing to reconcile: a refusal, and not a reason to try again.
   reconcile: async (custody, id) => {
     const chain = parseChainId(id);
@@ -140,11 +146,20 @@ async function watchDispatches(custody: Custody): Promise<void> {
   for (const id of await liveDelegatedSweeps(custody.db)) {
     await enqueue(custody.db, { task: 'send-delegated-sweep', id });
   }
+  for (const id of await queuedRecoveries(custody)) await enqueue(custody.db, { task: 'follow-key-recovery', id });
+  for (const id of await liveSetChanges(custody)) await enqueue(custody.db, { task: 'send-signer-set-change', id });
+  for (const id of await chainsBehind(custody)) await enqueue(custody.db, { task: 'keep-signer-set', id });
 }
 
-/** Looks when each set of signers was last shown to be there; whether it is time for the next is decided there. */
+/**
+ * Looks when each set of signers was last shown to be there, and who is in it; whether it is time for the next heartbeat, and whether a
+ * change must be carried, is decided there.
+ */
 async function keepHeartbeats(custody: Custody): Promise<void> {
-  for (const chain of heartbeatChains(custody)) await enqueue(custody.db, { task: 'keep-heartbeat', id: chain });
+  for (const chain of heartbeatChains(custody)) {
+    await enqueue(custody.db, { task: 'keep-heartbeat', id: chain });
+    await enqueue(custody.db, { task: 'keep-signer-set', id: chain });
+  }
 }
 
 /** Looks at the proofs of each asset; whether it is time for something is decided there. */

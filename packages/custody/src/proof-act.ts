@@ -242,7 +242,7 @@ async function orderOnce(
     order.relays,
   ]);
   if (live.length === 0) return undefined;
-  const failed = await failedRelays(tx, order.relays, order.cargo);
+  const failed = await failedRelays(tx, order);
   return failed < failedRelaysMax
     ? orderRelay(custody, tx, order)
     : `It was relayed ${failed} times and failed on the chain each time: look at the transactions, and at whether the registry is the configured one.`;

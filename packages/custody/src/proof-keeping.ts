@@ -21,7 +21,7 @@ import { advanceEpoch, epochs, newestEpoch, type ReserveStream, stateOf, type St
 import { bytesOf } from '@bulkhead/vaults';
 import { chainPort } from './cursor.ts';
 import { type Custody, machine } from './custody.ts';
-import { heartbeatTime } from './heartbeat.ts';
+import { chainTime } from './chain-time.ts';
 import { record } from './journal.ts';
 import { actFor, carryAct, endAct, liveAct } from './proof-act.ts';
 import {
@@ -289,7 +289,7 @@ async function lapseFor({ custody, proven }: Keeping, { header }: StoredEpoch): 
   const { chain, settings } = proven.registry;
   const { latest } = await chainPort(custody, chain).heads();
   return lapseOf({
-    now: await heartbeatTime(custody, chain),
+    now: await chainTime(custody, chain),
     takenAt: header.takenAt,
     commitWithin: settings.commitWithin,
     head: latest.number,
@@ -301,7 +301,7 @@ async function isDue({ custody, proven, look }: Keeping): Promise<boolean> {
   const { everySeconds, chain } = proven.registry;
   if (everySeconds === 0n) return false;
   const { newest } = look.stream;
-  return newest === undefined || (await heartbeatTime(custody, chain)) >= newest.committedAt + everySeconds;
+  return newest === undefined || (await chainTime(custody, chain)) >= newest.committedAt + everySeconds;
 }
 
 async function make(keeping: Keeping): Promise<boolean> {

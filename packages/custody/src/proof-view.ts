@@ -8,7 +8,7 @@ import {
 } from '@bulkhead/domain';
 import { bigint, boolean, type Queries, text, textOrNull } from '@bulkhead/postgres';
 import type { Custody } from './custody.ts';
-import { heartbeatTime } from './heartbeat.ts';
+import { chainTime } from './chain-time.ts';
 import { provenAsset } from './proof-registry.ts';
 
 /** How fresh the proofs of one asset are, as a final block had it. Times in Unix seconds of the registry's chain. */
@@ -41,7 +41,7 @@ export async function proofClocks(custody: Custody): Promise<readonly ProofClock
     if (proven === undefined || proven.registry.registry !== text(row, 'registry')) continue;
     const chain = parseChainId(text(row, 'chain'));
     const committedAt = bigint(row, 'committed_at');
-    const now = await heartbeatTime(custody, chain);
+    const now = await chainTime(custody, chain);
     const { everySeconds } = proven.registry;
     const endedAt = bigint(row, 'window_ended_at');
     const { cadence, proveWithin } = proven.registry.settings;

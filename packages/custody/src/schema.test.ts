@@ -48,12 +48,13 @@ const changeable: Readonly<Record<string, readonly string[]>> = {
     'block_hash',
     'block_number',
     'outcome',
+    'retried_at',
     'step',
     'transaction_hash',
     'updated_at',
     'waiting_reason',
   ],
-  delegation: ['outcome', 'signature', 'step', 'updated_at', 'waiting_reason'],
+  delegation: ['outcome', 'retried_at', 'signature', 'step', 'updated_at', 'waiting_reason'],
   deposit: ['client', 'finality', 'state', 'step', 'updated_at'],
   dispatch: ['nonce', 'outcome', 'state', 'step', 'updated_at', 'waiting_reason'],
   fee: [],
@@ -61,6 +62,7 @@ const changeable: Readonly<Record<string, readonly string[]>> = {
   heartbeat: ['carried_at', 'grants', 'signatures', 'step', 'updated_at', 'waiting_reason'],
   heartbeat_clock: ['last', 'looked_at', 'signer_set'],
   journal: [],
+  key_recovery: ['block_hash', 'block_number', 'step', 'transaction_hash', 'updated_at', 'waiting_reason'],
   movement: ['in_explained', 'out_explained', 'removed_at'],
   personal: [],
   proof_act: ['block_number', 'grants', 'signatures', 'step', 'transaction_hash', 'updated_at', 'waiting_reason'],
@@ -75,6 +77,8 @@ const changeable: Readonly<Record<string, readonly string[]>> = {
   signer_log: ['doubt', 'hash', 'sequence', 'trouble', 'updated_at'],
   signer_record: [],
   signer_record_lost: [],
+  signer_set_change: ['grants', 'member_signatures', 'quorum_signatures', 'step', 'updated_at', 'waiting_reason'],
+  signer_set_standing: ['current_number', 'looked_at', 'newest_from', 'newest_number', 'signer_set', 'waiting_reason'],
   vault: [
     'agreement',
     'backed_up_at',
@@ -181,6 +185,22 @@ async function plantsVault(bench: Bench, { client, wallet }: Account): Promise<v
     [chain],
   );
   await owner.query(`insert into custody.proof_maker (asset, maker, held_until) values ('asset', 'maker', now())`);
+  await owner.query(
+    `insert into custody.key_recovery (id, dispatch, chain, vault, role, new_key, change, ready_at, step, created_at, updated_at)
+     select 'vkr_1', id, chain, vault, 'client', $1, $1, 1, 'queued', now(), now() from custody.vault_dispatch limit 1`,
+    [`0x${'0f'.repeat(32)}`],
+  );
+  await owner.query(
+    `insert into custody.signer_set_change (id, signer_set, number, members, threshold, before_members, before_threshold, intent,
+       intent_digest, expires_at, requested_by, step, created_at, updated_at)
+     values ('ssc_1', $1, 2, 'members', 1, 'members', 1, 'intent', 'digest', 1, 'ann', 'queued', now(), now())`,
+    [`0x${'5e'.repeat(20)}`],
+  );
+  await owner.query(
+    `insert into custody.signer_set_standing (chain, signer_set, current_number, newest_number, newest_from, looked_at)
+     values ($1, 'set', 1, 1, 1, now())`,
+    [chain],
+  );
   await owner.query(
     `insert into custody.vault_event (id, chain, block_number, block_hash, transaction_hash, log_index, address, topics, data, observed_at)
      select 'vev_1', chain, number, hash, 'hash', 0, 'address', '[]', '0x', now() from custody.block where chain = $1 limit 1`,

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { fakeKeccak, fakeVaultSystem } from '@bulkhead/fakes';
 import { text } from '@bulkhead/postgres';
+import { callData, factoryCalls } from '@bulkhead/vaults';
 import { breakViews, type BreakView, resolveBreak } from './break.ts';
 import { frozenBy } from './freeze.ts';
 import { checkVault } from './vault-code.ts';
@@ -8,11 +10,24 @@ import { withPort } from './testing/port.ts';
 import { refusalOf } from './testing/bench.ts';
 import { reconciled } from './testing/desk.ts';
 import { approve, ask, ether, settle, withdrawal } from './testing/withdrawing.ts';
-import { fundedVault, listed, openVaulting, type VaultAccount, type VaultBench } from './testing/vaulting.ts';
+import {
+  callFromOutside,
+  fundedVault,
+  listed,
+  openVaulting,
+  type VaultAccount,
+  type VaultBench,
+} from './testing/vaulting.ts';
 
-async function paid(bench: VaultBench, { client }: VaultAccount): Promise<string> {
+/** Approved, and as far as it goes without another block. */
+async function asked(bench: VaultBench, { client }: VaultAccount): Promise<string> {
   const { id } = await ask(bench, { client, amount: ether, destination: listed });
   await approve(bench, id);
+  return id;
+}
+
+async function paid(bench: VaultBench, account: VaultAccount): Promise<string> {
+  const id = await asked(bench, account);
   await settle(bench);
   await settle(bench);
   return id;
@@ -63,8 +78,10 @@ test('other code at the address of a vault freezes its compartment alone, no wor
   });
   const account = await fundedVault(bench, 5n * ether);
   const other = await fundedVault(bench, 5n * ether);
+  const first = await asked(bench, account);
   swapped = account.vault.address;
-  const first = await paid(bench, account);
+  await settle(bench);
+  await settle(bench);
   assert.equal((await withdrawal(bench, first)).state, 'settled', 'what the chain did is booked');
   const [found, ...more] = await openBreaks(bench);
   assert.ok(found !== undefined && more.length === 0);
@@ -96,6 +113,35 @@ test('other code at the address of a vault freezes its compartment alone, no wor
   assert.deepEqual(await openBreaks(bench), []);
   assert.deepEqual(await frozenBy(bench.custody.db, account.vault.compartment), []);
   assert.equal((await withdrawal(bench, await paid(bench, account))).state, 'settled');
+  // Something stands at the address of a vault that was never deployed: nobody signs a first payment for it.
+  const third = await fundedVault(bench, 5n * ether);
+  swapped = third.vault.address;
+  const before = bench.quorum.signed.length;
+  const unsigned = await paid(bench, third);
+  assert.deepEqual([bench.quorum.signed.length, (await openBreaks(bench)).length], [before, 1]);
+  assert.match((await withdrawal(bench, unsigned)).reason ?? '', /not final and checked yet/u);
+  await bench.prove();
+});
+
+test('nothing more is signed for a vault that is being deployed, or was by somebody else, before code and event are checked', async () => {
+  await using bench = await openVaulting();
+  const account = await fundedVault(bench, 5n * ether);
+  const reason = async (id: string): Promise<string> => (await withdrawal(bench, id)).reason ?? '';
+  const [first, second] = [await asked(bench, account), await asked(bench, account)];
+  assert.equal(bench.quorum.signed.length, 1);
+  assert.match(await reason(second), /deploys the vault/u);
+  for (let turn = 0; turn < 3; turn += 1) await settle(bench);
+  for (const id of [first, second]) assert.equal((await withdrawal(bench, id)).state, 'settled', await reason(id));
+
+  const other = await fundedVault(bench, 5n * ether);
+  const { config } = other.vault.terms;
+  callFromOutside(bench, fakeVaultSystem.factory, callData(fakeKeccak, factoryCalls.create, { config }));
+  bench.chain.mine();
+  const third = await asked(bench, other);
+  assert.equal(bench.quorum.signed.length, 2);
+  assert.match(await reason(third), /not final and checked yet/u);
+  for (let turn = 0; turn < 3; turn += 1) await settle(bench);
+  assert.equal((await withdrawal(bench, third)).state, 'settled', await reason(third));
   await bench.prove();
 });
 

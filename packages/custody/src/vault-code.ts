@@ -13,6 +13,7 @@ import { writeState } from './state.ts';
 import { proveContract } from './vault-address.ts';
 import { expectVaultsOn } from './vault-chain.ts';
 import { creationOf, readFactoryEvent, type StoredEvent } from './vault-event.ts';
+import { wakeVault } from './vault-gate.ts';
 import { findVault, lockVault, type Vault } from './vault-row.ts';
 
 export type VaultDifference = NonNullable<BreakEvidence['vault']>;
@@ -66,6 +67,7 @@ export async function checkVault(custody: Custody, id: string): Promise<void> {
       id,
     ]);
     await endCodeBreak(custody, tx, { vault, block });
+    await wakeVault(tx, id);
   });
 }
 

@@ -167,6 +167,15 @@ async function custodyOver(): Promise<Custody> {
           const signatures = bytesOf(await world.quorum(vaultIntentDigest(hashes, intent)));
           return { signatures, grants: [], answers: [] };
         },
+        signSetChange: async ({ intent }) => {
+          const digest = vaultIntentDigest(hashes, intent);
+          const [quorumSignatures, memberSignatures] = [await world.quorum(digest), await world.quorum(digest)];
+          return {
+            quorumSignatures: bytesOf(quorumSignatures),
+            memberSignatures: bytesOf(memberSignatures),
+            grants: [],
+          };
+        },
         certifyVault: async () => [signedBy('one'), signedBy('two')],
         certifyForwarder: async () => [],
       },

@@ -26,13 +26,14 @@ import { newId } from './id.ts';
 import { enqueue } from './job.ts';
 import { readState, writeState } from './state.ts';
 
-/** What the quorum is asked for here: payments of a vault, and what makes it do less. */
+/** What the quorum is asked for here: payments of a vault, what makes it do less, and other keys for the client. */
 export type DispatchedKind =
   | 'vault-withdrawal'
   | 'vault-fee'
   | 'vault-pause'
   | 'vault-limit-lowering'
-  | 'vault-destination-removal';
+  | 'vault-destination-removal'
+  | 'vault-key-recovery';
 
 export type DispatchedIntent = Extract<VaultIntent, { readonly kind: DispatchedKind }>;
 
@@ -42,6 +43,7 @@ const kinds: readonly DispatchedKind[] = [
   'vault-pause',
   'vault-limit-lowering',
   'vault-destination-removal',
+  'vault-key-recovery',
 ];
 
 /** What leaves the vault, or did nothing but start the clock of a fee where the amount is zero. */
@@ -50,7 +52,7 @@ export type VaultPayment = { readonly asset: AssetId; readonly to: Address; read
 /** Something that the quorum signs for a vault: one intent, one nonce of the vault, one effect at most, whoever relays it. */
 export type VaultDispatch = {
   readonly id: string;
-  /** The withdrawal that it carries out, or the public id of the fee payment or restriction that it is. */
+  /** The withdrawal that it carries out, or the public id of the fee payment, restriction or recovery that it is. */
   readonly subject: string;
   readonly chain: ChainId;
   readonly compartment: Compartment;

@@ -71,11 +71,15 @@ export async function storeLogs(tx: Transaction, logs: readonly ContractLog[], p
   );
 }
 
+const setQueued = eventTopic(hashes, 'SetQueued');
+
 /** An event of an address of ours, or of a followed contract that names one or names nobody. */
 function concernsUs(log: ContractLog, watch: WatchSet): boolean {
   if (watch.has(log.address)) return true;
   // What a registry of proofs names are assets and numbers, some of which look like addresses.
   if (isProofEvent(log)) return watch.contracts?.has(log.address) === true;
+  // The number of a version is indexed, and looks like an address with many zeros.
+  if (log.topics[0] === setQueued) return watch.contracts?.has(log.address) === true;
   const named = log.topics.slice(1).flatMap(addressIn);
   return watch.contracts?.has(log.address) === true && (named.length === 0 || named.some((one) => watch.has(one)));
 }
@@ -166,10 +170,26 @@ export type VaultHistory = {
   readonly chainSeconds: bigint;
 };
 
+/** The final events of a vault, and of the factory about it, in their order. */
+export async function finalVaultEvents(
+  custody: Custody,
+  db: Queries,
+  { chain, address }: Pick<Vault, 'chain' | 'address'>,
+): Promise<readonly StoredEvent[]> {
+  const factory = vaultsOn(custody, chain)?.system.factory ?? address;
+  const rows = await db.query(
+    `select ${columns} from custody.vault_event
+     where chain = $1 and removed_at is null and (address = $2 or (address = $3 and topics ->> 1 = $4))
+       and block_number <= (select final_number from custody.chain_cursor where chain = $1)
+     order by block_number, log_index`,
+    [chain, address, factory, `0x${address.slice(2).padStart(64, '0')}`],
+  );
+  return rows.map(eventOf);
+}
+
 /** What the final events of a vault add up to. What is not final yet is not counted. */
 export async function vaultHistory(custody: Custody, db: Queries, vault: Vault): Promise<VaultHistory> {
   const { chain, address, terms } = vault;
-  const factory = vaultsOn(custody, chain)?.system.factory ?? address;
   const [cursor] = await db.query(
     `select c.final_number, c.final_hash, extract(epoch from b.mined_at)::bigint as tip_seconds
      from custody.chain_cursor c join custody.block b on b.chain = c.chain and b.hash = c.tip_hash where c.chain = $1`,
@@ -177,15 +197,9 @@ export async function vaultHistory(custody: Custody, db: Queries, vault: Vault):
   );
   const final =
     cursor === undefined ? undefined : { number: bigint(cursor, 'final_number'), hash: hash(cursor, 'final_hash') };
-  const rows = await db.query(
-    `select ${columns} from custody.vault_event
-     where chain = $1 and block_number <= $2 and removed_at is null and (address = $3 or (address = $4 and topics ->> 1 = $5))
-     order by block_number, log_index`,
-    [chain, final?.number ?? -1n, address, factory, `0x${address.slice(2).padStart(64, '0')}`],
-  );
   let state = initialState(terms);
   let created: BlockRef | undefined;
-  for (const event of rows.map(eventOf)) {
+  for (const event of await finalVaultEvents(custody, db, vault)) {
     if (event.address === address) {
       const read = readEvent(event);
       if (read !== undefined) state = afterEvent(state, read);

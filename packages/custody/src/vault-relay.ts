@@ -132,8 +132,8 @@ export async function relayObjection(
  */
 export async function orderRelay(custody: Custody, tx: Transaction, order: RelayOrder): Promise<string | undefined> {
   const [live] = await tx.query(
-    `select id from custody.dispatch where relays = $1 and cargo = $2 and step <> 'done' limit 1`,
-    [order.relays, order.cargo],
+    `select id from custody.dispatch where relays = $1 and cargo = $2 and chain = $3 and step <> 'done' limit 1`,
+    [order.relays, order.cargo, order.chain],
   );
   if (live !== undefined) return undefined;
   const found = await houseWallet(tx, order.chain, 'gas');
@@ -193,11 +193,14 @@ function noGasWallet(chain: Chain['id']): string {
 }
 
 /** How often something was relayed and failed on chain: the house does not pay for the same failure without end. */
-export async function failedRelays(tx: Transaction, relays: string, cargo: Cargo): Promise<bigint> {
+export async function failedRelays(
+  tx: Transaction,
+  { relays, cargo, chain }: Pick<RelayOrder, 'relays' | 'cargo' | 'chain'>,
+): Promise<bigint> {
   const row = only(
     await tx.query(
-      `select count(*) as failed from custody.dispatch where relays = $1 and cargo = $2 and outcome = 'reverted'`,
-      [relays, cargo],
+      `select count(*) as failed from custody.dispatch where relays = $1 and cargo = $2 and chain = $3 and outcome = 'reverted'`,
+      [relays, cargo, chain],
     ),
   );
   return bigint(row, 'failed');

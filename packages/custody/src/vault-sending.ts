@@ -20,6 +20,7 @@ import {
   vaultDispatchWaits,
 } from './vault-dispatch.ts';
 import { endVaultDispatch } from './vault-end.ts';
+import { deployingReason, uncheckedReason } from './vault-gate.ts';
 import { type Cargo, failedRelays, orderRelay, relayCall, relayObjection } from './vault-relay.ts';
 import { expectVaultsOn } from './vault-chain.ts';
 import { assertSystem } from './vault-system.ts';
@@ -63,7 +64,9 @@ async function begin(custody: Custody, dispatch: VaultDispatch): Promise<boolean
     invariant(wallet !== undefined, 'A payment names a vault without a wallet.', { dispatch: dispatch.id });
     await proven(custody, db, wallet);
     await assertSystem(custody, dispatch.chain);
-    return wouldSign(custody, dispatch);
+    const reason = dispatch.payment === undefined ? undefined : await uncheckedReason(custody, dispatch);
+    if (reason !== undefined) await vaultDispatchWaits(db, dispatch.id, { reason, now: custody.clock.now() });
+    return reason === undefined && (await wouldSign(custody, dispatch));
   });
   if (ready !== true) return false;
   return db.transaction(async (tx) => {
@@ -71,6 +74,11 @@ async function begin(custody: Custody, dispatch: VaultDispatch): Promise<boolean
     if (!(await passGates(custody, tx, dispatch.id))) return false;
     const locked = await lockVaultDispatch(tx, dispatch.id);
     if (locked === undefined || locked.state.step !== 'queued') return locked?.state.step !== 'done';
+    const reason = locked.payment === undefined ? undefined : await deployingReason(tx, locked);
+    if (reason !== undefined) {
+      await vaultDispatchWaits(tx, locked.id, { reason, now: custody.clock.now() });
+      return false;
+    }
     await stepVaultDispatch(tx, locked, { event: { type: 'signing-started' }, now: custody.clock.now() });
     // Commit point: from here on a signature may exist at any signer. A crash right after asks them on the next run.
     return true;
@@ -280,7 +288,7 @@ async function relayMissing(custody: Custody, id: string): Promise<void> {
     const locked = await lockVaultDispatch(tx, id);
     if (locked === undefined || locked.state.step === 'done' || locked.state.step === 'queued') return;
     if (locked.state.cancelAsked !== cancelAsked) return;
-    const failed = await failedRelays(tx, id, cargo);
+    const failed = await failedRelays(tx, { relays: id, cargo, chain: locked.chain });
     const carries = cargo === 'payment' ? locked.subject : locked.id;
     const missing =
       failed < failedRelaysMax

@@ -26,8 +26,10 @@ import { nativeToken } from '@bulkhead/vaults';
 import { posted } from './books.ts';
 import { type Custody, machine } from './custody.ts';
 import { settleDelegated } from './delegated-sweep.ts';
-import type { StoredMovement } from './movement.ts';
 import { record } from './journal.ts';
+import { beginRecovery, wakeRecoveries } from './key-recovery.ts';
+import type { StoredMovement } from './movement.ts';
+import { isAppliedBy } from './vault-applied.ts';
 import {
   lockVaultDispatch,
   vaultDispatchColumns,
@@ -37,7 +39,6 @@ import {
 } from './vault-dispatch.ts';
 import { endVaultDispatch, feeMovement } from './vault-end.ts';
 import { blockEvents, readEvent, type StoredEvent } from './vault-event.ts';
-import { isAppliedBy } from './vault-restriction.ts';
 import { type Vault, vaultColumns, vaultOf, vaultOfWallet } from './vault-row.ts';
 import { lockWithdrawal, stepWithdrawal } from './withdrawal-step.ts';
 
@@ -47,8 +48,8 @@ export type VaultBlock = {
   readonly movements: readonly StoredMovement[];
   /** What token movements really brought, by movement id. */
   readonly credits: ReadonlyMap<string, bigint>;
-  /** Restrictions whose nonces the block has used, as the vaults themselves say. */
-  readonly restrictions: ReadonlySet<string>;
+  /** What people decided about vaults and whose nonces the block has used, as the vaults themselves say. */
+  readonly decided: ReadonlySet<string>;
   readonly now: Date;
 };
 
@@ -108,7 +109,7 @@ export async function settleVaults(custody: Custody, tx: Transaction, order: Vau
     const vault = vaults.get(event.address);
     if (vault !== undefined) await settleEvent(settling, { event, vault });
   }
-  await settleRestrictions(settling, events);
+  await settleDecided(settling, events);
   await settleLapsed(settling);
   const flushed = await flushes(settling);
   const swept = await settleDelegated(tx, { ...order, movements: settling.unclaimed });
@@ -152,6 +153,8 @@ async function settleEvent(settling: Settling, { event, vault }: Told): Promise<
   } else if (read?.event === 'Exited' && read.amount > 0n) {
     const payment = { asset: assetOf(vault.chain, read.token), to: read.to, amount: read.amount };
     await settleExit(settling, { event, vault, payment });
+  } else if (read?.event === 'Vetoed' || read?.event === 'KeyRotated') {
+    await wakeRecoveries(settling.tx, vault.id);
   }
 }
 
@@ -323,9 +326,9 @@ async function explainEvent(tx: Transaction, { id }: StoredEvent, by: string): P
 }
 
 /** A nonce that is used and an event that says what was asked for: it is done, whoever carried it. Another use of the nonce is not ours. */
-async function settleRestrictions(settling: Settling, events: readonly StoredEvent[]): Promise<void> {
+async function settleDecided(settling: Settling, events: readonly StoredEvent[]): Promise<void> {
   const { custody, tx, order, groups } = settling;
-  for (const id of order.restrictions) {
+  for (const id of order.decided) {
     const dispatch = await lockVaultDispatch(tx, id);
     // An invalidation of the same block has ended it already.
     if (dispatch === undefined || dispatch.state.step === 'done') continue;
@@ -340,7 +343,9 @@ async function settleRestrictions(settling: Settling, events: readonly StoredEve
       block: order.block,
     } as const;
     groups.push(...(await endVaultDispatch(custody, tx, { dispatch, event, now: order.now })));
-    if (told !== undefined) await explainEvent(tx, told, dispatch.id);
+    if (told === undefined) continue;
+    await explainEvent(tx, told, dispatch.id);
+    await beginRecovery(tx, { dispatch, event: told, now: order.now });
   }
 }
 

@@ -110,15 +110,35 @@ function withChange(state: VaultState, event: ChangeEvent): VaultState {
       return { ...state, queue: [...state.queue, { change, readyAt, kind: 'key', role, newKey }] };
     }
     case 'ExitDestinationChanged': {
-      const queue = state.queue.filter((item) => item.kind !== 'exit-destination' || item.to !== event.to);
-      return { ...state, queue, exitDestination: event.to };
+      const { to } = event;
+      const queue = withoutOvertaken(state.queue, {
+        same: (item) => item.kind === 'exit-destination',
+        done: (item) => item.kind === 'exit-destination' && item.to === to,
+      });
+      return { ...state, queue, exitDestination: to };
     }
     case 'KeyRotated': {
       const { role, newKey } = event;
-      const queue = state.queue.filter((item) => item.kind !== 'key' || item.role !== role || item.newKey !== newKey);
+      const queue = withoutOvertaken(state.queue, {
+        same: (item) => item.kind === 'key' && item.role === role,
+        done: (item) => item.kind === 'key' && item.role === role && item.newKey === newKey,
+      });
       return { ...state, queue, ...(role === 'client' ? { clientKey: newKey } : { exitKey: newKey }) };
     }
   }
+}
+
+type Overtaking = {
+  /** Changes of the same thing. */
+  readonly same: (item: QueuedChange) => boolean;
+  /** Those that are what is in force now. */
+  readonly done: (item: QueuedChange) => boolean;
+};
+
+/** Without the change that is in force, and those of the same thing that were queued before it: these are void. */
+function withoutOvertaken(queue: readonly QueuedChange[], { same, done }: Overtaking): readonly QueuedChange[] {
+  const place = queue.findLastIndex(done);
+  return queue.filter((item, at) => !same(item) || at > place);
 }
 
 /** A limit in force: raises of it that waited are done, or ended by a lowering. */

@@ -3,6 +3,7 @@ import { answerOf, callData, signerSetQuestions, type SystemContract } from '@bu
 import { chainPort } from './cursor.ts';
 import type { Custody } from './custody.ts';
 import { hashes } from './keccak.ts';
+import { expectedSet } from './signer-set.ts';
 import { expectVaultsOn, vaultsOn } from './vault-chain.ts';
 
 const contracts: readonly SystemContract[] = ['factory', 'vaultImplementation', 'forwarderImplementation', 'signerSet'];
@@ -30,10 +31,12 @@ export async function assertSystem(custody: Custody, chain: ChainId): Promise<vo
   }
   const question = signerSetQuestions.current;
   const answer = await port.read(system.signerSet, callData(hashes, question, {}), final);
-  const { members, threshold } = answerOf(question, answer);
-  if (members.join() !== system.members.join() || threshold !== system.threshold) {
+  const found = answerOf(question, answer);
+  const wanted = await expectedSet(custody.db, system, found);
+  if (found.members.join() !== wanted.members.join() || found.threshold !== wanted.threshold) {
+    const behind = found.number < wanted.number;
     throw differs(
-      `The set of signers ${system.signerSet} on ${chain} is ${threshold} of ${members.join(', ')}, and the registry lists ${system.threshold} of ${system.members.join(', ')}: it is behind. Relay the changes that it lacks, in order, and wait for their delay.`,
+      `The set of signers ${system.signerSet} on ${chain} is ${found.threshold} of ${found.members.join(', ')} (version ${found.number}), and must be ${wanted.threshold} of ${wanted.members.join(', ')} (version ${wanted.number}): ${behind ? 'it is behind. The changes that it lacks are carried there, in order, and count after their delay' : 'another one than the configuration and the changes made here have. Find out who changed it, and correct /chains/vaults/members'}.`,
     );
   }
 }

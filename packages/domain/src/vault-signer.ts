@@ -49,6 +49,25 @@ export type QuorumGrant = {
   readonly answers: readonly SignerAnswer<VaultGrant>[];
 };
 
+/** Who signs for vaults: as many of these members as the threshold says. */
+export type SignerSetMembers = { readonly members: readonly Address[]; readonly threshold: bigint };
+
+export type SetChangeRequest = {
+  readonly intent: Extract<VaultIntent, { readonly kind: 'signer-set-change' }>;
+  readonly evidence: Evidence;
+  /** The newest version, whose quorum the contract asks for. */
+  readonly before: SignerSetMembers;
+};
+
+/** Both sides of a change of the set, as the contract takes them. */
+export type SetChangeGrant = {
+  /** Of the version before, as many as its threshold says. */
+  readonly quorumSignatures: Uint8Array;
+  /** Of those who are to be in the set, as many as the new threshold says. */
+  readonly memberSignatures: Uint8Array;
+  readonly grants: readonly VaultGrant[];
+};
+
 /**
  * Several signers behind one port: as many must agree as the set of signers has for its threshold, and the others may be away.
  * Every signature is verified against the digest worked out here before it is counted.
@@ -56,6 +75,12 @@ export type QuorumGrant = {
 export interface VaultQuorum {
   /** @throws CustodyError with the refusal that most signers gave, or `signer/unavailable`, where too few agreed */
   signVault(request: VaultSignRequest): Promise<QuorumGrant>;
+  /**
+   * Has a change of the set signed by those who are in it and by those who are to be.
+   *
+   * @throws CustodyError as {@link VaultQuorum.signVault}, where too few of either side signed
+   */
+  signSetChange(request: SetChangeRequest): Promise<SetChangeGrant>;
   /** Certificates of as many signers as the threshold says, each verified. */
   certifyVault(claim: VaultClaim): Promise<readonly SignedStatement[]>;
   certifyForwarder(claim: ForwarderClaim): Promise<readonly SignedStatement[]>;

@@ -4,6 +4,7 @@ import {
   type Hex,
   hexOf,
   type Keccak,
+  type SignerSetEventFields,
   vaultConfigCodec,
   type VaultConfig,
   type VaultEvent,
@@ -57,6 +58,18 @@ export function eventLog(hashes: Keccak, event: VaultEvent): EventLog {
 export function createdLog(hashes: Keccak, vault: Address, config: VaultConfig): EventLog {
   const topics = [eventTopic(hashes, 'VaultCreated'), `0x${wordText('vault', vault)}` as const, config.clientId];
   return { topics, data: hexOf(vaultConfigCodec.encode(config)) };
+}
+
+/** What a set of signers says of a version that follows. */
+export function setQueuedLog(
+  hashes: Keccak,
+  { number, members, threshold, activeFrom }: SignerSetEventFields['SetQueued'],
+): EventLog {
+  const words = [96n, threshold, activeFrom, BigInt(members.length), ...members.map(BigInt)];
+  return {
+    topics: [eventTopic(hashes, 'SetQueued'), hexOf(wordOf(number))],
+    data: `0x${words.map((word) => hexOf(wordOf(word)).slice(2)).join('')}`,
+  };
 }
 
 function wordText(name: string, value: unknown): string {

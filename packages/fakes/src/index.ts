@@ -33,12 +33,14 @@ export {
 } from './signer.ts';
 export { fakeDeployment, FakeSignerLog, fakeStatement, fakeVerifyRecord, foreignIdentity } from './signer-log.ts';
 export { type Payout } from './transaction.ts';
-export { FakeQuorum, fakeVerifyForwarder, fakeVerifyVault, vaultIntentDigestOf } from './vault-quorum.ts';
+export { FakeQuorum, fakeVerifyForwarder, fakeVerifyVault } from './vault-quorum.ts';
 export {
   fakeKeccak,
   fakeMembers,
+  fakeSetChangeDelay,
   fakeThreshold,
   fakeVaultSystem,
+  memberSignature,
   quorumSignature,
   VaultProgram,
 } from './vault-program.ts';

@@ -23,6 +23,9 @@ import {
   parseSignerSetCall,
   parseVaultCall,
   ruleOnCall,
+  setChangeDomain,
+  setChangeForm,
+  type SignerSetCallArguments,
   signerSetQuestions,
   type Surroundings,
   typedDigest,
@@ -39,7 +42,7 @@ import {
   wordOf,
 } from '@bulkhead/vaults';
 import { keccak_256 } from '@noble/hashes/sha3.js';
-import { createdLog, eventLog, type EventLog } from './event-log.ts';
+import { createdLog, eventLog, type EventLog, setQueuedLog } from './event-log.ts';
 import { digestOf, namedAddress } from './key.ts';
 import type { Program, ProgramCall, ProgramEffect, ProgramState } from './program.ts';
 
@@ -50,6 +53,9 @@ export const fakeMembers: readonly Address[] = ['one', 'two', 'three']
   .map((name) => namedAddress(`member ${name}`))
   .toSorted();
 export const fakeThreshold = 2n;
+
+/** Seconds until a change of the fake set of signers is in force. */
+export const fakeSetChangeDelay = 3_600n;
 
 const systemNames = ['factory', 'vaultImplementation', 'forwarderImplementation', 'signerSet'] as const;
 
@@ -93,6 +99,8 @@ export class VaultProgram implements Program {
   readonly #chain: ChainId;
   /** Every state a vault ever had; what is stored by height is its place here. */
   readonly #states: VaultState[] = [];
+  /** Every history that the set of signers ever had, as versions after the first, likewise. */
+  readonly #histories: (readonly SetVersion[])[] = [];
 
   constructor(chain: ChainId) {
     this.#chain = chain;
@@ -118,9 +126,24 @@ export class VaultProgram implements Program {
     if (data === callData(fakeKeccak, signerSetQuestions.lastHeartbeat, {})) {
       return hexOf(wordOf(state.word(contract, 'heartbeat')));
     }
-    if (data !== callData(fakeKeccak, signerSetQuestions.current, {})) return undefined;
-    const words = [0n, 96n, fakeThreshold, BigInt(this.members.length), ...this.members.map(BigInt)];
-    return `0x${words.map((word) => hexOf(wordOf(word)).slice(2)).join('')}`;
+    const versions = this.#versions(state);
+    if (data === callData(fakeKeccak, signerSetQuestions.current, {})) {
+      const version = inForce(versions, state.timestamp);
+      return versionText(version, version.number);
+    }
+    if (data === callData(fakeKeccak, signerSetQuestions.newestNumber, {})) {
+      return hexOf(wordOf(BigInt(versions.length)));
+    }
+    const named = versions.find(
+      ({ number }) => data === callData(fakeKeccak, signerSetQuestions.versionAt, { number }),
+    );
+    return named === undefined ? undefined : versionText(named, named.activeFrom);
+  }
+
+  #versions(state: Pick<ProgramState, 'word'>): readonly [SetVersion, ...SetVersion[]] {
+    const first = { number: 1n, members: this.members, threshold: fakeThreshold, activeFrom: 0n };
+    const place = state.word(fakeVaultSystem.signerSet, 'versions');
+    return [first, ...(this.#histories[Number(place) - 1] ?? [])];
   }
 
   codeHash(address: Address, state: ProgramState): string | undefined {
@@ -204,11 +227,12 @@ export class VaultProgram implements Program {
   #signerSet(data: Hex, running: Running): boolean {
     const called = parseSignerSetCall(fakeKeccak, data);
     const { signerSet } = fakeVaultSystem;
-    if (called.call !== 'heartbeat') return false;
+    if (called.call === 'changeSet') return this.#changeSet(called.arguments, running);
     const { beat, signatures } = called.arguments;
     const domain = heartbeatDomain(this.#chain, signerSet);
     const digest = typedDigest(fakeKeccak, domain, { form: heartbeatForm, message: beat });
-    if (beat.blockNumber <= running.word(signerSet, 'heartbeat block') || !this.#byQuorum(digest, signatures)) {
+    const set = inForce(this.#versions(running), running.timestamp);
+    if (beat.blockNumber <= running.word(signerSet, 'heartbeat block') || !haveSigned(set, digest, signatures)) {
       return false;
     }
     running.store(signerSet, 'heartbeat', running.timestamp);
@@ -216,10 +240,28 @@ export class VaultProgram implements Program {
     return true;
   }
 
+  /** The newest version and enough of the next one sign, and the number follows. */
+  #changeSet(
+    { change, quorumSignatures, memberSignatures }: SignerSetCallArguments['changeSet'],
+    running: Running,
+  ): boolean {
+    const { signerSet } = fakeVaultSystem;
+    const versions = this.#versions(running);
+    const newest = versions.at(-1) ?? versions[0];
+    const digest = typedDigest(fakeKeccak, setChangeDomain(signerSet), { form: setChangeForm, message: change });
+    const next = { ...change, activeFrom: running.timestamp + fakeSetChangeDelay };
+    if (change.number !== newest.number + 1n) return false;
+    if (!haveSigned(newest, digest, quorumSignatures) || !haveSigned(next, digest, memberSignatures)) return false;
+    running.store(signerSet, 'versions', BigInt(this.#histories.push([...versions.slice(1), next])));
+    running.log(signerSet, setQueuedLog(fakeKeccak, next));
+    return true;
+  }
+
   #vault(vault: Address, data: Hex, running: Running): boolean {
     const call = parseVaultCall(fakeKeccak, data);
     const { config } = call.arguments;
-    if (vaultAddress(fakeKeccak, fakeVaultSystem, config) !== vault || !this.#signed(vault, call)) return false;
+    const set = inForce(this.#versions(running), running.timestamp);
+    if (vaultAddress(fakeKeccak, fakeVaultSystem, config) !== vault || !this.#signed(vault, call, set)) return false;
     const around: Surroundings = {
       hashes: fakeKeccak,
       chain: this.#chain,
@@ -252,10 +294,10 @@ export class VaultProgram implements Program {
   }
 
   /** What the quorum must sign is looked at; everything else counts as signed. */
-  #signed(vault: Address, call: VaultCall): boolean {
+  #signed(vault: Address, call: VaultCall, set: SetVersion): boolean {
     const domain = vaultDomain(this.#chain, vault);
     const by = <T>(form: Form<T>, signed: { readonly message: T; readonly signatures: Hex }): boolean =>
-      this.#byQuorum(typedDigest(fakeKeccak, domain, { form, message: signed.message }), signed.signatures);
+      haveSigned(set, typedDigest(fakeKeccak, domain, { form, message: signed.message }), signed.signatures);
     const bySide = <T extends { readonly side: VaultSide }>(
       form: Form<T>,
       { message, signature }: { readonly message: T; readonly signature: Hex },
@@ -268,20 +310,43 @@ export class VaultProgram implements Program {
     if (call.call === 'pause') return bySide(vaultForms.pause, call.arguments);
     if (call.call === 'lowerLimit') return bySide(vaultForms.limitLowering, call.arguments);
     if (call.call === 'removeDestination') return bySide(vaultForms.destinationRemoval, call.arguments);
+    if (call.call === 'queueKeyRotation') return bySide(vaultForms.keyRotation, call.arguments);
     return true;
-  }
-
-  #byQuorum(digest: Uint8Array, signatures: Hex): boolean {
-    const bytes = bytesOf(signatures);
-    if (bytes.length !== 65 * Number(fakeThreshold)) return false;
-    const each = Array.from({ length: Number(fakeThreshold) }, (_, at) => hexOf(bytes.subarray(at * 65, at * 65 + 65)));
-    const signers = each.map((one) => this.members.find((member) => memberSignature(member, digest) === one));
-    return signers.every((signer, at) => signer !== undefined && (at === 0 || signer > (signers[at - 1] ?? signer)));
   }
 
   #asset(token: Address): AssetId {
     return token === nativeToken ? nativeAsset(this.#chain) : tokenAsset(this.#chain, token);
   }
+}
+
+/** Who is in the set of signers from a time on. */
+type SetVersion = {
+  readonly number: bigint;
+  readonly members: readonly Address[];
+  readonly threshold: bigint;
+  readonly activeFrom: bigint;
+};
+
+function inForce(versions: readonly [SetVersion, ...SetVersion[]], time: bigint): SetVersion {
+  return versions.findLast(({ activeFrom }) => activeFrom <= time) ?? versions[0];
+}
+
+/** Number or beginning, then members and threshold, as a contract answers. */
+function versionText({ members, threshold }: SetVersion, first: bigint): Hex {
+  const words = [first, 96n, threshold, BigInt(members.length), ...members.map(BigInt)];
+  return `0x${words.map((word) => hexOf(wordOf(word)).slice(2)).join('')}`;
+}
+
+function haveSigned(
+  { members, threshold }: Pick<SetVersion, 'members' | 'threshold'>,
+  digest: Uint8Array,
+  signatures: Hex,
+): boolean {
+  const bytes = bytesOf(signatures);
+  if (bytes.length !== 65 * Number(threshold)) return false;
+  const each = Array.from({ length: Number(threshold) }, (_, at) => hexOf(bytes.subarray(at * 65, at * 65 + 65)));
+  const signers = each.map((one) => members.find((member) => memberSignature(member, digest) === one));
+  return signers.every((signer, at) => signer !== undefined && (at === 0 || signer > (signers[at - 1] ?? signer)));
 }
 
 /** The question whether a nonce is used, by the name under which a state has it. */

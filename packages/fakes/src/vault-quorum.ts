@@ -4,8 +4,12 @@ import {
   faultCodes,
   type ForwarderClaim,
   intentDigest,
+  membersOf,
   type QuorumGrant,
+  type SetChangeGrant,
+  type SetChangeRequest,
   type SignedStatement,
+  type SignerSetMembers,
   type VaultClaim,
   type VaultGrant,
   type VaultIntent,
@@ -74,7 +78,9 @@ export function fakeVerifyVault({ certificate, ...vault }: FakeCertifiedVault): 
 export class FakeQuorum implements VaultQuorum {
   /** Vaults that the registry lists. */
   readonly listed: Map<Address, { readonly client: string; readonly terms: VaultTerms }> = new Map();
-  /** Members that answer; fewer than two, and nothing is signed. */
+  /** Who signs for vaults, as the registry lists it. */
+  members: readonly Address[] = fakeMembers;
+  /** Members that answer, of whichever set; fewer than two, and nothing is signed. */
   awake: readonly Address[] = fakeMembers;
   /** Everything that was signed, repetitions too. */
   readonly signed: VaultIntent[] = [];
@@ -108,15 +114,39 @@ export class FakeQuorum implements VaultQuorum {
     return this.#granted(intent);
   }
 
-  #granted(intent: VaultIntent): QuorumGrant {
-    const digest = vaultIntentDigestOf(intent);
-    const grants = this.awake.slice(0, Number(fakeThreshold)).map((member): VaultGrant => {
-      const record = this.#signer.log.append('vault-granted', { digest: intentDigest(intent), member });
-      return { signature: { r: 1n, s: 1n, yParity: 0 }, member, record };
-    });
+  async signSetChange({ intent, evidence, before }: SetChangeRequest): Promise<SetChangeGrant> {
+    this.#answers();
+    const { approvalsNeeded, approvedBy, refusal } = await this.#signer.outlook(intent, evidence);
+    if (refusal !== undefined) throw new CustodyError('signer/unavailable', refusal.message);
+    if (approvedBy.length < approvalsNeeded) {
+      throw new CustodyError('signer/approvals-missing', `${intent.id} has ${approvedBy.length} approvals.`);
+    }
     this.signed.push(intent);
-    const signatures = grants.map(({ member }) => memberSignature(member, digest).slice(2)).join('');
-    return { signatures: Uint8Array.from(Buffer.from(signatures, 'hex')), grants, answers: [] };
+    const side = ({ members, threshold }: SignerSetMembers): readonly VaultGrant[] => {
+      const signing = members.filter((member) => this.awake.includes(member)).slice(0, Number(threshold));
+      if (BigInt(signing.length) === threshold) return signing.map((member) => this.#grantOf(intent, member));
+      throw new CustodyError('signer/not-a-member', `${signing.length} of ${threshold} sign ${intent.id}.`);
+    };
+    const [quorum, next] = [side(before), side({ members: membersOf(intent), threshold: intent.threshold })];
+    const digest = vaultIntentDigest(fakeKeccak, intent);
+    return {
+      quorumSignatures: signaturesOf(quorum, digest),
+      memberSignatures: signaturesOf(next, digest),
+      grants: [...quorum, ...next],
+    };
+  }
+
+  #granted(intent: VaultIntent): QuorumGrant {
+    const digest = vaultIntentDigest(fakeKeccak, intent);
+    const signing = this.members.filter((member) => this.awake.includes(member)).slice(0, Number(fakeThreshold));
+    const grants = signing.map((member) => this.#grantOf(intent, member));
+    this.signed.push(intent);
+    return { signatures: signaturesOf(grants, digest), grants, answers: [] };
+  }
+
+  #grantOf(intent: VaultIntent, member: Address): VaultGrant {
+    const record = this.#signer.log.append('vault-granted', { digest: intentDigest(intent), member });
+    return { signature: { r: 1n, s: 1n, yParity: 0 }, member, record };
   }
 
   async certifyVault({ client, chain, vault }: VaultClaim): Promise<readonly SignedStatement[]> {
@@ -154,10 +184,7 @@ export class FakeQuorum implements VaultQuorum {
   }
 }
 
-/** The digest that members sign. */
-export function vaultIntentDigestOf(intent: VaultIntent): Uint8Array {
-  if (intent.kind === 'signer-set-change') {
-    throw new CustodyError('signer/unknown-destination', `The fake signers sign no ${intent.kind}.`);
-  }
-  return vaultIntentDigest(fakeKeccak, intent);
+function signaturesOf(grants: readonly VaultGrant[], digest: Uint8Array): Uint8Array {
+  const signatures = grants.map(({ member }) => memberSignature(member, digest).slice(2)).join('');
+  return Uint8Array.from(Buffer.from(signatures, 'hex'));
 }

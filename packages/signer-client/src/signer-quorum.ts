@@ -8,6 +8,8 @@ import {
   type CertifiedWallet,
   type CheckpointGrant,
   type CheckpointSignRequest,
+  type ChainId,
+  chainOf,
   type Compartment,
   type ControlGrant,
   type ControlSignRequest,
@@ -20,16 +22,20 @@ import {
   type Granted,
   type Intent,
   type KeyLabel,
+  membersOf,
   type Outlook,
   type ProofQuorum,
   type ProofSigner,
   type QuorumGrant,
   type RegistryChange,
   type ReserveSignRequest,
+  type SetChangeGrant,
+  type SetChangeRequest,
   type Signature,
   type SignedStatement,
   type Signer,
   type SignerAnswer,
+  type SignerSetMembers,
   type SignerStatus,
   type SignRequest,
   type VaultClaim,
@@ -53,10 +59,10 @@ export type QuorumSigner = {
 export type SignerQuorumOptions = {
   /** The first one holds the keys of wallets; all of them sign for vaults. */
   readonly signers: readonly [QuorumSigner, ...QuorumSigner[]];
-  /** As many must sign as the set of signers says. */
+  /** As many must vouch for an address; the largest threshold of a set of the configuration. */
   readonly threshold: number;
-  /** Who is in the set of signers now, as the chain or the registry has it: nobody else's signature is counted. */
-  readonly membersNow: () => Promise<ReadonlySet<Address>>;
+  /** Who is in the set of signers of a chain now: as many of them must sign, and nobody else's signature is counted. */
+  readonly setNow: (chain: ChainId) => Promise<SignerSetMembers>;
   /** Whose signature over a digest it is. @throws Error for numbers that are no signature */
   readonly recover: (digest: Uint8Array, signature: Signature) => Address;
   /** Changes of the registry that follow a version, oldest first, as they were sent to the first signer. */
@@ -64,12 +70,13 @@ export type SignerQuorumOptions = {
 };
 
 /** What is collected from the signers: the digest that each signature must be over, and how one of them is asked. */
-type Collecting = {
+type Signing = {
   readonly digest: Uint8Array;
   readonly sign: (one: QuorumSigner) => Promise<VaultGrant>;
-  /** Whether one that is not in the set yet may answer, too; it is not counted. */
-  readonly anyMember: boolean;
 };
+
+/** On which chain the contract is that counts them. */
+type Collecting = Signing & { readonly chain: ChainId };
 
 /** Where one signer stands. */
 export type SignerStanding = SignerAnswer<SignerStatus>;
@@ -113,8 +120,17 @@ export class SignerQuorum implements Signer, VaultQuorum, ProofQuorum {
     return this.#first.certifyAddress(claim);
   }
 
-  outlook(intent: Intent, evidence: Evidence): Promise<Outlook> {
-    return this.#first.outlook(intent, evidence);
+  /** What the first says; of what its key has no part in, because it left the set, what the next one says that has one. */
+  async outlook(intent: Intent, evidence: Evidence): Promise<Outlook> {
+    const [first, ...others] = this.#signers;
+    const told = await first.signer.outlook(intent, evidence);
+    if (told.refusal?.code !== 'signer/not-a-member') return told;
+    const answers = await answersOf(
+      others.map((one) => ({ signer: one.name, work: one.signer.outlook(intent, evidence) })),
+      others.length,
+    );
+    const good = answers.flatMap((one) => ('answer' in one ? [one.answer] : []));
+    return good.find(({ refusal }) => refusal?.code !== 'signer/not-a-member') ?? told;
   }
 
   sign(request: SignRequest): Promise<Granted> {
@@ -155,18 +171,22 @@ export class SignerQuorum implements Signer, VaultQuorum, ProofQuorum {
   }
 
   async signVault(request: VaultSignRequest): Promise<QuorumGrant> {
+    const { intent } = request;
+    if (intent.kind === 'signer-set-change') {
+      throw new CustodyError('invariant/broken', 'Two sides sign a change of the set: ask with signSetChange.');
+    }
     return this.#collected({
-      digest: vaultIntentDigest(nobleHashes, request.intent),
+      chain: 'chain' in intent ? intent.chain : chainOf(intent.asset),
+      digest: vaultIntentDigest(nobleHashes, intent),
       sign: ({ signer }) => signer.signVault(request),
-      anyMember: request.intent.kind === 'signer-set-change',
     });
   }
 
   async signReserves(request: ReserveSignRequest): Promise<QuorumGrant> {
     return this.#collected({
+      chain: request.intent.chain,
       digest: reserveIntentDigest(nobleHashes, request.intent),
       sign: ({ signer }) => signer.signReserves(request),
-      anyMember: false,
     });
   }
 
@@ -184,22 +204,32 @@ export class SignerQuorum implements Signer, VaultQuorum, ProofQuorum {
     return this.#first.logKey();
   }
 
-  async #collected({ digest, sign, anyMember }: Collecting): Promise<QuorumGrant> {
-    const { threshold, membersNow } = this.#options;
-    const members = await membersNow();
+  async #collected({ chain, ...asked }: Collecting): Promise<QuorumGrant> {
+    const set = await this.#options.setNow(chain);
+    const threshold = Number(set.threshold);
     const answers = await this.#ask(threshold, async (one) => {
-      const grant = await this.#upToDate(one, sign);
-      this.#assertGrant(one, { grant, digest });
-      if (members.has(grant.member) || anyMember) return grant;
+      const grant = await this.#grantOf(one, asked);
+      if (set.members.includes(grant.member)) return grant;
       throw wrong(one, `its key ${grant.member} is not in the set of signers`);
     });
     const grants = distinct(answers);
-    const counted = grants.filter(({ member }) => members.has(member)).slice(0, threshold);
-    if (counted.length < threshold) throw tooFew(answers, threshold);
-    const signatures = quorumSignatures(
-      new Map(counted.map(({ member, signature }) => [member, accountSignature(signature)])),
-    );
-    return { signatures: bytesOf(signatures), grants, answers };
+    const signatures = signaturesOf(grants, set);
+    if (signatures === undefined) throw tooFew(answers, threshold);
+    return { signatures, grants, answers };
+  }
+
+  /** Everybody is waited for: which of them stand on which side follows from their keys. */
+  async signSetChange({ intent, evidence, before }: SetChangeRequest): Promise<SetChangeGrant> {
+    const after = { members: membersOf(intent), threshold: intent.threshold };
+    const digest = vaultIntentDigest(nobleHashes, intent);
+    const sign = ({ signer }: QuorumSigner): Promise<VaultGrant> => signer.signVault({ intent, evidence });
+    const answers = await this.#everybody(async (one) => this.#grantOf(one, { digest, sign }));
+    const grants = distinct(answers);
+    const quorumSignatures = signaturesOf(grants, before);
+    if (quorumSignatures === undefined) throw tooFew(answers, Number(before.threshold));
+    const memberSignatures = signaturesOf(grants, after);
+    if (memberSignatures === undefined) throw notAccepted(grants, after);
+    return { quorumSignatures, memberSignatures, grants };
   }
 
   async certifyVault(claim: VaultClaim): Promise<readonly SignedStatement[]> {
@@ -239,6 +269,12 @@ export class SignerQuorum implements Signer, VaultQuorum, ProofQuorum {
       this.#signers.map((one) => ({ signer: one.name, work: ask(one) })),
       needed,
     );
+  }
+
+  async #grantOf(one: QuorumSigner, { digest, sign }: Signing): Promise<VaultGrant> {
+    const grant = await this.#upToDate(one, sign);
+    this.#assertGrant(one, { grant, digest });
+    return grant;
   }
 
   /** A refusal by an older registry is no answer: it is asked again once it has what the first one has. */
@@ -294,6 +330,24 @@ function distinct(answers: readonly SignerAnswer<VaultGrant>[]): readonly VaultG
   const byMember = new Map<Address, VaultGrant>();
   for (const one of answers) if ('answer' in one) byMember.set(one.answer.member, one.answer);
   return [...byMember.values()];
+}
+
+/** As the contract takes them, of as many members as must sign; undefined where fewer did. */
+function signaturesOf(grants: readonly VaultGrant[], { members, threshold }: SignerSetMembers): Uint8Array | undefined {
+  const counted = grants.filter(({ member }) => members.includes(member)).slice(0, Number(threshold));
+  if (BigInt(counted.length) < threshold) return undefined;
+  return bytesOf(
+    quorumSignatures(new Map(counted.map(({ member, signature }) => [member, accountSignature(signature)]))),
+  );
+}
+
+function notAccepted(grants: readonly VaultGrant[], { members, threshold }: SignerSetMembers): CustodyError {
+  const accepted = grants.map(({ member }) => member).filter((member) => members.includes(member));
+  return new CustodyError(
+    'signer/not-a-member',
+    `${accepted.length} of those who are to be in the set of signers have accepted, and ${threshold} must. Missing: ${members.filter((member) => !accepted.includes(member)).join(', ')}. Have their signers run, with the registry of the others, and in the configuration.`,
+    { details: { accepted: accepted.length, threshold: threshold.toString() } },
+  );
 }
 
 function goodOr<T>(answer: SignerAnswer<T> | undefined): T {

@@ -1,26 +1,26 @@
-import { readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type Address, checksumAddress, CustodyError, parseAddress } from '@bulkhead/domain';
-import {
-  accountOf,
-  accountSignature,
-  type Hex,
-  nativeToken,
-  parseVaultEvent,
-  passkeySignature,
-  walletAnswerSignature,
-} from '@bulkhead/vaults';
+import { accountOf, accountSignature, nativeToken, parseVaultEvent } from '@bulkhead/vaults';
 import { needed, readOptions } from '../command-line.ts';
 import { type ExitCode, exitCodes, UsageError } from '../exit-code.ts';
 import type { Terminal } from '../terminal.ts';
 import { type ChainQuestions, openQuestions } from '../vault/chain-questions.ts';
+import {
+  keyText,
+  openKey,
+  type Signed,
+  signedElsewhere,
+  timeText,
+  tokenText,
+  writeMessage,
+} from '../vault/client-signing.ts';
 import { hashes } from '../vault/examination.ts';
 import {
   balanceOf,
   exitCall,
   exitRequestData,
   exitRequestDigest,
-  freeExitNonce,
+  freeNonce,
   type OpenCall,
   readSituation,
   requestCalls,
@@ -28,9 +28,7 @@ import {
   type Situation,
 } from '../vault/leaving.ts';
 import { relayCall } from '../vault/relay.ts';
-import { openSigningKey, type SigningKey } from '../vault/signing-key.ts';
 import { readCertificate } from '../vault/vault-certificate.ts';
-import { askSecret, isTyped } from './approve-input.ts';
 
 /** How long a signed request may wait until somebody sends it. */
 export const requestSeconds: bigint = 30n * 86_400n;
@@ -105,12 +103,10 @@ async function request(leaving: Leaving): Promise<ExitCode> {
   if (options.key === undefined && options.signature === undefined) return await askForSignature(leaving);
   const { message, signature } =
     options.key === undefined
-      ? answered(leaving)
-      : await signedHere(leaving, await freeExitNonce(questions, situation));
+      ? signedElsewhere(terminal, 'vault exit', options)
+      : await signedHere(leaving, await freeNonce(questions, situation, 'exit'));
   return await sendAll(leaving, requestCalls(situation, message, signature));
 }
-
-type Signed = { readonly message: { readonly nonce: bigint; readonly deadline: bigint }; readonly signature: Hex };
 
 async function signedHere({ terminal, options, situation }: Leaving, nonce: bigint): Promise<Signed> {
   const key = await openKey(terminal, options.key, options['passphrase-file']);
@@ -130,50 +126,17 @@ async function signedHere({ terminal, options, situation }: Leaving, nonce: bigi
 
 /** Writes down what is to be signed elsewhere. */
 async function askForSignature({ terminal, options, questions, situation }: Leaving): Promise<ExitCode> {
-  const message = { nonce: await freeExitNonce(questions, situation), deadline: situation.time + requestSeconds };
-  const text = JSON.stringify(exitRequestData(situation, message), undefined, 2);
+  const message = { nonce: await freeNonce(questions, situation, 'exit'), deadline: situation.time + requestSeconds };
   if (options.message === undefined) {
     throw new UsageError(
       'vault exit request needs --key with the exit key, or --message with a file to write what is to be signed elsewhere.',
     );
   }
-  const path = resolve(terminal.folder, options.message);
-  try {
-    writeFileSync(path, `${text}\n`, { flag: 'wx' });
-  } catch (cause) {
-    throw new UsageError(`${path} cannot be written: ${cause instanceof Error ? cause.message : ''}.`);
-  }
+  const path = writeMessage(terminal, options.message, exitRequestData(situation, message));
   terminal.out(
     `Written to ${path}. Have the exit key ${keyText(situation.roles.exitKey)} sign it (eth_signTypedData_v4; of a passkey, its digest as challenge), before ${timeText(message.deadline)}. Then: vault exit request … --message ${options.message} --signature <hex, or the file of an assertion>`,
   );
   return exitCodes.ok;
-}
-
-/** What was signed elsewhere, over the message in the file. */
-function answered({ terminal, options }: Leaving): Signed {
-  const path = resolve(terminal.folder, needed('vault exit', 'message', options.message));
-  const message = fieldsOf(fieldsIn(path).get('message'));
-  const given = needed('vault exit', 'signature', options.signature);
-  return {
-    message: { nonce: numberOf(message.get('nonce')), deadline: numberOf(message.get('deadline')) },
-    signature: /^0x[0-9a-fA-F]*$/u.test(given)
-      ? walletAnswerSignature(`0x${given.slice(2).toLowerCase()}`)
-      : assertionIn(resolve(terminal.folder, given)),
-  };
-}
-
-/** An assertion of a passkey: `{"x","y","authenticatorData","clientDataJson","signature"}`, hex with 0x. */
-function assertionIn(path: string): Hex {
-  const assertion = fieldsIn(path);
-  const hex = (name: string): Hex => {
-    const value = assertion.get(name);
-    if (typeof value === 'string' && /^0x[0-9a-f]*$/u.test(value)) return `0x${value.slice(2)}`;
-    throw new UsageError(`${path} is no assertion: "${name}" is not 0x and lower-case hex.`);
-  };
-  return passkeySignature(
-    { x: BigInt(hex('x')), y: BigInt(hex('y')) },
-    { authenticatorData: hex('authenticatorData'), clientDataJson: hex('clientDataJson'), signature: hex('signature') },
-  );
 }
 
 async function pay(leaving: Leaving): Promise<ExitCode> {
@@ -219,38 +182,9 @@ async function sendAll(
   return exitCodes.ok;
 }
 
-export async function openKey(
-  terminal: Terminal,
-  file: string | undefined,
-  secretFile: string | undefined,
-): Promise<SigningKey> {
-  if (file === undefined) {
-    throw new UsageError(
-      'vault exit needs --relayer: a key file of any account with coin for gas. It gets no right by it.',
-    );
-  }
-  const path = resolve(terminal.folder, file);
-  return await openSigningKey(path, async () => {
-    if (secretFile !== undefined) {
-      return readFileSync(resolve(terminal.folder, secretFile), 'utf8').replace(/\r?\n$/u, '');
-    }
-    if (isTyped()) return await askSecret(`Passphrase of ${path}: `);
-    throw new UsageError(`Nobody is there to type the passphrase of ${path}: give a file with it.`);
-  });
-}
-
 /** Tokens of the initial policy, and the native coin. */
 function tokensOf({ terms }: Situation): readonly Address[] {
   return [...new Set([nativeToken, ...terms.policy.limits.map(({ token }) => token)])];
-}
-
-function tokenText(token: Address): string {
-  return token === nativeToken ? 'native coin' : checksumAddress(token);
-}
-
-function keyText(id: Hex): string {
-  const account = accountOf(id);
-  return account === undefined ? `the passkey ${id}` : checksumAddress(account);
 }
 
 function readinessText(exitReadyAt: bigint, time: bigint): string {
@@ -258,27 +192,4 @@ function readinessText(exitReadyAt: bigint, time: bigint): string {
   return exitReadyAt > time
     ? `The exit was asked for, and is open from ${timeText(exitReadyAt)}.`
     : `The exit has been open since ${timeText(exitReadyAt)}: vault exit pay.`;
-}
-
-function timeText(seconds: bigint): string {
-  return new Date(Number(seconds) * 1_000).toISOString();
-}
-
-function numberOf(value: unknown): bigint {
-  if (typeof value === 'string' && /^(?:0|[1-9][0-9]{0,77})$/u.test(value)) return BigInt(value);
-  throw new UsageError('The file of --message is not what vault exit request wrote.');
-}
-
-function fieldsIn(path: string): ReadonlyMap<string, unknown> {
-  let value: unknown;
-  try {
-    value = JSON.parse(readFileSync(path, 'utf8'));
-  } catch (cause) {
-    throw new UsageError(`${path} cannot be read: ${cause instanceof Error ? cause.message : ''}.`);
-  }
-  return fieldsOf(value);
-}
-
-function fieldsOf(value: unknown): ReadonlyMap<string, unknown> {
-  return new Map(typeof value === 'object' && value !== null ? Object.entries(value) : []);
 }

@@ -4,9 +4,9 @@ import { needed, readOptions } from '../command-line.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
 import { type Terminal, withProgress } from '../terminal.ts';
 import { openQuestions } from '../vault/chain-questions.ts';
+import { openKey } from '../vault/client-signing.ts';
 import { relayCall } from '../vault/relay.ts';
 import { withChain } from './address.ts';
-import { openKey } from './vault-exit.ts';
 
 /** Has the signers show that they are there, and carries that to the signer set: without it the exits of all vaults open one day. */
 export async function vaultHeartbeat(terminal: Terminal): Promise<ExitCode> {

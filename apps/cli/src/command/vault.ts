@@ -1,13 +1,15 @@
 import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { type Address, checksumAddress, parseAddress, parseChainId } from '@bulkhead/domain';
+import { checksumAddress, parseAddress, parseChainId } from '@bulkhead/domain';
 import { besideRunning, loadConfiguration, vaultDeployment, type VaultDeployment } from '@bulkhead/server';
 import { standardFactory } from '@bulkhead/vaults';
 import { needed, readOptions } from '../command-line.ts';
 import { type ExitCode, exitCodes, UsageError } from '../exit-code.ts';
 import { type Terminal, withProgress } from '../terminal.ts';
+import { vaultChange } from './vault-change.ts';
 import { vaultExit } from './vault-exit.ts';
 import { vaultHeartbeat } from './vault-heartbeat.ts';
+import { setOf, vaultSigners } from './vault-signers.ts';
 import { vaultVerify } from './vault-verify.ts';
 
 export async function vault(terminal: Terminal): Promise<ExitCode> {
@@ -15,8 +17,12 @@ export async function vault(terminal: Terminal): Promise<ExitCode> {
   if (what === 'deploy') return deploy({ ...terminal, words });
   if (what === 'verify') return vaultVerify({ ...terminal, words });
   if (what === 'exit') return vaultExit({ ...terminal, words });
+  if (what === 'change') return vaultChange({ ...terminal, words });
+  if (what === 'signers') return vaultSigners({ ...terminal, words });
   if (what === 'heartbeat') return vaultHeartbeat({ ...terminal, words });
-  throw new UsageError('vault takes deploy, heartbeat, verify or exit. "bulkhead help vault" shows how.');
+  throw new UsageError(
+    'vault takes deploy, heartbeat, verify, exit, change or signers. "bulkhead help vault" shows how.',
+  );
 }
 
 /** Tells what is missing on a chain before there can be vaults, and, where nothing is, what configuration and registry have to say. */
@@ -32,15 +38,11 @@ async function deploy(terminal: Terminal): Promise<ExitCode> {
   const order = {
     chain: parseChainId(needed('vault deploy', 'chain', options.chain)),
     set: {
-      members: membersOf(options.member ?? []),
-      threshold: numberOf('threshold', options.threshold),
+      ...setOf(options.member ?? [], needed('vault deploy', 'threshold', options.threshold)),
       changeDelay: numberOf('change-delay', options['change-delay']),
     },
     feeReceiver: parseAddress(needed('vault deploy', 'fee-receiver', options['fee-receiver'])),
   };
-  if (order.set.threshold > BigInt(order.set.members.length)) {
-    throw new UsageError('--threshold is above the number of members: they could never sign. Lower it, or name all.');
-  }
   const configuration = await besideRunning(loadConfiguration(terminal.folder, terminal.environment));
   const deployment = await withProgress(terminal, 'asking the chain', () => vaultDeployment(configuration, order));
   tellFound(terminal, deployment);
@@ -52,13 +54,6 @@ async function deploy(terminal: Terminal): Promise<ExitCode> {
   );
   terminal.out(JSON.stringify(deployment.done.item, undefined, 2));
   return exitCodes.ok;
-}
-
-function membersOf(words: readonly string[]): readonly Address[] {
-  if (words.length === 0) throw new UsageError('vault deploy needs --member, once for each signer of the set.');
-  const members = words.map((word) => parseAddress(word)).toSorted();
-  if (new Set(members).size < members.length) throw new UsageError('A --member stands twice: one signer counts once.');
-  return members;
 }
 
 function numberOf(name: string, word: string | undefined): bigint {

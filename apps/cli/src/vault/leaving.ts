@@ -24,6 +24,7 @@ import {
   vaultForms,
   type VaultMessages,
   vaultQuestions,
+  type VaultSide,
   wordOf,
 } from '@bulkhead/vaults';
 import { readHeader } from './block-header.ts';
@@ -113,11 +114,15 @@ export function exitRequestDigest({ chain, vault }: Situation, message: Wish): U
   return typedDigest(hashes, vaultDomain(chain, vault), { form: vaultForms.exitRequest, message });
 }
 
-/** The first nonce of the exit key that was not used. */
-export async function freeExitNonce(questions: ChainQuestions, { vault, deployed }: Situation): Promise<bigint> {
+/** The first nonce of a side that was not used. */
+export async function freeNonce(
+  questions: ChainQuestions,
+  { vault, deployed }: Situation,
+  side: VaultSide,
+): Promise<bigint> {
   if (!deployed) return 0n;
   for (let nonce = 0n; ; nonce++) {
-    const data = callData(hashes, vaultQuestions.nonceUsed, { side: 'exit', nonce });
+    const data = callData(hashes, vaultQuestions.nonceUsed, { side, nonce });
     const answer = await questions.source.read({ method: 'eth_call', params: [{ to: vault, data }, 'latest'] });
     if (readQuantity(answer, 'whether a nonce was used') === 0n) return nonce;
   }
@@ -125,16 +130,24 @@ export async function freeExitNonce(questions: ChainQuestions, { vault, deployed
 
 /** Everything up to the request of the exit: the contracts of this release and the vault, where they are missing. */
 export function requestCalls(situation: Situation, message: Wish, signature: Hex): readonly OpenCall[] {
+  const { config } = situation.terms;
+  const data = callData(hashes, vaultCalls.requestExit, { config, message, signature });
+  return vaultCall(situation, { what: 'the request of the exit', data });
+}
+
+/**
+ * A call of the vault. Where it is not deployed, contracts and vault come first and the initial policy is opened: once an exit is asked for
+ * nobody opens it any more, and an exit may be cancelled.
+ */
+export function vaultCall(situation: Situation, { what, data }: Omit<OpenCall, 'to'>): readonly OpenCall[] {
   const { vault, deployed } = situation;
   const { config, policy } = situation.terms;
-  const request = callData(hashes, vaultCalls.requestExit, { config, message, signature });
-  if (deployed) return [{ what: 'the request of the exit', to: vault, data: request }];
-  // Once the exit is asked for, nobody opens the policy any more; and an exit may be cancelled.
-  const calls = [callData(hashes, vaultCalls.openPolicy, { config, policy }), request];
+  if (deployed) return [{ what, to: vault, data }];
+  const calls = [callData(hashes, vaultCalls.openPolicy, { config, policy }), data];
   return [
     ...factoryCall(situation),
     {
-      what: 'the vault itself and the request of the exit',
+      what: `the vault itself and ${what}`,
       to: publishedBuild.factory,
       data: callData(hashes, factoryCalls.createAndCall, { config, calls }),
     },

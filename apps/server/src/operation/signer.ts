@@ -18,6 +18,7 @@ import { invariant, parseChainId, type SignerStatus } from '@bulkhead/domain';
 import type { ReachedSigners } from '../reached-signer.ts';
 import { troublesOf } from '../signer-condition.ts';
 import { quorumViews, type Standing, standingsOf, standingView } from '../signer-standing.ts';
+import { reachedNow } from '../vaults.ts';
 import { intentView } from './intent-view.ts';
 import { pageOf, position } from './paging.ts';
 
@@ -52,7 +53,9 @@ export function signerOperations(custody: Custody, { reached, approvalPage }: Be
         ...statusView(standings[0]),
         stored: await countedSignerLogView(db),
         signers: standings.map((one) => standingView(one, standings)),
-        quorums: await Promise.all(quorumViews(reached, standings).map(async (one) => withHeartbeat(custody, one))),
+        quorums: await Promise.all(
+          quorumViews(await reachedNow(custody, reached), standings).map(async (one) => withHeartbeat(custody, one)),
+        ),
       };
     },
     listHeartbeats: async (_call, query) =>

@@ -1,5 +1,6 @@
 import type { Operations } from '@bulkhead/api';
 import {
+  cancelSweep,
   chargeFee,
   type Custody,
   delegationViews,
@@ -7,6 +8,7 @@ import {
   notFound,
   payFees,
   requestSweep,
+  retrySweep,
   revokeDelegation,
   sweepViews,
 } from '@bulkhead/custody';
@@ -17,6 +19,8 @@ export type SweepOperations = Pick<
   | 'listSweeps'
   | 'getSweep'
   | 'requestSweep'
+  | 'cancelSweep'
+  | 'retrySweep'
   | 'listDelegations'
   | 'revokeDelegation'
   | 'chargeFee'
@@ -40,6 +44,8 @@ export function sweepOperations(custody: Custody): SweepOperations {
       return sweep ?? notFound('sweep', sweepId);
     },
     requestSweep: (call, input) => requestSweep(custody, call, input),
+    cancelSweep: (call, { sweepId }) => cancelSweep(custody, call, sweepId),
+    retrySweep: (call, { sweepId }) => retrySweep(custody, call, sweepId),
     listDelegations: async (_call, query) =>
       pageOf(query, {
         read: (after, limit) => delegationViews(db, { ...query, after, limit }),

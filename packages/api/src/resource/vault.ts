@@ -27,7 +27,7 @@ const signatureBytesMax = 4_096;
 
 type Hex = `0x${string}`;
 
-const word = z
+export const word = z
   .string()
   .regex(/^0x[0-9a-f]{64}$/u)
   .meta({ description: '32 bytes', example: `0x${'0f'.repeat(32)}` });
@@ -37,7 +37,7 @@ const wordInput: z.ZodType<bigint, string> = z
   .regex(/^0x[0-9a-f]{64}$/u, 'Expected 0x and 64 lower-case hex digits')
   .transform((text) => BigInt(text));
 
-const clientKeyInput = z.discriminatedUnion('kind', [
+export const clientKeyInput = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('secp256k1'), address: addressInput }),
   z.strictObject({ kind: z.literal('passkey'), point: z.strictObject({ x: wordInput, y: wordInput }) }),
 ]);
@@ -95,7 +95,7 @@ export const toSign = z
   .meta({ id: 'ToSign', description: 'What a client key has to sign, as eth_signTypedData_v4 takes it' });
 
 const limit = z.strictObject({ token: z.string(), cap: z.string() });
-const seconds = count.meta({ description: 'Unix seconds of the chain' });
+export const seconds = count.meta({ description: 'Unix seconds of the chain' });
 
 const configuration = z
   .strictObject({

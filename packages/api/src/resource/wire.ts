@@ -37,6 +37,8 @@ export const idPrefixes = {
   heartbeat: 'vhb',
   delegation: 'dlg',
   vaultRestriction: 'vrs',
+  keyRecovery: 'vkr',
+  signerSetChange: 'ssc',
 } as const;
 
 export type IdNoun = keyof typeof idPrefixes;

@@ -18,5 +18,7 @@ export const chainPath = z.strictObject({ chain: chainInput });
 export const segregationMovePath = z.strictObject({ segregationMoveId: id('segregationMove') });
 export const vaultPath = z.strictObject({ vaultId: id('vault') });
 export const vaultRestrictionPath = z.strictObject({ vaultRestrictionId: id('vaultRestriction') });
+export const keyRecoveryPath = z.strictObject({ keyRecoveryId: id('keyRecovery') });
+export const signerSetChangePath = z.strictObject({ signerSetChangeId: id('signerSetChange') });
 export const walletPath = z.strictObject({ walletId: id('wallet') });
 export const registryChangePath = z.strictObject({ registryChangeId: id('registryChange') });

@@ -9,6 +9,7 @@ import type { Route } from './route.ts';
 import { segregationMoves } from './segregation-moves.ts';
 import { signer } from './signer.ts';
 import { sweeps } from './sweeps.ts';
+import { vaultAuthority } from './vault-authority.ts';
 import { vaults } from './vaults.ts';
 
 /** Every route under `/v1`, in the order of the documentation. */
@@ -17,6 +18,7 @@ export const routes: readonly Route[] = [
   ...segregationMoves,
   ...compartments,
   ...vaults,
+  ...vaultAuthority,
   ...movements,
   ...sweeps,
   ...reconciliations,

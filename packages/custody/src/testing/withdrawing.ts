@@ -6,11 +6,14 @@ import { sendDelegation } from '../delegation.ts';
 import { releaseDeposit, screenDeposit } from '../deposit.ts';
 import { flushForWithdrawal } from '../flush.ts';
 import { keepHeartbeat } from '../heartbeat.ts';
+import { followKeyRecovery } from '../key-recovery.ts';
 import { findLiquidity } from '../liquidity.ts';
 import { keepProof } from '../proof-keeping.ts';
 import { applyRegistryChange } from '../registry-change.ts';
 import { advanceMove } from '../segregation-move.ts';
 import { sendDispatch, watchDispatch } from '../send.ts';
+import { keepSignerSet } from '../signer-set-carrying.ts';
+import { sendSetChange } from '../signer-set-change.ts';
 import { checkVault } from '../vault-code.ts';
 import { sendVaultDispatch } from '../vault-sending.ts';
 import type { Answer } from '../command.ts';
@@ -45,6 +48,9 @@ export const workers: Workers = {
   'keep-proof': async (custody, id) => {
     await keepProof(custody, id);
   },
+  'send-signer-set-change': sendSetChange,
+  'follow-key-recovery': followKeyRecovery,
+  'keep-signer-set': keepSignerSet,
   'apply-registry-change': applyRegistryChange,
 };
 
