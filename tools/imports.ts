@@ -86,9 +86,9 @@ export const importTable: Readonly<Record<string, Zone>> = {
   // Checks what a custodian shows with nothing but a chain and a file: pure, and the same in a browser.
   verifier: {
     folder: 'packages/verifier',
-    imports: ['domain', 'proofs'],
-    testImports: ['contracts', 'vaults'],
-    outside: ['@noble/hashes'],
+    imports: ['authority', 'domain', 'proofs', 'tlog', 'vaults'],
+    testImports: ['contracts'],
+    outside: ['@noble/curves', '@noble/hashes'],
     node: false,
   },
   'signer-client': {

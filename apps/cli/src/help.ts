@@ -255,19 +255,28 @@ export const commandHelp = {
   show    epochs with state, block, record, manifest and transactions, newest first; exits 1 where there is none
   package writes what one client is given: its packages, and where they are made its statements and proof of segregation; into a
           folder named after both without --out. Exits 1 where it has no claim`,
-  verify: `Checks that a claim is counted, whole, in a proof of reserves that everybody sees
+  verify: `Checks what a custodian shows: claims, proofs of reserves, certificates, the audit log
 
-  bulkhead verify <package file> --registry <chain>:<address> --client <id> --compartment <number> --amount <digits>
-      --rpc <url> [--rpc <url> …] [--code-hash <0x…>] [--json]
+  bulkhead verify <file | folder> … [--registry <chain>:<address>] [--rpc <url>] … [--client <id> --compartment <number> [--amount <digits>]]
+      [--identity <hex>] … [--log-key <verifier key> [--witness <verifier key>] … [--witnesses <number>]] [--json]
+  bulkhead verify proof <folder | https address> --registry <chain>:<address> --rpc <url> … [--identity <hex>] … [--json]
 
-  --registry     where the custodian pins its proofs, from your agreement or your auditor: never from the package
+  --registry     where the custodian pins its proofs, from your agreement or your auditor: never from a file
+  --code-hash    Keccak-256 of the registry's code, where you have it
+  --rpc          a node of the registry's or the asset's chain; two of different people show each other's lies, two of one host count
+                 as one. Coins are looked at in the block that the proof names, which wants an archive node
   --client       the identifier that you had before the proof was made
   --amount       your claim in your own books, in the asset's smallest unit
-  --rpc          a node of the registry's chain; two of different people show each other's lies
-  --code-hash    Keccak-256 of the registry's code, where you have it
+  --identity     64 digits of a signer's identity key, from the record of the ceremony
+  --expect       a field that a certificate must have exactly so, as in client=cl_…; also address, chain, compartment, deployment
+  --log-key      key of the audit log, and of which witnesses how many must have cosigned (one where you name any)
+  --token        where a token keeps its balances, as in 0x…=9, or 0x…=9:vyper; without it the custodian's word is compared, not proven
+  --exclude      an address that must not be counted: of the custodian itself, or shown by another one
+  --stale-after  seconds after which a proof is too old for you
 
-  Asks nobody but these nodes: what the registry pins is read through proofs out of a final block. Says of each step whether it
-  holds, fails or is not known, and exits 1 when one fails.`,
+  Each file is told by its form: packages, balance statements, proofs of segregation, the files of a whole proof with their manifest,
+  certificates and records as the API gave them, receipts and checkpoints. Asks nobody but these nodes. Says of each step whether it
+  holds, fails or is not known, and exits 1 when one fails or nothing was proven.`,
   'verify-page': `Builds the page on which people check what they were given, or serves it
 
   bulkhead verify-page build [--out <folder>]

@@ -1,6 +1,6 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
-import { checkClaim, type Report } from '@bulkhead/verifier';
+import { examine, type Report } from '@bulkhead/verifier';
 import type { Pins } from './pin-field.ts';
 import type { Brought } from './recognition.ts';
 import { type NodeTrouble, troubleBook, watchedNode } from './watched-node.ts';
@@ -28,10 +28,9 @@ export async function answerTo({ brought, pins }: Question, progress: (what: str
     throw new Error('incomplete');
   }
   progress('Asking the nodes');
-  const report = await checkClaim({
-    package: first.bytes,
-    own: { kind: 'client', holder: new TextEncoder().encode(client), compartment, amount },
-    registry,
+  const report = await examine({
+    files: [first],
+    pins: { registry, own: { holder: new TextEncoder().encode(client), compartment, amount } },
     nodes,
   });
   return {

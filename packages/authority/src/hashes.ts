@@ -27,11 +27,11 @@ export function isHex(text: string, bytes: number): boolean {
 }
 
 /** SHA-256 of a text's UTF-8 bytes, lower-case hex. */
-export function textDigest(hashes: Hashes, text: string): string {
+export function textDigest(hashes: Pick<Hashes, 'sha256Hex'>, text: string): string {
   return hashes.sha256Hex(text);
 }
 
 /** Next head of a chain: SHA-256 over the 32 bytes of the head before and the 32 bytes of the new element's digest, hex. */
-export function chainHash(hashes: Hashes, previous: string, digest: string): string {
+export function chainHash(hashes: Pick<Hashes, 'sha256Hex'>, previous: string, digest: string): string {
   return hashes.sha256Hex(hexToBytes(previous + digest));
 }

@@ -29,6 +29,7 @@ export * from './registry.ts';
 export { assertRelayed, type Relay, relayBytesMax } from './relay.ts';
 export * from './rlp.ts';
 export * from './statement.ts';
+export * from './statement-verification.ts';
 export * from './time-span.ts';
 export * from './transaction.ts';
 export * from './typed-intent.ts';

@@ -67,7 +67,7 @@ export function parseRecordLine(line: string): RecordLine {
 }
 
 /** Digest of a line, hex: SHA-256 over its UTF-8 bytes without line feed. */
-export function lineDigest(hashes: Hashes, line: string): string {
+export function lineDigest(hashes: Pick<Hashes, 'sha256Hex'>, line: string): string {
   return textDigest(hashes, line);
 }
 

@@ -22,7 +22,6 @@ export { stragglersMsMax } from './signer-answers.ts';
 export { type QuorumSigner, SignerQuorum, type SignerQuorumOptions, type SignerStanding } from './signer-quorum.ts';
 export { type CertifiedVault, verifyForwarder, verifyVault } from './vault-verification.ts';
 export {
-  followingMax,
   type Pinned,
   verifyAccount,
   verifyDepositAddress,

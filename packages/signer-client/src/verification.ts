@@ -1,27 +1,21 @@
-import { createHash, createPublicKey, type KeyObject, verify } from 'node:crypto';
+import { createHash, createPublicKey, verify } from 'node:crypto';
 import {
-  chainHash,
-  type Hashes,
-  lineDigest,
-  parseRecordLine,
-  parseStatement,
   type RecordLine,
   type Statement,
+  type VerifyEd25519,
+  verifySignedRecord,
+  verifySignedStatement,
 } from '@bulkhead/authority';
 import {
   type CertifiedAccount,
   type CertifiedDepositAddress,
   type CertifiedWallet,
-  CustodyError,
   type DecisionRecord,
   type SignedStatement,
 } from '@bulkhead/domain';
 
 /** DER of a SubjectPublicKeyInfo for Ed25519 (RFC 8410) up to the 32 bytes of the key. */
-const ed25519Prefix = '302a300506032b6570032100';
-
-/** Most records after one up to its signed head. */
-export const followingMax = 4_096;
+const ed25519Prefix = Buffer.from('302a300506032b6570032100', 'hex');
 
 /** What the caller pinned in its own configuration: who may sign, and for which installation. */
 export type Pinned = { readonly identities: readonly string[]; readonly deployment: string };
@@ -39,24 +33,7 @@ export function verifyStatement(
   identities: readonly string[],
   expected: Readonly<Record<string, string>>,
 ): Statement {
-  const { statement, identity, signature } = signed;
-  if (!identities.includes(identity)) {
-    throw invalid(
-      `its key ${identity.slice(0, 64)} is not among the ${identities.length} pinned identity keys`,
-      'Compare the key with the record of the ceremony before it is pinned.',
-    );
-  }
-  const bytes = Buffer.from(signature, 'hex');
-  const genuine = bytes.length === 64 && verify(null, Buffer.from(statement, 'utf8'), publicKeyOf(identity), bytes);
-  if (!genuine) throw invalid(`its signature is not one of ${identity}`, 'Somebody changed the text or the signature.');
-  const said = parseStatement(statement);
-  for (const [name, value] of Object.entries(expected)) {
-    const found = name === 'kind' ? said.kind : said.fields[name];
-    if (found === value) continue;
-    const shown = found === undefined ? 'nothing' : JSON.stringify(found).slice(0, 200);
-    throw invalid(`"${name}" is ${shown} where "${value}" is expected`, 'It vouches for something else.');
-  }
-  return said;
+  return verifySignedStatement(signed, { verify: nativeVerify, identities }, expected);
 }
 
 /**
@@ -121,38 +98,12 @@ export function verifyDepositAddress(certified: CertifiedDepositAddress, { ident
  * @throws CustodyError `signer/certificate-invalid`, `signer/state-damaged`
  */
 export function verifyRecord(record: DecisionRecord, identities: readonly string[]): RecordLine {
-  const { sequence, line, previous, following, head } = record;
-  if (following.length > followingMax) {
-    throw invalid(`${following.length} lines stand between it and its head`, `At most ${followingMax} can.`);
-  }
-  const said = parseRecordLine(line);
-  if (said.sequence !== sequence) {
-    throw invalid(`its line is number ${said.sequence}, not ${sequence}`, 'It was moved.');
-  }
-  const hash = [lineDigest(nodeHashes, line), ...following].reduce(
-    (before, digest) => chainHash(nodeHashes, before, digest),
-    previous,
-  );
-  verifyStatement(head, identities, { kind: 'head', sequence: `${sequence + BigInt(following.length)}`, hash });
-  return said;
+  return verifySignedRecord(record, { verify: nativeVerify, identities }, { sha256Hex });
 }
 
-/** SHA-256 alone is needed: what a log is chained with. */
-const nodeHashes: Hashes = {
-  sha256: (bytes) => createHash('sha256').update(bytes).digest(),
-  sha256Hex: (data) => createHash('sha256').update(data).digest('hex'),
-  keccak256: () => {
-    throw new CustodyError('invariant/broken', 'A statement is verified without Keccak.');
-  },
+const sha256Hex = (data: Uint8Array | string): string => createHash('sha256').update(data).digest('hex');
+
+const nativeVerify: VerifyEd25519 = ({ signature, message, publicKey }) => {
+  const der = Buffer.concat([ed25519Prefix, publicKey]);
+  return verify(null, message, createPublicKey({ key: der, format: 'der', type: 'spki' }), signature);
 };
-
-function publicKeyOf(identity: string): KeyObject {
-  if (!/^[0-9a-f]{64}$/u.test(identity)) {
-    throw invalid('a pinned identity key is not 64 lower-case hex digits', 'Correct the configuration.');
-  }
-  return createPublicKey({ key: Buffer.from(ed25519Prefix + identity, 'hex'), format: 'der', type: 'spki' });
-}
-
-function invalid(fact: string, advice: string): CustodyError {
-  return new CustodyError('signer/certificate-invalid', `This is no statement of this signer: ${fact}. ${advice}`);
-}

@@ -1,20 +1,10 @@
 import { keccak_256 } from '@noble/hashes/sha3.js';
 import { bytesToHex, concatBytes, utf8ToBytes } from '@noble/hashes/utils.js';
-import type { VerifiedHeader } from './block-header.ts';
-import { equalBytes, readNumber, wordBytes } from './bytes.ts';
-import type { ChainNode } from './chain-node.ts';
-import { asked } from './pinned-block.ts';
-import { readAccount } from './state-proof.ts';
-
-/** A registry that somebody pinned: from the custodian's agreement, an auditor, or a certificate; never from the proof itself. */
-export type PinnedRegistry = {
-  /** EIP-155 number of its chain. */
-  readonly chain: bigint;
-  /** 20 bytes. */
-  readonly address: Uint8Array;
-  /** Keccak-256 of its code, where the reader has it. */
-  readonly codeHash?: Uint8Array;
-};
+import { equalBytes, numberOf, wordBytes } from './bytes.ts';
+import { type ChainView, readCode, readProven, readWord, type Unread } from './chain-view.ts';
+import type { PinnedRegistry } from './order.ts';
+import { fails, type Step, unknown } from './report.ts';
+import { addressWord } from './typed-digest.ts';
 
 /** What the registry has of an epoch, read out of the state of a block. */
 export type RegistryEpoch = {
@@ -31,39 +21,45 @@ export type RegistryEpoch = {
   readonly newest: bigint;
 };
 
+/** What the registry has of the window that an epoch is in. Times are Unix seconds, zero for what did not happen yet. */
+export type RegistryWindow = {
+  readonly number: bigint;
+  readonly endedAt: bigint;
+  /** The epoch that was picked; zero before that. */
+  readonly drawn: bigint;
+  readonly provenAt: bigint;
+  readonly leastReserves: bigint;
+  /** Digest of the manifest of the picked epoch. */
+  readonly proof: Uint8Array;
+};
+
 /** Where the storage layout of ProofRegistry has its mappings (contracts/snapshots/storage.json). */
 const streamsSlot = 0n;
 const epochsSlot = 1n;
+const windowsSlot = 2n;
 const low64 = (1n << 64n) - 1n;
+const low128 = (1n << 128n) - 1n;
 
-/** @returns why it could not be read, where it could not */
-export async function readRegistry(
-  node: ChainNode,
-  block: Pick<VerifiedHeader, 'height' | 'stateRoot'>,
-  of: { readonly registry: PinnedRegistry; readonly asset: string; readonly epoch: bigint },
-): Promise<RegistryEpoch | string> {
+type Asked = { readonly registry: PinnedRegistry; readonly asset: string; readonly epoch: bigint };
+
+/** What the registry has of an epoch, or the step that says why it cannot be read. */
+export async function readRegistry(view: ChainView, of: Asked): Promise<RegistryEpoch | Step> {
   const { registry, epoch } = of;
-  const asset = keccak_256(utf8ToBytes(of.asset));
+  const asset = assetKey(of.asset);
   const at = epochSlot(asset, epoch);
-  const before = epochSlot(asset, epoch - 1n);
-  const slots = [at, at + 1n, at + 2n, before, slotIn(asset, streamsSlot)].map(wordBytes);
-  const params = [
-    `0x${bytesToHex(registry.address)}`,
-    slots.map((slot) => `0x${bytesToHex(slot)}`),
-    `0x${block.height.toString(16)}`,
-  ];
-  const answer = await asked(node, 'eth_getProof', params);
-  const account = readAccount(block.stateRoot, { address: registry.address, slots }, answer);
-  if (account === undefined) return `${node.name} gives no proof of the registry's state that leads to the block.`;
+  const before = epochSlot(asset, epoch === 0n ? 0n : epoch - 1n);
+  const slots = [at, at + 1n, at + 2n, before, slotIn(asset, streamsSlot)];
+  const account = await readProven(view, { address: registry.address, slots });
+  if ('unread' in account) return unreadStep('pinned', account);
   if (registry.codeHash !== undefined && !equalBytes(account.codeHash, registry.codeHash)) {
-    return 'The code of the registry is not the one that was pinned.';
+    return fails('pinned', 'The code of the registry is not the one that was pinned.');
   }
   const [context = 0n, record = 0n, sums = 0n, previous = 0n, stream = 0n] = account.slots;
-  if (context === 0n) return `The registry has no epoch ${epoch} of ${of.asset}.`;
+  if (context === 0n) return fails('pinned', `The registry has no epoch ${epoch} of ${of.asset}.`);
   return {
     context: wordBytes(context),
     record: wordBytes(record),
-    reserves: sums & ((1n << 128n) - 1n),
+    reserves: sums & low128,
     takenAt: (sums >> 128n) & low64,
     committedAt: sums >> 192n,
     previous: wordBytes(previous),
@@ -71,26 +67,64 @@ export async function readRegistry(
   };
 }
 
-/** Whether every node says that the registry calls the asset fresh; undefined where one does not answer. */
-export async function isFresh(
-  nodes: readonly ChainNode[],
-  height: bigint,
-  of: { readonly registry: PinnedRegistry; readonly asset: string },
-): Promise<boolean | undefined> {
-  const selector = keccak_256(utf8ToBytes('isFresh(bytes32)')).subarray(0, 4);
-  const data = `0x${bytesToHex(concatBytes(selector, keccak_256(utf8ToBytes(of.asset))))}`;
-  const call = { to: `0x${bytesToHex(of.registry.address)}`, data };
-  let fresh = true;
-  for (const node of nodes) {
-    const answer = await asked(node, 'eth_call', [call, `0x${height.toString(16)}`]);
-    if (typeof answer !== 'string' || answer.length !== 66) return undefined;
-    fresh &&= readNumber(`0x${answer.slice(2).replace(/^0+(?=.)/u, '')}`) === 1n;
+/** What nobody answers cannot be known; what is answered and proves nothing is a lie or a fault. */
+export function unreadStep(step: Step['step'], { unread, answered }: Unread): Step {
+  return answered ? fails(step, unread) : unknown(step, unread);
+}
+
+/** The window that an epoch is in; undefined where its length cannot be read. */
+export async function readWindow(view: ChainView, of: Asked): Promise<RegistryWindow | Unread> {
+  const length = numberOf((await readWord(view, of.registry.address, { form: 'window()' })) ?? new Uint8Array());
+  if (length === 0n || of.epoch === 0n) {
+    return { unread: 'The nodes do not say how long a window of the registry is.', answered: false };
   }
-  return fresh;
+  const number = (of.epoch - 1n) / length;
+  const first = slotIn(wordBytes(number), slotIn(assetKey(of.asset), windowsSlot));
+  const account = await readProven(view, { address: of.registry.address, slots: [first, first + 1n, first + 2n] });
+  if ('unread' in account) return account;
+  const [times = 0n, least = 0n, proof = 0n] = account.slots;
+  return {
+    number,
+    endedAt: times & low64,
+    drawn: (times >> 128n) & low64,
+    provenAt: times >> 192n,
+    leastReserves: least & low128,
+    proof: wordBytes(proof),
+  };
+}
+
+/** Whether every node says that the registry calls the asset fresh; undefined where they do not answer, or differ. */
+export async function isFresh(view: ChainView, of: Asked): Promise<boolean | undefined> {
+  const call = { form: 'isFresh(bytes32)', argument: assetKey(of.asset) };
+  const word = await readWord(view, of.registry.address, call);
+  return word === undefined ? undefined : numberOf(word) === 1n;
+}
+
+/**
+ * The signer set whose quorum the registry asks for. It stands in the registry's code and not in its storage: so what the nodes say must
+ * be found there.
+ */
+export async function readSigners(view: ChainView, registry: PinnedRegistry): Promise<Uint8Array | Unread> {
+  const word = await readWord(view, registry.address, { form: 'signers()' });
+  if (word === undefined) {
+    return { unread: 'The nodes do not say, alike, who signs for the registry.', answered: false };
+  }
+  const code = await readCode(view, registry.address);
+  if ('unread' in code) return code;
+  const signers = word.subarray(12);
+  // A node that names another set would have to find its address in code that it did not write.
+  const stands = numberOf(signers) !== 0n && bytesToHex(code).includes(bytesToHex(addressWord(signers)));
+  return stands
+    ? signers
+    : { unread: 'The signer set that the nodes name is not in the registry’s code.', answered: true };
+}
+
+function assetKey(asset: string): Uint8Array {
+  return keccak_256(utf8ToBytes(asset));
 }
 
 function slotIn(key: Uint8Array, slot: bigint): bigint {
-  return BigInt(`0x${bytesToHex(keccak_256(concatBytes(key, wordBytes(slot))))}`);
+  return numberOf(keccak_256(concatBytes(key, wordBytes(slot))));
 }
 
 function epochSlot(asset: Uint8Array, epoch: bigint): bigint {

@@ -4,7 +4,15 @@ import { type Compartment, parseCompartment } from '@bulkhead/domain';
 import { encodeHeader, type ReserveHeader } from '@bulkhead/proofs';
 import { bytesOf } from '@bulkhead/vaults';
 import { concatBytes } from '@noble/hashes/utils.js';
-import { type ChainNode, checkClaim, type ClaimQuestion, httpNode, type Report } from '../src/index.ts';
+import {
+  type ChainNode,
+  examine,
+  httpNode,
+  type OwnKnowledge,
+  type PinnedRegistry,
+  type Report,
+} from '../src/index.ts';
+import { examine as examineAll } from '../src/whole.ts';
 import {
   cadence,
   claimOf,
@@ -25,18 +33,29 @@ before(async () => {
 });
 after(async () => await world[Symbol.asyncDispose]());
 
-function own(name: string, amount: bigint, of: Compartment = compartment): ClaimQuestion['own'] {
+function own(name: string, amount: bigint, of: Compartment = compartment): OwnKnowledge {
   return { ...claimOf(name, amount), compartment: of };
 }
 
-async function asks(epoch: CommittedEpoch, change: Partial<ClaimQuestion> = {}): Promise<Report> {
-  const question = {
-    package: epoch.packages.get('ada') ?? assert.fail(),
-    own: own('ada', 70n),
-    registry,
-    nodes: [node, node],
-  };
-  return await checkClaim({ ...question, ...change });
+/** The same node under another name: two parties, as far as a reader can see. */
+function twin(): ChainNode {
+  return { ...node, name: 'twin' };
+}
+
+type Change = {
+  readonly package?: Uint8Array;
+  readonly own?: OwnKnowledge;
+  readonly registry?: PinnedRegistry;
+  readonly nodes?: readonly ChainNode[];
+};
+
+async function asks(epoch: CommittedEpoch, change: Change = {}): Promise<Report> {
+  const bytes = change.package ?? epoch.packages.get('ada') ?? assert.fail();
+  return await examine({
+    files: [{ name: 'ada.bin', bytes }],
+    pins: { own: change.own ?? own('ada', 70n), registry: change.registry ?? registry },
+    nodes: change.nodes ?? [node, twin()],
+  });
 }
 
 /** Step and result of what does not hold. */
@@ -58,20 +77,23 @@ test('a claim that is counted holds, and what a file cannot show is said', async
       ['pinned', 'holds'],
       ['header', 'holds'],
       ['chained', 'holds'],
+      ['fresh', 'holds'],
       ['package', 'holds'],
       ['own-claim', 'holds'],
       ['record', 'holds'],
       ['balance', 'holds'],
       ['solvent', 'holds'],
-      ['fresh', 'holds'],
       ['reserves', 'unknown'],
     ],
   );
   assert.equal(report.holds, true);
   const alone = await asks(epoch, { nodes: [node], registry: { chain: registry.chain, address: registry.address } });
   assert.deepEqual(trouble(alone), ['nodes unknown', 'registry unknown', 'reserves unknown']);
+  const oneHost = await asks(epoch, { nodes: [node, httpNode(`${world.chain.url}/?again`)] });
+  assert.deepEqual(trouble(oneHost), ['nodes unknown', 'reserves unknown'], 'two addresses of one host are one party');
+  assert.match(oneHost.steps[0]?.reason ?? '', /all of one host and count as one/u);
 
-  const wrong = async (change: Partial<ClaimQuestion>): Promise<readonly string[]> => {
+  const wrong = async (change: Change): Promise<readonly string[]> => {
     const said = await asks(epoch, change);
     assert.equal(said.holds, false);
     return trouble(said).filter((line) => line.endsWith('fails'));
@@ -80,13 +102,17 @@ test('a claim that is counted holds, and what a file cannot show is said', async
   assert.deepEqual(await wrong({ own: own('ada', 71n) }), ['balance fails']);
   assert.deepEqual(await wrong({ own: own('bob', 70n) }), ['own-claim fails']);
   assert.deepEqual(await wrong({ own: own('ada', 70n, parseCompartment(10_001)) }), ['own-claim fails']);
-  assert.deepEqual(await wrong({ package: concatBytes(bytes, Uint8Array.of(0)) }), ['package fails']);
-  assert.deepEqual(await wrong({ package: bytes.subarray(0, -1) }), ['package fails']);
-  assert.deepEqual(await wrong({ package: Uint8Array.of(1, 2, 3) }), ['package fails']);
+  for (const cut of [concatBytes(bytes, Uint8Array.of(0)), bytes.subarray(0, -1)]) {
+    assert.deepEqual(trouble(await asks(epoch, { package: cut })), ['file unknown']);
+    const files = [{ name: 'ada.bin', bytes: cut }];
+    const whole = await examineAll({ files, pins: { own: own('ada', 70n), registry }, nodes: [node, twin()] });
+    assert.deepEqual(trouble(whole).slice(0, 2), ['manifest unknown', 'publication fails']);
+  }
+  assert.deepEqual(trouble(await asks(epoch, { package: Uint8Array.of(1, 2, 3) })), ['file unknown']);
   const tampered = Uint8Array.from(bytes);
   tampered[tampered.length - 20] = (tampered.at(-20) ?? 0) ^ 1;
   assert.deepEqual(await wrong({ package: tampered }), ['record fails']);
-  assert.deepEqual(await wrong({ registry: { ...registry, chain: 1n } }), ['nodes fails']);
+  assert.deepEqual(trouble(await asks(epoch, { registry: { ...registry, chain: 1n } })), ['nodes unknown']);
   assert.deepEqual(await wrong({ registry: { ...registry, codeHash: new Uint8Array(32) } }), ['pinned fails']);
   assert.deepEqual(
     await wrong({ registry: { ...registry, address: bytesOf(`0x${world.chain.signerSet.slice(2)}`) } }),
@@ -98,7 +124,7 @@ test('a claim that is counted holds, and what a file cannot show is said', async
   assert.deepEqual(await wrong({ package: swapped }), ['header fails'], 'another header under the same epoch');
   const elsewhere: ReserveHeader = { ...epoch.header, registry: new Uint8Array(20) };
   const moved = concatBytes(encodeHeader(elsewhere), bytes.subarray(encodeHeader(elsewhere).length));
-  assert.deepEqual(await wrong({ package: moved }), ['header fails', 'header fails'], 'of another registry');
+  assert.deepEqual(await wrong({ package: moved }), ['header fails'], 'of another registry');
   const unborn: ReserveHeader = { ...epoch.header, epoch: 9n };
   const early = concatBytes(encodeHeader(unborn), bytes.subarray(encodeHeader(unborn).length));
   assert.deepEqual(await wrong({ package: early }), ['pinned fails'], 'an epoch that nobody committed');
@@ -137,9 +163,11 @@ test('a node that lies about the state, the block or itself is not believed', as
     ...answer,
     storageProof: (answer['storageProof'] as readonly object[]).toReversed(),
   }));
-  assert.deepEqual(await said(proof, node), ['pinned fails']);
+  assert.deepEqual(await said(proof), ['nodes unknown', 'pinned fails']);
+  assert.deepEqual(await said(proof, node), ['reserves unknown'], 'a lie beside the truth is passed over');
   const silent = liar('eth_getProof', () => null);
-  assert.deepEqual(await said(silent, node), ['pinned fails']);
+  assert.deepEqual(await said(silent), ['nodes unknown', 'pinned unknown']);
+  assert.deepEqual(await said(silent, node), ['reserves unknown'], 'another node proves it');
   const state = liar('eth_getBlockByNumber', (answer) => ({ ...answer, stateRoot: `0x${'11'.repeat(32)}` }));
   assert.deepEqual(await said(state, node), ['block fails'], 'a header with another state has another hash');
   assert.deepEqual(await said(node, state), ['block fails']);

@@ -1,67 +1,163 @@
-import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
 import { chainNumber, type Compartment, parseAddress, parseChainId, parseCompartment } from '@bulkhead/domain';
+import { hasAddress } from '@bulkhead/keys';
 import { bytesOf } from '@bulkhead/vaults';
-import { checkClaim, httpNode, type PinnedRegistry, type Report } from '@bulkhead/verifier';
-import { needed, readOptions } from '../command-line.ts';
+import {
+  httpNode,
+  type OwnKnowledge,
+  type PinnedLog,
+  type PinnedRegistry,
+  type PinnedToken,
+  type Pins,
+  type Report,
+} from '@bulkhead/verifier';
+import { examine } from '@bulkhead/verifier/whole';
 import { type ExitCode, exitCodes, UsageError } from '../exit-code.ts';
 import { type Terminal, withProgress } from '../terminal.ts';
+import { fetchGiven, isAddress, readGiven } from './given-files.ts';
+
+const many = { type: 'string', multiple: true } as const;
+const one = { type: 'string' } as const;
 
 const optionForms = {
-  rpc: { type: 'string', multiple: true },
-  registry: { type: 'string' },
-  'code-hash': { type: 'string' },
-  client: { type: 'string' },
-  compartment: { type: 'string' },
-  amount: { type: 'string' },
+  rpc: many,
+  registry: one,
+  'code-hash': one,
+  client: one,
+  compartment: one,
+  amount: one,
+  identity: many,
+  expect: many,
+  'log-key': one,
+  witness: many,
+  witnesses: one,
+  token: many,
+  exclude: many,
+  'stale-after': one,
   json: { type: 'boolean' },
 } as const;
 
-/** Bytes of a package that are read at most: a path of 32 levels in both trees has some 3,000. */
-const packageBytesMax = 65_536;
-
-/** Checks the package of a client against the registry, with nodes of the chain alone. */
+/** Checks what somebody was given, with nodes of the chain and what they know from elsewhere, and nothing else. */
 export async function verify(terminal: Terminal): Promise<ExitCode> {
-  const [file, ...words] = terminal.words;
-  if (file === undefined || file.startsWith('-')) throw new UsageError('verify needs the file of a package first.');
-  const options = readOptions('verify', words, optionForms);
-  const need = (name: 'registry' | 'client' | 'compartment' | 'amount'): string =>
-    needed('verify', name, options[name]);
-  const question = {
-    package: readPackage(resolve(terminal.folder, file)),
-    own: {
-      kind: 'client',
-      holder: new TextEncoder().encode(need('client')),
-      compartment: compartmentOf(need('compartment')),
-      amount: amountOf(need('amount')),
-    },
-    registry: registryOf(need('registry'), options['code-hash']),
-    nodes: nodesOf(options.rpc),
-  } as const;
-  const report = await withProgress(terminal, 'asking the chain', () => checkClaim(question));
+  const { words, options } = read(terminal.words);
+  const pins = pinsOf(options);
+  const nodes = nodesOf(options.rpc ?? []);
+  let doing = 'reading';
+  const progress = (what: string): void => {
+    doing = what;
+  };
+  const report = await withProgress(
+    terminal,
+    'checking',
+    async () =>
+      await examine({
+        files: await filesOf(terminal, words, progress),
+        pins,
+        nodes,
+        nowSeconds: BigInt(Math.floor(Date.now() / 1_000)),
+        hasAddress,
+        progress,
+      }),
+  ).catch((error: unknown) => {
+    terminal.err(`It ended while ${doing}.`);
+    throw error;
+  });
   if (options.json === true) terminal.out(JSON.stringify(report, undefined, 2));
   else tell(terminal, report);
   return report.holds ? exitCodes.ok : exitCodes.found;
 }
 
-const marks = { holds: 'holds  ', fails: 'FAILS  ', unknown: 'unknown' } as const;
+type Options = ReturnType<typeof read>['options'];
 
-function tell(terminal: Terminal, { steps, holds }: Report): void {
-  for (const { step, result, reason } of steps) terminal.out(`${marks[result]} ${step}: ${reason}`);
-  const unknown = steps.filter(({ result }) => result === 'unknown').length;
-  const rest = unknown === 0 ? '' : ` ${unknown} of ${steps.length} things could not be known from here.`;
-  terminal.out(holds ? `\nEverything that was checked holds.${rest}` : `\nThis does not hold.${rest}`);
+function read(words: readonly string[]): {
+  readonly words: readonly string[];
+  readonly options: ReturnType<
+    typeof parseArgs<{ options: typeof optionForms; allowPositionals: true; strict: true }>
+  >['values'];
+} {
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...words],
+      options: optionForms,
+      strict: true,
+      allowPositionals: true,
+    });
+    if (positionals.length > 0) return { words: positionals, options: values };
+  } catch (error) {
+    const said = error instanceof Error ? (error.message.split(/\.\s/u)[0] ?? '') : '';
+    throw new UsageError(`${said.replace(/\.$/u, '')}. "bulkhead help verify" shows what it takes.`);
+  }
+  throw new UsageError('verify needs files, a folder, or the address of a proof. "bulkhead help verify" explains it.');
 }
 
-function readPackage(path: string): Uint8Array {
-  let bytes: Uint8Array;
-  try {
-    bytes = readFileSync(path);
-  } catch (cause) {
-    throw new UsageError(`${path} cannot be read: ${cause instanceof Error ? cause.message : ''}.`);
+async function filesOf(
+  { folder }: Terminal,
+  words: readonly string[],
+  progress: (what: string) => void,
+): ReturnType<typeof fetchGiven> {
+  const named = words[0] === 'proof' && words.length > 1 ? words.slice(1) : words;
+  const fetched = [];
+  for (const word of named.filter(isAddress)) fetched.push(...(await fetchGiven(word, progress)));
+  return [
+    ...fetched,
+    ...readGiven(
+      folder,
+      named.filter((word) => !isAddress(word)),
+    ),
+  ];
+}
+
+const marks = { holds: 'holds  ', fails: 'FAILS  ', unknown: 'unknown' } as const;
+
+function tell(terminal: Terminal, { steps, holds, limits }: Report): void {
+  let about: string | undefined;
+  for (const step of steps) {
+    if (step.about !== undefined && step.about !== about) terminal.out(`\n${step.about}`);
+    about = step.about;
+    terminal.out(`${marks[step.result]} ${step.step}: ${step.reason}`);
   }
-  if (bytes.length > packageBytesMax) throw new UsageError(`${path} is too long for a package.`);
-  return Uint8Array.from(bytes);
+  if (limits.length > 0) {
+    terminal.out('\nWhat no proof of this kind shows:');
+    for (const limit of limits) terminal.out(`- ${limit}`);
+  }
+  terminal.out(`\n${verdict(steps, holds)}`);
+}
+
+function verdict(steps: Report['steps'], holds: boolean): string {
+  const unknown = steps.filter(({ result }) => result === 'unknown').length;
+  const rest = unknown === 0 ? '' : ` ${unknown} of ${steps.length} things could not be known from here.`;
+  if (holds) return `Everything that was checked holds.${rest}`;
+  return steps.some(({ result }) => result === 'fails') ? `This does not hold.${rest}` : `Nothing was proven.${rest}`;
+}
+
+function pinsOf(options: Options): Pins {
+  const log = logOf(options);
+  const own = ownOf(options);
+  return {
+    ...(options.registry === undefined ? {} : { registry: registryOf(options.registry, options['code-hash']) }),
+    ...(own === undefined ? {} : { own }),
+    ...(log === undefined ? {} : { log }),
+    ...(options['stale-after'] === undefined
+      ? {}
+      : { staleAfterSeconds: digitsOf('stale-after', options['stale-after']) }),
+    identities: (options.identity ?? []).map(identityOf),
+    expected: Object.fromEntries((options.expect ?? []).map(fieldOf)),
+    tokens: (options.token ?? []).map(tokenOf),
+    excluded: (options.exclude ?? []).map((word) => parseAddress(word)),
+  };
+}
+
+function ownOf({ client, compartment, amount }: Options): OwnKnowledge | undefined {
+  if (client === undefined && compartment === undefined) return undefined;
+  if (client === undefined || compartment === undefined) {
+    throw new UsageError('--client and --compartment go together: they say whose claim is looked for.');
+  }
+  const known = { holder: new TextEncoder().encode(client), compartment: compartmentOf(compartment) };
+  if (amount === undefined) return known;
+  if (!/^(?:0|[1-9][0-9]{0,77})$/u.test(amount)) {
+    throw new UsageError("--amount needs your claim as whole digits, in the asset's smallest unit.");
+  }
+  return { ...known, amount: BigInt(amount) };
 }
 
 function compartmentOf(word: string): Compartment {
@@ -69,9 +165,41 @@ function compartmentOf(word: string): Compartment {
   return parseCompartment(Number(word));
 }
 
-function amountOf(word: string): bigint {
-  if (/^(?:0|[1-9][0-9]{0,77})$/u.test(word)) return BigInt(word);
-  throw new UsageError("--amount needs your claim as whole digits, in the asset's smallest unit.");
+function digitsOf(name: string, word: string): bigint {
+  if (/^(?:0|[1-9][0-9]{0,15})$/u.test(word)) return BigInt(word);
+  throw new UsageError(`--${name} needs a whole number.`);
+}
+
+function identityOf(word: string): string {
+  if (/^[0-9a-f]{64}$/u.test(word)) return word;
+  throw new UsageError('--identity needs the 64 hex digits of an identity key, from the record of the ceremony.');
+}
+
+function fieldOf(word: string): readonly [string, string] {
+  const [, name = '', value = ''] = /^(address|client|chain|compartment|deployment)=(.+)$/u.exec(word) ?? [];
+  if (name === '') {
+    throw new UsageError(
+      '--expect needs a field and its value, as in client=cl_…: address, client, chain, compartment or deployment.',
+    );
+  }
+  return [name, value];
+}
+
+function logOf({ 'log-key': key, witness = [], witnesses }: Options): PinnedLog | undefined {
+  if (key === undefined) {
+    if (witness.length > 0) throw new UsageError('--witness needs --log-key: the key of the log that it watches.');
+    return undefined;
+  }
+  const least = witnesses === undefined ? BigInt(Math.min(1, witness.length)) : digitsOf('witnesses', witnesses);
+  return { key, witnesses: witness, witnessesMin: Number(least) };
+}
+
+/** `0x…=9` for a mapping in the way of Solidity, `0x…=9:vyper` for one of Vyper. */
+function tokenOf(word: string): PinnedToken {
+  const [, token = '', slot = '', vyper] = /^(0x[0-9a-fA-F]{40})=([0-9]{1,40})(:vyper)?$/u.exec(word) ?? [];
+  if (token === '') throw new UsageError('--token needs address and slot of its balances, as in 0x…=9.');
+  const form = vyper === undefined ? 'key-slot' : 'slot-key';
+  return { token: parseAddress(token), balances: { form, slot: BigInt(slot) } };
 }
 
 /** A CAIP-10 account: the chain and the address on it. */
@@ -88,10 +216,9 @@ function registryOf(word: string, codeHash: string | undefined): PinnedRegistry 
   return { ...pinned, codeHash: bytesOf(`0x${digits.slice(2)}`) };
 }
 
-function nodesOf(urls: readonly string[] | undefined): ReturnType<typeof httpNode>[] {
-  if (urls === undefined) throw new UsageError('verify needs --rpc, twice if you can: nodes of different people.');
+function nodesOf(urls: readonly string[]): ReturnType<typeof httpNode>[] {
   return urls.map((url) => {
-    if (!/^https?:$/u.test(URL.canParse(url) ? new URL(url).protocol : '')) {
+    if (!isAddress(url)) {
       throw new UsageError(`--rpc needs the address of a node, as in https://node.example: "${url}" is none.`);
     }
     return httpNode(url);

@@ -1,5 +1,12 @@
 import { proofRegistry } from '@bulkhead/contracts';
-import { type Address, type AssetId, type Compartment, parseAssetId, parseCompartment } from '@bulkhead/domain';
+import {
+  type Address,
+  type AssetId,
+  type Compartment,
+  parseAssetId,
+  parseChainId,
+  parseCompartment,
+} from '@bulkhead/domain';
 import {
   type Claim,
   contextOf,
@@ -9,9 +16,19 @@ import {
   makeSumTree,
   plainPackage,
   type ReserveHeader,
+  type Tier,
 } from '@bulkhead/proofs';
-import { bytesOf, type Hex, hexOf } from '@bulkhead/vaults';
-import { startVaultChain, type VaultChain } from '@bulkhead/vaults/testing';
+import {
+  bytesOf,
+  callData,
+  heartbeatDomain,
+  heartbeatForm,
+  type Hex,
+  hexOf,
+  signerSetCalls,
+  typedDigest,
+} from '@bulkhead/vaults';
+import { hashes, startVaultChain, type VaultChain } from '@bulkhead/vaults/testing';
 import { utf8ToBytes } from '@noble/hashes/utils.js';
 import { encodeAbiParameters, encodeFunctionData, hashTypedData, keccak256, parseAbi } from 'viem';
 import type { PinnedRegistry } from '../index.ts';
@@ -40,8 +57,14 @@ export type ReserveWorld = AsyncDisposable & {
   readonly registry: Required<PinnedRegistry>;
   /** Commits an epoch in which the pool owes 100 and holds `reserves`, and makes the packages of its clients. */
   commit(epoch: bigint, reserves: bigint): Promise<CommittedEpoch>;
-  /** Draws the epoch and says that it was proven. */
-  prove(epoch: CommittedEpoch): Promise<void>;
+  /** A header about a block of now. */
+  header(of: HeaderWish): Promise<ReserveHeader>;
+  /** Has the quorum commit what a header and a record say. */
+  pin(header: ReserveHeader, record: Uint8Array, reserves: bigint): Promise<void>;
+  /** Draws the epoch and says that it was proven, by files with this digest. */
+  prove(epoch: Pick<CommittedEpoch, 'header'>, digest?: Uint8Array): Promise<void>;
+  /** A quorum shows that it is there: it signs the hash of a block of now. */
+  heartbeat(): Promise<void>;
   /** Mines so many blocks that all of this is final. */
   settle(): Promise<void>;
 };
@@ -51,9 +74,12 @@ const abi = parseAbi([
   'function draw(bytes32 asset, uint256 number) returns (uint64)',
   'function prove(bytes32 asset, uint256 number, bytes32 proof, bytes signatures)',
 ]);
-const assetHash = keccak256(hexOf(utf8ToBytes(asset)));
+const hashOfAsset = (of: AssetId): Hex => keccak256(hexOf(utf8ToBytes(of)));
 const custodian = new Uint8Array(32).fill(0xcc);
-const bundle = keccak256('0xb0');
+const bundle = bytesOf(keccak256('0xb0'));
+
+/** Which epoch of which asset a header is wanted of. */
+export type HeaderWish = { readonly epoch: bigint; readonly asset?: AssetId; readonly tier?: Tier };
 
 const forms = {
   ReserveCommitment: [
@@ -81,43 +107,65 @@ export async function openReserveWorld(): Promise<ReserveWorld> {
     chainId: Number(registry.chain),
     verifyingContract: address,
   };
-  let previous: Uint8Array = new Uint8Array(32);
+  const previous = new Map<AssetId, Uint8Array>();
   const send = async (data: Hex): Promise<void> => {
     const { succeeded, output } = await chain.send(address, data);
     if (!succeeded) throw new Error(`The registry refuses: ${output}`);
   };
+  const header = async (wish: HeaderWish): Promise<ReserveHeader> =>
+    await headerNow(chain, wish, {
+      registry,
+      previous: previous.get(wish.asset ?? asset) ?? new Uint8Array(32),
+    });
+  const pin = async (of: ReserveHeader, record: Uint8Array, reserves: bigint): Promise<void> => {
+    const message = { context: hexOf(contextOf(of)), record: hexOf(record), reserves };
+    const digest = hashTypedData({ domain, types: forms, primaryType: 'ReserveCommitment', message });
+    const signatures = await chain.quorum(bytesOf(digest));
+    const fields = { ...of, tier: of.tier === 'plain' ? 1 : 2, blockHash: hexOf(of.blockHash) };
+    const args = [fields, message.record, reserves, signatures] as const;
+    await send(encodeFunctionData({ abi, functionName: 'commit', args }));
+    previous.set(of.asset, contextOf(of));
+  };
   return {
     chain,
     registry,
+    header,
+    pin,
     commit: async (epoch, reserves) => {
-      const header = await headerNow(chain, { epoch, previous, registry });
-      const context = contextOf(header);
+      const of = await header({ epoch });
+      const context = contextOf(of);
       const secrets = epochSecrets(new Uint8Array(32).fill(9), context);
-      const work = { header, context, hasher: fastBlockHasher(), secrets };
+      const work = { header: of, context, hasher: fastBlockHasher(), secrets };
       const tree = makeSumTree(work, { compartment, claims, count: claims.length });
       const plain = makePlainBook(work, [{ tree, reserves }]);
-      const message = { context: hexOf(context), record: hexOf(plain.book.record), reserves };
-      const digest = hashTypedData({ domain, types: forms, primaryType: 'ReserveCommitment', message });
-      const signatures = await chain.quorum(bytesOf(digest));
-      const fields = { ...header, tier: 1, blockHash: hexOf(header.blockHash) };
-      await send(
-        encodeFunctionData({ abi, functionName: 'commit', args: [fields, message.record, reserves, signatures] }),
-      );
-      previous = context;
+      await pin(of, plain.book.record, reserves);
       const packages = claims.map(
         (claim, at) =>
           [new TextDecoder().decode(claim.holder), plainPackage(work, plain, { tree, claim, at })] as const,
       );
-      return { header, packages: new Map(packages) };
+      return { header: of, packages: new Map(packages) };
     },
-    prove: async ({ header }) => {
+    prove: async ({ header: of }, proof = bundle) => {
       await chain.node.mine(4);
-      const window = header.epoch - 1n;
-      await send(encodeFunctionData({ abi, functionName: 'draw', args: [assetHash, window] }));
-      const message = { context: hexOf(contextOf(header)), proof: bundle };
+      const [key, window] = [hashOfAsset(of.asset), of.epoch - 1n];
+      await send(encodeFunctionData({ abi, functionName: 'draw', args: [key, window] }));
+      const message = { context: hexOf(contextOf(of)), proof: hexOf(proof) };
       const digest = hashTypedData({ domain, types: forms, primaryType: 'ReserveProof', message });
       const signatures = await chain.quorum(bytesOf(digest));
-      await send(encodeFunctionData({ abi, functionName: 'prove', args: [assetHash, window, bundle, signatures] }));
+      const args = [key, window, message.proof, signatures] as const;
+      await send(encodeFunctionData({ abi, functionName: 'prove', args }));
+    },
+    heartbeat: async () => {
+      const { number, hash } = await newestBlock(chain);
+      const beat = { blockNumber: number, blockHash: hash, statement: hexOf(new Uint8Array(32)) };
+      const form = { form: heartbeatForm, message: beat };
+      const digest = typedDigest(hashes, heartbeatDomain(parseChainId('eip155:31337'), chain.signerSet), form);
+      const signatures = await chain.quorum(digest);
+      const { succeeded } = await chain.send(
+        chain.signerSet,
+        callData(hashes, signerSetCalls.heartbeat, { beat, signatures }),
+      );
+      if (!succeeded) throw new Error('The signer set refuses the heartbeat.');
     },
     settle: async () => await chain.node.mine(80),
     [Symbol.asyncDispose]: async () => await chain[Symbol.asyncDispose](),
@@ -145,31 +193,40 @@ function settingsOf(signers: Address): Hex {
 }
 
 async function headerNow(
-  { node }: VaultChain,
-  of: { readonly epoch: bigint; readonly previous: Uint8Array; readonly registry: PinnedRegistry },
+  chain: VaultChain,
+  wish: HeaderWish,
+  of: { readonly previous: Uint8Array; readonly registry: PinnedRegistry },
 ): Promise<ReserveHeader> {
-  await node.call('evm_increaseTime', 60);
-  await node.mine(3);
+  await chain.node.call('evm_increaseTime', 60);
+  await chain.node.mine(3);
+  const { number, hash, timestamp } = await newestBlock(chain);
+  const tier = wish.tier ?? 'plain';
+  return {
+    tier,
+    bits: tier === 'plain' ? 128 : 64,
+    registryChain: of.registry.chain,
+    registry: of.registry.address,
+    custodian,
+    epoch: wish.epoch,
+    asset: wish.asset ?? asset,
+    unitExponent: 0,
+    blockNumber: number,
+    blockHash: bytesOf(hash),
+    ledgerPosition: 100n * wish.epoch,
+    takenAt: timestamp,
+    previous: of.previous,
+  };
+}
+
+async function newestBlock({
+  node,
+}: VaultChain): Promise<{ readonly number: bigint; readonly hash: Hex; readonly timestamp: bigint }> {
   const block = await node.call('eth_getBlockByNumber', 'latest', false);
   const field = (name: string): Hex =>
     hexIn(
       typeof block === 'object' && block !== null ? Object.entries(block).find(([key]) => key === name)?.[1] : block,
     );
-  return {
-    tier: 'plain',
-    bits: 128,
-    registryChain: of.registry.chain,
-    registry: of.registry.address,
-    custodian,
-    epoch: of.epoch,
-    asset,
-    unitExponent: 0,
-    blockNumber: BigInt(field('number')),
-    blockHash: bytesOf(field('hash')),
-    ledgerPosition: 100n * of.epoch,
-    takenAt: BigInt(field('timestamp')),
-    previous: of.previous,
-  };
+  return { number: BigInt(field('number')), hash: field('hash'), timestamp: BigInt(field('timestamp')) };
 }
 
 function hexIn(value: unknown): Hex {

@@ -1,4 +1,5 @@
 import { CustodyError, parseIntent } from '@bulkhead/domain';
+import { utf8ToBytes } from '@noble/hashes/utils.js';
 
 /** One half of a move, as its certificate has it. */
 export type MovedHalf = {
@@ -18,7 +19,7 @@ type Moved = { readonly deployment: string; readonly client: string; readonly fr
  * @throws CustodyError `signer/certificate-invalid`
  */
 export function assertGrantOf(half: MovedHalf, { type, intent: text }: Granted, moved: Moved): void {
-  const intent = parseIntent(Buffer.from(text, 'utf8'));
+  const intent = parseIntent(utf8ToBytes(text));
   if (type !== 'granted' || (intent.kind !== 'withdrawal' && intent.kind !== 'vault-withdrawal')) {
     throw unlike(half, `its record is a ${type} of a ${intent.kind}`);
   }
