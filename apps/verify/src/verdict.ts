@@ -16,7 +16,7 @@ export type Verdict = {
   readonly sentence: string;
 };
 
-export function verdictOf({ steps }: Report): Verdict {
+export function verdictOf({ steps }: Pick<Report, 'steps'>): Verdict {
   const count = (result: 'holds' | 'fails' | 'unknown'): number =>
     steps.filter((step) => step.result === result).length;
   const [holds, fails, unknown] = [count('holds'), count('fails'), count('unknown')];
@@ -32,7 +32,11 @@ export function verdictOf({ steps }: Report): Verdict {
     const sentence = `${things(holds)} ${holds === 1 ? 'was' : 'were'} checked and ${holds === 1 ? 'holds' : 'hold'}. ${things(unknown)} could not be known from here.`;
     return { outcome: 'holds-so-far', title: 'What could be checked holds', sentence };
   }
-  return { outcome: 'holds', title: 'This holds', sentence: `All ${holds} things were checked, and each holds.` };
+  const sentence =
+    holds === 1
+      ? 'The one thing that there is was checked, and holds.'
+      : `All ${holds} things were checked, and each holds.`;
+  return { outcome: 'holds', title: 'This holds', sentence };
 }
 
 function things(count: number): string {
@@ -41,17 +45,46 @@ function things(count: number): string {
 
 /** What a step is about, as a heading. */
 export const stepTitles: Readonly<Record<StepName, string>> = {
+  file: 'What the file is',
   nodes: 'The nodes you named',
   block: 'A final block of the chain',
+  age: 'How old that block is',
   registry: 'The registry’s code',
   pinned: 'What the registry has',
-  chained: 'One history of proofs',
-  package: 'The form of the file',
   header: 'Which proof this is',
+  chained: 'One history of proofs',
+  fresh: 'Proofs go on coming',
+  signers: 'Who signs for the custodian',
+  manifest: 'The list of files',
+  files: 'All files are there',
+  publication: 'Every compartment, whole',
+  leaves: 'Every claim, hidden and counted',
+  totals: 'The totals',
+  window: 'The whole time, and not one day',
+  'pinned-block': 'The block of the proof',
+  wallets: 'The list of addresses',
+  excluded: 'Nobody else’s addresses',
+  'token-layout': 'Where the token keeps balances',
+  reserves: 'The coins are there',
+  control: 'The custodian controls them',
+  'vault-code': 'The vaults’ code',
+  certificates: 'Whose the addresses are',
+  package: 'The form of the file',
   'own-claim': 'It is about you',
   record: 'Your place in the proof',
   balance: 'Your whole balance is counted',
   solvent: 'What is held covers what is owed',
-  fresh: 'Proofs go on coming',
-  reserves: 'Where the coins are',
+  statement: 'The statement of your balance',
+  'statement-signed': 'The custodian signed it',
+  amounts: 'The amounts agree',
+  segregation: 'Nobody else is in your compartment',
+  certificate: 'What the signers certified',
+  derived: 'The address follows from it',
+  vault: 'The vault behind it',
+  halves: 'Both halves of the move',
+  checkpoint: 'The log signed it',
+  witnesses: 'Others saw the same log',
+  receipt: 'It stands in the log',
+  content: 'What it is about',
+  fork: 'One log for everybody',
 };

@@ -39,11 +39,16 @@ export type CertificateKnowledge = {
 };
 
 /** One thing that a certificate or record told: proven, a field of what is proven, or something that nobody looked at. */
-export type Told = { readonly mark: 'proven' | 'field' | 'unseen'; readonly text: string };
+export type Told = {
+  readonly mark: 'proven' | 'field' | 'unseen';
+  readonly text: string;
+  /** What it is about. */
+  readonly step: 'certificate' | 'vault' | 'halves';
+};
 
-export const proven = (text: string): Told => ({ mark: 'proven', text });
-export const unseen = (text: string): Told => ({ mark: 'unseen', text });
-export const detail = (text: string): Told => ({ mark: 'field', text });
+export const proven = (text: string, step: Told['step'] = 'certificate'): Told => ({ mark: 'proven', text, step });
+export const unseen = (text: string, step: Told['step'] = 'certificate'): Told => ({ mark: 'unseen', text, step });
+export const detail = (text: string): Told => ({ mark: 'field', text, step: 'certificate' });
 
 /** Whether a value has the outside of a certificate or a record, as the API gives them. */
 export function isCertificate(value: unknown): boolean {
@@ -94,7 +99,7 @@ function derivedAddress(kind: Statement['kind'], fields: CanonicalObject): Addre
 function verifiedVault(value: unknown, { fields }: Statement, { identities }: CertificateKnowledge): readonly Told[] {
   const given = fieldOf(value, 'vaultCertificates');
   const first: unknown = Array.isArray(given) ? given[0] : undefined;
-  if (first === undefined) return [unseen('the vault that it pays, whose certificate is not in the file.')];
+  if (first === undefined) return [unseen('the vault that it pays, whose certificate is not in the file.', 'vault')];
   const statement = statementOf(first);
   const shared = ['deployment', 'chain', 'compartment', 'factory', 'forwarderImplementation'] as const;
   const expected = Object.fromEntries(shared.map((name) => [name, text(fields, name)]));
@@ -105,7 +110,7 @@ function verifiedVault(value: unknown, { fields }: Statement, { identities }: Ce
     address,
   });
   assertDerived(said);
-  return [proven(`vault-certificate of ${address}, which it pays, signed by ${statement.identity}`)];
+  return [proven(`vault-certificate of ${address}, which it pays, signed by ${statement.identity}`, 'vault')];
 }
 
 function verifiedRecord(

@@ -79,9 +79,9 @@ function certificateSteps(value: unknown, order: Examination, parts: Parts): rea
       ...(hasAddress === undefined ? {} : { hasAddress }),
     });
     const details = told.filter(({ mark }) => mark === 'field').map(({ text }) => text);
-    return told.flatMap(({ mark, text }, at) => {
-      if (mark === 'proven') return [holds('certificate', at === 0 ? [text, ...details].join('; ') : text)];
-      return mark === 'unseen' ? [unknown('certificate', `Not looked at: ${text}`)] : [];
+    return told.flatMap(({ mark, text, step }, at) => {
+      if (mark === 'proven') return [holds(step, at === 0 ? [text, ...details].join('; ') : text)];
+      return mark === 'unseen' ? [unknown(step, `Not looked at: ${text}`)] : [];
     });
   } catch (error) {
     if (!(error instanceof CustodyError)) throw error;

@@ -79,10 +79,11 @@ function verifiedMove(move: unknown, known: CertificateKnowledge): readonly Told
   return [
     proven(
       `${halves.length} halves of ${text(move, 'move')} were granted by the signers, and the address is one of ${client} in compartment ${compartment}`,
+      'halves',
     ),
     ...halves,
     detail(`to: ${address}, ${said.kind}, signed by ${statement.identity}`),
-    unseen('whether these transactions are in their blocks; ask a node of your choice.'),
+    unseen('whether these transactions are in their blocks; ask a node of your choice.', 'halves'),
   ];
 }
 
