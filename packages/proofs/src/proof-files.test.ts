@@ -239,13 +239,13 @@ test('a statement of another claim, epoch or tree is none', () => {
   assert.equal(objection(statementAt(later, 0)), 'other-context');
   assert.notDeepEqual(later.tree.root, stated.tree.root);
   assert.notEqual(readStatement(statementAt(later, 0))?.index, undefined);
-  // An index at or behind the number of statements is nobody's, though its hash may be known.
-  const { index = 0 } = readStatement(bytes) ?? {};
-  const at = bytes.length - 4 * 32 - 32 - 32 - 3 - 1 - 1 - 4 - 4;
-  assert.equal(bytes[at + 3], index);
-  const behind = bytes.slice();
-  behind[at + 3] = index + 16;
-  assert.equal(objection(behind), 'other-record');
+  // A quorum that signed fewer statements than the tree has: what stands behind the last of them is none.
+  const fewer = { ...stated, signed: { ...stated.signed, count: allClaims.length - 1 } };
+  allClaims.forEach((claim, at) => {
+    const one = statementAt(fewer, at);
+    const behind = readStatement(one)?.index === allClaims.length - 1;
+    assert.equal(objection(one, { own: claim }), behind ? 'other-record' : 'holds');
+  });
 });
 
 test('statements of claims that come twice, out of order, negative or in another number are not made', () => {
@@ -305,6 +305,12 @@ test('a compartment with another client in it, or one that is shared, has no pro
   // The other client's leaf shown as nobody's: its balance is not zero, so the root is another.
   const hidden = plainSegregation(epoch.work, epoch.plain, { tree, ...parts, claims: [client('gil', 5n)] });
   assert.equal(said(hidden), 'other-record');
+  // A compartment in which nobody but the house is owed anything is no client's.
+  const fees = [{ compartment: 100_007, reserves: 9n, claims: (pools[2]?.claims ?? []).slice(1) }];
+  const empty = plainEpoch(plain.work, fees);
+  const nobody = { tree: empty.trees[0] ?? assert.fail(), ...parts, claims: fees[0]?.claims ?? [] };
+  const lonely = { context: empty.work.context, record: empty.plain.book.record };
+  assert.equal(said(plainSegregation(empty.work, empty.plain, nobody), { pin: lonely }), 'other-holder');
   const proof = hexToBytes(vectors.segregation.plain);
   const own = pins.plain;
   assert.equal(said(proof, { pin: own }), 'holds');

@@ -20,7 +20,7 @@ import { equalBytes, numberOf } from './bytes.ts';
 import type { Examination, GivenFile } from './order.ts';
 import { objectionStep } from './package-check.ts';
 import type { PinnedEpoch } from './registry-check.ts';
-import { readWindow, unreadStep } from './registry-state.ts';
+import { readWindow, type RegistryEpoch, type RegistryWindow, unreadStep } from './registry-state.ts';
 import { fails, holds, type Step, unknown } from './report.ts';
 import type { ProvenSet } from './signer-set.ts';
 import { statementsFileStep } from './statement-check.ts';
@@ -106,10 +106,7 @@ async function windowSteps({ pinned, proof }: Question): Promise<readonly Step[]
   if (window.provenAt === 0n) {
     return [unknown('manifest', 'The epoch was picked, and the registry has no digest of its files yet.')];
   }
-  const least = holds(
-    'window',
-    `The least that the registry has of window ${window.number} are ${window.leastReserves} units; this epoch has ${epoch.reserves}.`,
-  );
+  const least = leastStep(window, epoch);
   if (manifest === undefined) return [least, unknown('manifest', 'The manifest was not given.')];
   return [
     least,
@@ -117,6 +114,20 @@ async function windowSteps({ pinned, proof }: Question): Promise<readonly Step[]
       ? holds('manifest', 'The manifest is the one whose digest the quorum put into the registry.')
       : fails('manifest', 'The registry has the digest of another manifest: these are not the files of the proof.'),
   ];
+}
+
+/** How much more an epoch may hold than the least of its window before somebody should ask where that came from. */
+const inflowPercentMax = 20n;
+
+/** The least reserves of a window count, and not those of the moment that was looked at. */
+export function leastStep(
+  { number, leastReserves }: Pick<RegistryWindow, 'number' | 'leastReserves'>,
+  { reserves }: Pick<RegistryEpoch, 'reserves'>,
+): Step {
+  const told = `The least that the registry has of window ${number} are ${leastReserves} units; this epoch has ${reserves}.`;
+  if (reserves * 100n <= leastReserves * (100n + inflowPercentMax)) return holds('window', told);
+  const more = `That is more than ${inflowPercentMax} percent above: whether the difference was there for the proof alone is not known.`;
+  return unknown('window', `${told} ${more}`);
 }
 
 /** Whether the files are those of the manifest, and none is missing. */

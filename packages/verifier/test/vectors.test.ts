@@ -7,6 +7,7 @@ import { buildAddresses, bytesOf } from '@bulkhead/vaults';
 import { keccak_256 } from '@noble/hashes/sha3.js';
 import { bytesToHex, hexToBytes, utf8ToBytes } from '@noble/hashes/utils.js';
 import { examine as examineSmall, type GivenFile, type Report } from '../src/index.ts';
+import { leastStep } from '../src/proof-check.ts';
 import { isQuorum, recoverSigner } from '../src/recovered-signer.ts';
 import { controlDigest, statementsDigest } from '../src/typed-digest.ts';
 import { examine, publishedBuild } from '../src/whole.ts';
@@ -94,6 +95,12 @@ test('a quorum is exactly the threshold, ascending, each once, with the lower s 
 
 test('the contracts of this release are where the compiled code puts them', () => {
   assert.deepEqual(publishedBuild, buildAddresses({ keccak256: keccak_256 }, bytesOf(vaultFactory.bytecode)));
+});
+
+test('an epoch that holds much more than the least of its window is asked about', () => {
+  const said = (reserves: bigint): string => leastStep({ number: 3n, leastReserves: 100n }, { reserves }).result;
+  assert.deepEqual([100n, 120n, 121n].map(said), ['holds', 'holds', 'unknown']);
+  assert.equal(leastStep({ number: 0n, leastReserves: 0n }, { reserves: 0n }).result, 'holds');
 });
 
 const given = (value: unknown, name = 'certificate.json'): GivenFile => ({

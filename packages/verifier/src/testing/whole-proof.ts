@@ -49,13 +49,13 @@ import {
 } from '@bulkhead/proofs';
 import { bytesOf, forwarderAddress, forwarderSalt, hexOf, vaultConfigCodec } from '@bulkhead/vaults';
 import { accountKey, hashes, mint, termsOf } from '@bulkhead/vaults/testing';
-import { concatBytes, utf8ToBytes } from '@noble/hashes/utils.js';
+import { bytesToHex, concatBytes, utf8ToBytes } from '@noble/hashes/utils.js';
 import { hashTypedData } from 'viem';
 import { claimOf, type ReserveWorld } from './reserve-world.ts';
 
 /** The identity of the one signer that certifies addresses in this world. */
 const { privateKey, publicKey } = generateKeyPairSync('ed25519');
-export const identity: string = publicKey.export({ format: 'der', type: 'spki' }).subarray(-32).toString('hex');
+export const identity: string = bytesToHex(publicKey.export({ format: 'der', type: 'spki' }).subarray(-32));
 const deployment = '0123456789abcdef'.repeat(2);
 
 const poolKey = accountKey(0x71);
