@@ -1,8 +1,6 @@
 import { hexToBytes } from '@noble/hashes/utils.js';
 
-export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, at) => byte === b[at]);
-}
+export { equalBytes } from '@bulkhead/domain';
 
 /** Bytes of hex with 0x, of a length where one is given; undefined for anything else. */
 export function readBytes(value: unknown, length?: number): Uint8Array | undefined {

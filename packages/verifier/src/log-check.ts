@@ -1,6 +1,5 @@
 import { CustodyError } from '@bulkhead/domain';
 import {
-  equalBytes,
   openCheckpoint,
   openReceipt,
   parseReceipt,
@@ -9,7 +8,7 @@ import {
   type VerifiedCheckpoint,
   type VerifierKey,
 } from '@bulkhead/tlog';
-import { fieldOf } from './bytes.ts';
+import { equalBytes, fieldOf } from './bytes.ts';
 import type { PinnedLog } from './order.ts';
 import { about, fails, holds, type Step, unknown } from './report.ts';
 import { verifyEd25519 } from './signed-statement.ts';
