@@ -157,7 +157,7 @@ export const importTable: Readonly<Record<string, Zone>> = {
   // The verification page: what it checks with is the verifier's, and nothing of it knows a server.
   verify: {
     folder: 'apps/verify',
-    imports: ['domain', 'verifier'],
+    imports: ['domain', 'tlog', 'verifier'],
     testImports: ['approve'],
     node: true,
   },
@@ -174,7 +174,12 @@ export const importTable: Readonly<Record<string, Zone>> = {
     testImports: [],
     node: true,
   },
-  bench: { folder: 'bench', imports: [...packages, 'fakes', 'server', 'signer'], testImports: [], node: true },
+  bench: {
+    folder: 'bench',
+    imports: [...packages, 'fakes', 'server', 'signer', 'verify'],
+    testImports: [],
+    node: true,
+  },
 };
 
 const scope = '@bulkhead/';

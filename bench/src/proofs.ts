@@ -1,4 +1,5 @@
-import { parseAssetId, parseCompartment } from '@bulkhead/domain';
+import { fileURLToPath } from 'node:url';
+import { invariant, parseAssetId, parseCompartment } from '@bulkhead/domain';
 import {
   type Claim,
   confidentialLeaves,
@@ -25,7 +26,9 @@ import {
   verifyPlainPackage,
 } from '@bulkhead/proofs';
 import { textbookTask } from '@bulkhead/proofs/testing';
+import { callInPage, launchChromium } from '@bulkhead/verify/testing';
 import { median } from './measure.ts';
+import type { HeldPackage } from './page-checks.ts';
 import { merkleBaseline } from './proofs-baseline.ts';
 
 const pool = parseCompartment(10_000);
@@ -101,7 +104,10 @@ function say({ name, value, bound, least, unit }: Line): boolean {
   return holds;
 }
 
-async function benchPlain(rounds: number, leaves: number): Promise<boolean> {
+/** Whether the lines of a tier hold, and a package of it for whoever goes on. */
+type Benched = { readonly held: boolean; readonly package: HeldPackage };
+
+async function benchPlain(rounds: number, leaves: number): Promise<Benched> {
   const work = workOf('plain', 128);
   // First, because what the others leave behind is no memory of this.
   const million = 1_000_000;
@@ -149,7 +155,7 @@ async function benchPlain(rounds: number, leaves: number): Promise<boolean> {
     },
     { name: 'a client checks it', value: check, bound: wanted.clientMs, least: false, unit: 'ms' },
   ];
-  return lines.map(say).every(Boolean);
+  return { held: lines.map(say).every(Boolean), package: { tier: 'plain', bytes, known } };
 }
 
 function medianOf(rounds: number, work: () => unknown): number {
@@ -159,7 +165,7 @@ function medianOf(rounds: number, work: () => unknown): number {
   return median(times);
 }
 
-function benchConfidential(rounds: number, leaves: number): boolean {
+function benchConfidential(rounds: number, leaves: number): Benched {
   const group = fastGroup();
   const work: ConfidentialWork = { ...workOf('confidential', 64), group };
   const tree = makeCommitmentTree(work, { compartment: pool, claims: claimsOf(leaves), count: leaves });
@@ -168,7 +174,7 @@ function benchConfidential(rounds: number, leaves: number): boolean {
   const proofs: Uint8Array[] = [];
   for (const task of leafTasks(work, book)) times.push(timed(() => proofs.push(proveTask(group, task))));
   const [some] = leafTasks(work, book);
-  if (some === undefined) return false;
+  invariant(some !== undefined, 'There is a group of leaves.');
   // Two of the sixteen: the textbook needs a minute for all of them, and its time for a leaf is the same.
   const pair = {
     ...some,
@@ -180,7 +186,7 @@ function benchConfidential(rounds: number, leaves: number): boolean {
   const pin = { context: work.context, record: book.book.record };
   const solvent = Array.from(solvencyTasks(work, book), (task) => proveTask(group, task));
   const shown = verifyConfidentialSummary(group, confidentialSummary(work, book, solvent), pin);
-  if (!shown.holds) return false;
+  invariant(shown.holds, 'A summary that was made for this holds.');
   const published = confidentialLeaves(book, proofs);
   let held = true;
   const verify = medianOf(rounds, () => {
@@ -214,7 +220,7 @@ function benchConfidential(rounds: number, leaves: number): boolean {
     },
     { name: 'a client checks its package', value: check, bound: wanted.clientMs, least: false, unit: 'ms' },
   ];
-  return lines.map(say).every(Boolean) && held;
+  return { held: lines.map(say).every(Boolean) && held, package: { tier: 'confidential', bytes, known } };
 }
 
 /** Making and checking proofs of reserves, against a Merkle tree of another hand and the prover as the paper writes it. */
@@ -226,5 +232,31 @@ export async function benchProofs(args: readonly string[]): Promise<boolean> {
   const rounds = number('--rounds', 3);
   const plain = await benchPlain(rounds, number('--leaves', 65_536));
   const confidential = benchConfidential(rounds, number('--proven', 256));
-  return plain && confidential;
+  const inPage = await benchInPage([plain.package, confidential.package]);
+  return plain.held && confidential.held && inPage;
+}
+
+/** The same check where most clients make it: in a browser, compiled as the verification page is. */
+async function benchInPage(packages: readonly HeldPackage[]): Promise<boolean> {
+  const browser = await launchChromium();
+  try {
+    const lines: Line[] = [];
+    for (const each of packages) {
+      const module = fileURLToPath(new URL('page-checks.ts', import.meta.url));
+      const [first, later] = readTimes(await callInPage(browser, { module, name: 'timeChecks', value: each }));
+      const rest = { bound: wanted.clientMs, least: false, unit: 'ms' } as const;
+      lines.push({ name: `a client checks it in Chromium, ${each.tier}, the first time`, value: first, ...rest });
+      lines.push({ name: `a client checks it in Chromium, ${each.tier}, later`, value: later, ...rest });
+    }
+    return lines.map(say).every(Boolean);
+  } finally {
+    await browser.close();
+  }
+}
+
+function readTimes(value: unknown): readonly [first: number, later: number] {
+  if (typeof value === 'object' && value !== null && 'firstMs' in value && 'laterMs' in value) {
+    return [Number(value.firstMs), Number(value.laterMs)];
+  }
+  throw new TypeError('The page gave no times.');
 }

@@ -1,195 +1,245 @@
+import type { Pins } from '@bulkhead/verifier';
 import {
-  chainNumber,
-  type Compartment,
-  CustodyError,
-  kindOf,
-  parseAddress,
-  parseChainId,
-  parseCompartment,
-  parseDecimal,
-} from '@bulkhead/domain';
-import type { PinnedRegistry } from '@bulkhead/verifier';
+  addressOf,
+  amountOf,
+  chainOf,
+  codeHashOf,
+  compartmentOf,
+  countOf,
+  decimalsOf,
+  deploymentOf,
+  excludedOf,
+  holderOf,
+  hoursOf,
+  identitiesOf,
+  logKeyOf,
+  nodesOf,
+  registryOf,
+  tokenOf,
+  witnessesOf,
+} from './pin-reading.ts';
+import type { PinName, PinTexts } from './pin-name.ts';
 
-/** What a reader knows from elsewhere, and holds what is shown against. */
-export type Pins = {
-  readonly registry?: PinnedRegistry;
-  readonly client?: string;
-  readonly compartment?: Compartment;
-  /** In the asset's smallest unit. */
-  readonly amount?: bigint;
-  /** Addresses of nodes of the chain. */
-  readonly nodes?: readonly string[];
+export type PinGroup = 'chain' | 'you' | 'signers' | 'log' | 'auditors';
+
+export const groupTitles: Readonly<Record<PinGroup, string>> = {
+  chain: 'Where the proof is pinned',
+  you: 'You',
+  signers: 'Who signs for the custodian',
+  log: 'The audit log',
+  auditors: 'For auditors',
 };
 
-/** In the order in which they are asked for. */
-export const pinNames = ['registry', 'codeHash', 'client', 'compartment', 'amount', 'decimals', 'nodes'] as const;
-
-export type PinName = (typeof pinNames)[number];
-
-/** What people typed, by field. */
-export type PinTexts = Readonly<Partial<Record<PinName, string>>>;
-
 export type PinField = {
-  readonly name: PinName;
+  readonly group: PinGroup;
   readonly label: string;
   /** What to type. */
   readonly hint: string;
   /** Where somebody finds it who has never heard of it. */
   readonly where: string;
   readonly example: string;
-  readonly lines: number;
-  readonly optional: boolean;
-  /** Whether it stands beside another one where there is room. */
-  readonly half: boolean;
-  /** @throws CustodyError for a text that cannot be meant */
-  read(text: string, all: PinTexts): Pins;
+  /** Lines of the field; `half` is one line that stands beside another field where there is room. */
+  readonly size: 'half' | 'line' | 'lines';
+  /**
+   * Adds what was typed to what was read out of the fields before it. It speaks of its own text alone: what is wrong with another one is
+   * said there.
+   *
+   * @throws CustodyError for a text that cannot be meant
+   */
+  add(to: Pins, text: string, all: PinTexts): Pins;
 };
 
 const neverFromTheFile =
-  'Do not copy it out of the file that you are checking: whoever makes up a file makes up what stands in it.';
+  'Do not copy it out of what you are checking: whoever makes up a file makes up what stands in it.';
+
+/** Fields that a certificate must have exactly so. */
+function expecting(pins: Pins, name: string, value: string): Pins {
+  return { ...pins, expected: { ...pins.expected, [name]: value } };
+}
+
+/** A field that pins nothing by itself; here only for what is wrong with it. */
+function readAlong(check: (text: string) => unknown): PinField['add'] {
+  return (pins, text) => {
+    check(text);
+    return pins;
+  };
+}
 
 export const pinFields: Readonly<Record<PinName, PinField>> = {
   registry: {
-    name: 'registry',
+    group: 'chain',
     label: 'Registry of proofs',
     hint: 'Chain and address of the contract in which the custodian publishes its proofs.',
     where: `It stands in your agreement with the custodian, or in its auditor’s report. ${neverFromTheFile}`,
     example: 'eip155:1:0x…',
-    lines: 1,
-    optional: false,
-    half: false,
-    read: (text, { codeHash }) => ({ registry: registryOf(text, codeHash ?? '') }),
+    size: 'line',
+    add: (pins, text) => ({ ...pins, registry: registryOf(text) }),
   },
   codeHash: {
-    name: 'codeHash',
+    group: 'chain',
     label: 'Hash of the registry’s code',
     hint: 'With it the page knows that the registry keeps the rules that were reviewed.',
     where: 'Published with each release of the software, or named by an auditor: 0x and 64 digits.',
     example: '0x…',
-    lines: 1,
-    optional: true,
-    half: false,
-    // Read with the registry that it is of.
-    read: () => ({}),
+    size: 'line',
+    add: (pins, text) => {
+      const codeHash = codeHashOf(text);
+      return pins.registry === undefined ? pins : { ...pins, registry: { ...pins.registry, codeHash } };
+    },
+  },
+  nodes: {
+    group: 'chain',
+    label: 'Nodes of the chain',
+    hint: 'One address a line. Two of different people are better than one: then neither can fool you alone.',
+    where:
+      'A node keeps a copy of the chain. Run one, or take public ones: lists of them are easy to find. It must let web pages ask it, and answer “eth_getProof”.',
+    example: 'https://…',
+    size: 'lines',
+    add: readAlong(nodesOf),
   },
   client: {
-    name: 'client',
+    group: 'you',
     label: 'Your client id',
     hint: 'The id under which the custodian keeps your books, exactly as it is written.',
     where: 'On your statements and in your agreement. You had it before this proof was made.',
     example: 'cl_…',
-    lines: 1,
-    optional: false,
-    half: true,
-    read: (text) => ({ client: clientOf(text) }),
+    size: 'half',
+    add: (pins, text) => {
+      holderOf(text);
+      return expecting(pins, 'client', text);
+    },
   },
   compartment: {
-    name: 'compartment',
+    group: 'you',
     label: 'Number of your compartment',
     hint: 'From 100000 on it is yours alone; from 10000 to 99999 it is a pool with other clients.',
     where: 'On your statements and in your agreement: it names the ring-fence that your assets are in.',
     example: '100042',
-    lines: 1,
-    optional: false,
-    half: true,
-    read: (text) => ({ compartment: compartmentOf(text) }),
+    size: 'half',
+    add: (pins, text) => {
+      const compartment = compartmentOf(text);
+      const client = pins.expected?.['client'];
+      const own = client === undefined ? {} : { own: { compartment, holder: holderOf(client) } };
+      return { ...expecting(pins, 'compartment', `${compartment}`), ...own };
+    },
+  },
+  amount: {
+    group: 'you',
+    label: 'Your balance at that time',
+    hint: 'What you know of your own balance at the time of the proof, with a point before the decimals.',
+    where: 'From your own books, or a statement of that time. If the proof counts another, the page says so.',
+    example: '12.5',
+    size: 'half',
+    add: (pins, text, { decimals }) => {
+      const amount = amountOf(text, decimals);
+      return pins.own === undefined || amount === undefined ? pins : { ...pins, own: { ...pins.own, amount } };
+    },
   },
   decimals: {
-    name: 'decimals',
+    group: 'you',
     label: 'Digits after the point',
     hint: 'How many the asset has: 18 for ether and most tokens, 6 for most dollar tokens.',
     where: 'Every block explorer shows it for a token as “decimals”.',
     example: '18',
-    lines: 1,
-    optional: false,
-    half: true,
-    // Read with the amount that it is of; here only for what is wrong with it.
-    read: (text) => {
-      decimalsOf(text);
-      return {};
+    size: 'half',
+    add: readAlong(decimalsOf),
+  },
+  address: {
+    group: 'you',
+    label: 'The address that you were given',
+    hint: 'The certificate must be about exactly this one.',
+    where: 'Copy it from where you would send coins to: the page or the letter that told you.',
+    example: '0x…',
+    size: 'line',
+    add: (pins, text) => expecting(pins, 'address', addressOf(text)),
+  },
+  identities: {
+    group: 'signers',
+    label: 'Identity keys of the signers',
+    hint: 'Those whose word about addresses counts: 64 digits each, one a line.',
+    where: `They were made at a ceremony with witnesses; its record has them, and your agreement may. ${neverFromTheFile}`,
+    example: '64 digits, 0 to 9 and a to f',
+    size: 'lines',
+    add: (pins, text) => ({ ...pins, identities: identitiesOf(text) }),
+  },
+  chain: {
+    group: 'signers',
+    label: 'Chain',
+    hint: 'Ethereum is eip155:1.',
+    where: 'It is the chain on which you would pay to the address.',
+    example: 'eip155:1',
+    size: 'half',
+    add: (pins, text) => expecting(pins, 'chain', chainOf(text)),
+  },
+  deployment: {
+    group: 'signers',
+    label: 'Id of the installation',
+    hint: '32 digits: a custodian may run several.',
+    where: 'In the record of the ceremony, beside the identity keys.',
+    example: '32 digits',
+    size: 'half',
+    add: (pins, text) => expecting(pins, 'deployment', deploymentOf(text)),
+  },
+  logKey: {
+    group: 'log',
+    label: 'Key of the audit log',
+    hint: 'One text with two plus signs: name, id and key.',
+    where: `The custodian publishes it once, with the address of its log. ${neverFromTheFile}`,
+    example: 'log.custodian.example+a1b2c3d4+A…',
+    size: 'line',
+    add: (pins, text) => ({ ...pins, log: { key: logKeyOf(text), witnesses: [], witnessesMin: 0 } }),
+  },
+  witnesses: {
+    group: 'log',
+    label: 'Keys of witnesses',
+    hint: 'Others who watch the log, one key a line. Against a log that forks only they help.',
+    where: 'Each witness publishes its own; a custodian says which ones watch its log.',
+    example: 'witness.example+a1b2c3d4+B…',
+    size: 'lines',
+    add: (pins, text) => {
+      const witnesses = witnessesOf(text);
+      const witnessesMin = witnesses.length;
+      return pins.log === undefined ? pins : { ...pins, log: { ...pins.log, witnesses, witnessesMin } };
     },
   },
-  amount: {
-    name: 'amount',
-    label: 'Your balance at that time',
-    hint: 'What you know of your own balance at the time of the proof, with a point before the decimals.',
-    where: 'From your own books, or a statement from the time of the proof. If yours differs, the check says so.',
-    example: '12.5',
-    lines: 1,
-    optional: false,
-    half: true,
-    read: (text, { decimals }) => (decimals === undefined ? {} : { amount: parseDecimal(text, decimalsOf(decimals)) }),
+  witnessesMin: {
+    group: 'log',
+    label: 'How many of them must have cosigned',
+    hint: 'All of them where you say nothing.',
+    where: 'That is for you to decide.',
+    example: '2',
+    size: 'half',
+    add: (pins, text) => {
+      const witnessesMin = countOf(text, pins.log?.witnesses.length ?? 0);
+      return pins.log === undefined ? pins : { ...pins, log: { ...pins.log, witnessesMin } };
+    },
   },
-  nodes: {
-    name: 'nodes',
-    label: 'Nodes of the chain',
-    hint: 'One address a line. Two of different people are better than one: then neither can fool you alone.',
+  token: {
+    group: 'auditors',
+    label: 'Where the token keeps balances',
+    hint: 'Its address and the slot, as in 0x…=9 (of a contract in Vyper 0x…=9:vyper); behind it the hash of its code if you have it.',
     where:
-      'A node keeps a copy of the chain. Run one, or take two public ones: lists of them are easy to find. It must let web pages ask it, and answer eth_getProof.',
-    example: 'https://…',
-    lines: 2,
-    optional: false,
-    half: false,
-    read: (text) => ({ nodes: nodesOf(text) }),
+      'From the storage layout of the token’s source. A wrong slot shows wrong balances, so it is not taken from the proof.',
+    example: '0x…=9',
+    size: 'line',
+    add: (pins, text) => ({ ...pins, tokens: [tokenOf(text)] }),
+  },
+  excluded: {
+    group: 'auditors',
+    label: 'Addresses that must not be counted',
+    hint: 'The custodian’s own, and those that other custodians show as theirs; one a line.',
+    where: 'From the custodian’s books, and from the proofs of other custodians.',
+    example: '0x…',
+    size: 'lines',
+    add: (pins, text) => ({ ...pins, excluded: excludedOf(text) }),
+  },
+  hours: {
+    group: 'auditors',
+    label: 'Hours after which a proof is too old',
+    hint: 'The registry has a rule of its own; this is yours.',
+    where: 'That is for you to decide.',
+    example: '48',
+    size: 'half',
+    add: (pins, text) => ({ ...pins, staleAfterSeconds: hoursOf(text) }),
   },
 };
-
-/** More than these nobody waits for. */
-export const nodesMax: number = 5;
-
-function wrong(message: string): CustodyError {
-  return new CustodyError('config/invalid', message);
-}
-
-/** A CAIP-10 account. */
-function registryOf(text: string, codeHash: string): PinnedRegistry {
-  const [, chain = '', address = ''] = /^(eip155:[0-9]+):(0x[0-9a-fA-F]{40})$/u.exec(text) ?? [];
-  if (chain === '') throw wrong('This is no chain and address, as in eip155:1:0x… with 40 digits after the 0x.');
-  const pinned = {
-    chain: BigInt(chainNumber(parseChainId(chain))),
-    address: bytesOf(parseAddress(address)),
-  };
-  if (codeHash === '') return pinned;
-  if (!/^0x[0-9a-fA-F]{64}$/u.test(codeHash)) throw wrong('The hash of the code is 0x and 64 hex digits.');
-  return { ...pinned, codeHash: bytesOf(codeHash) };
-}
-
-function bytesOf(hex: string): Uint8Array {
-  return Uint8Array.from(hex.slice(2).match(/../gu) ?? [], (digits) => Number.parseInt(digits, 16));
-}
-
-function clientOf(text: string): string {
-  const { length } = new TextEncoder().encode(text);
-  if (length >= 1 && length <= 64) return text;
-  throw wrong('An id of a client has 1 to 64 characters.');
-}
-
-function compartmentOf(text: string): Compartment {
-  if (!/^(?:0|[1-9][0-9]{0,9})$/u.test(text)) throw wrong('The number of a compartment is digits alone.');
-  const compartment = parseCompartment(Number(text));
-  if (kindOf(compartment) === 'house') {
-    throw wrong(`${compartment} is a compartment of the custodian itself: no client has it.`);
-  }
-  return compartment;
-}
-
-function decimalsOf(text: string): number {
-  if (/^[0-9]{1,2}$/u.test(text) && Number(text) <= 77) return Number(text);
-  throw wrong('Give the number of digits after the point, from 0 to 77.');
-}
-
-function nodesOf(text: string): readonly string[] {
-  const urls = text.split(/\s+/u).filter((word) => word !== '');
-  if (urls.length > nodesMax) throw wrong(`At most ${nodesMax} nodes are asked.`);
-  for (const url of urls) {
-    const { protocol, hostname } = URL.canParse(url) ? new URL(url) : { protocol: '', hostname: '' };
-    const here = protocol === 'http:' && (hostname === 'localhost' || hostname === '127.0.0.1');
-    if (protocol !== 'https:' && !here) {
-      throw wrong(
-        `“${url.slice(0, 80)}” is no address of a node that this page may ask: https://…, or http:// on this machine.`,
-      );
-    }
-  }
-  if (new Set(urls).size !== urls.length) throw wrong('The same node is there twice: that is no second opinion.');
-  return urls;
-}

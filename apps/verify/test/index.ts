@@ -1,1 +1,2 @@
-export { type PageTest, runInPage } from './suite-in-page.ts';
+export { launchChromium } from '@bulkhead/approve/testing';
+export { callInPage } from './module-in-page.ts';

@@ -1,19 +1,31 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { after, before, suite, test } from 'node:test';
-import { type CommittedEpoch, openReserveWorld, type ReserveWorld } from '@bulkhead/verifier/testing';
+import {
+  identity,
+  makeWholeProof,
+  openReserveWorld,
+  type ReserveWorld,
+  type WholeFiles,
+} from '@bulkhead/verifier/testing';
 import type { Page } from 'playwright-core';
+import { certificateOf, logOfOneLeaf } from './evidence.ts';
 import { faintTexts } from './legibility.ts';
 import { fill, oneAnswer, setStage, type Stage, verdictOf } from './stage.ts';
 import { runInPage } from './suite-in-page.ts';
 
 let stage: Stage;
 let world: ReserveWorld;
-let epoch: CommittedEpoch;
+let epoch: WholeFiles;
 
 before(async () => {
   [stage, world] = await Promise.all([setStage(), openReserveWorld()]);
-  epoch = await world.commit(1n, 150n);
-  await world.prove(epoch);
+  epoch = await makeWholeProof(world, { epoch: 1n, tier: 'confidential' });
+  await world.heartbeat();
   await world.settle();
 });
 
@@ -36,11 +48,11 @@ function known(): Readonly<Record<string, string>> {
   return {
     registry: `eip155:${chain}:${hex(address)}`,
     codeHash: hex(codeHash),
+    nodes: nodes(),
     client: 'ada',
     compartment: '10000',
     amount: '70',
     decimals: '0',
-    nodes: nodes(),
   };
 }
 
@@ -49,9 +61,23 @@ const namelessFields =
   '[...document.querySelectorAll("input, textarea")].filter((field) => field.labels.length === 0).map((field) => field.id)';
 
 async function bring(page: Page, name = 'ada.bin'): Promise<void> {
-  const buffer = Buffer.from(epoch.packages.get('ada') ?? assert.fail());
-  await page.setInputFiles('#files', { name, mimeType: 'application/octet-stream', buffer });
-  await page.locator('.brought li').waitFor();
+  await drop(page, { [name]: epoch.packages.get('ada') ?? assert.fail() });
+}
+
+async function drop(page: Page, files: Readonly<Record<string, Uint8Array>>): Promise<void> {
+  const brought = Object.entries(files).map(([name, bytes]) => ({
+    name,
+    mimeType: 'application/octet-stream',
+    buffer: Buffer.from(bytes),
+  }));
+  await page.setInputFiles('#files', brought);
+  await page.locator(`.brought li:nth-child(${brought.length})`).waitFor();
+}
+
+async function paste(page: Page, text: string, place: number): Promise<void> {
+  await page.fill('#text', text);
+  await page.click('#use-text');
+  await page.locator(`.brought li:nth-child(${place})`).waitFor();
 }
 
 suite('verification page', { concurrency: 4 }, () => {
@@ -62,21 +88,36 @@ suite('verification page', { concurrency: 4 }, () => {
     await fill(page, known());
     const { title, text } = await verdictOf(page);
     assert.equal(title, 'What could be checked holds');
-    assert.match(text, /12 things were checked and hold. 1 thing could not be known/u);
+    assert.match(text, /\d+ things were checked and hold. 2 things could not be known/u);
     assert.ok(text.indexOf('What cannot be known') < text.indexOf('What was checked and holds'));
-    assert.match(text, /You are counted with your whole amount/u);
+    assert.match(text, /Your whole balance is counted\s+ada\.bin\s+Holds/u);
     assert.equal(await page.evaluate('document.activeElement.id'), 'verdict');
     assert.match(
       (await page.locator('[role=status]').textContent()) ?? '',
-      /^What could be checked holds\. 12 things/u,
+      /^What could be checked holds\. \d+ things/u,
     );
     assert.match(await page.title(), /What could be checked holds/u);
+    const [download] = await Promise.all([page.waitForEvent('download'), page.click('#save')]);
+    const report = JSON.parse(await readFile(await download.path(), 'utf8'));
+    assert.deepEqual(
+      [report.outcome, report.heldAgainst.client, report.files[0].name],
+      ['holds-so-far', 'ada', 'ada.bin'],
+    );
+    assert.equal(
+      report.files[0].sha256,
+      createHash('sha256')
+        .update(epoch.packages.get('ada') ?? '')
+        .digest('hex'),
+    );
+    await page.evaluate('print = () => { document.title = "printed" }');
+    await page.click('#print');
+    assert.equal(await page.title(), 'printed');
     await page.click('#change');
     assert.ok(await page.locator('#registry').isVisible(), 'what was typed is still there');
     await page.fill('#amount', '71');
     const other = await verdictOf(page);
     assert.equal(other.title, 'This does not hold');
-    assert.match(other.text, /What does not hold\s+Your whole balance is counted\s+Fails\s+You are counted with/u);
+    assert.match(other.text, /What does not hold\s+Your whole balance is counted\s+ada\.bin\s+Fails/u);
     await page.goBack();
     assert.ok(await page.locator('#check').isVisible(), 'the way back of a phone leads to the question');
   });
@@ -108,7 +149,7 @@ suite('verification page', { concurrency: 4 }, () => {
     await fill(page, { ...known(), compartment: '3', nodes: 'http://node.example' });
     const before = stage.asked.filter((url) => url.includes('node.example')).length;
     await page.click('#check');
-    assert.equal(await page.evaluate('document.activeElement.id'), 'compartment');
+    assert.equal(await page.evaluate('document.activeElement.id'), 'nodes', 'the first of them on the page');
     assert.match(await page.locator('#compartment-wrong').innerText(), /of the custodian itself/u);
     assert.match(await page.locator('#nodes-wrong').innerText(), /https/u);
     assert.equal(await page.locator('[aria-invalid=true]').count(), 2);
@@ -126,7 +167,9 @@ suite('verification page', { concurrency: 4 }, () => {
     await fill(page, known());
     await verdictOf(page);
     assert.equal(await page.evaluate('localStorage.length + sessionStorage.length + document.cookie.length'), 0);
-    await page.goto(stage.page);
+    await page.goto('about:blank');
+    await page.goto(`${stage.page}#result`);
+    assert.match(await page.locator('#place').innerText(), /Opened from a file/u);
     assert.equal(await page.locator('#registry').inputValue(), '');
     await bring(page);
     await fill(page, known());
@@ -141,8 +184,7 @@ suite('verification page', { concurrency: 4 }, () => {
   test('texts from outside stay texts, and the policy lets nothing else in or out', async () => {
     const page = await stage.open({ before: 'globalThis.robbed = 0' });
     await bring(page, '<img src=x onerror="robbed=1">.bin');
-    await page.fill('#text', '<script>robbed=1</script>');
-    await page.click('#use-text');
+    await paste(page, '<script>robbed=1</script>', 2);
     assert.match(await page.locator('.brought .odd').innerText(), /does not know what this is/u);
     assert.equal(await page.evaluate('robbed'), 0);
     // In a task of the page: what a debugger evaluates is under no policy.
@@ -150,7 +192,12 @@ suite('verification page', { concurrency: 4 }, () => {
       await page.evaluate(
         `new Promise((done) => setTimeout(async () => { try { await (${work}); done(false) } catch { done(true) } }))`,
       );
-    assert.ok(await refused('fetch("http://node.example/")'), 'a node without protection');
+    // Another address of this machine, where a server answers whoever asks.
+    const open = await oneAnswer('{}', { cors: true });
+    const { port } = new URL(open.url);
+    assert.equal(await refused(`fetch("http://127.0.0.1:${port}/")`), false);
+    assert.ok(await refused(`fetch("http://127.0.0.2:${port}/")`), 'a node without protection');
+    open.close();
     assert.ok(await refused('eval("1")'));
     assert.ok(await refused('document.body.innerHTML = "<p>x"'), 'markup out of text');
     assert.ok(await refused('new Worker(URL.createObjectURL(new Blob(["1"])))'), 'another script as a worker');
@@ -161,11 +208,84 @@ suite('verification page', { concurrency: 4 }, () => {
     );
   });
 
-  test('without workers the page checks all the same', async () => {
-    const page = await stage.open({ before: 'delete globalThis.Worker' });
+  test('a whole proof with hidden amounts is checked beside the page, and a node that is silent can be given up', async () => {
+    const page = await stage.open();
+    let workers = 0;
+    page.on('worker', () => (workers += 1));
+    const { length } = [...epoch.files.keys()];
+    await drop(page, { 'manifest.txt': epoch.manifest, ...Object.fromEntries(epoch.files) });
+    assert.match(await page.locator('.brought').innerText(), /where the coins are/u);
+    const { registry = '', codeHash = '' } = known();
+    const silent = createServer(() => undefined).listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const address = silent.address();
+    const nowhere = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`;
+    await fill(page, { registry, codeHash, nodes: nowhere, identities: identity });
+    await page.click('#check');
+    await page.click('#stop');
+    assert.match(await page.locator('#working').innerText(), /You stopped the check/u);
+    silent.closeAllConnections();
+    silent.close();
+    await fill(page, { nodes: nodes() });
+    const { title, text } = await verdictOf(page);
+    assert.equal(title, 'What could be checked holds');
+    assert.match(text, /No leaf is negative, and each total is the sum of its leaves/u);
+    assert.match(text, /What no proof of this kind can show\s+Whether the coins are pledged/u);
+    assert.ok(text.includes('leaves.bin') && length === 5);
+    assert.equal(workers, 3, 'one that looked, one that was stopped, one that checked');
+  });
+
+  test('certificates are held against pinned keys and the address that was pasted, receipts against the key of the log', async () => {
+    const page = await stage.open();
+    const { text: certificate, identity: key } = certificateOf('address-certificate');
+    await paste(page, '0x8bfD834867107ccd3b4949a48b443305bd27b5df'.toLowerCase(), 1);
+    await paste(page, certificate, 2);
+    assert.match(await page.locator('#address').inputValue(), /^0x8bfd/iu);
+    await fill(page, { identities: key, client: 'cl_ada' });
+    const whole = await verdictOf(page);
+    assert.deepEqual([whole.title, whole.text.includes('issuedAt')], ['This holds', true], whole.text);
+    await page.click('#change');
+    await fill(page, { address: '0x52908400098527886E0F7030069857D2E4169EE7' });
+    assert.equal((await verdictOf(page)).title, 'This does not hold');
+    await page.click('#anew');
+    assert.equal(await page.locator('#check').isVisible(), false);
+    const log = logOfOneLeaf();
+    await paste(page, log.receipt, 1);
+    await paste(page, log.checkpoint, 2);
+    await fill(page, { logKey: log.key });
+    const logged = await verdictOf(page);
+    assert.equal(logged.title, 'What could be checked holds');
+    assert.match(logged.text, /It stands in the log/u);
+    await page.click('#change');
+    await fill(page, { logKey: logOfOneLeaf().key });
+    assert.equal((await verdictOf(page)).title, 'This does not hold');
+  });
+
+  test('where workers are missing, or do not start, the page checks all the same', async () => {
+    const broken =
+      'globalThis.Worker = class extends EventTarget { postMessage() { setTimeout(() => this.dispatchEvent(new Event("error"))) } terminate() {} }';
+    for (const before of ['delete globalThis.Worker', broken]) {
+      const page = await stage.open({ before });
+      await bring(page);
+      await fill(page, known());
+      assert.equal((await verdictOf(page)).title, 'What could be checked holds', before);
+    }
+  });
+
+  test('files can be put aside, two of one name stay two, and one that is too large is not read', async () => {
+    const page = await stage.open({
+      before: 'Object.defineProperty(Blob.prototype, "size", { get: () => globalThis.sizeNow ?? 1_000 });',
+    });
     await bring(page);
-    await fill(page, known());
-    assert.equal((await verdictOf(page)).title, 'What could be checked holds');
+    await bring(page);
+    await page.locator('.file').getByText('(2) ada.bin').waitFor();
+    await page.getByRole('button', { name: 'Remove (2) ada.bin' }).click();
+    await page.locator('.brought li:only-child').waitFor();
+    assert.equal(await page.evaluate('document.activeElement.id'), 'files');
+    await page.evaluate('globalThis.sizeNow = 2 ** 30');
+    await page.setInputFiles('#files', { name: 'all.bin', mimeType: 'text/plain', buffer: Buffer.from('x') });
+    await page.locator('.wrong').getByText('all.bin is too large').waitFor();
+    assert.equal(await page.locator('.brought li').count(), 1);
   });
 
   test('everybody can read it: small screens, dark screens, screen readers, keyboards, paper', async () => {
@@ -211,14 +331,17 @@ suite('verification page', { concurrency: 4 }, () => {
 });
 
 test('the tests of the verifier hold in a browser as they do here', async (t) => {
-  const results = await runInPage(stage.browser, [
-    'packages/verifier/test/claim-check.test.ts',
-    'packages/verifier/test/state-proof.test.ts',
-  ]);
+  const files = readdirSync(new URL('../../../packages/verifier/test/', import.meta.url))
+    // How many bytes the verifier has is the same wherever it is counted.
+    .filter((name) => name.endsWith('.test.ts') && name !== 'size.test.ts')
+    .map((name) => `packages/verifier/test/${name}`);
+  const results = await runInPage(stage.browser, files);
   for (const { file, name, error } of results) {
     await t.test(`${file}: ${name}`, () => assert.equal(error, undefined, error));
   }
-  assert.ok(results.length > 10);
+  const ran = new Set(results.filter(({ name }) => !name.startsWith('(')).map(({ file }) => file));
+  assert.deepEqual([...ran], files, 'every file ran tests of its own');
+  assert.ok(results.length > 30, `${results.length} tests ran`);
 });
 
 test('whatever happened here, pages asked for their own file and the nodes that they were given alone', () => {

@@ -16,9 +16,7 @@ export type RemoteModules = {
 export function remoteModules(): RemoteModules {
   const kept: object[] = [];
   const keep = (value: object, _kind: Kept['kind']): number => kept.push(value) - 1;
-  const closed = (): never => {
-    throw new TypeError('A function of the page does not travel to the process.');
-  };
+  const open = ({ id }: Kept): unknown => kept[id];
   const answer = (work: () => unknown): string => {
     try {
       return JSON.stringify({ value: encodeValue(work(), keep) });
@@ -36,7 +34,7 @@ export function remoteModules(): RemoteModules {
         return Reflect.apply(
           wanted,
           undefined,
-          values.map((value) => decodeValue(value, closed)),
+          values.map((value) => decodeValue(value, open)),
         );
       }),
     settle: async (request) => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
 import { test } from 'node:test';
 import { inspect, isDeepStrictEqual } from 'node:util';
 import { same } from './same.ts';
@@ -101,6 +102,11 @@ test('what crosses between page and process arrives as it was', () => {
   const there: unknown = decodeValue(wire, ({ id }) => kept[id]);
   assert.ok(typeof there === 'object' && there !== null && Symbol.asyncDispose in there && 'ask' in there);
   assert.equal(kept.length, 2);
+  const { privateKey } = generateKeyPairSync('ed25519');
+  const keyWire = JSON.parse(JSON.stringify(encodeValue(privateKey, (one) => kept.push(one) - 1)));
+  const key = decodeValue(keyWire, ({ kind, id }, methods) => (kind === 'instance' ? [kept[id], methods] : kept[id]));
+  assert.ok(Array.isArray(key) && key[0] === privateKey);
+  assert.equal(typeof Reflect.get(key[1], 'export'), 'function', 'an instance comes with its methods');
   assert.throws(() => encodeValue(Symbol.iterator, none), TypeError);
   assert.throws(() => decodeValue(['odd', 1], none), TypeError);
 });

@@ -59,8 +59,10 @@ export async function oneAnswer(
     response.end(request.method === 'OPTIONS' ? '' : body);
   });
   await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', () => resolve());
+    server.listen(0, '0.0.0.0', () => resolve());
   });
+  // A test that fails before it closes this still ends.
+  server.unref();
   const address = server.address();
   return {
     url: `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`,

@@ -101,11 +101,11 @@ function besideThePage(remote: RemoteModules): Plugin {
         const standIn = standIns.get(path);
         return standIn === undefined ? { path, namespace: 'remote' } : { path: standIn };
       });
-      // Side doors for tests start chains and read artefacts.
-      builder.onResolve({ filter: /(?:^|\/)testing(?:\/index\.ts)?$/ }, ({ path, importer, resolveDir }) => {
-        const place = path.startsWith('.') ? join(resolveDir, path) : createRequire(importer).resolve(path);
-        return { path: place, namespace: 'remote' };
-      });
+      // Other packages' side doors for tests start chains, and contracts are read from files.
+      builder.onResolve({ filter: /^@bulkhead\/(?:contracts|.*\/testing)$/ }, ({ path, importer }) => ({
+        path: createRequire(importer).resolve(path),
+        namespace: 'remote',
+      }));
       // A test asks where it stands to read a file, and that is read in this process.
       builder.onLoad({ filter: /\.test\.ts$/ }, async ({ path }) => {
         const text = await readFile(path, 'utf8');

@@ -1,11 +1,12 @@
 /**
- * Values between a page and the process that opened it, as JSON: what `structuredClone` takes, and functions and promises by a number
- * under which the process keeps them.
+ * Values between a page and the process that opened it, as JSON: what `structuredClone` takes; functions, promises and instances of
+ * classes (keys of `node:crypto`) by a number under which the process keeps them.
  */
-export type Kept = { readonly kind: 'function' | 'promise'; readonly id: number };
+export type Kept = { readonly kind: 'function' | 'promise' | 'instance'; readonly id: number };
 
 export type KeepHandle = (value: object, kind: Kept['kind']) => number;
-export type OpenHandle = (kept: Kept) => unknown;
+/** @param methods of an instance, by their names */
+export type OpenHandle = (kept: Kept, methods?: object) => unknown;
 
 type Wire = readonly [tag: string, value?: unknown];
 
@@ -32,6 +33,34 @@ export function encodeValue(value: unknown, keep: KeepHandle): Wire {
   throw new TypeError('A symbol does not travel.');
 }
 
+/** What stands in the page for an instance that the process keeps: its methods, and no more. */
+export class Instance {
+  [method: string]: unknown;
+}
+
+/** The instance itself, and each of its methods. */
+function encodeInstance(value: object, keep: KeepHandle): Wire {
+  const methods: (readonly [string, Wire])[] = [];
+  for (
+    let at: unknown = value;
+    typeof at === 'object' && at !== null && at !== Object.prototype;
+    at = Object.getPrototypeOf(at)
+  ) {
+    for (const name of Object.getOwnPropertyNames(at)) {
+      const method: unknown = Object.getOwnPropertyDescriptor(at, name)?.value;
+      if (typeof method === 'function' && name !== 'constructor') {
+        methods.push([name, encodeValue(method.bind(value), keep)]);
+      }
+    }
+  }
+  return ['instance', [keep(value, 'instance'), methods]];
+}
+
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
 function encodeObject(value: object, keep: KeepHandle): Wire {
   const list = (values: Iterable<unknown>): readonly Wire[] => Array.from(values, (one) => encodeValue(one, keep));
   if (value instanceof Uint8Array) return ['bytes', Array.from(value)];
@@ -41,9 +70,11 @@ function encodeObject(value: object, keep: KeepHandle): Wire {
   if (value instanceof Set) return ['set', list(value)];
   if (Array.isArray(value)) return ['list', list(value)];
   if (value instanceof Error) return ['error', { name: value.name, message: value.message }];
+  if (value instanceof Instance) return ['instance', [keep(value, 'instance'), []]];
+  if (!isPlain(value)) return encodeInstance(value, keep);
   const dispose: unknown = Reflect.get(value, Symbol.asyncDispose);
   const entries = Object.entries(value).map(([key, one]) => [key, encodeValue(one, keep)]);
-  if (typeof dispose === 'function') entries.push([disposeKey, encodeValue(dispose.bind(value), keep)]);
+  if (typeof dispose === 'function') entries.push([disposeKey, encodeValue(dispose, keep)]);
   return ['object', entries];
 }
 
@@ -67,6 +98,10 @@ export function decodeValue(wire: unknown, open: OpenHandle): unknown {
       return open({ kind: tag, id: Number(value) });
     case 'url':
       return new URL(String(value));
+    case 'instance': {
+      const [id, methods] = Array.isArray(value) ? value : [];
+      return open({ kind: tag, id: Number(id) }, objectOf(methods, open));
+    }
     case 'list':
       return list(value);
     case 'set':

@@ -1,83 +1,110 @@
-import { type Brought, broughtBytesMax, recognise, type Recognised } from '../recognition.ts';
+import type { Description } from '../description.ts';
+import type { Answer, Brought } from '../question.ts';
+import { ask } from './check-worker.ts';
 import { button, element, sentenceOf } from './element.ts';
 import { sign } from './sign.ts';
 
-/** A thing on the table: what was brought, and what it is where that is known. */
-export type Thing = Brought & { readonly recognised: Recognised | undefined };
+/** What lies on the table: what was brought, and what each thing is. */
+export type Table = { readonly brought: readonly Brought[]; readonly descriptions: readonly Description[] };
 
 export type BringView = {
   readonly card: HTMLElement;
-  things(): readonly Thing[];
+  table(): Table;
   clear(): void;
 };
 
+/** Bytes of a file that are read at most: a whole proof of a million claims has a hundred million. */
+const bytesMax = 512 * 2 ** 20;
+const nothing: Table = { brought: [], descriptions: [] };
+
 /** @param changed after each change, with a sentence for whoever cannot see it */
 export function bringView(changed: (said: string) => void): BringView {
-  let things: readonly Thing[] = [];
+  let table = nothing;
+  let turn = 0;
   const list = element('ul', { class: 'brought', 'aria-label': 'What you brought', hidden: '' });
   const trouble = element('p', { class: 'wrong', hidden: '' });
-  const show = (said: string): void => {
-    list.hidden = things.length === 0;
-    list.replaceChildren(...things.map((thing) => line(thing, () => remove(thing))));
-    changed(said);
-  };
-  const remove = (thing: Thing): void => {
-    things = things.filter((other) => other !== thing);
-    show(`${thing.name} is put aside.`);
-    list.closest('section')?.querySelector('input')?.focus();
-  };
-  const add = (brought: readonly Brought[]): void => {
-    const more = brought.map((one) => ({ ...one, recognised: recognise(one) }));
-    const names = new Set(more.map(({ name }) => name));
-    things = [...things.filter(({ name }) => !names.has(name)), ...more];
-    trouble.hidden = true;
-    show(more.map(({ name, recognised }) => `${name}: ${recognised?.title ?? notRecognised}.`).join(' '));
-  };
   const failed = (error: unknown): void => {
     trouble.hidden = false;
     trouble.textContent = sentenceOf(error);
     changed(sentenceOf(error));
   };
-  const open = (files: readonly File[]): void => {
-    Promise.all(files.map(read)).then(add, failed);
+  /** Looks at everything again: what a thing is may depend on what lies beside it. */
+  const lay = (brought: readonly Brought[], said: (descriptions: readonly Description[]) => string): void => {
+    trouble.hidden = true;
+    turn += 1;
+    const mine = turn;
+    whatAre(brought)
+      .then((descriptions) => {
+        // Somebody was quicker than the answer: then another one is under way.
+        if (mine !== turn) return;
+        table = { brought, descriptions };
+        list.hidden = brought.length === 0;
+        list.replaceChildren(...brought.map((one, at) => line(one, descriptions[at], () => remove(one))));
+        changed(said(descriptions));
+      })
+      .catch(failed);
+  };
+  const remove = (thing: Brought): void => {
+    card.querySelector('input')?.focus();
+    lay(
+      table.brought.filter((other) => other !== thing),
+      () => `${thing.name} is put aside.`,
+    );
+  };
+  const add = (more: readonly Brought[]): void => {
+    const large = more.find(({ content }) => content.size > bytesMax);
+    if (large !== undefined) return failed(new Error(`${large.name} is too large for anything that is checked here.`));
+    const brought = [...table.brought];
+    for (const one of more) brought.push({ ...one, name: freeName(one.name, brought) });
+    const { length } = table.brought;
+    const names = brought.map(({ name }) => name);
+    lay(brought, (all) =>
+      all
+        .map(({ title }, at) => `${names[at]}: ${title}.`)
+        .slice(length)
+        .join(' '),
+    );
   };
   const card = element(
     'section',
     { class: 'card', 'aria-labelledby': 'bring' },
     element('h2', { id: 'bring' }, 'What do you want to check?'),
-    element('p', { class: 'hint' }, 'Files that the custodian gave you, several at once where they belong together.'),
-    dropPlace(open),
+    element('p', { class: 'hint' }, 'What the custodian gave you; several files at once where they belong together.'),
+    dropPlace((files) => add(files.map((file) => ({ name: file.name, content: file })))),
     element('p', { class: 'or' }, 'or'),
-    ...pasting((text) => add([{ name: 'Pasted text', bytes: new TextEncoder().encode(text) }])),
+    ...pasting((text, name) => add([{ name, content: new Blob([text]) }])),
     trouble,
     list,
   );
   return {
     card,
-    things: () => things,
-    clear: () => {
-      things = [];
-      show('');
-    },
+    table: () => table,
+    clear: () => lay([], () => ''),
   };
 }
 
-const notRecognised = 'not a thing that this page knows';
+/** Two files of one name, out of two folders, stay two. The name keeps its end, which may say what a file is. */
+function freeName(name: string, taken: readonly Brought[]): string {
+  const number = taken.filter((other) => other.name.replace(/^\(\d+\) /u, '') === name).length;
+  return number === 0 ? name : `(${number + 1}) ${name}`;
+}
 
-function line({ name, bytes, recognised }: Thing, remove: () => void): HTMLElement {
-  const { title, says } = recognised ?? {
-    title: 'This page does not know what this is',
-    says: 'It knows what Bulkhead gives to clients: packages, statements, certificates, receipts. Is it the whole file?',
-  };
+async function whatAre(brought: readonly Brought[]): Promise<readonly Description[]> {
+  if (brought.length === 0) return [];
+  const answer: Answer = await ask({ ask: 'what', brought }, () => undefined).answer;
+  return 'descriptions' in answer ? answer.descriptions : [];
+}
+
+function line({ name, content }: Brought, of: Description | undefined, remove: () => void): HTMLElement {
   return element(
     'li',
-    recognised === undefined ? { class: 'odd' } : {},
+    of?.known === true ? {} : { class: 'odd' },
     element(
       'div',
       {},
-      element('p', {}, element('strong', {}, title)),
-      says === '' ? undefined : element('p', {}, says),
-      element('p', { class: 'file' }, `${name} · ${sizeText(bytes.length)}`),
+      element('p', {}, element('strong', {}, of?.title ?? '')),
+      of?.says === '' ? undefined : element('p', {}, of?.says ?? ''),
+      element('p', { class: 'file' }, `${name} · ${sizeText(content.size)}`),
     ),
     button('Remove', { class: 'small', 'aria-label': `Remove ${name}` }, remove),
   );
@@ -115,12 +142,8 @@ function dropPlace(open: (files: readonly File[]) => void): HTMLElement {
   return place;
 }
 
-async function read(file: File): Promise<Brought> {
-  if (file.size > broughtBytesMax) throw new Error(`${file.name} is too large for anything that this page checks.`);
-  return { name: file.name, bytes: new Uint8Array(await file.arrayBuffer()) };
-}
-
-function pasting(taken: (text: string) => void): readonly HTMLElement[] {
+function pasting(taken: (text: string, name: string) => void): readonly HTMLElement[] {
+  let texts = 0;
   const area = element('textarea', {
     id: 'text',
     rows: '2',
@@ -131,7 +154,8 @@ function pasting(taken: (text: string) => void): readonly HTMLElement[] {
   });
   const use = button('Use this text', { id: 'use-text' }, () => {
     if (area.value.trim() === '') return area.focus();
-    taken(area.value);
+    texts += 1;
+    taken(area.value, `Text ${texts}`);
     area.value = '';
   });
   return [

@@ -22,26 +22,29 @@ export function answerQuestions(): void {
   });
 }
 
-/** Checks apart from the page, which stays usable meanwhile: range proofs take seconds. */
+/**
+ * Has a question answered apart from the page, which stays usable meanwhile: range proofs take seconds. Some browsers let a file on a
+ * disk have no worker; then the page answers itself, and stands still for as long as it takes.
+ */
 export function ask(question: Question, progress: (what: string) => void): Asking {
   const worker = startWorker();
-  // Some browsers let a file on a disk have no worker. Then the page stands still for as long as it takes.
   if (worker === undefined) return { answer: answerTo(question, progress), stop: () => undefined };
   const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+  let heard = false;
   worker.addEventListener('message', ({ data }: MessageEvent<Said>) => {
+    heard = true;
     if (data.kind === 'progress') progress(data.what);
     if (data.kind === 'answer') resolve(data.answer);
     if (data.kind === 'failed') reject(new Error(data.message));
   });
-  worker.addEventListener('error', () => reject(new Error('The check broke off. Load the page again.')));
+  worker.addEventListener('error', () => {
+    if (heard) reject(new Error('The check broke off, perhaps for want of memory. Load the page again.'));
+    else answerTo(question, progress).then(resolve, reject);
+  });
   worker.postMessage(question);
-  const answer = promise.finally(() => worker.terminate());
   return {
-    answer,
-    stop: () => {
-      worker.terminate();
-      reject(new Error('You stopped the check.'));
-    },
+    answer: promise.finally(() => worker.terminate()),
+    stop: () => reject(new Error('You stopped the check.')),
   };
 }
 

@@ -1,10 +1,9 @@
-import type { PinName, PinTexts } from '../pin-field.ts';
-import type { Brought } from '../recognition.ts';
+import type { PinTexts } from '../pin-name.ts';
 import { bringView } from './bring-view.ts';
-import { answerQuestions, ask, type Asking } from './check-worker.ts';
+import { answerQuestions, ask } from './check-worker.ts';
 import { button, element, part, sentenceOf } from './element.ts';
 import { pinView } from './pin-view.ts';
-import { resultView } from './result-view.ts';
+import { resultView, type Shown } from './result-view.ts';
 
 /** Says something to whoever does not see it. */
 function say(text: string): void {
@@ -14,33 +13,32 @@ function say(text: string): void {
 function start(): void {
   const pins = pinView();
   const bring = bringView((said) => {
-    const known = bring.things().flatMap(({ recognised }) => recognised ?? []);
-    const needs = new Set<PinName>(known.flatMap((one) => one.needs));
-    const suggested = known.reduce<PinTexts>((all, one) => ({ ...all, ...one.suggests }), {});
-    pins.show([...needs], suggested);
+    const known = bring.table().descriptions.filter((one) => one.known);
+    pins.show({
+      needs: known.flatMap(({ needs }) => needs),
+      helps: known.flatMap(({ helps }) => helps),
+      suggests: known.reduce<PinTexts>((all, { suggests }) => ({ ...all, ...suggests }), {}),
+    });
     check.hidden = known.length === 0;
     say(said);
   });
   const place = element('div', { id: 'working' });
-  const check = button('Check', { class: 'primary', id: 'check', hidden: '' }, () => {
-    const read = pins.read();
-    if (read === undefined) return say('Something that you typed needs another look.');
-    const brought: readonly Brought[] = bring.things().map(({ name, bytes }) => ({ name, bytes }));
-    work(
-      ask({ brought, pins: read }, (what) => working.tell(what)),
-      pins.texts(),
-    );
-  });
   const working = progressLine(place);
-  const work = (asking: Asking, texts: PinTexts): void => {
+  const check = button('Check', { class: 'primary', id: 'check', hidden: '' }, () => {
+    const typed = pins.read();
+    if (typed === undefined) return say('Something that you typed needs another look.');
+    const { brought } = bring.table();
+    const asking = ask({ ask: 'check', brought, pins: typed.pins, nodes: typed.nodes }, working.tell);
     check.disabled = true;
     working.show(() => asking.stop());
     asking.answer
-      .then((answer) => showResult({ answer, texts, at: new Date() }))
+      .then((answer) => {
+        if ('checked' in answer) showResult({ checked: answer.checked, texts: typed.texts, at: new Date() });
+      })
       .catch((error: unknown) => working.fail(sentenceOf(error)))
       .finally(() => (check.disabled = false));
-  };
-  const showResult = (shown: Parameters<typeof resultView>[0]): void => {
+  });
+  const showResult = (shown: Shown): void => {
     working.hide();
     const { parts, verdict } = resultView(shown, {
       change: () => history.back(),
@@ -85,10 +83,10 @@ function introduction(): HTMLElement {
 }
 
 type Progress = {
-  show(stop: () => void): void;
-  tell(what: string): void;
-  fail(message: string): void;
-  hide(): void;
+  readonly show: (stop: () => void) => void;
+  readonly tell: (what: string) => void;
+  readonly fail: (message: string) => void;
+  readonly hide: () => void;
 };
 
 function progressLine(place: HTMLElement): Progress {
@@ -103,7 +101,7 @@ function progressLine(place: HTMLElement): Progress {
       say('Checking.');
     },
     tell: (text) => {
-      what.textContent = `${text} …`;
+      what.textContent = `${text.slice(0, 1).toUpperCase()}${text.slice(1)} …`;
     },
     fail: (message) => {
       place.replaceChildren(element('p', { class: 'note', role: 'alert' }, message));

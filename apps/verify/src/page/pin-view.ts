@@ -1,27 +1,47 @@
-import { type PinField, pinFields, type PinName, pinNames, type Pins, type PinTexts } from '../pin-field.ts';
+import { groupTitles, type PinField, pinFields, type PinGroup } from '../pin-field.ts';
+import { type PinName, pinNames, type PinTexts } from '../pin-name.ts';
+import { nodesOf } from '../pin-reading.ts';
+import type { Pins } from '@bulkhead/verifier';
 import { element, sentenceOf } from './element.ts';
 import { forget, recall, remember } from './remembered.ts';
+
+/** What was typed, understood. */
+export type Typed = { readonly pins: Pins; readonly nodes: readonly string[]; readonly texts: PinTexts };
+
+/** What a check needs to know, and what helps besides. */
+export type Wanted = {
+  readonly needs: readonly PinName[];
+  readonly helps: readonly PinName[];
+  readonly suggests: PinTexts;
+};
 
 export type PinView = {
   readonly card: HTMLElement;
   /** Asks for these and no others. What was typed stays, asked for or not. */
-  show(needs: readonly PinName[], suggested: PinTexts): void;
+  show(wanted: Wanted): void;
   /** Reads what was typed; undefined where something is wrong, which is then shown and focused. */
-  read(): Pins | undefined;
-  texts(): PinTexts;
+  read(): Typed | undefined;
 };
 
 type Row = {
+  readonly name: PinName;
   readonly field: PinField;
   readonly row: HTMLElement;
   readonly input: HTMLInputElement | HTMLTextAreaElement;
+  readonly optional: HTMLElement;
   readonly wrong: HTMLElement;
 };
 
+const groups: readonly PinGroup[] = ['chain', 'you', 'signers', 'log', 'auditors'];
+
 export function pinView(): PinView {
   const kept = recall();
-  const rows = pinNames.map((name) => fieldRow(pinFields[name], kept?.[name] ?? ''));
+  const rows = pinNames.map((name) => fieldRow(name, kept?.[name] ?? ''));
   const keep = keeping(kept !== undefined, () => textsOf(rows));
+  const sets = groups.map((group) => {
+    const own = rows.filter(({ field }) => field.group === group);
+    return { own, set: groupSet(group, own) };
+  });
   const card = element(
     'section',
     { class: 'card', 'aria-labelledby': 'pins', hidden: '' },
@@ -31,27 +51,47 @@ export function pinView(): PinView {
       { class: 'hint' },
       'What you brought is held against this. Take it from your agreement or from somebody you trust, not from what you are checking.',
     ),
-    element('div', { class: 'fields' }, ...rows.map(({ row }) => row)),
+    ...sets.map(({ set }) => set),
     keep.row,
   );
   let asked: readonly Row[] = [];
+  let needs: readonly PinName[] = [];
   return {
     card,
-    show: (needs, suggested) => {
-      asked = rows.filter(({ field }) => needs.includes(field.name));
-      for (const { row, field, input } of rows) {
-        row.hidden = !needs.includes(field.name);
-        if (input.value === '') input.value = suggested[field.name] ?? '';
+    show: (wanted) => {
+      ({ needs } = wanted);
+      asked = rows.filter(({ name }) => needs.includes(name) || wanted.helps.includes(name));
+      for (const each of rows) {
+        each.row.hidden = !asked.includes(each);
+        each.optional.hidden = needs.includes(each.name);
+        each.input.toggleAttribute('required', needs.includes(each.name));
+        if (each.input.value === '') each.input.value = wanted.suggests[each.name] ?? '';
       }
+      for (const { own, set } of sets) set.hidden = !own.some((row) => asked.includes(row));
       card.hidden = asked.length === 0;
     },
-    read: () => readRows(asked, keep.wanted),
-    texts: () => textsOf(asked),
+    read: () => {
+      const typed = readRows(asked, needs);
+      if (typed !== undefined && keep.wanted()) remember(typed.texts);
+      return typed;
+    },
   };
 }
 
-function fieldRow(field: PinField, value: string): Row {
-  const { name, label, hint, where, lines, example } = field;
+/** What belongs together, below a heading; what few people need is folded away. */
+function groupSet(group: PinGroup, rows: readonly Row[]): HTMLElement {
+  const fields = element('div', { class: 'fields' }, ...rows.map(({ row }) => row));
+  if (group === 'auditors') {
+    const summary = element('summary', { class: 'legend' }, groupTitles[group]);
+    return element('details', { class: 'group' }, summary, fields);
+  }
+  const legend = element('legend', { class: 'legend' }, groupTitles[group]);
+  return element('fieldset', { class: 'group' }, legend, fields);
+}
+
+function fieldRow(name: PinName, value: string): Row {
+  const field = pinFields[name];
+  const { label, hint, where, size, example } = field;
   const attributes = {
     id: name,
     autocomplete: 'off',
@@ -59,65 +99,56 @@ function fieldRow(field: PinField, value: string): Row {
     spellcheck: 'false',
     placeholder: example,
     'aria-describedby': `${name}-hint ${name}-wrong`,
-    ...(field.optional ? {} : { 'aria-required': 'true' }),
   };
-  const input =
-    lines === 1 ? element('input', attributes) : element('textarea', { ...attributes, rows: String(lines) });
+  const input = size === 'lines' ? element('textarea', { ...attributes, rows: '2' }) : element('input', attributes);
   input.value = value;
   const wrong = element('p', { class: 'wrong', id: `${name}-wrong`, hidden: '' });
+  const optional = element('span', { class: 'optional' }, ' (if you have it)');
   const row = element(
     'div',
-    { class: field.half ? 'field half' : 'field' },
-    element(
-      'label',
-      { for: name },
-      label,
-      field.optional ? element('span', { class: 'optional' }, ' (if you have it)') : undefined,
-    ),
+    { class: size === 'half' ? 'field half' : 'field' },
+    element('label', { for: name }, label, optional),
     element('p', { class: 'hint', id: `${name}-hint` }, hint),
     input,
     wrong,
     element('details', {}, element('summary', {}, 'Where do I find this?'), element('p', { class: 'where' }, where)),
   );
-  return { field, row, input, wrong };
+  return { name, field, row, input, optional, wrong };
 }
 
 function textsOf(rows: readonly Row[]): PinTexts {
   const typed: Partial<Record<PinName, string>> = {};
-  for (const { field, input } of rows) {
+  for (const { name, input } of rows) {
     const text = input.value.trim();
-    if (text !== '') typed[field.name] = text;
+    if (text !== '') typed[name] = text;
   }
   return typed;
 }
 
-function readRows(rows: readonly Row[], wanted: () => boolean): Pins | undefined {
+function readRows(rows: readonly Row[], needs: readonly PinName[]): Typed | undefined {
   const texts = textsOf(rows);
   let pins: Pins = {};
   let first: Row | undefined;
-  for (const row of rows) {
-    const problem = problemOf(row, texts, (read) => (pins = { ...pins, ...read }));
-    row.wrong.hidden = problem === undefined;
-    row.wrong.textContent = problem ?? '';
-    if (problem === undefined) row.input.removeAttribute('aria-invalid');
-    else row.input.setAttribute('aria-invalid', 'true');
-    if (problem !== undefined) first ??= row;
+  for (const each of rows) {
+    const { name, field, input, wrong } = each;
+    const text = texts[name];
+    let problem = text === undefined && needs.includes(name) ? 'This is needed.' : undefined;
+    try {
+      if (text !== undefined) pins = field.add(pins, text, texts);
+    } catch (error) {
+      problem = sentenceOf(error);
+    }
+    wrong.hidden = problem === undefined;
+    wrong.textContent = problem ?? '';
+    input.toggleAttribute('aria-invalid', false);
+    if (problem === undefined) continue;
+    input.setAttribute('aria-invalid', 'true');
+    first ??= each;
   }
-  first?.input.focus();
-  if (first !== undefined) return undefined;
-  if (wanted()) remember(texts);
-  return pins;
-}
-
-function problemOf({ field }: Row, texts: PinTexts, take: (pins: Pins) => void): string | undefined {
-  const text = texts[field.name];
-  if (text === undefined) return field.optional ? undefined : 'This is needed.';
-  try {
-    take(field.read(text, texts));
-    return undefined;
-  } catch (error) {
-    return sentenceOf(error);
-  }
+  if (first === undefined) return { pins, nodes: nodesOf(texts.nodes ?? ''), texts };
+  first.row.closest('details')?.toggleAttribute('open', true);
+  first.input.focus();
+  return undefined;
 }
 
 /** The choice to have what was typed kept. Nothing is without it, and taking it back forgets at once. */

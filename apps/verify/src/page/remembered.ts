@@ -1,4 +1,4 @@
-import { type PinName, pinNames, type PinTexts } from '../pin-field.ts';
+import { type PinName, pinNames, type PinTexts } from '../pin-name.ts';
 
 const name = 'bulkhead-verify';
 

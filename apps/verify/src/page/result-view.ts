@@ -1,12 +1,13 @@
 import type { Report, Step } from '@bulkhead/verifier';
-import { pinFields, pinNames, type PinTexts } from '../pin-field.ts';
-import type { Answer } from '../question.ts';
+import { pinFields } from '../pin-field.ts';
+import { pinNames, type PinTexts } from '../pin-name.ts';
+import type { Checked } from '../question.ts';
 import { stepTitles, type Verdict, verdictOf } from '../verdict.ts';
 import { button, element } from './element.ts';
 import { type Sign, sign } from './sign.ts';
 
 export type Shown = {
-  readonly answer: Answer;
+  readonly checked: Checked;
   readonly texts: PinTexts;
   readonly at: Date;
 };
@@ -18,7 +19,7 @@ export function resultView(
   shown: Shown,
   ways: Ways,
 ): { readonly parts: readonly HTMLElement[]; readonly verdict: Verdict } {
-  const { report, troubles } = shown.answer;
+  const { report, troubles } = shown.checked;
   const verdict = verdictOf(report);
   const nodes = troubles.map(({ node, reason }) =>
     element('p', { class: 'note' }, element('strong', {}, node), ` ${reason}`),
@@ -28,6 +29,7 @@ export function resultView(
     stepsCard(report, 'fails', 'What does not hold'),
     stepsCard(report, 'unknown', 'What cannot be known from here'),
     stepsCard(report, 'holds', 'What was checked and holds'),
+    limitsCard(report),
     factsCard(shown),
     element(
       'div',
@@ -76,20 +78,31 @@ function stepsCard({ steps }: Report, result: Step['result'], heading: string): 
   );
 }
 
-function stepLine({ step, result, reason }: Step): HTMLElement {
+function stepLine({ step, result, reason, about }: Step): HTMLElement {
   return element(
     'li',
     { class: result },
     sign(result),
-    element('h3', {}, stepTitles[step]),
+    element('h3', {}, stepTitles[step], about === undefined ? undefined : element('span', { class: 'about' }, about)),
     element('span', { class: 'word' }, words[result]),
     element('p', {}, reason),
   );
 }
 
-function factsCard({ answer, texts, at }: Shown): HTMLElement {
+/** What stays outside of every check of this kind, whatever came out. */
+function limitsCard({ limits }: Report): HTMLElement | undefined {
+  if (limits.length === 0) return undefined;
+  return element(
+    'section',
+    { class: 'card', 'aria-labelledby': 'limits' },
+    element('h2', { id: 'limits' }, 'What no proof of this kind can show'),
+    element('ul', { class: 'limits' }, ...limits.map((limit) => element('li', {}, limit))),
+  );
+}
+
+function factsCard({ checked, texts, at }: Shown): HTMLElement {
   const facts = [
-    ...answer.digests.map(({ name, sha256 }) => fact(name, element('code', {}, sha256))),
+    ...checked.digests.map(({ name, sha256 }) => fact(name, element('code', {}, sha256))),
     ...pinNames.flatMap((name) => {
       const text = texts[name];
       return text === undefined
@@ -112,8 +125,15 @@ function fact(name: string, ...values: readonly (Node | string)[]): HTMLElement 
 }
 
 /** The report as a file, for an auditor or a dispute. */
-function save({ answer, texts, at }: Shown, { outcome, title }: Verdict): void {
-  const report = { title, outcome, at: at.toISOString(), files: answer.digests, heldAgainst: texts, ...answer.report };
+function save({ checked, texts, at }: Shown, { outcome, title }: Verdict): void {
+  const report = {
+    title,
+    outcome,
+    at: at.toISOString(),
+    files: checked.digests,
+    heldAgainst: texts,
+    ...checked.report,
+  };
   const url = URL.createObjectURL(
     new Blob([`${JSON.stringify(report, undefined, 2)}\n`], { type: 'application/json' }),
   );
