@@ -28,6 +28,8 @@ type Port = Signer & VaultSigner & ProofSigner;
 type Three = AsyncDisposable & {
   readonly worlds: readonly [World, World, World];
   readonly changes: RegistryChange[];
+  /** Those three, and one more beside them. */
+  with(other: { readonly name: string; readonly world: World }): readonly [QuorumSigner, ...QuorumSigner[]];
   /** `ports` stand in for the signers at their places. */
   quorum(own?: { readonly ports?: readonly (Port | undefined)[] } & Partial<SignerQuorumOptions>): SignerQuorum;
 };
@@ -48,14 +50,17 @@ async function openThree(): Promise<Three> {
   return {
     worlds,
     changes,
+    with: ({ name, world }) => [
+      { name: 'signer 1', signer: worlds[0].core(), pinned: pinnedOf(worlds[0]) },
+      { name: 'signer 2', signer: worlds[1].core(), pinned: pinnedOf(worlds[1]) },
+      { name: 'signer 3', signer: worlds[2].core(), pinned: pinnedOf(worlds[2]) },
+      { name, signer: world.core(), pinned: pinnedOf(world) },
+    ],
     quorum({ ports = [], ...own } = {}) {
       const one = (at: 0 | 1 | 2): QuorumSigner => ({
         name: `signer ${at + 1}`,
         signer: ports[at] ?? worlds[at].core(),
-        pinned: {
-          deployment: registry.deployment,
-          identities: worlds[at].options.identities.map((key) => key.publicKey),
-        },
+        pinned: pinnedOf(worlds[at]),
       });
       return new SignerQuorum({
         signers: [one(0), one(1), one(2)],
@@ -68,6 +73,10 @@ async function openThree(): Promise<Three> {
     },
     [Symbol.asyncDispose]: async () => owned.disposeAsync(),
   };
+}
+
+function pinnedOf({ options }: World): QuorumSigner['pinned'] {
+  return { deployment: registry.deployment, identities: options.identities.map((key) => key.publicKey) };
 }
 
 function recover(digest: Uint8Array, { r, s, yParity }: Signature): Address {
@@ -209,6 +218,16 @@ test('a key that left the set of signers is not counted', async () => {
   const now = async (): Promise<SignerSetMembers> => ({ members: left, threshold: 2n });
   const { grants } = await three.quorum({ setNow: now }).signVault(vaultRequest(world, intent));
   assert.deepEqual(grants.map(({ member }) => member).sort(), left);
+  // Where it is the first signer whose key left, what another one would say is told: people are asked for by that.
+  const first = three.worlds[0].core();
+  const apart = posing(first, {
+    outlook: async (...asked) => {
+      const told = await first.outlook(...asked);
+      return { ...told, refusal: { code: 'signer/not-a-member', message: 'No key of mine.' } };
+    },
+  });
+  const told = await three.quorum({ ports: [apart] }).outlook(intent, { approvals: [] });
+  assert.equal(told.refusal?.code, (await three.quorum().outlook(intent, { approvals: [] })).refusal?.code);
   const short = three.quorum({ setNow: now, ports: [undefined, dead] });
   await assert.rejects(short.signVault(vaultRequest(world, intent)), { code: 'signer/certificate-invalid' });
 });
@@ -304,6 +323,41 @@ test('a change of the set is signed by those who are in it and accepted by those
   });
   const beat = heartbeat(world);
   assertQuorum(beat, (await three.quorum().signVault(vaultRequest(world, beat))).signatures);
+});
+
+test('a standby gets every list, signs nothing for vaults, and joins the set by accepting a change', async () => {
+  await using three = await openThree();
+  await using standby = await openWorld({
+    drivers: { tree: testDriver('hsm-sealed', 12) },
+    identities: [testIdentity('signer 12')],
+  });
+  const [world] = three.worlds;
+  const signers = three.with({ name: 'the standby', world: standby });
+  const item = { item: 'client', client: 'cl_new', compartment: registry.compartments.shared } as const;
+  const listing = change(world, { kind: 'enrolment', items: [item], id: 'en_new', before: 2n });
+  three.changes.push(listing);
+  await three.quorum({ signers }).change(listing);
+  const status = await standby.core().status();
+  assert.deepEqual(
+    [status.registryVersion, status.registryHash],
+    await Promise.all([
+      3n,
+      world
+        .core()
+        .status()
+        .then(({ registryHash }) => registryHash),
+    ]),
+  );
+  assert.deepEqual(status.members, [memberAddress(12)]);
+  const intent = vaultWithdrawal(world);
+  await assert.rejects(standby.core().signVault(vaultRequest(world, intent)), { code: 'signer/not-a-member' });
+
+  // Two of those who are to be in the set: one that stays, and the standby.
+  const next = setChange(world, [memberAddress(memberSeeds[0]), memberAddress(12)]);
+  const asked = { ...vaultRequest(world, next), intent: next, before: { members, threshold: 2n } };
+  const { grants } = await three.quorum({ signers }).signSetChange(asked);
+  assert.ok(grants.some(({ member }) => member === memberAddress(12)));
+  await assert.rejects(three.quorum().signSetChange(asked), { code: 'signer/not-a-member' });
 });
 
 test('a threshold that no configuration can reach is said at once', async () => {
