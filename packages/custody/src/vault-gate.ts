@@ -1,22 +1,21 @@
 import { codeHashOfNothing, CustodyError } from '@bulkhead/domain';
 import type { Queries, Transaction } from '@bulkhead/postgres';
 import { eventTopic } from '@bulkhead/vaults';
-import { chainPort } from './cursor.ts';
+import { chainPort, findCursor } from './cursor.ts';
 import type { Custody } from './custody.ts';
 import { enqueue } from './job.ts';
 import { hashes } from './keccak.ts';
 import type { VaultDispatch } from './vault-dispatch.ts';
 import { findVault, lockVault, type Vault } from './vault-row.ts';
 
-/** What is known of the creation of a vault: nothing yet, its event, or that `check-vault` found code and event right. */
-async function creationKnown(db: Queries, { chain, address, id }: Vault): Promise<'none' | 'told' | 'right'> {
+/** Whether `check-vault` found code and event of a vault right. */
+async function isChecked(db: Queries, { chain, address, id }: Vault): Promise<boolean> {
   const rows = await db.query(
-    `select explained from custody.vault_event
-     where chain = $1 and removed_at is null and topics ->> 0 = $2 and topics ->> 1 = $3`,
-    [chain, eventTopic(hashes, 'VaultCreated'), `0x${address.slice(2).padStart(64, '0')}`],
+    `select from custody.vault_event
+     where chain = $1 and removed_at is null and explained = $2 and topics ->> 0 = $3 and topics ->> 1 = $4`,
+    [chain, id, eventTopic(hashes, 'VaultCreated'), `0x${address.slice(2).padStart(64, '0')}`],
   );
-  if (rows.some((row) => row['explained'] === id)) return 'right';
-  return rows.length > 0 ? 'told' : 'none';
+  return rows.length > 0;
 }
 
 /**
@@ -27,15 +26,14 @@ async function creationKnown(db: Queries, { chain, address, id }: Vault): Promis
 export async function uncheckedReason(custody: Custody, { vault: id }: VaultDispatch): Promise<string | undefined> {
   const vault = await findVault(custody.db, id);
   if (vault === undefined) throw new CustodyError('invariant/broken', `There is no vault ${id}.`);
-  const known = await creationKnown(custody.db, vault);
-  if (known === 'right') return undefined;
-  if (known === 'told') return waitsForCheck(vault);
+  if (await isChecked(custody.db, vault)) return undefined;
   const { chain, address } = vault;
   const port = chainPort(custody, chain);
-  const { final, latest } = await port.heads();
+  const { latest } = await port.heads();
   if ((await port.codeHash(address, latest)) === codeHashOfNothing) return undefined;
-  // Something stands there that no event told of. Where that is final, it is looked at, and freezes the compartment.
-  if ((await port.codeHash(address, final)) !== codeHashOfNothing) {
+  // At a block that is booked no event is still to come: the look finds that none told of it, and freezes the compartment.
+  const booked = (await findCursor(custody.db, chain))?.final;
+  if (booked !== undefined && (await port.codeHash(address, booked)) !== codeHashOfNothing) {
     await enqueue(custody.db, { task: 'check-vault', id });
   }
   return waitsForCheck(vault);
@@ -52,7 +50,7 @@ function waitsForCheck({ address }: Vault): string {
 export async function deployingReason(tx: Transaction, { id, vault: of }: VaultDispatch): Promise<string | undefined> {
   const vault = await lockVault(tx, of);
   if (vault === undefined) throw new CustodyError('invariant/broken', `There is no vault ${of}.`);
-  if ((await creationKnown(tx, vault)) === 'right') return undefined;
+  if (await isChecked(tx, vault)) return undefined;
   const [other] = await tx.query(
     `select subject from custody.vault_dispatch where vault = $1 and id <> $2 and step in ('signing', 'relaying') limit 1`,
     [of, id],
