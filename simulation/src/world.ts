@@ -118,8 +118,10 @@ export async function makeWorld(seed: number): Promise<World> {
   const signer = new FakeSigner(clock);
   const vaulting = hasVaults ? makeVaulting(chain, signer) : undefined;
   const screening = new FakeScreening(random.pick(['clear', 'not-screened']));
-  const database = await testDatabase({ migrations: migrationSources });
-  await migrateWorker(database.owner, { url: database.urls.owner });
+  const database = await testDatabase({
+    migrations: migrationSources,
+    addition: { name: 'job queue', into: migrateWorker },
+  });
   const assets = {
     native: chain.native,
     dollar: chain.ground.deployToken({ name: 'USD' }),

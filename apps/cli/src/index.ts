@@ -1,19 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { CustodyError } from '@bulkhead/domain';
-import { address } from './command/address.ts';
-import { approvalPage } from './command/approval-page.ts';
-import { approve } from './command/approve.ts';
-import { audit } from './command/audit.ts';
-import { check } from './command/check.ts';
-import { migrate } from './command/migrate.ts';
-import { proof } from './command/proof.ts';
-import { reconcile } from './command/reconcile.ts';
-import { signer } from './command/signer.ts';
-import { start } from './command/start.ts';
-import { vault } from './command/vault.ts';
-import { witness } from './command/witness.ts';
-import { verify } from './command/verify.ts';
-import { verifyPage } from './command/verify-page.ts';
 import { type ExitCode, exitCodeOf, exitCodes, UsageError } from './exit-code.ts';
 import { commandHelp, type CommandName, isCommand, overview } from './help.ts';
 import type { Terminal } from './terminal.ts';
@@ -23,22 +9,24 @@ export type { Terminal } from './terminal.ts';
 
 type Command = (terminal: Terminal) => Promise<ExitCode>;
 
+/**
+ * A command is loaded when it is typed: a process loads what it needs and no more, and only one that opens keys loads what can.
+ */
 const commands: Readonly<Record<Exclude<CommandName, 'help'>, Command>> = {
-  start,
-  migrate,
-  check,
-  audit,
-  witness,
-  address,
-  approve,
-  'approval-page': approvalPage,
-  reconcile,
-  signer,
-  vault,
-  proof,
-  verify,
-  'verify-page': verifyPage,
-  // These open keys. A process that does anything else never loads what can.
+  start: async (terminal) => (await import('./command/start.ts')).start(terminal),
+  migrate: async (terminal) => (await import('./command/migrate.ts')).migrate(terminal),
+  check: async (terminal) => (await import('./command/check.ts')).check(terminal),
+  audit: async (terminal) => (await import('./command/audit.ts')).audit(terminal),
+  witness: async (terminal) => (await import('./command/witness.ts')).witness(terminal),
+  address: async (terminal) => (await import('./command/address.ts')).address(terminal),
+  approve: async (terminal) => (await import('./command/approve.ts')).approve(terminal),
+  'approval-page': async (terminal) => (await import('./command/approval-page.ts')).approvalPage(terminal),
+  reconcile: async (terminal) => (await import('./command/reconcile.ts')).reconcile(terminal),
+  signer: async (terminal) => (await import('./command/signer.ts')).signer(terminal),
+  vault: async (terminal) => (await import('./command/vault.ts')).vault(terminal),
+  proof: async (terminal) => (await import('./command/proof.ts')).proof(terminal),
+  verify: async (terminal) => (await import('./command/verify.ts')).verify(terminal),
+  'verify-page': async (terminal) => (await import('./command/verify-page.ts')).verifyPage(terminal),
   ceremony: async (terminal) => (await import('./command/ceremony.ts')).ceremony(terminal),
   doctor: async (terminal) => (await import('./command/doctor.ts')).doctor(terminal),
   keys: async (terminal) => (await import('./command/keys.ts')).keys(terminal),

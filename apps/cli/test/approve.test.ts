@@ -19,7 +19,7 @@ import {
 } from '@bulkhead/domain';
 import { policyHash } from '@bulkhead/vaults';
 import { main } from '../src/index.ts';
-import { endAll, launcher, run, type Said } from './shell.ts';
+import { endAll, launcher, ownEnvironment, run, type Said } from './shell.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'bulkhead-approve-command-'));
 after(() => {
@@ -118,7 +118,7 @@ async function here(...words: readonly string[]): Promise<Said> {
 async function piped(input: string, ...words: readonly string[]): Promise<Said> {
   const child = spawn(process.execPath, [launcher, ...words], {
     cwd: folder,
-    env: { PATH: process.env['PATH'] ?? '' },
+    env: ownEnvironment,
   });
   let out = '';
   let err = '';
@@ -208,7 +208,7 @@ test('at a terminal the passphrase is not echoed, --yes is refused, and only the
     const command = `${process.execPath} ${launcher} approve request.json --key key.json ${words}`;
     const child = spawn('script', ['-qefc', command, '/dev/null'], {
       cwd: folder,
-      env: { PATH: process.env['PATH'] ?? '' },
+      env: ownEnvironment,
     });
     let screen = '';
     const waiting = [...lines];

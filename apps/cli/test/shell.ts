@@ -29,11 +29,18 @@ export function endAll(): void {
   for (const child of running) child.kill('SIGKILL');
 }
 
-/** Types a command and does not wait. Nothing of this process's own environment reaches it but the path. */
+const { PATH: path = '', NODE_COMPILE_CACHE: compiled } = process.env;
+/** What of this process's own environment reaches a command: the path, and where node keeps what it made of our modules. */
+export const ownEnvironment: Readonly<Record<string, string>> = {
+  PATH: path,
+  ...(compiled === undefined ? {} : { NODE_COMPILE_CACHE: compiled }),
+};
+
+/** Types a command and does not wait. */
 export function type(shell: Shell, words: readonly string[]): Typed {
   const child = spawn(shell.node ?? process.execPath, [shell.program ?? launcher, ...words], {
     cwd: shell.folder,
-    env: { PATH: process.env['PATH'] ?? '', ...shell.environment },
+    env: { ...(shell.program === undefined ? ownEnvironment : { PATH: path }), ...shell.environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   running.add(child);

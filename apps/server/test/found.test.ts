@@ -18,6 +18,7 @@ import {
   type Seen,
   until,
 } from './house.ts';
+import { ownEnvironment } from './process.ts';
 
 const program = fileURLToPath(new URL('../../cli/bin/bulkhead.ts', import.meta.url));
 const outside = parseAddress(`0x${'0f'.repeat(20)}`);
@@ -28,7 +29,7 @@ type Said = { readonly code: number; readonly out: string };
 async function typed(house: House, ...words: readonly string[]): Promise<Said> {
   const { urls } = house.database;
   const env = {
-    PATH: process.env['PATH'] ?? '',
+    ...ownEnvironment,
     DATABASE_URL: urls.app,
     DATABASE_OWNER_URL: urls.owner,
     BULKHEAD_LOG_LEVEL: 'silent',

@@ -12,6 +12,7 @@ import { enqueue } from '@bulkhead/custody';
 import { softwareSigner } from '@bulkhead/log';
 import { formatVerifierKey } from '@bulkhead/tlog';
 import { chain, coin, firstOf, type House, openHouse, type Seen, until } from './house.ts';
+import { ownEnvironment } from './process.ts';
 
 const program = fileURLToPath(new URL('../../cli/bin/bulkhead.ts', import.meta.url));
 type Heart = { readonly lastAt: string; readonly dueAt: string };
@@ -32,7 +33,7 @@ async function typed(
 ): Promise<{ readonly code: number; readonly said: string }> {
   const { urls } = house.database;
   const env = {
-    PATH: process.env['PATH'] ?? '',
+    ...ownEnvironment,
     DATABASE_URL: urls.app,
     DATABASE_OWNER_URL: urls.owner,
     BULKHEAD_LOG_LEVEL: 'silent',

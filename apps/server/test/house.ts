@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type DevelopmentNode, openDevelopmentNode } from '@bulkhead/chain-evm/testing';
+import { migrateWorker, migrationSources } from '@bulkhead/custody';
 import { type Address, type Approval, type ChainId, nativeAsset, parseAddress } from '@bulkhead/domain';
+import { logMigrations } from '@bulkhead/log';
 import { type TestDatabase, testDatabase } from '@bulkhead/postgres/testing';
 import { checkConfiguration, type Configuration, embeddedChainId } from '../src/config.ts';
 import { approvalBy } from '../src/development/people.ts';
@@ -136,12 +138,16 @@ export type House = AsyncDisposable & {
   readonly stranger: Address;
 };
 
+/** What a server puts into its database at the first start, which takes it most of a second; the tests of starting leave that to it. */
+const migrations = [...migrationSources, logMigrations];
+const addition = { name: 'job queue', into: migrateWorker };
+
 /** A server on a real PostgreSQL and a real node of its own, in a folder of its own unless one is given that has its signers. */
 export async function openHouse(content: object = {}, given?: string): Promise<House> {
   const folder = given ?? mkdtempSync(join(tmpdir(), 'bulkhead-house-'));
   const parts = new AsyncDisposableStack();
   if (given === undefined) parts.defer(() => rmSync(folder, { recursive: true, force: true }));
-  const database = parts.use(await testDatabase({ connections: 4 }));
+  const database = parts.use(await testDatabase({ connections: 4, migrations, addition }));
   const environment = { DATABASE_URL: database.urls.app, DATABASE_OWNER_URL: database.urls.owner, BULKHEAD_PORT: '0' };
   const chains = [{ id: chain, development: true, pollMs: 50 }];
   const { configuration, problems } = checkConfiguration({

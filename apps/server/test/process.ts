@@ -5,6 +5,13 @@ import { fileURLToPath } from 'node:url';
 
 const program = fileURLToPath(new URL('../../cli/bin/bulkhead.ts', import.meta.url));
 const startMsMax = 60_000;
+const { PATH: path = '', NODE_COMPILE_CACHE: compiled } = process.env;
+
+/** What of this process's own environment reaches another: the path, and where node keeps what it made of our modules. */
+export const ownEnvironment: Readonly<Record<string, string>> = {
+  PATH: path,
+  ...(compiled === undefined ? {} : { NODE_COMPILE_CACHE: compiled }),
+};
 
 export type ServerProcess = {
   readonly url: string;
@@ -20,7 +27,7 @@ export async function spawnServer(
 ): Promise<ServerProcess> {
   const child = spawn(process.execPath, [program, 'start', '--port', '0'], {
     cwd: folder,
-    env: { PATH: process.env['PATH'] ?? '', ...environment },
+    env: { ...ownEnvironment, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const ended = once(child, 'exit');

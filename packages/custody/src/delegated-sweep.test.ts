@@ -9,7 +9,8 @@ import { delegationViews, revokeDelegation } from './delegation.ts';
 import { requestSweep, sweepViews, type SweepView } from './sweep.ts';
 import { type BenchWallet, refusalOf, viewOf } from './testing/bench.ts';
 import { breaks, reconciled } from './testing/desk.ts';
-import { Interrupter, interruptible, type Interruption } from './testing/faulty-database.ts';
+import { Interrupter, interruptible, type Interruption, quick } from './testing/faulty-database.ts';
+import { resume as resumeWork } from './testing/resuming.ts';
 import { callFromOutside, openVaulting, type VaultBench } from './testing/vaulting.ts';
 import { approve, ask, available, ether, pay, settle, wallets, withdrawal } from './testing/withdrawing.ts';
 import { walletOf } from './wallet.ts';
@@ -260,7 +261,11 @@ test('a key that pays out of the same address meanwhile keeps what it pays', asy
 for (const kind of ['before', 'after'] satisfies Interruption[]) {
   test(`killed ${kind} any step, everything is swept once and nothing stays reserved`, async () => {
     const interrupter = new Interrupter();
-    await using bench = await openVaulting({ delegates: true, database: (db) => interruptible(db, interrupter) });
+    await using bench = await openVaulting({
+      delegates: true,
+      chain: quick,
+      database: (db) => interruptible(db, interrupter),
+    });
     const pool = await bench.ownWallet('pool');
     const token = await bench.token('USDX');
     const client = await bench.client('omnibus');
@@ -299,18 +304,13 @@ for (const kind of ['before', 'after'] satisfies Interruption[]) {
 
 /** A restarted process: what lost its job gets another one, as the schedule sees to. */
 async function resume(bench: VaultBench): Promise<void> {
-  for (let turn = 0; turn < 6; turn += 1) {
-    for (const [table, task] of [
-      ['delegation', 'send-delegation'],
-      ['delegated_sweep', 'send-delegated-sweep'],
-      ['dispatch', 'send-dispatch'],
-    ] as const) {
-      await bench.database.owner.query(
-        `select graphile_worker.add_job(identifier => $1::text, payload => json_build_object('id', id), job_key => $1 || id)
-         from custody.${table} where step <> 'done'`,
-        [task],
-      );
-    }
-    await settle(bench);
-  }
+  await resumeWork(
+    bench,
+    [
+      { table: 'delegation', task: 'send-delegation' },
+      { table: 'delegated_sweep', task: 'send-delegated-sweep' },
+      { table: 'dispatch', task: 'send-dispatch' },
+    ],
+    6,
+  );
 }

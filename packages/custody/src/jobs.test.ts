@@ -20,15 +20,13 @@ import type { TaskList } from 'graphile-worker';
 import type { Custody } from './custody.ts';
 import { enqueue } from './job.ts';
 import { type JobLog, resumeAfterMs, type RunningJobs, runJobs, taskList } from './jobs.ts';
-import { migrateWorker, migrationSources } from './migrations.ts';
-import { viewOf } from './testing/bench.ts';
+import { migrationSources } from './migrations.ts';
+import { jobQueue, viewOf } from './testing/bench.ts';
 import { funded, openWithdrawing, recipient, withdrawal } from './testing/withdrawing.ts';
 import { requestWithdrawal } from './withdrawal.ts';
 
-async function queueDatabase(): Promise<TestDatabase> {
-  const db = await testDatabase({ migrations: migrationSources });
-  await migrateWorker(db.owner, { url: db.urls.owner });
-  return db;
+function queueDatabase(): Promise<TestDatabase> {
+  return testDatabase({ migrations: migrationSources, addition: jobQueue });
 }
 
 function custodyOf(db: TestDatabase): Custody {

@@ -17,7 +17,8 @@ import { chargeFee, type FeePaymentView, feePaymentViews, payFees } from './fee.
 import { flushVault } from './flush.ts';
 import { refusalOf, viewOf } from './testing/bench.ts';
 import { breaks, reconciled } from './testing/desk.ts';
-import { Interrupter, interruptible, type Interruption } from './testing/faulty-database.ts';
+import { Interrupter, interruptible, type Interruption, quick } from './testing/faulty-database.ts';
+import { lostDispatches, resume } from './testing/resuming.ts';
 import {
   callFromOutside,
   exits,
@@ -324,7 +325,7 @@ test('a rule that wants people for a fee is said to be the reason why it waits',
 for (const kind of ['before', 'after'] satisfies Interruption[]) {
   test(`killed ${kind} any step, a fee is paid once and nothing stays held`, async () => {
     const interrupter = new Interrupter();
-    await using bench = await openVaulting({ database: (db) => interruptible(db, interrupter) });
+    await using bench = await openVaulting({ chain: quick, database: (db) => interruptible(db, interrupter) });
     const account = await fundedVault(bench, 100n * ether);
     await charges(bench, account, 1_000n);
     await monthLater(bench, account);
@@ -346,7 +347,7 @@ for (const kind of ['before', 'after'] satisfies Interruption[]) {
       }
       interrupter.disarm();
       if (ended) ends += 1;
-      await resume(bench);
+      await resume(bench, lostDispatches);
       const views = await feePaymentViews(bench.custody.db, { after: null, limit: 500 });
       assert.ok(
         views.every(({ state }) => state === 'settled'),
@@ -361,19 +362,4 @@ for (const kind of ['before', 'after'] satisfies Interruption[]) {
     assert.ok(paid > 1_000n);
     await bench.prove();
   });
-}
-
-/** A restarted process: what lost its job gets another one, as the schedule sees to. */
-async function resume(bench: VaultBench): Promise<void> {
-  for (let turn = 0; turn < 3; turn += 1) {
-    await bench.database.owner.query(
-      `select graphile_worker.add_job(identifier => 'send-vault-dispatch', payload => json_build_object('id', id), job_key => 'r:' || id)
-       from custody.vault_dispatch where step <> 'done'`,
-    );
-    await bench.database.owner.query(
-      `select graphile_worker.add_job(identifier => 'send-dispatch', payload => json_build_object('id', id), job_key => 'd:' || id)
-       from custody.dispatch where step <> 'done'`,
-    );
-    await settle(bench);
-  }
 }

@@ -5,7 +5,8 @@ import { callData, nativeToken, typedDigest, vaultCalls, vaultDomain, vaultForms
 import type { Answer } from './command.ts';
 import { freeze } from './freeze.ts';
 import { refusalOf, viewOf } from './testing/bench.ts';
-import { Interrupter, interruptible, type Interruption } from './testing/faulty-database.ts';
+import { Interrupter, interruptible, type Interruption, quick } from './testing/faulty-database.ts';
+import { type Lost, resume } from './testing/resuming.ts';
 import {
   callFromOutside,
   fundedForwarder,
@@ -27,6 +28,11 @@ import {
 } from './vault-restriction.ts';
 import { vaultViews, type VaultView } from './vault-view.ts';
 import { requestWithdrawal } from './withdrawal.ts';
+
+const lost: readonly Lost[] = [
+  { table: 'vault_dispatch', task: 'send-vault-dispatch' },
+  { table: 'dispatch', task: 'watch-dispatch' },
+];
 
 async function asks(
   bench: VaultBench,
@@ -98,7 +104,7 @@ test('people approve a pause, the quorum signs it, and the vault pays nobody unt
   assert.equal(bench.chain.ground.balance(bench.native, listed), 0n);
   bench.chain.ground.skipTime(3_700n);
   bench.chain.mine();
-  await resume(bench);
+  await resume(bench, lost);
   assert.equal((await withdrawal(bench, paid.id)).state, 'settled', 'a pause ends by itself');
   await bench.prove();
 });
@@ -226,12 +232,12 @@ test('given up before anybody signed it ends at once, afterwards by an invalidat
   const late = await approved(bench, account, { kind: 'pause' });
   for (const { hash } of bench.chain.ground.mempool.ready()) bench.chain.ground.mempool.drop(hash);
   viewOf(await cancelRestriction(bench.custody, bench.as('olga'), late));
-  await resume(bench);
+  await resume(bench, lost);
   assert.equal((await shown(bench, late)).state, 'cancelled');
   assert.equal((await onChain(bench, account)).pausedUntil.quorum, null);
   const third = viewOf(await asks(bench, account, { kind: 'pause' }));
   bench.clock.advance(86_400_000 * 10);
-  await resume(bench);
+  await resume(bench, lost);
   assert.equal((await shown(bench, third.id)).state, 'cancelled', 'nobody was asked to sign');
   assert.equal(bench.quorum.signed.filter(({ kind }) => kind === 'vault-pause').length, 1);
 });
@@ -239,7 +245,7 @@ test('given up before anybody signed it ends at once, afterwards by an invalidat
 for (const kind of ['before', 'after'] satisfies Interruption[]) {
   test(`killed ${kind} any step, a limit ends where it was to go`, async () => {
     const interrupter = new Interrupter();
-    await using bench = await openVaulting({ database: (db) => interruptible(db, interrupter) });
+    await using bench = await openVaulting({ chain: quick, database: (db) => interruptible(db, interrupter) });
     const account = await fundedVault(bench, 3n * ether);
     let cap = 900n * ether;
     let ends = 0;
@@ -256,14 +262,14 @@ for (const kind of ['before', 'after'] satisfies Interruption[]) {
       }
       interrupter.disarm();
       if (ended) ends += 1;
-      await resume(bench);
+      await resume(bench, lost);
       const views = await restrictionViews(bench.custody.db, { after: null, limit: 100 });
       const open = views.find(({ state }) => state === 'awaiting-approval');
       for (const person of ['ruth', 'sam']) {
         if (open === undefined || open.approvals.some(({ by }) => by === person)) continue;
         viewOf(await approves(bench, open.id, person));
       }
-      await resume(bench);
+      await resume(bench, lost);
       const all = await restrictionViews(bench.custody.db, { after: null, limit: 100 });
       assert.ok(
         all.every(({ state }) => state === 'applied'),
@@ -275,21 +281,4 @@ for (const kind of ['before', 'after'] satisfies Interruption[]) {
     assert.ok(ends > 3, `${ends} steps were killed`);
     await bench.prove();
   });
-}
-
-/** A restarted process: what lost its job gets another one, as the schedule sees to. */
-async function resume(bench: VaultBench): Promise<void> {
-  for (let turn = 0; turn < 3; turn += 1) {
-    for (const [table, task] of [
-      ['vault_dispatch', 'send-vault-dispatch'],
-      ['dispatch', 'watch-dispatch'],
-    ] as const) {
-      await bench.database.owner.query(
-        `select graphile_worker.add_job(identifier => $1::text, payload => json_build_object('id', id), job_key => $1 || id)
-         from custody.${table} where step <> 'done'`,
-        [task],
-      );
-    }
-    await settle(bench);
-  }
 }

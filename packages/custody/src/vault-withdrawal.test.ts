@@ -15,7 +15,8 @@ import {
 } from '@bulkhead/vaults';
 import { freeze } from './freeze.ts';
 import { refusalOf, viewOf } from './testing/bench.ts';
-import { Interrupter, interruptible, type Interruption } from './testing/faulty-database.ts';
+import { Interrupter, interruptible, type Interruption, quick } from './testing/faulty-database.ts';
+import { type Lost, lostDispatches, resume } from './testing/resuming.ts';
 import { approve, ask, available, ether, recipient, settle, wallets, withdrawal } from './testing/withdrawing.ts';
 import {
   callFromOutside,
@@ -29,6 +30,11 @@ import {
 } from './testing/vaulting.ts';
 import { signOneOff } from './vault-one-off.ts';
 import { cancelWithdrawal, requestWithdrawal } from './withdrawal.ts';
+
+const lost: readonly Lost[] = [
+  ...lostDispatches,
+  { table: 'withdrawal', task: 'find-liquidity', where: `step in ('approved', 'awaiting-liquidity')` },
+];
 
 async function paymentOf(
   bench: VaultBench,
@@ -183,7 +189,7 @@ test('cancelled before anybody signed it ends at once; afterwards the quorum tak
   await bench.work();
   assert.equal((await withdrawal(bench, id)).state, 'broadcast');
   assert.equal(await available(bench, account), 2n * ether, 'a signature exists: what is held stays held');
-  await resume(bench);
+  await resume(bench, lost);
   assert.equal((await withdrawal(bench, id)).state, 'cancelled');
   assert.equal((await paymentOf(bench, id)).outcome, 'invalidated');
   assert.equal(await available(bench, account), 3n * ether);
@@ -205,7 +211,7 @@ test('where one signer may have signed, a cancellation is an invalidation, altho
   assert.equal((await withdrawal(bench, id)).state, 'signing');
   assert.equal(await available(bench, account), 2n * ether);
   bench.quorum.awake = bench.program.members;
-  await resume(bench);
+  await resume(bench, lost);
   assert.equal((await withdrawal(bench, id)).state, 'cancelled');
   assert.equal(bench.quorum.signed.filter(({ kind }) => kind === 'vault-withdrawal').length, 0);
   await bench.prove();
@@ -276,7 +282,7 @@ test('a frozen compartment, another code or a set of signers that is behind stop
   assert.match((await paymentOf(bench, id)).reason, /set of signers .* another one than/u);
   bench.program.members = [...(bench.custody.vaults?.systems.get(bench.id)?.members ?? [])];
   bench.program.code.set('factory', undefined);
-  await resume(bench);
+  await resume(bench, lost);
   assert.match((await paymentOf(bench, id)).reason, /code of the factory/u);
   assert.equal((await paymentOf(bench, id)).step, 'queued');
   bench.program.code.clear();
@@ -286,7 +292,7 @@ test('a frozen compartment, another code or a set of signers that is behind stop
     [bench.id],
   );
   await bench.custody.db.transaction((tx) => freeze(tx, bench.clock.now(), { compartment, cause: 'brk_1' }));
-  await resume(bench);
+  await resume(bench, lost);
   assert.match((await paymentOf(bench, id)).reason, /frozen by brk_1/u);
   assert.equal(bench.quorum.signed.length, 0, 'nobody was asked');
 });
@@ -319,7 +325,7 @@ test('a payment that the quorum signed for somebody else with our nonce ends our
 for (const kind of ['before', 'after'] satisfies Interruption[]) {
   test(`killed ${kind} any step from the approval to the settlement, a vault pays once and nothing stays held`, async () => {
     const interrupter = new Interrupter();
-    await using bench = await openVaulting({ database: (db) => interruptible(db, interrupter) });
+    await using bench = await openVaulting({ chain: quick, database: (db) => interruptible(db, interrupter) });
     const account = await fundedVault(bench, 1_000n * ether);
     let paid = 0n;
     let ends = 0;
@@ -342,7 +348,7 @@ for (const kind of ['before', 'after'] satisfies Interruption[]) {
       ) {
         viewOf(await cancelWithdrawal(bench.custody, bench.as('olga'), id));
       }
-      await resume(bench);
+      await resume(bench, lost);
       const { state, reason } = await withdrawal(bench, id);
       assert.ok(state === 'settled' || state === 'cancelled', `${state} ${reason ?? ''}`);
       if (state === 'settled') paid += ether;
@@ -353,23 +359,4 @@ for (const kind of ['before', 'after'] satisfies Interruption[]) {
     assert.ok(ends > 20, `${ends} steps were killed`);
     await bench.prove();
   });
-}
-
-/** A restarted process: what lost its job gets another one, as the schedule sees to. */
-async function resume(bench: VaultBench): Promise<void> {
-  for (let turn = 0; turn < 3; turn += 1) {
-    await bench.database.owner.query(
-      `select graphile_worker.add_job(identifier => 'send-vault-dispatch', payload => json_build_object('id', id), job_key => 'r:' || id)
-       from custody.vault_dispatch where step <> 'done'`,
-    );
-    await bench.database.owner.query(
-      `select graphile_worker.add_job(identifier => 'send-dispatch', payload => json_build_object('id', id), job_key => 'd:' || id)
-       from custody.dispatch where step <> 'done'`,
-    );
-    await bench.database.owner.query(
-      `select graphile_worker.add_job(identifier => 'find-liquidity', payload => json_build_object('id', id), job_key => 'l:' || id)
-       from custody.withdrawal where step in ('approved', 'awaiting-liquidity')`,
-    );
-    await settle(bench);
-  }
 }

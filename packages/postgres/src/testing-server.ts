@@ -24,6 +24,7 @@ if (guard !== undefined) {
       full_page_writes: 'off',
       shared_buffers: '128MB',
       max_connections: '400',
+      max_wal_size: '64MB',
       autovacuum: 'off',
     },
   });

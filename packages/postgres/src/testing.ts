@@ -28,7 +28,15 @@ export type TestDatabase = AsyncDisposable & {
 export type TestDatabaseOptions = {
   /** Applied once per content of the files; each test then gets a copy of the result. */
   readonly migrations?: readonly MigrationSource[];
+  /** What comes after the files, with rights of the owner: put into the template once for all tests that name it. */
+  readonly addition?: TemplateAddition;
   readonly connections?: number;
+};
+
+export type TemplateAddition = {
+  /** Says what it is, for the templates of one run. */
+  readonly name: string;
+  readonly into: (owner: Database, access: { readonly url: string }) => Promise<void>;
 };
 
 let shared: Promise<Urls> | undefined;
@@ -40,11 +48,10 @@ let shared: Promise<Urls> | undefined;
 export async function testDatabase(options: TestDatabaseOptions = {}): Promise<TestDatabase> {
   shared ??= sharedServer();
   const urls = await shared;
-  const migrations = options.migrations ?? [];
   const connections = options.connections ?? 10;
   const name = `test_${randomBytes(8).toString('hex')}`;
   const admin = openDatabase({ url: urls.adminUrl, name: 'test-admin', connections: 1 });
-  const template = await templateOf(admin, urls, migrations);
+  const template = await templateOf(admin, urls, options);
   await admin.query(`create database ${name} template ${template} owner bulkhead_owner`);
   await admin.query(`grant connect on database ${name} to ${appRole}`);
   const of = (url: string): string => url.replace(/\/[a-z]+$/u, `/${name}`);
@@ -65,10 +72,15 @@ export async function testDatabase(options: TestDatabaseOptions = {}): Promise<T
   };
 }
 
-/** The template with these migrations: found by the hash of their content, made under a lock when missing. */
-async function templateOf(admin: Database, urls: Urls, sources: readonly MigrationSource[]): Promise<string> {
+/** The template with this in it: found by the hash of its content, made under a lock when missing. */
+async function templateOf(
+  admin: Database,
+  urls: Urls,
+  { migrations: sources = [], addition }: TestDatabaseOptions,
+): Promise<string> {
   const migrations = (await Promise.all(sources.map(readMigrations))).flat();
-  const content = migrations.map((migration) => `${migration.source}/${migration.file}:${migration.sha256}`).join('\n');
+  const files = migrations.map((migration) => `${migration.source}/${migration.file}:${migration.sha256}`);
+  const content = [...files, ...(addition === undefined ? [] : [addition.name])].join('\n');
   const template = `template_${createHash('sha256').update(content).digest('hex').slice(0, 16)}`;
   const find = async (): Promise<boolean> =>
     (await admin.query('select from pg_database where datname = $1', [template])).length > 0;
@@ -81,8 +93,10 @@ async function templateOf(admin: Database, urls: Urls, sources: readonly Migrati
     await admin.query(`create database ${template}_raw owner bulkhead_owner`);
     await admin.query(`revoke all on database ${template}_raw from public`);
     {
-      await using owner = openDatabase({ url: urls.owner.replace(/\/[a-z]+$/u, `/${template}_raw`), connections: 1 });
+      const url = urls.owner.replace(/\/[a-z]+$/u, `/${template}_raw`);
+      await using owner = openDatabase({ url, connections: 1 });
       await migrate(owner, sources);
+      await addition?.into(owner, { url });
     }
     await admin.query(`alter database ${template}_raw rename to ${template}`);
     return template;

@@ -29,7 +29,7 @@ import {
 } from '@bulkhead/fakes';
 import { audit, lastMarker } from '@bulkhead/ledger';
 import { type Database, text } from '@bulkhead/postgres';
-import { type TestDatabase, testDatabase } from '@bulkhead/postgres/testing';
+import { type TemplateAddition, type TestDatabase, testDatabase } from '@bulkhead/postgres/testing';
 import { allowAsset } from '../asset.ts';
 import { posted } from '../books.ts';
 import { createClient } from '../client.ts';
@@ -55,6 +55,9 @@ export const pool: Compartment = parseCompartment(10_000);
 
 /** Jobs that one call of {@link Bench.work} runs, so that a job that enqueues itself for ever ends a test. */
 export const benchJobsMax = 2_000;
+
+/** The queue of jobs, for the template of a database. */
+export const jobQueue: TemplateAddition = { name: 'job queue', into: migrateWorker };
 
 /** How a job is carried out, by its task. */
 export type Workers = Readonly<Record<string, (custody: Custody, id: string) => Promise<void>>>;
@@ -142,8 +145,7 @@ export function refusalOf(answer: Answer<unknown>): string {
 }
 
 export async function openBench(options: BenchOptions = {}): Promise<Bench> {
-  const database = await testDatabase({ migrations: migrationSources });
-  await migrateWorker(database.owner, { url: database.urls.owner });
+  const database = await testDatabase({ migrations: migrationSources, addition: jobQueue });
   const chain = new FakeChain(options.chain);
   const clock = new ManualClock();
   const screening = new FakeScreening();

@@ -1,4 +1,5 @@
 import { CustodyError } from '@bulkhead/domain';
+import type { FakeChainOptions } from '@bulkhead/fakes';
 import type { Database, Queries, Transaction, TransactionOptions } from '@bulkhead/postgres';
 
 /**
@@ -6,6 +7,9 @@ import type { Database, Queries, Transaction, TransactionOptions } from '@bulkhe
  * - `after`: it is taken, and its answer is lost. For a commit that is the one outcome nobody can know.
  */
 export type Interruption = 'before' | 'after';
+
+/** A chain whose blocks are final soon: a life has the same steps there, and fewer that only repeat one. */
+export const quick: FakeChainOptions = { finalLag: 1n };
 
 /** Ends the work of its user at one step, as a killed process or a lost connection does. */
 export class Interrupter {
