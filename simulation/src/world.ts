@@ -106,6 +106,8 @@ function policyOf(chain: ChainId): Policy {
   };
 }
 
+const jobQueue = { name: 'job queue', into: migrateWorker };
+
 /** Makes an empty world on a database of its own. Dispose of its database at the end. */
 export async function makeWorld(seed: number): Promise<World> {
   const random = seededRandom(`world ${seed}`);
@@ -118,10 +120,7 @@ export async function makeWorld(seed: number): Promise<World> {
   const signer = new FakeSigner(clock);
   const vaulting = hasVaults ? makeVaulting(chain, signer) : undefined;
   const screening = new FakeScreening(random.pick(['clear', 'not-screened']));
-  const database = await testDatabase({
-    migrations: migrationSources,
-    addition: { name: 'job queue', into: migrateWorker },
-  });
+  const database = await testDatabase({ migrations: migrationSources, addition: jobQueue });
   const assets = {
     native: chain.native,
     dollar: chain.ground.deployToken({ name: 'USD' }),
