@@ -10,6 +10,7 @@ import {
 } from '@bulkhead/postgres';
 import { reservesMigrations } from '@bulkhead/reserves';
 import { Logger, runMigrations } from 'graphile-worker';
+import { Pool } from 'pg';
 
 /** The numbered migrations of this package. They name the roles and nothing of the ledger's tables. */
 export const custodyMigrations: MigrationSource = {
@@ -45,11 +46,14 @@ export async function migrateAll(
  * an upgrade of the library may drop and create its tables and functions.
  */
 export async function migrateWorker(db: Queries, owner: DatabaseOptions): Promise<void> {
-  await runMigrations({
-    connectionString: connectionString(owner),
-    maxPoolSize: 1,
-    logger: new Logger(() => () => undefined),
-  });
+  const pgPool = new Pool({ connectionString: connectionString(owner), max: 1 });
+  // A pool of its own the library forgets while its connection still closes: a server that stops just then would end this process.
+  pgPool.on('error', () => undefined).on('connect', (client) => client.on('error', () => undefined));
+  try {
+    await runMigrations({ pgPool, logger: new Logger(() => () => undefined) });
+  } finally {
+    await pgPool.end();
+  }
   await grantWorker(db);
 }
 

@@ -131,14 +131,15 @@ export async function relayObjection(
  * The coins that it burns are the house's, and are booked as its cost.
  */
 export async function orderRelay(custody: Custody, tx: Transaction, order: RelayOrder): Promise<string | undefined> {
+  const found = await houseWallet(tx, order.chain, 'gas');
+  if (found === undefined) return noGasWallet(order.chain);
+  const source = await proven(custody, tx, await lockWallet(tx, found.id));
+  // Under the lock that every relay takes: of two that are ordered at once the second finds the first.
   const [live] = await tx.query(
     `select id from custody.dispatch where relays = $1 and cargo = $2 and chain = $3 and step <> 'done' limit 1`,
     [order.relays, order.cargo, order.chain],
   );
   if (live !== undefined) return undefined;
-  const found = await houseWallet(tx, order.chain, 'gas');
-  if (found === undefined) return noGasWallet(order.chain);
-  const source = await proven(custody, tx, await lockWallet(tx, found.id));
   const native = nativeAsset(order.chain);
   const feeMax = relayCap(custody, order.chain);
   const shortage = await shortageOf(tx, source, feeMax);
