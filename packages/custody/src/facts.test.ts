@@ -66,6 +66,19 @@ test('everything that happens to a client becomes a leaf, and the whole log is p
   assert.deepEqual([report.leaves, report.findings, report.unnamed], [size, [], 0]);
 });
 
+test('records of checkpoints are no facts, so that a log at rest does not grow by being signed', async () => {
+  await using bench = await openWithdrawing({ workers });
+  const { log: records } = bench.signer;
+  const quoted = records.append('refused', { message: '"type":"checkpointed"' });
+  const checkpoint = records.append('checkpointed', { intent: 'bulkhead-intent-v1' });
+  await pullSignerRecords(bench.custody);
+  const rows = await bench.database.app.query(`select subject from custody.journal where event = 'signer-decided'`);
+  const subjects = new Set(rows.map((row) => row['subject']));
+  assert.ok(subjects.has(`signer-record-${quoted.sequence}`), 'what merely quotes it is a fact');
+  assert.ok(!subjects.has(`signer-record-${checkpoint.sequence}`));
+  assert.equal(BigInt(rows.length), checkpoint.sequence - 1n);
+});
+
 test('a movement that a fork removes, and that comes back, is journaled each time', async () => {
   await using bench = await lived();
   const { owner, app } = bench.database;
