@@ -4,11 +4,24 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { openDevelopmentNode } from '@bulkhead/chain-evm/testing';
 import { verifyEd25519 } from '@bulkhead/log';
-import { openCheckpoint, verifierKey } from '@bulkhead/tlog';
+import { openCheckpoint } from '@bulkhead/tlog';
 import { developmentTokens } from '../src/development-secrets.ts';
 import { openLog } from '../src/log.ts';
 import { startServer } from '../src/wire.ts';
-import { admit, chain, coin, Desk, enrol, ether, firstOf, openHouse, peopleDirectory, textOf, until } from './house.ts';
+import {
+  admit,
+  chain,
+  coin,
+  Desk,
+  enrol,
+  ether,
+  firstOf,
+  logKeyOf,
+  openHouse,
+  peopleDirectory,
+  textOf,
+  until,
+} from './house.ts';
 
 const outside = '0x1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d';
 
@@ -19,8 +32,7 @@ test('without its signer a server starts with a warning: deposits are credited, 
   const { deployment, identities } = server.reached.pinned;
   await enrol(house.desk, client);
   // While the signer is there, it vouches for the log.
-  const { origin, publicKey } = await server.reached.signer.logKey();
-  const log = verifierKey(origin, 'ed25519', Uint8Array.from(Buffer.from(publicKey, 'hex')));
+  const log = await logKeyOf(server);
   await until('a checkpoint of the audit log', async () => (await fetch(`${server.url}/v1/log/checkpoint`)).ok);
   const note = await (await fetch(`${server.url}/v1/log/checkpoint`)).text();
   assert.ok(openCheckpoint(note, { log, verify: verifyEd25519 }).size > 0);
