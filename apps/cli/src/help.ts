@@ -119,6 +119,7 @@ export const commandHelp = {
   bulkhead signer recover <file> --approval <file> --approval <file> …
   bulkhead signer follow
   bulkhead signer compare
+  bulkhead signer log-key
 
   status   deployment, identities, residency of the keys, registry, and each slot; exits 1 when the signer does not answer
   records  its decisions as it recorded and signed them, each verified against the pinned identities; exits 1 when one is not right
@@ -130,6 +131,7 @@ export const commandHelp = {
   follow    has the books follow the recovered signer again, as the owner of the tables; what it lost is kept apart
   compare   after a backup of the database was put back: what the signer granted and the database does not know, with what was
             signed; exits 1 when there is any
+  log-key   the key that everybody verifies the audit log with, and the certificate by an identity key of the signer
 
   All but build and verify ask the signer that the configuration names, or the one that runs beside the server.`,
   vault: `Says what a chain needs for vaults; examines a vault, and takes what is in it out, by the chain alone

@@ -28,6 +28,8 @@ before(async () => {
   db = await testDatabase({ migrations: [...migrationSources, logMigrations] });
   mkdirSync(join(folder, '.bulkhead'));
   writeFileSync(join(folder, '.bulkhead', 'log-key.pem'), pem, { mode: 0o600 });
+  const configuration = { log: { keyFile: '.bulkhead/log-key.pem' } };
+  writeFileSync(join(folder, 'bulkhead.config.json'), JSON.stringify(configuration));
 });
 after(async () => {
   endAll();

@@ -4,15 +4,13 @@ import { CustodyError } from '@bulkhead/domain';
 import {
   anchorDigest,
   askWitness,
+  type CheckpointSigner,
   type FactView,
-  newKeyPem,
-  type NoteSigner,
   readTile,
   Sequencer,
   shownCheckpoint,
   signedSize,
   signHead,
-  softwareSigner,
   verifyEd25519,
   type Witness,
 } from '@bulkhead/log';
@@ -22,25 +20,13 @@ import { Gauge, type Registry } from 'prom-client';
 import type { Configuration } from './config.ts';
 import type { Log } from './log.ts';
 import type { Tell } from './part.ts';
-import { privateText } from './private-file.ts';
+import { checkpointsByFile, checkpointsBySigner } from './log-signer.ts';
+import type { ReachedSigner } from './reached-signer.ts';
 
 /** Where facts are read: each package answers for its own. */
 export const factViews: readonly FactView[] = ['ledger.facts', 'custody.facts', 'reserves.facts'];
 /** Pause between two looks at new facts, in milliseconds. */
 const sequenceEveryMs = 200;
-/** Least time between two checkpoints of a log that grows. */
-const checkpointEveryMs = 500;
-
-/**
- * The key of the log, made at the first start where none is configured. It is in a file of this process: whoever has that file can
- * sign another log, and only witnesses and copies outside tell which one was first.
- *
- * @throws CustodyError `key/file-access`, `key/damaged-file`
- */
-export function logSigner({ log }: Pick<Configuration, 'log'>, deployment: string): NoteSigner {
-  const pem = privateText(log.keyFile, newKeyPem);
-  return softwareSigner(pem, log.origin ?? `bulkhead.invalid/${deployment}`, 'ed25519');
-}
 
 /** @throws CustodyError `config/invalid` where the newest checkpoint was signed by another key, or for another name */
 async function holdKeyAgainstLog(db: Database, log: VerifierKey): Promise<void> {
@@ -50,14 +36,20 @@ async function holdKeyAgainstLog(db: Database, log: VerifierKey): Promise<void> 
     openCheckpoint(text(row, 'note'), { log, verify: verifyEd25519 });
   } catch (cause) {
     if (!(cause instanceof CustodyError)) throw cause;
-    const message = `The audit log in the database was signed by another key than that of /log/keyFile, or has another name than /log/origin: ${cause.message} All servers of one database have the same key and origin: bring them here.`;
+    const message = `The audit log in the database was signed by another key than the one that signs now, or has another name: ${cause.message} All servers of one database have the same signer and origin: bring them here, or begin a new log.`;
     throw new CustodyError('config/invalid', message, { cause });
   }
 }
 
-type Running = { readonly db: Database; readonly signer: NoteSigner; readonly log: Log };
+type Running = {
+  readonly db: Database;
+  /** Who signs, once its key is known and held against what was signed before. */
+  readonly signer: () => Promise<CheckpointSigner>;
+  readonly checkpointMs: number;
+  readonly log: Log;
+};
 
-/** Sequences and signs, one after the other, until it is ended. */
+/** Sequences, and has what was sequenced signed, until it is ended. The log goes on whether or not anybody signs. */
 class LogLoop {
   readonly #parts: Running;
   readonly #witnesses: readonly Witness[];
@@ -66,7 +58,8 @@ class LogLoop {
   readonly #troubles = new Map<string, string>();
   #timer: NodeJS.Timeout | undefined;
   #underWay: Promise<void> = Promise.resolve();
-  #signedAt = 0;
+  #signing: Promise<void> | undefined;
+  #triedAt = 0;
   #signed = 0;
   #ended = false;
 
@@ -91,6 +84,7 @@ class LogLoop {
     this.#ended = true;
     clearTimeout(this.#timer);
     await this.#underWay;
+    await this.#signing;
     await Promise.all(this.#asking.values());
     try {
       await this.#sequencer.resign();
@@ -107,7 +101,7 @@ class LogLoop {
         if (step.status === 'elsewhere') return;
         if (step.tookOver) this.#parts.log.info({ size: step.size }, 'this process sequences the audit log');
         if (step.isMore && !this.#ended) continue;
-        if (step.size > this.#signed && Date.now() - this.#signedAt >= checkpointEveryMs) await this.#sign();
+        if (step.size > this.#signed && !this.#ended) this.#haveSigned();
         this.#clear('log');
         return;
       }
@@ -117,10 +111,22 @@ class LogLoop {
     }
   }
 
+  /** Beside the sequencing, which waits for no signer: the newest head is signed when there is one again. */
+  #haveSigned(): void {
+    if (this.#signing !== undefined || Date.now() - this.#triedAt < this.#parts.checkpointMs) return;
+    this.#triedAt = Date.now();
+    this.#signing = this.#sign().finally(() => (this.#signing = undefined));
+  }
+
   async #sign(): Promise<void> {
     const { db, signer } = this.#parts;
-    this.#signed = await signHead(db, signer, new Date());
-    this.#signedAt = Date.now();
+    try {
+      this.#signed = await signHead(db, await signer(), new Date());
+    } catch (error) {
+      // What is sequenced stays: the next attempt signs it with what came meanwhile.
+      return this.#trouble('checkpoint', `The audit log has no new checkpoint: ${sentenceOf(error)}`);
+    }
+    this.#clear('checkpoint');
     for (const witness of this.#witnesses) {
       // One question at a time: a slow witness is asked again with what is newest then.
       if (this.#asking.has(witness)) continue;
@@ -168,7 +174,7 @@ export type AuditLog = AsyncDisposable & {
 
 export type AuditLogParts = {
   readonly db: Database;
-  readonly deployment: string;
+  readonly reached: ReachedSigner;
   readonly log: Log;
   readonly tell: Tell;
 };
@@ -190,17 +196,33 @@ function publicLogOver(db: Database, witnessesMin: number): PublicLog {
  * @throws CustodyError `config/invalid`, `key/file-access`, `key/damaged-file`
  */
 export async function startAuditLog(configuration: Configuration, parts: AuditLogParts): Promise<AuditLog> {
-  const { db, log, tell, deployment } = parts;
-  const signer = logSigner(configuration, deployment);
-  await holdKeyAgainstLog(db, signer.key);
-  const { witnesses, witnessesMin, keyFile } = configuration.log;
-  const loop = new LogLoop({ db, signer, log }, witnesses);
-  loop.begin();
+  const { db, log, tell, reached } = parts;
+  const { witnesses, witnessesMin, checkpointMs, keyFile, origin } = configuration.log;
+  const signer =
+    keyFile === undefined
+      ? checkpointsBySigner(reached, origin)
+      : checkpointsByFile(keyFile, {
+          origin: origin ?? `bulkhead.invalid/${reached.pinned.deployment}`,
+        });
+  let held: CheckpointSigner | undefined;
+  const heldSigner = async (): Promise<CheckpointSigner> => {
+    const known = await signer();
+    // Once for each key: whoever changed it, the log does not go on under another.
+    if (known.key !== held?.key) await holdKeyAgainstLog(db, known.key);
+    held = known;
+    return known;
+  };
+  const where = witnesses.length === 0 ? 'no witness watches it' : `witnesses: ${witnesses.length}`;
+  const key = await keyOrSilence(heldSigner);
+  const keeper = keyFile === undefined ? 'key in the signer' : `WARNING: key in a file, ${keyFile}, for development`;
   tell({
     part: 'log',
-    what: `Audit log ${formatVerifierKey(signer.key)}`,
-    where: `key in ${keyFile}; ${witnesses.length === 0 ? 'no witness watches it' : `witnesses: ${witnesses.length}`}`,
+    what:
+      key === undefined ? 'WARNING: the audit log has nobody who signs it now' : `Audit log ${formatVerifierKey(key)}`,
+    where: `${keeper}; ${where}`,
   });
+  const loop = new LogLoop({ db, signer: heldSigner, checkpointMs, log }, witnesses);
+  loop.begin();
   return {
     publicLog: publicLogOver(db, witnessesMin),
     troubles: () => loop.troubles,
@@ -212,6 +234,17 @@ export async function startAuditLog(configuration: Configuration, parts: AuditLo
 export async function newestAnchor(db: Database, witnessesMin: number): Promise<LogAnchor | undefined> {
   const shown = await shownCheckpoint(db, witnessesMin);
   return shown === undefined ? undefined : { size: shown.size, digest: anchorDigest(shown.note) };
+}
+
+/** The key of the log where whoever has it answers now. A signer that is away, or whose registry lists no log yet, is no reason not to start. */
+async function keyOrSilence(signer: () => Promise<CheckpointSigner>): Promise<VerifierKey | undefined> {
+  try {
+    return (await signer()).key;
+  } catch (error) {
+    const awaited = error instanceof CustodyError && /^(?:signer|hsm)\//u.test(error.code);
+    if (awaited && error.code !== 'signer/certificate-invalid') return undefined;
+    throw error;
+  }
 }
 
 /** Adds how far the log goes, what waits to be sequenced, and whether people must look into it. */

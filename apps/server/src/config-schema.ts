@@ -8,6 +8,7 @@ import {
   parseChainId,
   parseCompartment,
   parsePositiveAmount,
+  isLogOrigin,
 } from '@bulkhead/domain';
 import { roles } from '@bulkhead/api';
 import { isKeyName, parseVerifierKey } from '@bulkhead/tlog';
@@ -275,9 +276,12 @@ const auditLog = z
   .strictObject({
     origin: words
       .max(200)
-      .refine(isKeyName, { error: 'Give a name without spaces and plus signs, such as custody.example.com/log.' })
+      .refine((name) => isKeyName(name) && isLogOrigin(name), {
+        error: 'Give a name of visible ASCII without plus signs, such as custody.example.com/log.',
+      })
       .optional(),
     keyFile: words.optional(),
+    checkpointSeconds: whole(1, 86_400).optional(),
     witnesses: z
       .array(
         z.strictObject({

@@ -77,9 +77,12 @@ export type ApprovalPageConfiguration =
     };
 
 export type LogConfiguration = {
-  /** Undefined: made from the id of the installation. */
+  /** Undefined: what the signer's registry says, or made from the id of the installation. */
   readonly origin: string | undefined;
-  readonly keyFile: string;
+  /** Undefined: the signer has the key. A file is for development alone. */
+  readonly keyFile: string | undefined;
+  /** Least time between two checkpoints of a log that grows. */
+  readonly checkpointMs: number;
   readonly witnesses: readonly Witness[];
   /** Cosignatures that a checkpoint must have before it is shown in the place of an older one. */
   readonly witnessesMin: number;
@@ -103,7 +106,7 @@ export type Configuration = {
   readonly vaults: VaultsConfiguration;
   readonly proofs: ProofsConfiguration;
   readonly approvalPage: ApprovalPageConfiguration;
-  /** The audit log; `keyFile` is absolute. */
+  /** The audit log; `keyFile` is absolute where there is one. */
   readonly log: LogConfiguration;
   readonly schedule: { readonly reconcileMinutes: number; readonly jobsConcurrently: number };
 };
@@ -187,6 +190,10 @@ export function checkConfiguration(input: ConfigurationInput): {
     { folder: input.folder, dataDirectory, section: file.proofs, chains: file.chains ?? [] },
     problems,
   );
+  if (file.log?.keyFile !== undefined && signer.kind === 'external') {
+    const sentence = 'the signer has the key of the log. Leave this out; a key in a file is for development alone.';
+    problems.push({ place: '/log/keyFile', sentence });
+  }
   const page = pageOf({ dataDirectory, section: file.approvalPage, signer }, problems);
   const port = portFrom(reader);
   const logLevel = logLevelFrom(reader) ?? file.logLevel;
@@ -207,15 +214,26 @@ export function checkConfiguration(input: ConfigurationInput): {
     vaults,
     proofs,
     approvalPage: page,
-    log: {
-      origin: log.origin,
-      keyFile: absolute(input.folder, log.keyFile ?? join(dataDirectory, 'log-key.pem')),
-      witnesses: log.witnesses.map(({ key, address }) => ({ key, url: address.replace(/\/+$/u, '') })),
-      witnessesMin: log.witnessesMin,
-    },
+    log: logOf(input.folder, log, signer),
     schedule: { reconcileMinutes: schedule.reconcileMinutes, jobsConcurrently: schedule.jobs },
   };
   return { configuration, problems };
+}
+
+/** Each checkpoint is a record of the signer for ever, so there are not many of them where it has the key. */
+function logOf(
+  folder: string,
+  { origin, keyFile, checkpointSeconds, witnesses, witnessesMin }: Section<'log'>,
+  signer: SignerConfiguration,
+): LogConfiguration {
+  const secondsDefault = keyFile !== undefined ? 0.5 : signer.kind === 'development' ? 2 : 30;
+  return {
+    origin,
+    keyFile: keyFile === undefined ? undefined : absolute(folder, keyFile),
+    checkpointMs: (checkpointSeconds ?? secondsDefault) * 1_000,
+    witnesses: witnesses.map(({ key, address }) => ({ key, url: address.replace(/\/+$/u, '') })),
+    witnessesMin,
+  };
 }
 
 function absolute(folder: string, path: string): string {

@@ -13,6 +13,7 @@ export { examine, type Finding } from './examination.ts';
 export { beginAnew } from './folder.ts';
 export { signHeartbeat, type SignedHeartbeat } from './heartbeat.ts';
 export { type Log, openLog } from './log.ts';
+export { publishedLogKey } from './log-signer.ts';
 export type { StartedPart } from './part.ts';
 export { besideRunning } from './running.ts';
 export { proofRegistryDeployment, type RegistryDeployment, type RegistryOrder } from './proof-deployment.ts';

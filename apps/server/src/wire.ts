@@ -111,8 +111,9 @@ export async function startServer(configuration: Configuration, options: StartOp
   parts.defer(() => followers.stop());
   parts.use(startReconciling(custody, configuration.schedule.reconcileMinutes, log));
   parts.use(startSignerRetries(custody, log));
-  const { deployment, db } = custody;
-  const auditLog = parts.use(await startAuditLog(configuration, { db, deployment, log, tell }));
+  const { db } = custody;
+  const { reached } = opened;
+  const auditLog = parts.use(await startAuditLog(configuration, { db, reached, log, tell }));
   gaugeLog(metrics.registry, db, auditLog);
   gaugeBooks(metrics.registry, custody, board);
   gaugeSigners(metrics.registry, custody, opened.reached);

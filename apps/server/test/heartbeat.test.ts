@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -9,9 +9,8 @@ import { answerOf, callData, signerSetQuestions } from '@bulkhead/vaults';
 import { signHeartbeat } from '../src/heartbeat.ts';
 import { parseAddress } from '@bulkhead/domain';
 import { enqueue } from '@bulkhead/custody';
-import { softwareSigner } from '@bulkhead/log';
 import { formatVerifierKey } from '@bulkhead/tlog';
-import { chain, coin, firstOf, type House, openHouse, type Seen, until } from './house.ts';
+import { chain, coin, firstOf, type House, logKeyOf, openHouse, type Seen, until } from './house.ts';
 import { ownEnvironment } from './process.ts';
 
 const program = fileURLToPath(new URL('../../cli/bin/bulkhead.ts', import.meta.url));
@@ -121,9 +120,7 @@ async function anchored(house: House, anchor: Seen['anchor']): Promise<void> {
     await tx.query(`delete from log.checkpoint; delete from custody.heartbeat`);
     await tx.query(`update log.leaf set entry = set_byte(entry, 40, 1), hash = sha256('') where index = 0`);
   });
-  const pem = readFileSync(house.configuration.log.keyFile, 'utf8');
-  const name = `bulkhead.invalid/${server.custody.deployment}`;
-  const key = formatVerifierKey(softwareSigner(pem, name, 'ed25519').key);
+  const key = formatVerifierKey(await logKeyOf(server));
   const forked = await typed(house, ...words, '--key', key);
   assert.equal(forked.code, 1, forked.said);
   assert.match(

@@ -14,6 +14,7 @@ import { approvalBy } from '../src/development/people.ts';
 import { developmentTokens } from '../src/development-secrets.ts';
 import { openLog } from '../src/log.ts';
 import { type RunningServer, startServer } from '../src/wire.ts';
+import { type VerifierKey, verifierKey } from '@bulkhead/tlog';
 
 export const chain: ChainId = embeddedChainId;
 export const ether = nativeAsset(chain);
@@ -285,4 +286,10 @@ export async function settled(desk: Desk, id: string): Promise<Seen> {
 /** What the node says an address has, in wei. */
 export async function onChain(node: DevelopmentNode, address: Address): Promise<bigint> {
   return BigInt(String(await node.call('eth_getBalance', address, 'latest')));
+}
+
+/** The key that the signer signs the audit log with. */
+export async function logKeyOf({ reached }: Pick<RunningServer, 'reached'>): Promise<VerifierKey> {
+  const { origin, publicKey } = await reached.signer.logKey();
+  return verifierKey(origin, 'ed25519', Uint8Array.from(Buffer.from(publicKey, 'hex')));
 }

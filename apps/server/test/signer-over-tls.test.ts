@@ -83,7 +83,7 @@ test('a server whose signer is behind mutual TLS issues, pays and proves as besi
   const made: { readonly keys: 'softhsm' | 'software' } = JSON.parse(
     readFileSync(join(directory, 'development.json'), 'utf8'),
   );
-  const { socket: _local, ...file } = signerFile(directory, { keys: made.keys, socket: '/nowhere' });
+  const { socket: _local, ...file } = signerFile(directory, { keys: made.keys, socket: '/nowhere', hasLog: true });
   const signer = await startSigner({
     directory,
     configuration: {

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { parseAddress } from '@bulkhead/domain';
-import { softwareSigner, verifyEd25519 } from '@bulkhead/log';
+import { verifyEd25519 } from '@bulkhead/log';
 import { openReceipt, receiptOf } from '@bulkhead/tlog';
 import { examine } from '../src/examination.ts';
 import {
@@ -16,6 +15,7 @@ import {
   enrol,
   ether,
   type House,
+  logKeyOf,
   onChain,
   openHouse,
   type Person,
@@ -85,14 +85,13 @@ test('the way of a client through the API alone: from the agreement to a settled
 });
 
 test('whoever writes gets a receipt that proves it offline; the opening is for them, for admins and for auditors', async () => {
-  const { desk, server, configuration } = house;
+  const { desk, server } = house;
   const body = { reference: 'C-receipt', kind: 'legal', segregation: 'individual' };
   const reply = await desk.ask('POST', '/v1/clients', { person: 'operator', body, key: randomUUID() });
   const fact = reply.headers.get('log-facts') ?? '';
   assert.match(fact, /^[1-9][0-9]*$/u);
   const path = `/v1/log/receipts/${fact}`;
-  const pem = readFileSync(configuration.log.keyFile, 'utf8');
-  const log = softwareSigner(pem, `bulkhead.invalid/${server.custody.deployment}`, 'ed25519').key;
+  const log = await logKeyOf(server);
   const seen = async (person: Person): Promise<string | undefined> => {
     const shown = await until('the receipt', async () => {
       const { status, body: told } = await desk.ask('GET', path, { person });

@@ -3,10 +3,25 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { openDevelopmentNode } from '@bulkhead/chain-evm/testing';
+import { verifyEd25519 } from '@bulkhead/log';
+import { openCheckpoint } from '@bulkhead/tlog';
 import { developmentTokens } from '../src/development-secrets.ts';
 import { openLog } from '../src/log.ts';
 import { startServer } from '../src/wire.ts';
-import { admit, chain, coin, Desk, enrol, ether, firstOf, openHouse, peopleDirectory, textOf, until } from './house.ts';
+import {
+  admit,
+  chain,
+  coin,
+  Desk,
+  enrol,
+  ether,
+  firstOf,
+  logKeyOf,
+  openHouse,
+  peopleDirectory,
+  textOf,
+  until,
+} from './house.ts';
 
 const outside = '0x1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d';
 
@@ -16,6 +31,11 @@ test('without its signer a server starts with a warning: deposits are credited, 
   const { server, configuration } = house;
   const { deployment, identities } = server.reached.pinned;
   await enrol(house.desk, client);
+  // While the signer is there, it vouches for the log.
+  const log = await logKeyOf(server);
+  await until('a checkpoint of the audit log', async () => (await fetch(`${server.url}/v1/log/checkpoint`)).ok);
+  const note = await (await fetch(`${server.url}/v1/log/checkpoint`)).text();
+  assert.ok(openCheckpoint(note, { log, verify: verifyEd25519 }).size > 0);
   await server.stop();
   const endpoint = `unix:${join(configuration.dataDirectory, 'nobody.sock')}`;
   const said: string[] = [];
@@ -53,7 +73,14 @@ test('without its signer a server starts with a warning: deposits are credited, 
   const readiness: { readonly ready: boolean; readonly reasons: readonly string[] } = JSON.parse(await ready.text());
   assert.deepEqual([ready.status, readiness.ready], [200, true]);
   assert.match(readiness.reasons.join(' '), /^Withdrawals wait: /u);
-  assert.match(await (await fetch(`${alone.url}/metrics`)).text(), /^bulkhead_signer_reachable 0$/mu);
+  assert.match(readiness.reasons.join(' '), /The audit log has no new checkpoint: /u);
+  // What happened is in the log all the same; only nobody vouches for it yet.
+  const metrics = await (await fetch(`${alone.url}/metrics`)).text();
+  const [leaves = 0, signed = 0] = ['leaves', 'signed'].map((name) =>
+    Number(new RegExp(`^bulkhead_log_${name} (\\d+)$`, 'mu').exec(metrics)?.[1] ?? Number.NaN),
+  );
+  assert.ok(signed < leaves, `${leaves} leaves, ${signed} of them signed`);
+  assert.match(metrics, /^bulkhead_signer_reachable 0$/mu);
   const signer: Readonly<Record<string, unknown>> = { ...(await desk.get('/v1/signer')) };
   assert.deepEqual([signer['reachable'], signer['deployment']], [false, deployment]);
 });

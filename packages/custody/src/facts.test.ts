@@ -44,8 +44,21 @@ async function sequence({ database }: Bench): Promise<number> {
   return assert.fail('The log did not take all facts.');
 }
 
+/** The record of a checkpoint is no fact, so that a log at rest does not grow by being signed; one that quotes it is. */
+async function assertCheckpointsAreNone({ signer, custody, database }: Bench): Promise<void> {
+  const quoting = signer.log.append('refused', { message: '"type":"checkpointed"' });
+  const checkpoint = signer.log.append('checkpointed', { intent: 'bulkhead-intent-v1' });
+  await pullSignerRecords(custody);
+  const rows = await database.app.query(`select subject from custody.journal where event = 'signer-decided'`);
+  const subjects = new Set(rows.map((row) => row['subject']));
+  assert.ok(subjects.has(`signer-record-${quoting.sequence}`));
+  assert.equal(BigInt(rows.length), checkpoint.sequence - 1n, 'all but one');
+  assert.ok(!subjects.has(`signer-record-${checkpoint.sequence}`));
+}
+
 test('everything that happens to a client becomes a leaf, and the whole log is proven', async () => {
   await using bench = await lived();
+  await assertCheckpointsAreNone(bench);
   const size = await sequence(bench);
   const facts = await readFacts(bench.database.app, views, all);
   const kinds = new Set(facts.map(({ kind }) => kind));

@@ -1,7 +1,14 @@
 export { type Anchor, anchorDigest } from './anchor.ts';
 export { eraseOpenings, erasedAtOnceMax, type ErasureOrder, lengthenRetention, openedLeaves } from './erasure.ts';
 export { type Fact, type FactView, readFacts } from './fact.ts';
-export { newKeyPem, type NoteSigner, softwareSigner, verifyEd25519 } from './log-key.ts';
+export {
+  type CheckpointOrder,
+  type CheckpointSigner,
+  newKeyPem,
+  type NoteSigner,
+  softwareSigner,
+  verifyEd25519,
+} from './log-key.ts';
 export {
   committedHead,
   readTile,

@@ -8,7 +8,14 @@ import {
   verify,
 } from 'node:crypto';
 import { CustodyError } from '@bulkhead/domain';
-import { type KeyPurpose, type Sha256, type VerifierKey, verifierKey, type VerifyEd25519 } from '@bulkhead/tlog';
+import {
+  type KeyPurpose,
+  type Sha256,
+  type TreeHead,
+  type VerifierKey,
+  verifierKey,
+  type VerifyEd25519,
+} from '@bulkhead/tlog';
 
 /** Who signs checkpoints: a log, or a witness. The key may be anywhere. */
 export type NoteSigner = {
@@ -18,6 +25,22 @@ export type NoteSigner = {
    * when asked again.
    */
   readonly sign: (message: Uint8Array) => Promise<Uint8Array>;
+};
+
+/** Which checkpoint is to be signed, and what shows that it continues an older one. */
+export type CheckpointOrder = {
+  readonly head: TreeHead;
+  /** Leaves of the newest checkpoint that is stored; 0 where there is none. */
+  readonly signed: number;
+  /** Consistency of the tree of so many leaves with this one (RFC 6962, section 2.1.2). */
+  readonly continuation: (older: number) => Promise<readonly Uint8Array[]>;
+};
+
+/** Who signs checkpoints of one log. A key that believes nobody wants to be shown more than the text. */
+export type CheckpointSigner = {
+  readonly key: VerifierKey;
+  /** As {@link NoteSigner.sign}. */
+  readonly sign: (message: Uint8Array, order: CheckpointOrder) => Promise<Uint8Array>;
 };
 
 /** What stands before the 32 bytes of a public key of Ed25519 in DER (RFC 8410). */

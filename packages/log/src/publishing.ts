@@ -12,8 +12,8 @@ import {
   type VerifierKey,
   verifySignedNote,
 } from '@bulkhead/tlog';
-import { type NoteSigner, verifyEd25519 } from './log-key.ts';
-import { committedHead, storedNodes } from './log-reading.ts';
+import { type CheckpointSigner, verifyEd25519 } from './log-key.ts';
+import { committedHead, signedSize, storedNodes } from './log-reading.ts';
 
 /** How long a witness may take to answer. */
 export const witnessTimeoutMs = 5_000;
@@ -40,13 +40,17 @@ export type WitnessAnswer =
  *
  * @returns the size of the newest signed head; 0 while the log is empty
  */
-export async function signHead(db: Database, signer: NoteSigner, now: Date): Promise<number> {
+export async function signHead(db: Database, signer: CheckpointSigner, now: Date): Promise<number> {
   const { size, root } = await committedHead(db);
   if (size === 0) return 0;
   if ((await db.query('select from log.checkpoint where size = $1', [size])).length > 0) return size;
   const { name, id } = signer.key;
   const body = checkpointText({ origin: name, size, root });
-  const bytes = await signer.sign(new TextEncoder().encode(body));
+  const bytes = await signer.sign(new TextEncoder().encode(body), {
+    head: { size, root },
+    signed: await signedSize(db),
+    continuation: (older) => consistencyProof(storedNodes(db, size), older, size),
+  });
   const note = formatSignedNote({ text: body, signatures: [{ name, keyId: id, bytes }] });
   verifySignedNote(parseSignedNote(note), [signer.key], verifyEd25519);
   // Commit point. A crash before it loses a signature that nobody has seen, and the next one is over the same bytes.

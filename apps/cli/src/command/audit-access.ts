@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { softwareSigner } from '@bulkhead/log';
 import { type Database, openDatabase, text } from '@bulkhead/postgres';
-import { besideRunning, type Configuration, loadConfiguration, reachDatabase } from '@bulkhead/server';
+import { besideRunning, type Configuration, loadConfiguration, publishedLogKey, reachDatabase } from '@bulkhead/server';
 import { parseCheckpointText, parseSignedNote, parseVerifierKey, type VerifierKey } from '@bulkhead/tlog';
 import type { Terminal } from '../terminal.ts';
 
@@ -20,7 +20,7 @@ export async function reached(terminal: Terminal, as: 'owner' | 'app'): Promise<
   return { configuration, db, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
-/** The key that was given, or the one in the file of this installation; its name is the one of the log where none is configured. */
+/** The key that was given, or the one that signs here: in the file of the configuration, or as the signer certifies it. */
 export async function keyOf(
   given: string | undefined,
   { configuration, db }: Reached,
@@ -29,6 +29,7 @@ export async function keyOf(
   const { keyFile, origin } = configuration.log;
   const [row] = await db.query('select note from log.checkpoint order by size desc limit 1');
   if (row === undefined) return undefined;
+  if (keyFile === undefined) return publishedLogKey(configuration);
   const name = origin ?? parseCheckpointText(parseSignedNote(text(row, 'note')).text).origin;
   return softwareSigner(await readFile(keyFile, 'utf8'), name, 'ed25519').key;
 }

@@ -2,7 +2,8 @@ import { loadConfiguration, besideRunning, openSigner } from '@bulkhead/server';
 import { buildSigner } from '@bulkhead/signer/build';
 import { CustodyError, type DecisionRecord } from '@bulkhead/domain';
 import { parseRecordLine } from '@bulkhead/authority';
-import { verifyRecord } from '@bulkhead/signer-client';
+import { verifyLogKey, verifyRecord } from '@bulkhead/signer-client';
+import { formatVerifierKey, verifierKey } from '@bulkhead/tlog';
 import { resolve } from 'node:path';
 import { readOptions } from '../command-line.ts';
 import { type ExitCode, exitCodes, UsageError } from '../exit-code.ts';
@@ -24,6 +25,7 @@ const actions: Readonly<Record<string, (terminal: Terminal) => Promise<ExitCode>
   recover,
   follow,
   compare,
+  'log-key': logKey,
 };
 
 export async function signer(terminal: Terminal): Promise<ExitCode> {
@@ -31,7 +33,7 @@ export async function signer(terminal: Terminal): Promise<ExitCode> {
   const run = Object.hasOwn(actions, action) ? actions[action] : undefined;
   if (run === undefined) {
     throw new UsageError(
-      'signer knows: status, records, build, verify, recovery, recover, follow, compare. "bulkhead help signer" explains them.',
+      'signer knows: status, records, build, verify, recovery, recover, follow, compare, log-key. "bulkhead help signer" explains them.',
     );
   }
   return run({ ...terminal, words });
@@ -79,6 +81,19 @@ function tellRecord(terminal: Terminal, record: DecisionRecord, identities: read
   const time = new Date(Number(at) * 1_000).toISOString();
   terminal.out(`${record.sequence} ${time} ${type} ${JSON.stringify(fields).slice(0, 400)}`);
   return true;
+}
+
+/** Prints the verifier key of the audit log, and below it what shows whose it is: the certificate by an identity key. */
+async function logKey(terminal: Terminal): Promise<ExitCode> {
+  readOptions('signer', terminal.words, {});
+  const configuration = await besideRunning(loadConfiguration(terminal.folder, terminal.environment));
+  await using opened = await withProgress(terminal, 'reaching the signer', () => openSigner(configuration));
+  const certified = await opened.signer.logKey();
+  verifyLogKey(certified, opened.pinned);
+  const { origin, publicKey, certificate } = certified;
+  terminal.out(formatVerifierKey(verifierKey(origin, 'ed25519', Uint8Array.from(Buffer.from(publicKey, 'hex')))));
+  terminal.out(JSON.stringify(certificate, null, 2));
+  return exitCodes.ok;
 }
 
 async function build(terminal: Terminal): Promise<ExitCode> {

@@ -25,12 +25,13 @@ const feesPerDay = 1_000n;
 type Terms = Pick<Configuration, 'chains' | 'assets' | 'policy'>;
 
 /**
- * The first list of an installation for development, but for its people: its chains, their native coins, the wallets of house and
- * pool, and a policy under which the people can do everything that a custodian does. Tokens come later, by a change that the root quorum
+ * The first list of an installation for development, but for its people: its chains, their native coins, its audit log, the wallets of house
+ * and pool, and a policy under which the people can do everything that a custodian does. Tokens come later, by a change that the root quorum
  * approves.
  */
-export function firstList(terms: Terms, vaults: FirstVaults): readonly RegistryItem[] {
+export function firstList(terms: Terms, of: FirstVaults & { readonly origin: string }): readonly RegistryItem[] {
   const { chains, assets, policy } = terms;
+  const { origin, ...vaults } = of;
   const development = chains.filter((chain) => chain.development);
   const coins = assets.filter(
     ({ id }) => contractOf(id) === undefined && development.some((chain) => chain.id === chainOf(id)),
@@ -38,6 +39,7 @@ export function firstList(terms: Terms, vaults: FirstVaults): readonly RegistryI
   return [
     ...development.map(chainItem),
     ...coins.map(coinItem),
+    { item: 'audit-log', origin },
     ...walletItems(policy.omnibusCompartment),
     ...(vaults.vaultSigners ? [vaultSignerItem] : []),
     ...vaults.systems.map((system): RegistryItem => ({ item: 'vault-system', ...system })),

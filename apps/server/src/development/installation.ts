@@ -126,7 +126,11 @@ async function makeSigners(
   const softhsm = keys === 'softhsm' ? softhsmLibrary : null;
   const made = await Promise.all(
     parts.map(({ directory, process }) =>
-      process.makeKeys({ directory, softhsm, configuration: signerFile(directory, { keys, socket: '/nowhere' }) }),
+      process.makeKeys({
+        directory,
+        softhsm,
+        configuration: signerFile(directory, { keys, socket: '/nowhere', hasLog: directory === directories[0] }),
+      }),
     ),
   );
   const [[first], [firstMade]] = [parts, made];
@@ -134,7 +138,8 @@ async function makeSigners(
   const identities = [...firstMade.identities];
   const people = await first.process.makePeople({ peopleDirectory, pins: { deployment, identities } });
   const systems = made.length > 1 ? await deployedSystems(making.nodes, made) : [];
-  const items = [...parseList(people), ...firstList(configuration, { vaultSigners: made.length > 1, systems })];
+  const origin = configuration.log.origin ?? `bulkhead.invalid/${deployment}`;
+  const items = [...parseList(people), ...firstList(configuration, { vaultSigners: made.length > 1, systems, origin })];
   const list = listText(items);
   await Promise.all(parts.map(({ process }) => process.begin({ deployment, list })));
   return {

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { entropyBytesDefault, openToken, sealSeed, secretOf, type Token } from '@bulkhead/keys';
-import { identityLabel, sealingLabel, slots } from './set-up-order.ts';
+import { identityLabel, logLabel, sealingLabel, slots } from './set-up-order.ts';
 import { makeTokens } from './softhsm.ts';
 
-/** A seed of a token's own randomness, sealed to both; and in each an identity key that never leaves it. */
+/** A seed of a token's own randomness, sealed to both; in each an identity key that never leaves it, and in the first the log's. */
 export async function sealIntoTokens(directory: string, library: string): Promise<void> {
   makeTokens(directory, library);
   await using open = new AsyncDisposableStack();
@@ -13,6 +13,7 @@ export async function sealIntoTokens(directory: string, library: string): Promis
     await token.generateEd25519(identityLabel);
     await token.generateSealingKey(sealingLabel);
   }
+  await first.generateEd25519(logLabel);
   using entropy = secretOf(await first.random(entropyBytesDefault));
   await sealSeed({
     path: join(directory, 'keys', 'seed.json'),

@@ -4,6 +4,8 @@ import { z } from 'zod';
 export const slots = ['hsm_slot_1', 'hsm_slot_2'] as const;
 /** Label of the identity key in each token. */
 export const identityLabel = 'bulkhead-identity';
+/** Label of the key of the audit log, in the first token of the first signer. */
+export const logLabel = 'bulkhead-log';
 /** Label of the key in each token that the seed is sealed under. */
 export const sealingLabel = 'bulkhead-seal';
 

@@ -78,8 +78,11 @@ type Starting = { readonly made: Installation; readonly parts: AsyncDisposableSt
 
 /** Starts them at the same time. If one does not start, the others are ended. */
 async function startAll(seats: readonly Seat[], { made, parts, tell }: Starting): Promise<readonly Supervised[]> {
-  const orders = seats.map(({ directory, name }) => ({
-    order: { directory, configuration: signerFile(directory, { keys: made.keys, socket: socketIn(directory, parts) }) },
+  const orders = seats.map(({ directory, name }, at) => ({
+    order: {
+      directory,
+      configuration: signerFile(directory, { keys: made.keys, socket: socketIn(directory, parts), hasLog: at === 0 }),
+    },
     supervision: { name, tell },
   }));
   const started = await Promise.allSettled(orders.map(({ order, supervision }) => supervise(order, supervision)));

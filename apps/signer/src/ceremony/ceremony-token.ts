@@ -1,9 +1,21 @@
 import { CustodyError } from '@bulkhead/domain';
-import { openToken, type SlotName, slotNames, type Token, tokenHeadStore, tokenIdentityLabel } from '@bulkhead/keys';
+import {
+  createTokenIdentity,
+  openToken,
+  type SlotName,
+  slotNames,
+  type Token,
+  tokenHeadStore,
+  tokenIdentityLabel,
+  tokenLogLabel,
+} from '@bulkhead/keys';
 import type { PlanSlot } from './plan.ts';
 
 /** Label of the key in each token that the seed is sealed under. */
 export const sealingLabel: string = 'bulkhead-seal';
+
+/** Everything that a ceremony makes in a token. */
+const keyLabels: readonly string[] = [sealingLabel, tokenIdentityLabel, tokenLogLabel];
 
 /** The token of each slot, logged in. */
 export type CeremonyTokens = Readonly<Record<SlotName, Token>>;
@@ -23,12 +35,12 @@ export async function openCeremonyToken(slot: SlotName, place: TokenPlace, pins:
 export type FreshToken = { readonly serial: string; readonly text: string };
 
 /**
- * Asserts that a token holds nothing of a signer: no sealing key, no identity key, no head.
+ * Asserts that a token holds nothing of a signer: no key, no head.
  *
  * @throws CustodyError `hsm/key-exists`, `signer/state-exists`
  */
 export async function assertFresh(slot: SlotName, token: Token): Promise<FreshToken> {
-  for (const label of [sealingLabel, tokenIdentityLabel]) {
+  for (const label of keyLabels) {
     if (!(await hasKey(token, label))) continue;
     throw new CustodyError(
       'hsm/key-exists',
@@ -57,6 +69,14 @@ export function assertApart(serials: readonly string[]): void {
   );
 }
 
+/**
+ * The key of the audit log of a token: an object of its own beside the identity key. Which of the two tokens' keys signs is said by the
+ * configuration of the signer, and certified by its identity key.
+ */
+export async function makeLogKey(token: Token): Promise<void> {
+  await (await createTokenIdentity(token, tokenLogLabel))[Symbol.asyncDispose]();
+}
+
 export async function hasKey(token: Token, label: string): Promise<boolean> {
   try {
     await token.attributes(label);
@@ -77,7 +97,7 @@ export async function hasKey(token: Token, label: string): Promise<boolean> {
 export async function clearToken(slot: SlotName, token: Token): Promise<readonly string[]> {
   await assertIdle(slot, token);
   const removed: string[] = [];
-  for (const label of [sealingLabel, tokenIdentityLabel]) {
+  for (const label of keyLabels) {
     if (!(await hasKey(token, label))) continue;
     await token.destroy(label);
     removed.push(`${slot}: ${label}`);

@@ -15,7 +15,7 @@ import {
 } from '@bulkhead/keys';
 import { accountsText, certifyAccounts } from './accounts.ts';
 import type { Bundle } from './bundle.ts';
-import { assertApart, assertFresh, type CeremonyTokens, sealingLabel } from './ceremony-token.ts';
+import { assertApart, assertFresh, type CeremonyTokens, makeLogKey, sealingLabel } from './ceremony-token.ts';
 import { sha256Of } from './document.ts';
 import {
   appendSigned,
@@ -88,6 +88,7 @@ export async function resealSlot(order: ResealOrder): Promise<Resealed> {
   await rotateSlot({ path: envelope, slot, to: { token: tokens[slot], kek: sealingLabel }, other: tokens[other] });
   const { passed, finding } = await drillSlot({ path: envelope, slot, token: tokens[slot] });
   if (!passed) throw new CustodyError('hsm/refused', `${slot} does not give the seed back: ${finding}`);
+  await makeLogKey(tokens[slot]);
   await using made = await createTokenIdentity(tokens[slot]);
   const identities = { ...known, [slot]: made.publicKey };
   const certificates = await certify(order);

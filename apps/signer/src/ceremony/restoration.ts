@@ -17,7 +17,14 @@ import { createState } from '../core/index.ts';
 import { nativeHashes } from '../process/native-hashes.ts';
 import { accountsText, type CeremonyAccount, certifyAccounts } from './accounts.ts';
 import { type Bundle, bundleText } from './bundle.ts';
-import { assertApart, assertFresh, type CeremonyTokens, inBothSlots, sealingLabel } from './ceremony-token.ts';
+import {
+  assertApart,
+  assertFresh,
+  type CeremonyTokens,
+  inBothSlots,
+  makeLogKey,
+  sealingLabel,
+} from './ceremony-token.ts';
 import type { CeremonyConsole } from './console.ts';
 import { sha256Of } from './document.ts';
 import { parsePlan, type Plan, planDigest } from './plan.ts';
@@ -193,7 +200,10 @@ async function drillBoth({ console, tokens, envelope }: Restoration): Promise<Do
 }
 
 async function makeIdentities({ tokens }: Restoration): Promise<Done<readonly IdentityKey[]>> {
-  const { hsm_slot_1, hsm_slot_2 } = await inBothSlots(tokens, (_slot, token) => createTokenIdentity(token));
+  const { hsm_slot_1, hsm_slot_2 } = await inBothSlots(tokens, async (_slot, token) => {
+    await makeLogKey(token);
+    return createTokenIdentity(token);
+  });
   const result = { hsm_slot_1: hsm_slot_1.publicKey, hsm_slot_2: hsm_slot_2.publicKey };
   return { value: [hsm_slot_1, hsm_slot_2], result };
 }

@@ -9,11 +9,20 @@ import {
   slotNames,
   tokenHeadStore,
   tokenIdentityLabel,
+  tokenLogLabel,
 } from '@bulkhead/keys';
 import { createState } from '../core/index.ts';
 import { nativeHashes } from '../process/native-hashes.ts';
 import { accountsText, certifyAccounts } from './accounts.ts';
-import { assertApart, assertFresh, assertIdle, clearToken, inBothSlots, sealingLabel } from './ceremony-token.ts';
+import {
+  assertApart,
+  assertFresh,
+  assertIdle,
+  clearToken,
+  inBothSlots,
+  makeLogKey,
+  sealingLabel,
+} from './ceremony-token.ts';
 import { sha256Of } from './document.ts';
 import { entropyBytes, mixEntropy } from './entropy.ts';
 import { assertList, diceRollsNeeded, planDigest } from './plan.ts';
@@ -132,7 +141,8 @@ async function makeIdentities(stage: Stage): Promise<StepResult> {
   const { console } = stage;
   const made = await inBothSlots(await stage.tokens(), async (slot, token) => {
     await assertIdle(slot, token);
-    await token.destroy(tokenIdentityLabel).catch(unlessMissing);
+    for (const label of [tokenIdentityLabel, tokenLogLabel]) await token.destroy(label).catch(unlessMissing);
+    await makeLogKey(token);
     await using identity = await createTokenIdentity(token);
     return identity.publicKey;
   });
