@@ -5,6 +5,7 @@ import { field, until, words } from './client.ts';
 import { availableCoin, creditDeposits } from './crediting.ts';
 import { clientsOwn, stage } from './outside.ts';
 import { failOnChain, payNobody, poolToVault, sweepPool } from './pool-acts.ts';
+import { proveReserves, unprovable } from './proof-acts.ts';
 import type { Player, Players, Scene } from './scene.ts';
 import { attackVault, payOnce } from './vault-acts.ts';
 
@@ -24,7 +25,9 @@ export async function playStory(scene: Scene): Promise<Players> {
   await attackVault(scene, players);
   await payOnce(scene, players);
   await reconcileClean(scene);
+  await proveReserves(scene, players);
   await theft(scene, players);
+  await unprovable(scene);
   return players;
 }
 
