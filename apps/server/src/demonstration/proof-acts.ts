@@ -16,16 +16,30 @@ export function provenUnits({
   ];
 }
 
-/** An epoch of each asset: pinned, drawn by a block that nobody knew, proven in full. Then a client checks what it was given. */
-export async function proveReserves(scene: Scene, { celsus }: Players): Promise<void> {
-  const { say, custody } = scene;
-  if (custody.proofs === undefined) {
+type Proven = ReturnType<typeof provenUnits>[number] & { readonly proof: unknown };
+
+/**
+ * An epoch of each asset: pinned, drawn by a block that nobody knew, proven in full. It waits for blocks most of the time, so that it goes on
+ * beside the story; undefined where there is no registry.
+ */
+export async function provenEpochs(scene: Scene): Promise<readonly Proven[] | undefined> {
+  if (scene.custody.proofs === undefined) return undefined;
+  return Promise.all(
+    provenUnits(scene).map(async (unit) => ({ ...unit, proof: await provenEpoch(scene, unit.asset) })),
+  );
+}
+
+/** Tells of the proofs, and has a client check what it was given. */
+export async function tellProofs(
+  scene: Scene,
+  { celsus }: Players,
+  proofs: readonly Proven[] | undefined,
+): Promise<void> {
+  const { say } = scene;
+  if (proofs === undefined) {
     say('This installation was made before there were proofs of reserves: --fresh begins one that has them.');
     return;
   }
-  const proofs = await Promise.all(
-    provenUnits(scene).map(async (unit) => ({ ...unit, proof: await provenEpoch(scene, unit.asset) })),
-  );
   for (const { proof, symbol, decimals } of proofs) {
     const reserves = formatDecimal(BigInt(words(proof, 'reserves')), decimals);
     say(
