@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -18,6 +18,7 @@ for (const place of [shown, kept]) {
   }
 }
 mkdirSync(join(shown, 'leaves.bin'));
+symlinkSync(join(kept, 'wallets.bin'), join(shown, 'publication.bin'));
 
 const place = { asset: 'eip155-1-slip44-60', epoch: '12', name: 'wallets.bin' };
 
@@ -29,7 +30,15 @@ test('what a manifest lists is given to everybody, but for what names clients', 
     const content = await text(found.content);
     assert.deepEqual([content, found.bytes], [`${name} of ${shown}`, content.length]);
   }
-  for (const name of ['certificates.bin', 'packages.bin', 'notes.txt', 'leaves.bin', 'summary.bin', '']) {
+  for (const name of [
+    'certificates.bin',
+    'packages.bin',
+    'notes.txt',
+    'leaves.bin',
+    'publication.bin',
+    'summary.bin',
+    '',
+  ]) {
     assert.equal(await file({ ...place, name }), undefined, name);
   }
   const asset = parseAssetId('eip155:1/slip44:60');
