@@ -230,13 +230,14 @@ export const commandHelp = {
   --key       for aws-kms, where a key cannot be removed at once: the label of a key for tests, which has to be typed again
 
   Exits 1 when something is bad.`,
-  proof: `Says what a chain needs for proofs of reserves; makes them, shows where they stand, hands them out
+  proof: `Says what a chain needs for proofs of reserves; makes and publishes them, shows where they stand, hands them out
 
   bulkhead proof deploy --chain <CAIP-2 id> --custodian <0x…> --window <epochs> --draw-delay <blocks> --commit-within <seconds>
       --cadence <seconds> --prove-within <seconds> [--out <file>]
   bulkhead proof make --asset <CAIP-19 id> [--tier plain|confidential] [--block <number>] [--declare <compartment>] … [--files]
   bulkhead proof show [--asset <CAIP-19 id>] [--epoch <number>]
   bulkhead proof package --client <reference or id> --asset <CAIP-19 id> --epoch <number> [--out <folder>]
+  bulkhead proof publish --asset <CAIP-19 id> [--now]
 
   deploy  --custodian      32 bytes that name the custodian for ever; challenges to wallets carry the same
           --window         epochs of which one is drawn and proven in full
@@ -256,7 +257,11 @@ export const commandHelp = {
           A compartment that does not hold what it owes is named, whatever the others have, nothing is begun, and it exits 1.
   show    epochs with state, block, record, manifest and transactions, newest first; exits 1 where there is none
   package writes what one client is given: its packages, and where they are made its statements and proof of segregation; into a
-          folder named after both without --out. Exits 1 where it has no claim`,
+          folder named after both without --out. Exits 1 where it has no claim
+  publish --asset          one that is proven in a registry of the configuration
+          --now            makes an epoch though the schedule has none
+          Does what is next: makes, has it signed, hands it to the house's relay, draws, proves. Transactions are sent by the server.
+          Exits 1 and says why where it does not go on.`,
   verify: `Checks what a custodian shows: claims, proofs of reserves, certificates, the audit log
 
   bulkhead verify <file | folder> … [--registry <chain>:<address>] [--rpc <url>] … [--client <id> --compartment <number> [--amount <digits>]]

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -74,6 +75,12 @@ test('npm start in an empty folder plays the main job, and a second start goes o
     /waited for the delay that was agreed, and has 1\.7 ETH at 0x/u,
     /found the exit on the chain and booked it: Boreas has no claim any more\./u,
     /Reconciliation rec_\S+ at a pinned final block: 0 breaks\./u,
+    /^Proof of reserves of ETH, epoch 1: \d\S* ETH in compartments of clients, each covered; plain tier,/mu,
+    /^Proof of reserves of bUSD, epoch 1: 14500 bUSD .*; confidential tier,/mu,
+    /verify \.bulkhead\/clients\/celsus\.package .*\n(?:    .*\n)*    holds {3}balance: .*\n(?:    .*\n)*    Everything that was checked holds\./u,
+    /verify \.bulkhead\/clients\/forged\.package .*\n(?:    .*\n)*    FAILS   record: .*\n(?:    .*\n)*    This does not hold\./u,
+    /^The next epoch of ETH cannot be proven: The chain has less than the books: compartment 10000 .*chain-has-less\)$/mu,
+    /^Proof of reserves of ETH: epoch 1 at block \d+, proven by 0x[0-9a-f]{64}$/mu,
     /finds a break of type missing-movement, difference -0\.2\d* ETH/u,
     /Withdrawals of the pool are stopped \(compartment\/frozen\); Aurora's go on \(HTTP 201\)/u,
     /Every invariant of the books holds/u,
@@ -127,6 +134,7 @@ test('npm start in an empty folder plays the main job, and a second start goes o
     'to the wallet of the pool, and on to its vault',
   );
   assert.deepEqual(count(await list('breaks'), 'type'), { 'missing-movement': 1 });
+  await proofsServed(url, token);
   await strangerPays({ url, out: again.said().out });
   const known = await run(shell, 'signer', 'compare');
   assert.deepEqual([known.code, known.out], [0, 'The database knows every transaction that the signer granted.\n']);
@@ -151,6 +159,91 @@ test('npm start in an empty folder plays the main job, and a second start goes o
   assert.match(lost.out, /^  no dispatch of it is here\n  hash 0x[0-9a-f]{64}\n  signed 0x02/mu);
   assert.match(lost.out, /^1 transactions that the signer granted are not here/mu);
 });
+
+/** What everybody may read of the proofs, what one client is given, and what is shown to nobody. */
+async function proofsServed(url: string, token: string): Promise<void> {
+  const read = async (path: string): Promise<Proofs> => {
+    const answer = await fetch(`${url}/v1/${path}`, { headers: { authorization: `Bearer ${token}` } });
+    const text = await answer.text();
+    assert.equal(answer.status, 200, text);
+    const read: Proofs = JSON.parse(text);
+    return read;
+  };
+  const { items } = await read('proofs');
+  assert.deepEqual(items.map(({ state, tier }) => `${state} ${tier}`).toSorted(), [
+    'proven confidential',
+    'proven plain',
+  ]);
+  for (const { asset, epoch, context } of items) {
+    const id = encodeURIComponent(asset);
+    const { files, manifest } = await read(`proofs/${id}/${epoch}`);
+    const folderOf = files.find(({ path }) => path !== null)?.path?.replace(/[^/]+$/u, '') ?? '';
+    const shown = await fetch(`${url}${folderOf}manifest.txt`);
+    const text = await shown.text();
+    assert.equal(`0x${createHash('sha256').update(text).digest('hex')}`, manifest);
+    assert.ok(text.startsWith(`# bulkhead/manifest/v1 ${context.slice(2)}\n`));
+    for (const { name, path, sha256 } of files) {
+      if (name === 'certificates.bin') assert.equal(path, null);
+      else {
+        const bytes = Buffer.from(await (await fetch(url + path)).arrayBuffer());
+        assert.equal(`0x${createHash('sha256').update(bytes).digest('hex')}`, sha256, name);
+      }
+    }
+    for (const name of ['certificates.bin', 'packages.bin', '..%2f..%2f..%2fprivate%2fpackages.bin', 'x.txt']) {
+      assert.equal((await fetch(`${url}${folderOf}${name}`)).status, 404, name);
+    }
+  }
+  const coin = encodeURIComponent('eip155:31337/slip44:60');
+  const clientOf = async (name: string): Promise<string> =>
+    (await read(`clients?reference=${encodeURIComponent(name)}`)).items[0]?.id ?? '';
+  const [aurora, celsus] = [await clientOf('Aurora Pension'), await clientOf('Celsus Trading')];
+  const pool = await read(`clients/${celsus}/proof?asset=${coin}`);
+  assert.deepEqual(
+    pool.claims.map(({ compartment, kind }) => [compartment, kind]),
+    [[10_000, 'client']],
+  );
+  assert.ok(pool.claims.every((claim) => claim.package !== '' && claim.statement !== null));
+  assert.deepEqual((await read(`clients/${celsus}/proof-of-segregation?asset=${coin}`)).compartments, []);
+  const alone = (await read(`clients/${aurora}/proof-of-segregation?asset=${coin}`)).compartments;
+  assert.deepEqual(
+    alone.map(({ compartment }) => compartment),
+    [100_000],
+  );
+  const [wallet] = (await read(`clients/${aurora}/wallets`)).items;
+  const certified = await read(`addresses/${wallet?.address}/certificate`);
+  assert.deepEqual([certified.clientId, certified.compartment], [aurora, 100_000]);
+  const again = await run(shell, 'proof', 'publish', '--asset', 'eip155:31337/slip44:60', '--now');
+  assert.equal(again.code, 1, again.out + again.err);
+  assert.match(again.out, /^The chain has less than the books: compartment 10000 /mu);
+  const ready = await (await fetch(`${url}/readyz`)).text();
+  assert.match(ready, /The proofs of eip155:31337\/slip44:60 do not go on: The chain has less/u);
+  const scraped = await (await fetch(`${url}/metrics`)).text();
+  assert.match(scraped, /^bulkhead_proof_trouble\{asset="eip155:31337\/slip44:60"\} 1$/mu);
+  assert.match(scraped, /^bulkhead_proof_fresh\{asset="eip155:31337\/erc20:0x[0-9a-f]{40}"\} 1$/mu);
+}
+
+type Proofs = {
+  readonly items: readonly {
+    readonly id: string;
+    readonly address: string;
+    readonly asset: string;
+    readonly epoch: string;
+    readonly context: string;
+    readonly state: string;
+    readonly tier: string;
+  }[];
+  readonly files: readonly { readonly name: string; readonly path: string | null; readonly sha256: string }[];
+  readonly manifest: string;
+  readonly claims: readonly {
+    readonly compartment: number;
+    readonly kind: string;
+    readonly package: string;
+    readonly statement: string | null;
+  }[];
+  readonly compartments: readonly { readonly compartment: number }[];
+  readonly clientId: string;
+  readonly compartment: number;
+};
 
 /** Puts one unit more into an account, with the rights of the owner of the tables and past every trigger. */
 async function changeBalance(): Promise<void> {

@@ -1,20 +1,8 @@
 import { isAbsolute, join } from 'node:path';
-import type { ProvenTerms } from '@bulkhead/custody';
-import { type Address, type AssetId, type ChainId, chainOf } from '@bulkhead/domain';
+import type { ProofRegistrySetup, ProvenTerms } from '@bulkhead/custody';
+import { type AssetId, type ChainId, chainOf } from '@bulkhead/domain';
 import type { ProofRegistrySettings } from '@bulkhead/vaults';
 import type { ProofRegistrySection, Section, SystemSection } from './config-schema.ts';
-
-/** The registry of proofs of one chain, and what is published there. */
-export type ConfiguredProofRegistry = {
-  readonly chain: ChainId;
-  readonly registry: Address;
-  /** 64 lower-case hex digits. */
-  readonly codeHash: string;
-  readonly settings: ProofRegistrySettings;
-  /** Seconds from one epoch of an asset to the next; 0 where somebody asks for each. */
-  readonly everySeconds: bigint;
-  readonly assets: ReadonlyMap<AssetId, ProvenTerms>;
-};
 
 export type ProofsConfiguration = {
   /** Absolute: files of all epochs. Below `public` is what everybody may read. */
@@ -23,7 +11,7 @@ export type ProofsConfiguration = {
   readonly secretFile: string;
   /** Threads that prove; one for each core where nothing is said. */
   readonly threads: number | undefined;
-  readonly registries: readonly ConfiguredProofRegistry[];
+  readonly registries: readonly ProofRegistrySetup[];
 };
 
 type Problem = { readonly place: string; readonly sentence: string };
@@ -52,7 +40,7 @@ export function proofsOf(
       ? []
       : registryOf({ chain: id, section: proofRegistry, vaults, ids, place: `/chains/${at}/proofRegistry` }, problems),
   );
-  const twice = twiceProven(registries);
+  const twice = twiceProven(chains);
   if (twice !== undefined) {
     const sentence = `${twice} is proven in two registries: an asset has one line of epochs. Remove it from one of them.`;
     problems.push({ place: '/chains', sentence });
@@ -65,8 +53,9 @@ export function proofsOf(
   };
 }
 
-function twiceProven(registries: readonly ConfiguredProofRegistry[]): AssetId | undefined {
-  const all = registries.flatMap(({ assets }) => [...assets.keys()]);
+/** An asset that another chain's registry has as well. */
+function twiceProven(chains: ProofsOrder['chains']): AssetId | undefined {
+  const all = chains.flatMap(({ proofRegistry }) => [...new Set(proofRegistry?.assets.map(({ asset }) => asset))]);
   return all.find((asset, at) => all.indexOf(asset) !== at);
 }
 
@@ -84,7 +73,7 @@ const epochsOfCadence = 2n;
 function registryOf(
   { chain, section, vaults, ids, place }: RegistryOrder,
   problems: Problem[],
-): readonly ConfiguredProofRegistry[] {
+): readonly ProofRegistrySetup[] {
   if (vaults === undefined) {
     const sentence = `The registry believes the signer set of ${chain}, and none is configured there. Configure vaults of this chain first.`;
     problems.push({ place, sentence });
@@ -116,5 +105,6 @@ function registryOf(
   };
   const assets = new Map(section.assets.map(({ asset, tier, unitExponent }) => [asset, { tier, unitExponent }]));
   const { address: registry, codeHash } = section;
-  return [{ chain, registry, codeHash: codeHash.slice(2), settings, everySeconds, assets }];
+  const termsOf = (asset: AssetId): ProvenTerms | undefined => assets.get(asset);
+  return [{ chain, registry, codeHash: codeHash.slice(2), settings, everySeconds, termsOf }];
 }

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { CustodyError, parseChainId } from '@bulkhead/domain';
+import { CustodyError, nativeAsset, parseChainId } from '@bulkhead/domain';
 import { checkConfiguration, type Configuration, loadConfiguration } from './config.ts';
 import type { Environment } from './environment.ts';
 
@@ -298,7 +298,9 @@ test('a registry of proofs has what its contract was made with, and what is prov
     ['/srv/shown', '/srv/.bulkhead/proofs-secret', 2],
   );
   assert.deepEqual([found?.settings.signers, found?.everySeconds], [system.signerSet, 3_600n]);
-  assert.deepEqual([...(found?.assets.values() ?? [])], [{ tier: 'confidential', unitExponent: 9 }]);
+  const ether = nativeAsset(parseChainId('eip155:1'));
+  assert.deepEqual(found?.termsOf(ether), { tier: 'confidential', unitExponent: 9 });
+  assert.equal(found?.termsOf(nativeAsset(parseChainId('eip155:5'))), undefined);
   assert.equal(valid(content({ epochSeconds: 0 }), real).proofs.registries[0]?.everySeconds, 0n);
   const wrong = (changes: object, chain?: object): readonly string[] => problems(content(changes, chain), real);
   const place = '/chains/0/proofRegistry';

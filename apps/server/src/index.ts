@@ -6,7 +6,7 @@ export {
   loadConfiguration,
 } from './config.ts';
 export { factViews } from './audit-log.ts';
-export { conclude, type Demonstration, demonstrate, type LastAct } from './demonstration/index.ts';
+export { conclude, type Demonstration, demonstrate, type LastAct, type Telling } from './demonstration/index.ts';
 export { type DevelopmentToken, developmentTokens } from './development-secrets.ts';
 export type { Environment } from './environment.ts';
 export { examine, type Finding } from './examination.ts';
@@ -17,6 +17,7 @@ export { publishedLogKey } from './log-signer.ts';
 export type { StartedPart } from './part.ts';
 export { besideRunning } from './running.ts';
 export { proofRegistryDeployment, type RegistryDeployment, type RegistryOrder } from './proof-deployment.ts';
+export { publishProof } from './proofs.ts';
 export type { ReachedSigner } from './reached-signer.ts';
 export { makeOrderOf, type Ordered } from './make-order.ts';
 export { evidenceFor } from './reserve-evidence.ts';

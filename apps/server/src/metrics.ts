@@ -3,6 +3,8 @@ import {
   type Custody,
   heartbeatClock,
   type HeartbeatClock,
+  type ProofClock,
+  proofClocks,
   signerRefusalCounts,
 } from '@bulkhead/custody';
 import type { ChainId } from '@bulkhead/domain';
@@ -264,4 +266,27 @@ function gaugeRecords(registry: Registry, custody: Pick<Custody, 'db'>): void {
       trouble.set((await countedSignerLogView(db)).trouble === null ? 0 : 1);
     },
   });
+}
+
+/** Adds how fresh the proofs of reserves are, by asset. */
+export function gaugeProofs(registry: Registry, custody: Custody): void {
+  const registers = [registry];
+  const gauge = (name: string, help: string, value: (clock: ProofClock) => number): void => {
+    const one: Gauge<'asset'> = new Gauge({
+      name: `bulkhead_proof_${name}`,
+      help,
+      labelNames: ['asset'],
+      registers,
+      async collect() {
+        one.reset();
+        for (const clock of await proofClocks(custody)) one.set({ asset: clock.asset }, value(clock));
+      },
+    });
+  };
+  gauge('fresh', '1 while contracts are told that the proofs of this asset are fresh', ({ fresh }) => (fresh ? 1 : 0));
+  gauge('age_seconds', 'Seconds since the newest epoch of this asset came into the registry', ({ age }) => Number(age));
+  gauge('epoch', 'The newest epoch of this asset in the registry', ({ epoch }) => Number(epoch));
+  gauge('trouble', '1 while the proofs of this asset do not go on; /readyz has the sentence', ({ trouble }) =>
+    trouble === null ? 0 : 1,
+  );
 }

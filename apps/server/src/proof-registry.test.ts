@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CustodyError } from '@bulkhead/domain';
 import { FakeChain, fakeProofRegistry, fakeProofRegistryCode, fakeProofSettings, ProofProgram } from '@bulkhead/fakes';
-import type { ConfiguredProofRegistry } from './config-proofs.ts';
+import type { ProofRegistrySetup } from '@bulkhead/custody';
 import { holdRegistries } from './proof-registry.ts';
 
 test('a registry that differs from the configuration is told before anything is published, in a sentence for each thing', async () => {
@@ -10,15 +10,15 @@ test('a registry that differs from the configuration is told before anything is 
   const program = new ProofProgram(chain.id);
   chain.ground.programs.push(program);
   chain.settle();
-  const registry: ConfiguredProofRegistry = {
+  const registry: ProofRegistrySetup = {
     chain: chain.id,
     registry: fakeProofRegistry,
     codeHash: fakeProofRegistryCode,
     settings: fakeProofSettings,
     everySeconds: 0n,
-    assets: new Map(),
+    termsOf: () => undefined,
   };
-  const hold = async (changes: Partial<ConfiguredProofRegistry> = {}): Promise<readonly string[]> => {
+  const hold = async (changes: Partial<ProofRegistrySetup> = {}): Promise<readonly string[]> => {
     try {
       await holdRegistries([{ ...registry, ...changes }], new Map([[chain.id, chain]]));
       return [];

@@ -1,6 +1,6 @@
-import { nobleHashes } from '@bulkhead/authority';
+import { listText, nobleHashes, parseList, type ProofRegistryEntry } from '@bulkhead/authority';
 import { proofRegistry } from '@bulkhead/contracts';
-import { registryDifferences } from '@bulkhead/custody';
+import { type ProofRegistrySetup, registryDifferences } from '@bulkhead/custody';
 import { type Address, type BlockRef, type Chain, codeHashOfNothing, CustodyError } from '@bulkhead/domain';
 import {
   bytesOf,
@@ -11,7 +11,6 @@ import {
   standardDeployment,
   standardFactory,
 } from '@bulkhead/vaults';
-import type { ConfiguredProofRegistry } from './config-proofs.ts';
 
 /** A registry of proofs before it is there: its address commits to what it will be made with. */
 export type RegistryPlan = {
@@ -47,7 +46,7 @@ export async function foundRegistry(
  * @throws CustodyError `config/invalid` with a sentence for each thing that differs
  */
 export async function holdRegistries(
-  registries: readonly ConfiguredProofRegistry[],
+  registries: readonly ProofRegistrySetup[],
   chains: ReadonlyMap<string, Pick<Chain, 'id' | 'heads' | 'codeHash' | 'read'>>,
 ): Promise<void> {
   const sentences: string[] = [];
@@ -62,7 +61,7 @@ export async function holdRegistries(
 
 async function differencesOrNone(
   port: Pick<Chain, 'id' | 'heads' | 'codeHash' | 'read'>,
-  registry: ConfiguredProofRegistry,
+  registry: ProofRegistrySetup,
 ): Promise<readonly string[]> {
   try {
     return await registryDifferences(port, registry, (await port.heads()).final);
@@ -70,4 +69,18 @@ async function differencesOrNone(
     if (error instanceof CustodyError && error.code.startsWith('chain/')) return [];
     throw error;
   }
+}
+
+/** The registries of several chains in the one text that a list of the registry of the signers has of them. */
+export function registriesText(entries: readonly ProofRegistryEntry[]): string {
+  return listText(entries.map((entry) => ({ item: 'proof-registry', ...entry })));
+}
+
+/** @throws CustodyError `signer/registry-list` */
+export function parseRegistries(text: string): readonly ProofRegistryEntry[] {
+  return parseList(text).flatMap((item) => {
+    if (item.item !== 'proof-registry') return [];
+    const { chain, registry, custodian, signerSet } = item;
+    return [{ chain, registry, custodian, signerSet }];
+  });
 }

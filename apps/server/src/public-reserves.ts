@@ -1,4 +1,4 @@
-import { createReadStream, statSync } from 'node:fs';
+import { createReadStream, lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PublicReserves } from '@bulkhead/api';
 import type { AssetId } from '@bulkhead/domain';
@@ -21,7 +21,7 @@ export function publicReservesIn(folder: string): PublicReserves {
     file: async ({ asset, epoch, name }) => {
       if (!assetForm.test(asset) || !epochForm.test(epoch) || !publicNames.has(name)) return undefined;
       const path = join(folder, 'public', asset, epoch, name);
-      const found = statSync(path, { throwIfNoEntry: false });
+      const found = lstatSync(path, { throwIfNoEntry: false });
       if (found?.isFile() !== true) return undefined;
       return { bytes: found.size, content: createReadStream(path) };
     },

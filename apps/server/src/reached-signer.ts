@@ -1,3 +1,4 @@
+import type { ProofRegistrySetup } from '@bulkhead/custody';
 import type { ChainId, ProofSigner, Signer, VaultSigner } from '@bulkhead/domain';
 import type { Pinned } from '@bulkhead/signer-client';
 import type { ConfiguredSystem } from './config-vaults.ts';
@@ -19,6 +20,8 @@ export type ReachedSigners = ReachedSigner & {
   readonly vaultSigners: readonly ReachedSigner[];
   /** The contracts of vaults of each chain that has any. */
   readonly vaultSystems: ReadonlyMap<ChainId, ConfiguredSystem>;
+  /** The registries of proofs, each of another chain. */
+  readonly proofRegistries: readonly ProofRegistrySetup[];
 };
 
 /** How people are told which signer it is: the first, or one of the others, which begin with 2. */

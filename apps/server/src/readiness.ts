@@ -1,5 +1,5 @@
 import type { Readiness } from '@bulkhead/api';
-import { type Custody, heartbeatClock } from '@bulkhead/custody';
+import { type Custody, heartbeatClock, proofClocks } from '@bulkhead/custody';
 import { CustodyError } from '@bulkhead/domain';
 import type { AuditLog } from './audit-log.ts';
 import { type ChainBoard, lagBlocksReadyMax } from './chain-board.ts';
@@ -42,7 +42,12 @@ export async function readinessOf({ custody, board, jobsRunning, reached, auditL
   const ready = reasons.length === 0;
   const waiting = await signersWaitedFor(custody, reached);
   // The log lags behind or is contradicted: a matter for people, who find it here, and no reason to stop serving.
-  const told = [...waiting, ...(await missedHeartbeats(custody, reached)), ...auditLog.troubles()];
+  const told = [
+    ...waiting,
+    ...(await missedHeartbeats(custody, reached)),
+    ...(await staleProofs(custody)),
+    ...auditLog.troubles(),
+  ];
   return { ready, reasons: [...reasons, ...told] };
 }
 
@@ -68,6 +73,23 @@ async function missedHeartbeats(custody: Custody, { vaultSystems }: ReachedSigne
           ]
         : [],
     );
+  } catch (error) {
+    // A database that is away is told above.
+    if (!(error instanceof CustodyError)) throw error;
+    return [];
+  }
+}
+
+/** Readers of the registry see it as well; nothing that this process answers depends on it. */
+async function staleProofs(custody: Custody): Promise<readonly string[]> {
+  try {
+    return (await proofClocks(custody)).flatMap(({ asset, epoch, age, due, fresh, trouble }) => {
+      if (trouble !== null) return [`The proofs of ${asset} do not go on: ${trouble}`];
+      // Where nobody schedules them nobody is late before the first.
+      if (fresh || (due === undefined && epoch === 0n)) return [];
+      const since = epoch === 0n ? 'none is in the registry' : `epoch ${epoch} is ${age} s old`;
+      return [`The proofs of ${asset} are not fresh: ${since}, or a window waits for its proof.`];
+    });
   } catch (error) {
     // A database that is away is told above.
     if (!(error instanceof CustodyError)) throw error;

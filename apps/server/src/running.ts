@@ -1,16 +1,20 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ChainId, CustodyError, parseChainId } from '@bulkhead/domain';
+import type { ProofRegistrySetup } from '@bulkhead/custody';
 import type { DatabaseAccess } from '@bulkhead/postgres';
 import { z } from 'zod';
 import type { Configuration } from './config.ts';
 import { systemForm } from './config-schema.ts';
 import type { ConfiguredSystem } from './config-vaults.ts';
+import { developmentPlan, developmentRegistry } from './development/proof-registry.ts';
 import { folderBusy, folderFault } from './folder.ts';
 import type { ReachedSigner, ReachedSigners } from './reached-signer.ts';
 import { systemSection } from './vault-system.ts';
 
 const signerForm = { endpoint: z.string(), identities: z.array(z.string()) } as const;
+
+const registryForm = z.strictObject({ chain: z.string(), codeHash: z.string() });
 
 const form = z.strictObject({
   api: z.url(),
@@ -18,6 +22,8 @@ const form = z.strictObject({
   chains: z.record(z.string(), z.url()),
   signer: z.strictObject({ ...signerForm, deployment: z.string(), vaultSigners: z.array(z.strictObject(signerForm)) }),
   vaultSystems: z.record(z.string(), systemForm),
+  /** Of an installation for development; others have theirs in the configuration. */
+  proofRegistries: z.array(registryForm),
 });
 
 type Running = {
@@ -49,6 +55,7 @@ export function noteRunning(configuration: Configuration, { url, access, chains,
       deployment: reached.pinned.deployment,
       vaultSigners: reached.vaultSigners.map(placeOf),
     },
+    proofRegistries: reached.proofRegistries.map(({ chain, codeHash }) => ({ chain, codeHash })),
     vaultSystems: Object.fromEntries([...reached.vaultSystems].map(([id, system]) => [id, systemSection(system)])),
   };
   rmSync(path, { force: true });
@@ -70,13 +77,15 @@ export async function besideRunning(configuration: Configuration): Promise<Confi
   if (!(await folderBusy(configuration))) return configuration;
   const running = read(configuration);
   if (running === undefined) throw folderFault(configuration);
-  const { database, chains, signer, vaults } = configuration;
+  const { database, chains, signer, vaults, proofs } = configuration;
+  const systems = systemsOf(running.vaultSystems);
   const sources = new Map(Object.entries(running.chains).map(([id, url]) => [parseChainId(id), url]));
   return {
     ...configuration,
     database: database.kind === 'embedded' ? { kind: 'server', ...running.database, connections: 5 } : database,
     signer: signer.kind === 'development' ? besideDevelopment(running.signer) : signer,
-    vaults: { ...vaults, systems: systemsOf(running.vaultSystems) },
+    vaults: { ...vaults, systems },
+    proofs: signer.kind === 'development' ? { ...proofs, registries: registriesOf(running, systems) } : proofs,
     chains: chains.map((chain) => {
       const url = sources.get(chain.id);
       return chain.source.kind === 'rpc' || url === undefined
@@ -98,6 +107,18 @@ function systemsOf(sections: z.output<typeof form>['vaultSystems']): ReadonlyMap
       { ...system, threshold: BigInt(system.threshold) },
     ]),
   );
+}
+
+function registriesOf(
+  { signer, proofRegistries }: z.output<typeof form>,
+  systems: ReadonlyMap<ChainId, ConfiguredSystem>,
+): readonly ProofRegistrySetup[] {
+  return proofRegistries.flatMap(({ chain: id, codeHash }) => {
+    const chain = parseChainId(id);
+    const system = systems.get(chain);
+    if (system === undefined) return [];
+    return [developmentRegistry(chain, { plan: developmentPlan(signer.deployment, system), codeHash })];
+  });
 }
 
 function read(configuration: Configuration): z.output<typeof form> | undefined {

@@ -51,6 +51,7 @@ function reachedBy(one: Partial<SignerStatus>, other: Partial<SignerStatus>): Re
     ...signer('the signer', one),
     vaultSigners: [signer('vault signer 2', other)],
     vaultSystems: new Map([[chain, system]]),
+    proofRegistries: [],
   };
 }
 

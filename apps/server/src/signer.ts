@@ -47,7 +47,8 @@ export async function reachSigners(configuration: Configuration, order: SignerOr
     ),
   );
   invariant(first !== undefined, 'A configuration without a signer was let through.');
-  return { ...first, vaultSigners, vaultSystems: configuration.vaults.systems };
+  const { vaults, proofs } = configuration;
+  return { ...first, vaultSigners, vaultSystems: vaults.systems, proofRegistries: proofs.registries };
 }
 
 function placeOf(at: number): string {

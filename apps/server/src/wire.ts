@@ -16,13 +16,14 @@ import { type Events, eventsOf } from './events.ts';
 import { allowConfigured, holdKeysAgainstBooks } from './first-start.ts';
 import { startFollowers } from './followers.ts';
 import { type Log, openLog } from './log.ts';
-import { createMetrics, gaugeBooks, gaugeSigners, type Metrics } from './metrics.ts';
+import { createMetrics, gaugeBooks, gaugeProofs, gaugeSigners, type Metrics } from './metrics.ts';
 import { notScreened } from './not-screened.ts';
 import { folderBusy, folderFault, lockFolder } from './folder.ts';
 import { operationsOver } from './operations.ts';
 import type { StartedPart, Tell } from './part.ts';
 import { pageHost, pagePort, serveDevelopmentPage } from './development/page.ts';
 import { holdRegistries } from './proof-registry.ts';
+import { proofsOver } from './proofs.ts';
 import { publicReservesIn } from './public-reserves.ts';
 import { readinessOf } from './readiness.ts';
 import { startReconciling } from './reconciling.ts';
@@ -117,6 +118,7 @@ export async function startServer(configuration: Configuration, options: StartOp
   gaugeLog(metrics.registry, db, auditLog);
   gaugeBooks(metrics.registry, custody, board);
   gaugeSigners(metrics.registry, custody, opened.reached);
+  gaugeProofs(metrics.registry, custody);
   const operations = operationsOver(custody, {
     board,
     reached: opened.reached,
@@ -235,7 +237,15 @@ type CustodyParts = {
 
 function custodyOf(configuration: Configuration, { db, reached, chains }: CustodyParts): Custody {
   const vaults = vaultsOver(configuration, { db, reached });
-  return {
+  const proofs =
+    vaults &&
+    proofsOver(configuration, {
+      registries: reached.proofRegistries,
+      quorum: vaults.quorum,
+      custody: () => custody,
+    });
+  const custody: Custody = {
+    ...(proofs === undefined ? {} : { proofs }),
     db,
     chains: new Map([...chains].map(([id, { port }]) => [id, port])),
     deployment: reached.pinned.deployment,
@@ -258,6 +268,7 @@ function custodyOf(configuration: Configuration, { db, reached, chains }: Custod
       agreement: new Map([...chains].map(([id, { names, required }]) => [id, { sources: names, required }])),
     },
   };
+  return custody;
 }
 
 type JobParts = {

@@ -141,6 +141,7 @@ export const registryItems: readonly Record<string, unknown>[] = [
   { item: 'chain', chain, development: true, feeMax: '1', feeWindowSeconds: '86400', feeWindowMax: '10' },
   { item: 'asset', asset: coin, symbol: 'ETH', decimals: 18, codeHash: '' },
   { item: 'asset-removed', asset: coin },
+  { item: 'proof-registry', chain, registry: address, custodian: 'cc'.repeat(32), signerSet: address },
   { item: 'wallet', compartment: 1, key: '0', tier: 'hot', purpose: 'gas' },
   {
     item: 'person',

@@ -15,6 +15,7 @@ import {
   hexOf,
   messagePreimage,
   parseFactoryCall,
+  parseProofRegistryCall,
   parseSignerSetCall,
   parseVaultCall,
   standardDeployment,
@@ -43,7 +44,7 @@ export const relayBytesMax: number = 16_384;
 export const relayAuthorizationsMax: number = 16;
 
 type Target =
-  | { readonly kind: 'factory' | 'signer-set'; readonly system: VaultSystemEntry }
+  | { readonly kind: 'factory' | 'signer-set' | 'proof-registry'; readonly system: VaultSystemEntry }
   | { readonly kind: 'vault'; readonly system: VaultSystemEntry; readonly vault: VaultEntry }
   | { readonly kind: 'own'; readonly system: VaultSystemEntry }
   /** The standard factory, which makes the delegate of a wallet: anybody may, and only once. */
@@ -56,6 +57,7 @@ function targetOf(registry: Registry, { asset, to, beneficiary }: Relay, isOwn: 
   if (system === undefined) return undefined;
   if (to === system.factory) return { kind: 'factory', system };
   if (to === system.signerSet) return { kind: 'signer-set', system };
+  if (to === registry.proofRegistries.get(chain)?.registry) return { kind: 'proof-registry', system };
   if (to === standardFactory && system.delegateCode !== '') return { kind: 'standard-factory', system };
   const vault = vaults.get(vaultKey({ chain, address: to }));
   if (vault !== undefined) return { kind: 'vault', system, vault };
@@ -75,7 +77,7 @@ export function relayObjection(registry: Registry, intent: Relay, isOwn: IsOwn):
   if (targetOf(registry, intent, isOwn) !== undefined) return undefined;
   return refuse(
     'signer/unknown-destination',
-    `A relay goes to the factory, the set of signers, a listed vault, an address of compartment ${intent.beneficiary}, or the standard factory where the registry has a delegate, and ${to} is none. If the address came from the database, find out who changed it.`,
+    `A relay goes to the factory, the set of signers, the proof registry, a listed vault, an address of compartment ${intent.beneficiary}, or the standard factory where the registry has a delegate, and ${to} is none. If the address came from the database, find out who changed it.`,
     { kind: intent.kind, to },
   );
 }
@@ -115,6 +117,9 @@ function assertCall(hashes: Hashes, { registry, intent, data, isOwn, granted }: 
       return assertVaultCalls(hashes, { intent, vault: target.vault, calls: [hex], granted });
     case 'signer-set':
       parseSignerSetCall(hashes, hex);
+      return;
+    case 'proof-registry':
+      parseProofRegistryCall(hashes, hex);
       return;
     case 'own':
       // Without call data: the transaction does nothing but carry the authorisation that takes a delegation back.

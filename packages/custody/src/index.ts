@@ -70,7 +70,7 @@ export {
 export { findLiquidity } from './liquidity.ts';
 export { type LostGrant, lostGrants } from './lost-grant.ts';
 export { keepProof, type Kept } from './proof-keeping.ts';
-export { registryDifferences } from './proof-registry.ts';
+export { type ProvenAsset, provenAsset, registryDifferences } from './proof-registry.ts';
 export {
   type EpochMaker,
   type EpochOrder,

@@ -116,6 +116,15 @@ export async function actFor(custody: Custody, proven: ProvenAsset, order: NewAc
   return liveAct(custody.db, proven, order.kind);
 }
 
+/** What signers were asked for when the epoch of a context was committed. */
+export async function committedIntent(db: Queries, context: string): Promise<ReserveIntent | undefined> {
+  const [row] = await db.query(
+    `select intent from custody.proof_act where kind = 'commitment' and context = $1 and step = 'done' order by id desc limit 1`,
+    [context],
+  );
+  return row === undefined ? undefined : reserveIntent(text(row, 'intent'));
+}
+
 /** Ends an act: by the final event that says that the registry has it, or without effect. */
 export async function endAct(custody: Custody, { id, kind }: ProofAct, by: FinalProofEvent | undefined): Promise<void> {
   const now = custody.clock.now();

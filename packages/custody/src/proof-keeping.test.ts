@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { houseGas, invariant } from '@bulkhead/domain';
-import { fakeMembers, fakeProofRegistry } from '@bulkhead/fakes';
+import { fakeMembers, fakeProofRegistry, fakeProofRegistryCode, fakeProofSettings } from '@bulkhead/fakes';
 import { epochs, stateOf } from '@bulkhead/reserves';
 import { dispatchViews } from './dispatch.ts';
 import { keepProof, type Kept, provenAssets } from './proof-keeping.ts';
@@ -61,8 +61,9 @@ test('epochs are made, signed and pinned on their cadence, a full window is draw
   const clock = await clockOf(bench);
   assert.deepEqual([clock.fresh, clock.epoch, clock.trouble, clock.windowEndedAt], [true, 2n, null, undefined]);
   assert.deepEqual(bench.maker.asked, ['make 1', 'make 2', `bundle ${drawn.header.epoch}`]);
-  const kinds = bench.proofQuorum.signed.map(({ kind }) => kind);
-  assert.deepEqual(kinds, ['reserve-commitment', 'reserve-commitment', 'reserve-proof']);
+  // A signer that was away when the drawn epoch was committed is asked for that again.
+  const kinds = new Map(bench.proofQuorum.signed.map(({ id, kind }) => [id, kind]));
+  assert.deepEqual([...kinds.values()], ['reserve-commitment', 'reserve-commitment', 'reserve-proof']);
   const cost = await bench.posted(houseGas, bench.native, { kind: 'network-fee', holder: '' });
   assert.ok(cost > 0n, 'the house bears what the transactions cost');
   const context = Buffer.from(drawn.context).toString('hex');
@@ -71,23 +72,7 @@ test('epochs are made, signed and pinned on their cadence, a full window is draw
   await bench.prove();
 });
 
-test('a signer that is away delays an epoch, and the same header is signed when it is back', async () => {
-  await using bench = await openProving();
-  bench.signers.awake = fakeMembers.slice(0, 1);
-  const { troubles } = await keep(bench);
-  assert.match(troubles.join(), /signer\/unavailable/u);
-  assert.match((await clockOf(bench)).trouble ?? '', /signer\/unavailable/u);
-  const [before] = await epochs(bench.custody.db);
-  bench.signers.awake = fakeMembers;
-  await keep(bench);
-  await carried(bench);
-  const [after] = await epochs(bench.custody.db);
-  assert.deepEqual(after?.context, before?.context);
-  assert.deepEqual(await states(bench), ['1 committed']);
-  assert.equal((await clockOf(bench)).trouble, null);
-});
-
-test('a compartment that lacks coins is said and stops its asset, until it has them', async () => {
+test('whatever is missing delays an epoch and is said; signed is what was made, and not before it could leave', async () => {
   await using bench = await openProving();
   bench.maker.lacking = 'Compartment 10000 owes 7 and holds 5.';
   const { troubles } = await keep(bench);
@@ -97,14 +82,41 @@ test('a compartment that lacks coins is said and stops its asset, until it has t
   bench.maker.halfway = true;
   await keep(bench);
   assert.deepEqual(await states(bench), ['1 begun']);
-  assert.deepEqual(bench.proofQuorum.signed, []);
   bench.maker.halfway = false;
+
+  const { policy } = bench.custody;
+  const cap = policy.feeCaps.get(bench.id);
+  assert.ok(cap !== undefined);
+  const feeCaps = new Map([[bench.id, { ...cap, maxFeePerGas: ether }]]);
+  const poor = { ...bench.custody, policy: { ...policy, feeCaps } };
+  assert.match((await keepProof(poor, bench.native)).troubles.join(), /fund it/u);
+  assert.deepEqual(bench.proofQuorum.signed, [], 'the same epoch is not signed twice');
+
+  bench.signers.awake = fakeMembers.slice(0, 1);
+  assert.match((await keep(bench)).troubles.join(), /signer\/unavailable/u);
+  assert.match((await clockOf(bench)).trouble ?? '', /signer\/unavailable/u);
+  const [before] = await epochs(bench.custody.db);
+  bench.signers.awake = fakeMembers;
   await keep(bench);
   await carried(bench);
+  const [after] = await epochs(bench.custody.db);
+  assert.deepEqual(after?.context, before?.context, 'the same header, when they are back');
   assert.deepEqual(await states(bench), ['1 committed']);
+  assert.equal((await clockOf(bench)).trouble, null);
+
+  // As after a restore: what was pinned last is not in this database.
+  await bench.database.admin.transaction(async (tx) => {
+    await tx.query('set local session_replication_role = replica');
+    await tx.query('delete from reserves.step');
+    await tx.query('delete from reserves.epoch');
+  });
+  const restored = await keep(bench, true);
+  assert.deepEqual(restored.done, []);
+  assert.match(restored.troubles.join(), /an epoch 1 of \S+ that was not made here/u);
+  assert.equal(bench.proofQuorum.signed.length, 1);
 });
 
-test('one that was not committed in time is given up, and the next one has its number', async () => {
+test('one that was not committed in time is given up and the next has its number; a reorg has it carried again', async () => {
   await using bench = await openProving();
   bench.signers.awake = [];
   await keep(bench);
@@ -114,89 +126,45 @@ test('one that was not committed in time is given up, and the next one has its n
   bench.signers.awake = fakeMembers;
   bench.clock.advance(1);
   await keep(bench);
-  await carried(bench);
-  assert.deepEqual(await states(bench), ['1 abandoned', '1 committed']);
-});
-
-test('a registry that was advanced by somebody else stops the asset, and nothing is signed any more', async () => {
-  await using bench = await openProving();
-  await keep(bench);
-  await carried(bench);
-  // As after a restore: what was pinned last is not in this database.
-  await bench.database.admin.transaction(async (tx) => {
-    await tx.query('set local session_replication_role = replica');
-    await tx.query('delete from reserves.step');
-    await tx.query('delete from reserves.epoch');
-  });
-  const { done, troubles } = await keep(bench, true);
-  assert.deepEqual(done, []);
-  assert.match(troubles.join(), /an epoch 1 of \S+ that was not made here/u);
-  assert.equal(bench.proofQuorum.signed.length, 1);
-});
-
-test('a registry that is not the configured one is told by each thing that differs, and gets nothing', async () => {
-  await using bench = await openProving();
-  bench.registry.settings = { ...bench.registry.settings, window: 3n, cadence: 5n };
-  const { done, troubles } = await keep(bench);
-  assert.deepEqual(done, []);
-  assert.equal(troubles.length, 2);
-  assert.match(troubles.join('\n'), /has 3 for window, and the configuration says 2\.\n.*has 5 for cadence/u);
-  bench.registry.code = 'ab'.repeat(32);
-  assert.match((await keep(bench)).troubles.join(), /has the code (?:ab){32}, and the configuration says/u);
-});
-
-test('of two processes one makes an epoch; one that was killed is taken over when its time is over', async () => {
-  await using bench = await openProving();
-  bench.maker.meanwhile = async () => {
-    bench.maker.meanwhile = async () => undefined;
-    const { done } = await keep(bench);
-    assert.match(done.join(), /Another process makes an epoch/u);
-  };
-  await keep(bench);
-  assert.deepEqual(bench.maker.asked, ['make 1']);
-  await carried(bench);
-  await pass(bench, epochSeconds);
-  // Killed while it made the next one.
-  const held = `update custody.proof_maker set maker = 'another', held_until = now() + interval '1 minute'`;
-  await bench.database.owner.query(held);
-  await keep(bench);
-  assert.deepEqual(bench.maker.asked, ['make 1']);
-  await bench.database.owner.query(`update custody.proof_maker set held_until = now() - interval '1 second'`);
-  await keep(bench);
-  assert.deepEqual(bench.maker.asked, ['make 1', 'make 2']);
-});
-
-test('a reorg that takes a commitment away before it is final has it carried again', async () => {
-  await using bench = await openProving();
-  await keep(bench);
   await bench.work();
   bench.chain.mine();
   await bench.follow();
   bench.chain.ground.reorg(1);
   await carried(bench);
   await carried(bench);
-  assert.deepEqual(await states(bench), ['1 committed']);
+  assert.deepEqual(await states(bench), ['1 abandoned', '1 committed']);
   await bench.prove();
 });
 
-test('where nobody asks for one and there is no schedule none is begun', async () => {
+test('one process makes an epoch, on a schedule or when asked, and for the configured registry alone', async () => {
   await using bench = await openProving({ setup: { everySeconds: 0n } });
-  assert.deepEqual(await keep(bench), { done: [], troubles: [] });
-  assert.match((await keep(bench, true)).done.join(), /Epoch 1 of \S+ is made at block/u);
-});
+  assert.deepEqual(await keep(bench), { done: [], troubles: [] }, 'nobody asks, and there is no schedule');
+  bench.registry.settings = { ...bench.registry.settings, window: 3n, cadence: 5n };
+  const { done, troubles } = await keep(bench, true);
+  assert.deepEqual(done, []);
+  assert.equal(troubles.length, 2);
+  assert.match(troubles.join('\n'), /has 3 for window, and the configuration says 2\.\n.*has 5 for cadence/u);
+  bench.registry.code = 'ab'.repeat(32);
+  assert.match((await keep(bench, true)).troubles.join(), /has the code (?:ab){32}, and the configuration says/u);
+  bench.registry.settings = fakeProofSettings;
+  bench.registry.code = fakeProofRegistryCode;
 
-test('nothing is signed while the house could not pay for it, because the same epoch is not signed twice', async () => {
-  await using bench = await openProving();
-  const { policy } = bench.custody;
-  const cap = policy.feeCaps.get(bench.id);
-  assert.ok(cap !== undefined);
-  const feeCaps = new Map([[bench.id, { ...cap, maxFeePerGas: ether }]]);
-  const poor = { ...bench.custody, policy: { ...policy, feeCaps } };
-  assert.match((await keepProof(poor, bench.native)).troubles.join(), /fund it/u);
-  assert.deepEqual(bench.proofQuorum.signed, []);
-  await keep(bench);
+  bench.maker.meanwhile = async () => {
+    bench.maker.meanwhile = async () => undefined;
+    assert.match((await keep(bench, true)).done.join(), /Another process makes an epoch/u);
+  };
+  await keep(bench, true);
+  assert.deepEqual(bench.maker.asked, ['make 1']);
   await carried(bench);
-  assert.deepEqual(await states(bench), ['1 committed']);
+  await settle(bench);
+  // Killed while it made the next one.
+  const held = `update custody.proof_maker set maker = 'another', held_until = now() + interval '1 minute'`;
+  await bench.database.owner.query(held);
+  await keep(bench, true);
+  assert.deepEqual(bench.maker.asked, ['make 1']);
+  await bench.database.owner.query(`update custody.proof_maker set held_until = now() - interval '1 second'`);
+  await keep(bench, true);
+  assert.deepEqual(bench.maker.asked, ['make 1', 'make 2']);
 });
 
 for (const kind of ['before', 'after'] satisfies Interruption[]) {

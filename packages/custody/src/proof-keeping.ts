@@ -23,7 +23,7 @@ import { chainPort } from './cursor.ts';
 import { type Custody, machine } from './custody.ts';
 import { chainTime } from './chain-time.ts';
 import { record } from './journal.ts';
-import { actFor, carryAct, endAct, liveAct } from './proof-act.ts';
+import { actFor, carryAct, committedIntent, endAct, liveAct } from './proof-act.ts';
 import {
   finalProofEvent,
   lookAtRegistry,
@@ -207,6 +207,8 @@ async function keepWindow(keeping: Keeping): Promise<void> {
 
 async function proveWindow(keeping: Keeping, window: EndedWindow, drawn: StoredEpoch): Promise<void> {
   const { custody, proven } = keeping;
+  const signed = (await liveAct(custody.db, proven, 'proof'))?.signatures !== undefined;
+  if (!signed) await committedAgain(keeping, drawn);
   const epoch = drawn.bundle === undefined ? await bundled(keeping, drawn) : drawn;
   if (epoch?.bundle === undefined) return;
   const context = contextText(epoch);
@@ -214,6 +216,12 @@ async function proveWindow(keeping: Keeping, window: EndedWindow, drawn: StoredE
   const intent = (id: string): ReserveIntent => ({ ...place(keeping, id), kind: 'reserve-proof', context, proof });
   const act = await actFor(custody, proven, { kind: 'proof', context, window: window.number, intent });
   if (act !== undefined) await carry(keeping, act, `window ${window.number} is proven by epoch ${epoch.header.epoch}`);
+}
+
+/** A signer that was away when the epoch was committed signs nothing of it before it has: it is asked for that again, and says the same. */
+async function committedAgain({ custody, proven }: Keeping, epoch: StoredEpoch): Promise<void> {
+  const intent = await committedIntent(custody.db, contextText(epoch));
+  if (intent !== undefined) await proven.setup.quorum.signReserves({ intent });
 }
 
 async function bundled(keeping: Keeping, epoch: StoredEpoch): Promise<StoredEpoch | undefined> {

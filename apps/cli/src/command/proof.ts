@@ -1,11 +1,12 @@
 import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { checksumAddress, parseChainId } from '@bulkhead/domain';
-import { besideRunning, loadConfiguration, proofRegistryDeployment } from '@bulkhead/server';
+import { chainOf, checksumAddress, parseAssetId, parseChainId } from '@bulkhead/domain';
+import { besideRunning, loadConfiguration, openCustody, proofRegistryDeployment, publishProof } from '@bulkhead/server';
 import { isHexOf, standardFactory } from '@bulkhead/vaults';
 import { needed, readOptions } from '../command-line.ts';
 import { type ExitCode, exitCodes, UsageError } from '../exit-code.ts';
 import { type Terminal, withProgress } from '../terminal.ts';
+import { withChain } from './address.ts';
 import { handOutPackage, makeProof, showProofs } from './proof-epochs.ts';
 
 const actions: Readonly<Record<string, (terminal: Terminal) => Promise<ExitCode>>> = {
@@ -13,6 +14,7 @@ const actions: Readonly<Record<string, (terminal: Terminal) => Promise<ExitCode>
   make: makeProof,
   show: showProofs,
   package: handOutPackage,
+  publish,
 };
 
 export async function proof(terminal: Terminal): Promise<ExitCode> {
@@ -20,6 +22,20 @@ export async function proof(terminal: Terminal): Promise<ExitCode> {
   const run = Object.hasOwn(actions, action) ? actions[action] : undefined;
   if (run !== undefined) return run({ ...terminal, words });
   throw new UsageError(`proof knows: ${Object.keys(actions).join(', ')}. "bulkhead help proof" explains them.`);
+}
+
+/** Brings the proofs of one asset as far as they can be brought now, beside the server or instead of its schedule. */
+async function publish(terminal: Terminal): Promise<ExitCode> {
+  const options = readOptions('proof', terminal.words, { asset: { type: 'string' }, now: { type: 'boolean' } });
+  const asset = parseAssetId(needed('proof publish', 'asset', options.asset));
+  const configuration = await withChain(terminal, chainOf(asset));
+  await using opened = await withProgress(terminal, 'opening', () => openCustody(configuration));
+  const { done, troubles } = await withProgress(terminal, 'proving', () =>
+    publishProof(opened.custody, asset, { asked: options.now === true }),
+  );
+  for (const line of [...done, ...troubles]) terminal.out(line);
+  if (done.length + troubles.length === 0) terminal.out(`Nothing of ${asset} is to be done now.`);
+  return troubles.length === 0 ? exitCodes.ok : exitCodes.found;
 }
 
 /** Tells what makes a registry of proofs on a chain, and, where it is there, what configuration and signers have to know. */

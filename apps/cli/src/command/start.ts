@@ -17,6 +17,7 @@ import {
   type RunningServer,
   type StartedPart,
   startServer,
+  type Telling,
 } from '@bulkhead/server';
 import { readOptions } from '../command-line.ts';
 import { type ExitCode, exitCodes, UsageError } from '../exit-code.ts';
@@ -45,10 +46,7 @@ export async function start(terminal: Terminal): Promise<ExitCode> {
       let played = await play(house, server);
       if (typeof played === 'object') {
         await stopInTime(terminal, server);
-        await unlessInterrupted(
-          house,
-          played.perform((words) => typeOnStage(terminal, words)),
-        );
+        await unlessInterrupted(house, played.perform());
         server = await withProgress(terminal, 'restarting', () => startedServer(house, isPlace));
         played = await concluded(house, server);
       }
@@ -80,19 +78,13 @@ type Played = 'sound' | 'unsound';
 async function play(house: House, server: RunningServer): Promise<Played | LastAct> {
   const { terminal, configuration } = house;
   terminal.out('');
-  const told = await unlessInterrupted(
-    house,
-    demonstrate(server, configuration, (line) => terminal.out(line)),
-  );
+  const told = await unlessInterrupted(house, demonstrate(server, configuration, tellingOn(terminal)));
   return told !== undefined && 'perform' in told ? told : tellTable(terminal, told);
 }
 
 async function concluded(house: House, server: RunningServer): Promise<Played> {
   const { terminal, configuration } = house;
-  const told = await unlessInterrupted(
-    house,
-    conclude(server, configuration, (line) => terminal.out(line)),
-  );
+  const told = await unlessInterrupted(house, conclude(server, configuration, tellingOn(terminal)));
   return tellTable(terminal, told);
 }
 
@@ -109,6 +101,14 @@ async function unlessInterrupted<Result>({ interrupted }: House, work: Promise<R
   return outcome;
 }
 
+/** What the story says is told to whoever started, and what is typed in it is typed where they are. */
+function tellingOn(terminal: Terminal): Telling {
+  return {
+    say: (line) => terminal.out(line),
+    typed: (words, ends = 'holds') => typeOnStage(terminal, words, ends),
+  };
+}
+
 const program = fileURLToPath(new URL('../../bin/bulkhead.ts', import.meta.url));
 
 /**
@@ -116,7 +116,11 @@ const program = fileURLToPath(new URL('../../bin/bulkhead.ts', import.meta.url))
  *
  * @throws CustodyError `invariant/broken` where it fails
  */
-async function typeOnStage({ out, folder }: Terminal, words: readonly string[]): Promise<void> {
+async function typeOnStage(
+  { out, folder }: Terminal,
+  words: readonly string[],
+  ends: 'holds' | 'fails',
+): Promise<void> {
   const shown = words.map((word) => (word.startsWith(folder + sep) ? relative(folder, word) : word));
   out(`$ npx bulkhead ${shown.join(' ')}`);
   const child = spawn(process.execPath, [program, ...words], {
@@ -128,7 +132,8 @@ async function typeOnStage({ out, folder }: Terminal, words: readonly string[]):
   const [said, complaint] = await Promise.all([text(child.stdout), text(child.stderr)]);
   await ended;
   for (const line of said.split('\n').filter((one) => one !== '')) out(`    ${line}`);
-  invariant(child.exitCode === exitCodes.ok, `The command failed: ${complaint.slice(-500)}`);
+  const wanted = ends === 'holds' ? exitCodes.ok : exitCodes.found;
+  invariant(child.exitCode === wanted, `The command ended with ${child.exitCode}: ${complaint.slice(-500)}`);
 }
 
 /** Of a start that follows another one: where people find it may be another place. */

@@ -8,7 +8,7 @@ import type { Configuration } from '../config.ts';
 import { privateText } from '../private-file.ts';
 import { field, until, words } from './client.ts';
 import { clientsRefuge, Outside, relayerKey, stage } from './outside.ts';
-import type { Scene } from './scene.ts';
+import type { Scene, Typed } from './scene.ts';
 import { vaultOf } from './vault-acts.ts';
 import { certificatePath, exitKeyPath } from './vault-desk.ts';
 
@@ -27,9 +27,6 @@ async function boreas({ api, cast }: Scene): Promise<string> {
   const [client] = await api.list(cast.operator, '/v1/clients?reference=Boreas%20Capital');
   return words(client, 'id');
 }
-
-/** Types a command of Bulkhead as somebody would who has nothing else, and waits until it is done. Throws where it fails. */
-export type Typed = (words: readonly string[]) => Promise<void>;
 
 /** What is known of the client who leaves while the server still runs. */
 export async function leaverOf(scene: Scene): Promise<{ readonly vault: Address }> {

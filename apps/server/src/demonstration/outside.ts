@@ -57,11 +57,12 @@ type Call = {
  * interruption pays nobody twice.
  */
 export class Outside {
-  readonly #url: string;
+  /** Where the node answers. */
+  readonly url: string;
   #id = 0;
 
   constructor(rpcUrl: string) {
-    this.#url = rpcUrl;
+    this.url = rpcUrl;
   }
 
   async rpc(method: string, ...params: readonly unknown[]): Promise<unknown> {
@@ -77,7 +78,7 @@ export class Outside {
 
   async #answer(method: string, params: readonly unknown[]): Promise<object> {
     this.#id += 1;
-    const response = await fetch(this.#url, {
+    const response = await fetch(this.url, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ jsonrpc: '2.0', id: this.#id, method, params }),

@@ -7,8 +7,9 @@ import type { RunningServer } from '../wire.ts';
 import { ApiUser, type Cast } from './client.ts';
 import { Outside, stage } from './outside.ts';
 import { Signatories } from './people.ts';
-import { exitBooked, hasLeft, leaveAlone, leaverOf, type Typed } from './leaving.ts';
-import type { Scene } from './scene.ts';
+import { exitBooked, hasLeft, leaveAlone, leaverOf } from './leaving.ts';
+import { proofLines } from './proof-acts.ts';
+import type { Scene, Telling } from './scene.ts';
 import { playStory, reconcile, wasPlayed } from './story.ts';
 import { resultTable } from './table.ts';
 
@@ -20,7 +21,7 @@ export type Demonstration = {
 };
 
 /** What is to be done while nothing of the custodian runs. Undefined where everything was done. */
-export type LastAct = { readonly perform: (typed: Typed) => Promise<void> };
+export type LastAct = { readonly perform: () => Promise<void> };
 
 /**
  * Plays the story on a server with an embedded chain and tokens of its own making. Every step of it is idempotent, so on data
@@ -30,9 +31,10 @@ export type LastAct = { readonly perform: (typed: Typed) => Promise<void> };
 export async function demonstrate(
   server: RunningServer,
   configuration: Configuration,
-  say: (line: string) => void,
+  telling: Telling,
 ): Promise<Demonstration | LastAct | undefined> {
-  const scene = sceneOf(server, configuration, say);
+  const { say, typed } = telling;
+  const scene = sceneOf(server, configuration, telling);
   if (scene === undefined) return undefined;
   if (server.custody.vaults === undefined) {
     say('This installation has no vaults: the story is played on one that has them. --fresh begins anew.');
@@ -50,7 +52,7 @@ export async function demonstrate(
   }
   if (!(await hasLeft(scene))) {
     const leaver = await leaverOf(scene);
-    return { perform: (typed) => leaveAlone(configuration, { ...leaver, typed, say }) };
+    return { perform: () => leaveAlone(configuration, { ...leaver, typed, say }) };
   }
   await exitBooked(scene);
   return conclusion(scene);
@@ -60,16 +62,16 @@ export async function demonstrate(
 export async function conclude(
   server: RunningServer,
   configuration: Configuration,
-  say: (line: string) => void,
+  telling: Telling,
 ): Promise<Demonstration | undefined> {
-  const scene = sceneOf(server, configuration, say);
+  const scene = sceneOf(server, configuration, telling);
   if (scene === undefined) return undefined;
   await exitBooked(scene);
   await reconcile(scene, `reconcile-${new Date().toISOString()}`);
   return conclusion(scene);
 }
 
-function sceneOf(server: RunningServer, configuration: Configuration, say: (line: string) => void): Scene | undefined {
+function sceneOf(server: RunningServer, configuration: Configuration, telling: Telling): Scene | undefined {
   const embedded = [...server.chains].find(([, chain]) => chain.embeddedUrl !== undefined);
   const url = embedded?.[1].embeddedUrl;
   const { signer, dataDirectory } = configuration;
@@ -86,14 +88,18 @@ function sceneOf(server: RunningServer, configuration: Configuration, say: (line
     chain: embedded[0],
     custody: server.custody,
     dataDirectory,
-    say,
+    ...telling,
   };
 }
 
 async function conclusion(scene: Scene): Promise<Demonstration> {
   const table = await resultTable(scene);
   const open = await scene.api.list(scene.cast.operator, '/v1/breaks?state=open');
-  return { lines: table.lines, sound: table.differences === open.length };
+  const proofs = await proofLines(scene);
+  return {
+    lines: [...table.lines, ...(proofs.length === 0 ? [] : ['', ...proofs])],
+    sound: table.differences === open.length,
+  };
 }
 
 function castOf(configuration: Configuration): Cast {

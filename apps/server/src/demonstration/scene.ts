@@ -4,6 +4,15 @@ import type { ApiUser, Cast } from './client.ts';
 import type { Outside } from './outside.ts';
 import type { Signatories } from './people.ts';
 
+/**
+ * Types a command of Bulkhead as somebody would who has nothing else, and waits until it is done. Throws where it ends otherwise: `fails`, by
+ * what it found.
+ */
+export type Typed = (words: readonly string[], ends?: 'holds' | 'fails') => Promise<void>;
+
+/** How the story is told, and how commands are typed in it. */
+export type Telling = { readonly say: (line: string) => void; readonly typed: Typed };
+
 /** Where the story takes place. */
 export type Scene = {
   readonly api: ApiUser;
@@ -17,6 +26,7 @@ export type Scene = {
   readonly custody: Custody;
   readonly dataDirectory: string;
   readonly say: (line: string) => void;
+  readonly typed: Typed;
 };
 
 /** A client of the demonstration, as far as the API told. */

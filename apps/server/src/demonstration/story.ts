@@ -5,6 +5,7 @@ import { field, until, words } from './client.ts';
 import { availableCoin, creditDeposits } from './crediting.ts';
 import { clientsOwn, stage } from './outside.ts';
 import { failOnChain, payNobody, poolToVault, sweepPool } from './pool-acts.ts';
+import { provenEpochs, tellProofs, unprovable } from './proof-acts.ts';
 import type { Player, Players, Scene } from './scene.ts';
 import { attackVault, payOnce } from './vault-acts.ts';
 
@@ -21,10 +22,15 @@ export async function playStory(scene: Scene): Promise<Players> {
   await failOnChain(scene, players);
   await poolToVault(scene, players);
   await payNobody(scene, players);
+  const proving = provenEpochs(scene);
+  // What fails there is thrown where it is waited for.
+  proving.catch(() => undefined);
   await attackVault(scene, players);
   await payOnce(scene, players);
   await reconcileClean(scene);
+  await tellProofs(scene, players, await proving);
   await theft(scene, players);
+  await unprovable(scene);
   return players;
 }
 

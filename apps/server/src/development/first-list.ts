@@ -1,5 +1,5 @@
 import { relayGasMax } from '@bulkhead/custody';
-import type { PolicyDocument, RegistryItem, Rule, VaultSystemEntry } from '@bulkhead/authority';
+import type { PolicyDocument, ProofRegistryEntry, RegistryItem, Rule, VaultSystemEntry } from '@bulkhead/authority';
 import {
   type Asset,
   type AssetId,
@@ -43,6 +43,7 @@ export function firstList(terms: Terms, of: FirstVaults & { readonly origin: str
     ...walletItems(policy.omnibusCompartment),
     ...(vaults.vaultSigners ? [vaultSignerItem] : []),
     ...vaults.systems.map((system): RegistryItem => ({ item: 'vault-system', ...system })),
+    ...vaults.registries.map((registry): RegistryItem => ({ item: 'proof-registry', ...registry })),
     { item: 'policy', ...policyOf(coins.map((coin) => rulesFor(coin, policy.quorum)).flat()) },
   ];
 }
@@ -52,6 +53,8 @@ export type FirstVaults = {
   /** Whether each signer has a key for the signer set. */
   readonly vaultSigners: boolean;
   readonly systems: readonly VaultSystemEntry[];
+  /** Where proofs of reserves are pinned. */
+  readonly registries: readonly ProofRegistryEntry[];
 };
 
 /** One entry for all signers: each has another key behind it. */

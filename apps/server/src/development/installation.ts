@@ -7,8 +7,10 @@ import { z } from 'zod';
 import type { Configuration } from '../config.ts';
 import type { SignerConfiguration } from '../config-signer.ts';
 import { privateText } from '../private-file.ts';
+import { registriesText } from '../proof-registry.ts';
 import { systemsText } from '../vault-system.ts';
 import { firstList } from './first-list.ts';
+import { developmentRegistries } from './proof-registry.ts';
 import { SetUpProcess } from './set-up-process.ts';
 import { type DevelopmentKeys, signerFile } from './signer-file.ts';
 import { deployedSystems } from './vault-system.ts';
@@ -24,6 +26,8 @@ const installationForm = z.strictObject({
   vaultSigners: z.array(identitiesForm).exactOptional(),
   /** Text of the list of the contracts of vaults, as it is in the first list of the registry. */
   vaultSystems: z.string().exactOptional(),
+  /** The same of the registries of proofs; absent in folders of the time before there were any. */
+  proofRegistries: z.string().exactOptional(),
 });
 
 /** The signers of an installation for development, as the first start made them. */
@@ -119,7 +123,7 @@ type Making = {
 async function makeSigners(
   configuration: Configuration,
   making: Making,
-): Promise<Pick<Installation, 'identities' | 'vaultSigners' | 'vaultSystems'>> {
+): Promise<Pick<Installation, 'identities' | 'vaultSigners' | 'vaultSystems' | 'proofRegistries'>> {
   const { directories, deployment, keys, peopleDirectory, softhsmLibrary } = making;
   await using processes = new AsyncDisposableStack();
   const parts = directories.map((directory) => ({ directory, process: processes.use(new SetUpProcess()) }));
@@ -139,13 +143,19 @@ async function makeSigners(
   const people = await first.process.makePeople({ peopleDirectory, pins: { deployment, identities } });
   const systems = made.length > 1 ? await deployedSystems(making.nodes, made) : [];
   const origin = configuration.log.origin ?? `bulkhead.invalid/${deployment}`;
-  const items = [...parseList(people), ...firstList(configuration, { vaultSigners: made.length > 1, systems, origin })];
+  const registries = developmentRegistries(deployment, systems);
+  const items = [
+    ...parseList(people),
+    ...firstList(configuration, { vaultSigners: made.length > 1, systems, registries, origin }),
+  ];
   const list = listText(items);
   await Promise.all(parts.map(({ process }) => process.begin({ deployment, list })));
   return {
     identities,
     vaultSigners: made.slice(1).map((one) => [...one.identities]),
-    ...(systems.length === 0 ? {} : { vaultSystems: systemsText(systems) }),
+    ...(systems.length === 0
+      ? {}
+      : { vaultSystems: systemsText(systems), proofRegistries: registriesText(registries) }),
   };
 }
 

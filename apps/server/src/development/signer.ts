@@ -6,8 +6,10 @@ import { type Pinned, SignerClient } from '@bulkhead/signer-client';
 import type { Configuration } from '../config.ts';
 import type { Tell } from '../part.ts';
 import { type ReachedSigner, type ReachedSigners, signerName } from '../reached-signer.ts';
+import { parseRegistries } from '../proof-registry.ts';
 import { parseSystems } from '../vault-system.ts';
 import { type Folders, type Installation, installationIn, type Nodes, vaultSignerFolders } from './installation.ts';
+import { standingRegistries } from './proof-registry.ts';
 import { signerFile } from './signer-file.ts';
 import { supervise, type Supervised } from './supervision.ts';
 import { restoreSystems } from './vault-system.ts';
@@ -59,7 +61,9 @@ export async function startDevelopmentSigners(
   invariant(first !== undefined, 'An installation without a signer was started.');
   const vaultSystems = made.vaultSystems === undefined ? new Map() : parseSystems(made.vaultSystems);
   await restoreSystems(nodes, vaultSystems);
-  return { ...first, vaultSigners, vaultSystems };
+  const entries = made.proofRegistries === undefined ? [] : parseRegistries(made.proofRegistries);
+  const proofRegistries = await standingRegistries(nodes, { deployment: made.deployment, entries });
+  return { ...first, vaultSigners, vaultSystems, proofRegistries };
 }
 
 const softwareWarning =

@@ -5,6 +5,7 @@ import {
   callData,
   factoryCalls,
   type Hex,
+  proofRegistryCalls,
   signerSetCalls,
   standardAddress,
   standardDeployment,
@@ -93,6 +94,7 @@ function relaying(name: string, code: Attack['code'], attack: (world: World) => 
 const wrong = 'signer/malformed-transaction';
 const stranger = vaultOf({ chain: mainChain, compartment: first, client: 'cl_one', key: accountKey('stranger') });
 const set = { to: signerSet, beneficiary: gas };
+const proofs = { to: registry.proofRegistry, beneficiary: gas, own: { relays: 'proof_one' } };
 const factory = { to: system.factory };
 
 const calls: readonly Attack[] = [
@@ -306,4 +308,29 @@ const beat = callData(nobleHashes, signerSetCalls.heartbeat, {
   signatures,
 });
 
-export const relayAttacks: readonly Attack[] = [...calls, ...granted, ...delegations, ...made, ...setCalls];
+/** A proof registry does only what a quorum has signed, or what follows from a block: the house carries its calls, and no others. */
+const registryCalls: readonly Attack[] = [
+  asking('a call that the proof registry does not have', wrong, {
+    attack: (world) => relay(world, { ...proofs, call: beat }),
+    honest: (world) => relay(world, { ...proofs, call: draw }),
+  }),
+  asking('a call of the proof registry that goes elsewhere', 'signer/unknown-destination', {
+    attack: (world) => relay(world, { ...proofs, to: thief, call: draw }),
+    honest: (world) => relay(world, { ...proofs, call: draw }),
+  }),
+  asking('a call of the proof registry with coins', wrong, {
+    attack: (world) => relay(world, { ...proofs, call: draw, parts: { value: 1n } }),
+    honest: (world) => relay(world, { ...proofs, call: draw }),
+  }),
+];
+
+const draw = callData(nobleHashes, proofRegistryCalls.draw, { asset: `0x${'a5'.repeat(32)}`, number: 0n });
+
+export const relayAttacks: readonly Attack[] = [
+  ...calls,
+  ...granted,
+  ...delegations,
+  ...made,
+  ...setCalls,
+  ...registryCalls,
+];

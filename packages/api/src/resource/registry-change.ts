@@ -100,6 +100,13 @@ export const registryItem = z
     vaultSystemItem,
     vaultItem,
     z.strictObject({
+      item: z.literal('proof-registry'),
+      chain: chainInput,
+      registry: addressInput,
+      custodian: hexBytes(32).meta({ description: 'Who the contract was made for' }),
+      signerSet: addressInput.meta({ description: 'Whose quorum it asks: the set of signers of the chain' }),
+    }),
+    z.strictObject({
       item: z.literal('identities'),
       publicKeys: z
         .array(hexBytes(32))
