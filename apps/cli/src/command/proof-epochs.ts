@@ -69,7 +69,7 @@ export async function makeProof(terminal: Terminal): Promise<ExitCode> {
 /** Where an asset is proven by the configuration. @throws UsageError where it is not, or in another tier */
 function provenAt({ proofs: { registries } }: Configuration, asset: AssetId, tier: string | undefined): Ordered {
   for (const registry of registries) {
-    const terms = registry.assets.get(asset);
+    const terms = registry.termsOf(asset);
     if (terms === undefined) continue;
     if (tier === undefined || tier === terms.tier) return { asset, registry, ...terms };
     throw new UsageError(
