@@ -134,7 +134,7 @@ test('npm start in an empty folder plays the main job, and a second start goes o
     'to the wallet of the pool, and on to its vault',
   );
   assert.deepEqual(count(await list('breaks'), 'type'), { 'missing-movement': 1 });
-  await proofsServed(url, token);
+  await proofsServed(url, { auditor: token, operator: tokens.find(({ name }) => name === 'operator')?.token ?? '' });
   await strangerPays({ url, out: again.said().out });
   const known = await run(shell, 'signer', 'compare');
   assert.deepEqual([known.code, known.out], [0, 'The database knows every transaction that the signer granted.\n']);
@@ -161,9 +161,12 @@ test('npm start in an empty folder plays the main job, and a second start goes o
 });
 
 /** What everybody may read of the proofs, what one client is given, and what is shown to nobody. */
-async function proofsServed(url: string, token: string): Promise<void> {
+async function proofsServed(
+  url: string,
+  { auditor, operator }: { readonly auditor: string; readonly operator: string },
+): Promise<void> {
   const read = async (path: string): Promise<Proofs> => {
-    const answer = await fetch(`${url}/v1/${path}`, { headers: { authorization: `Bearer ${token}` } });
+    const answer = await fetch(`${url}/v1/${path}`, { headers: { authorization: `Bearer ${auditor}` } });
     const text = await answer.text();
     assert.equal(answer.status, 200, text);
     const read: Proofs = JSON.parse(text);
@@ -210,9 +213,11 @@ async function proofsServed(url: string, token: string): Promise<void> {
     [100_000],
   );
   const [wallet] = (await read(`clients/${aurora}/wallets`)).items;
-  const headers = { authorization: `Bearer ${token}` };
-  const uncertified = await fetch(`${url}/v1/addresses/${wallet?.address}/certificate`, { headers });
-  assert.equal(uncertified.status, 404, 'nobody asked for a certificate of this address');
+  const headers = { authorization: `Bearer ${operator}`, 'idempotency-key': 'certificate' };
+  const asked = await fetch(`${url}/v1/wallets/${wallet?.id}/certificate`, { method: 'POST', headers });
+  assert.equal(asked.status, 200, await asked.text());
+  const certified = await read(`addresses/${wallet?.address}/certificate`);
+  assert.deepEqual([certified.clientId, certified.compartment], [aurora, 100_000]);
   const again = await run(shell, 'proof', 'publish', '--asset', 'eip155:31337/slip44:60', '--now');
   assert.equal(again.code, 1, again.out + again.err);
   assert.match(again.out, /^The chain has less than the books: compartment 10000 /mu);

@@ -161,7 +161,7 @@ test('proof deploy prints what makes the registry, and then what configuration a
 
 test('proof deploy says in one sentence what it cannot work with', async () => {
   const cases: readonly (readonly [RegExp, Shell, readonly string[]])[] = [
-    [/proof takes deploy or publish/u, withVaults, ['proof']],
+    [/proof knows: deploy, make, show, package, publish/u, withVaults, ['proof']],
     [/proof publish needs --asset/u, withVaults, ['proof', 'publish']],
     [/needs --chain/u, withVaults, words.toSpliced(2, 2)],
     [/--custodian needs 0x and 64/u, withVaults, words.with(5, '0xcc')],

@@ -112,7 +112,7 @@ async function publishBook(work: BookWork, order: PublishOrder, tell: Tell): Pro
   const { header, kept, threads } = work;
   const snapshot = openSnapshot(kept);
   const book = bookOf(header, { master: work.master, snapshot, tell });
-  const files = new ShownFiles(join(kept, 'shown'));
+  const files = new ShownFiles(kept);
   await writePublication(book, files, { kept, threads, tell });
   const { balances, evidence, signatures } = order;
   files.writeWallets(header, { balances, rows: rowsOf(snapshot), evidence });

@@ -10,7 +10,7 @@ import { hexOf } from './epoch.ts';
 export type EpochFolders = {
   /** Manifest, publication, wallets: for everybody. */
   readonly shown: string;
-  /** What the epoch was made of, proofs under way, and what single clients are given. */
+  /** What the epoch was made of, proofs under way, what single clients are given, and certificates, which name clients. */
   readonly kept: string;
 };
 

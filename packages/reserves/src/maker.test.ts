@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
@@ -84,6 +85,21 @@ const unsigned: EvidenceSource = {
   statements: async () => [new Uint8Array(65).fill(1)],
 };
 
+/** The same with a certificate, which names a client. */
+const certified: EvidenceSource = {
+  ...unsigned,
+  wallet: async (of) => ({
+    ...(await unsigned.wallet(of)),
+    certificates: [
+      {
+        identity: new Uint8Array(32).fill(1),
+        signature: new Uint8Array(64).fill(2),
+        statement: 'bulkhead-statement-v1\n{"client":"cl_c"}',
+      },
+    ],
+  }),
+};
+
 async function committed(of: StoredEpoch): Promise<void> {
   const at = { context: of.context, now: new Date() };
   await advanceEpoch(world.database.app, at, { state: 'committed', transaction, block: 1n });
@@ -109,7 +125,7 @@ test('the plain tier: what everybody and what each holder is given holds against
   const { header, context } = made.epoch;
   const record = made.epoch.made?.record ?? new Uint8Array();
   assert.deepEqual([made.epoch.made?.reserves, made.differences], [2_081n, []]);
-  const { shown, epoch } = await bundleEpoch(maker('plain'), context, unsigned);
+  const { shown, epoch } = await bundleEpoch(maker('plain'), context, certified);
   const { kept } = epochFolders(join(root, 'plain'), header);
   const pin = { context, record };
   const seen = verifyPlainPublication(bytesOf(join(shown, 'publication.bin')), pin);
@@ -122,7 +138,13 @@ test('the plain tier: what everybody and what each holder is given holds against
     ],
   );
   const manifest = readManifest(bytesOf(join(shown, 'manifest.txt')));
-  assert.deepEqual([...(manifest?.files.keys() ?? [])], ['publication.bin', 'wallets.bin', 'statements.bin']);
+  const listed = ['publication.bin', 'wallets.bin', 'certificates.bin', 'statements.bin'] as const;
+  assert.deepEqual([...(manifest?.files.keys() ?? [])], listed);
+  // Certificates name clients: their digest is shown, and they are not.
+  const certificates = createHash('sha256')
+    .update(bytesOf(join(kept, 'certificates.bin')))
+    .digest();
+  assert.deepEqual(manifest?.files.get('certificates.bin'), Uint8Array.from(certificates));
   assert.deepEqual(readdirSync(shown).toSorted(), ['manifest.txt', 'publication.bin', 'statements.bin', 'wallets.bin']);
   assert.equal(stateOf(epoch), 'made');
   for (const [compartment, name, kind, amount] of [

@@ -16,30 +16,33 @@ import {
   walletsFile,
 } from '@bulkhead/proofs';
 import type { WalletEvidence } from './evidence.ts';
-import { writeWhole } from './line-file.ts';
+import { privateMode, writeWhole } from './line-file.ts';
 import type { CompartmentReading } from './snapshot.ts';
 
 /** Everybody may read what is shown. */
 const shownMode = 0o644;
 
-/** Files of an epoch on their way: written aside, each with its digest, and put in their place together. */
+/**
+ * Files of an epoch on their way: written aside, each with its digest, and put in their place together. Certificates name clients: their
+ * digest is shown, and they stay with what is private.
+ */
 export class ShownFiles {
   readonly #folder: string;
+  readonly #kept: string;
   readonly #digests = new Map<ProofFile, Uint8Array>();
 
-  /** What an earlier run left aside is thrown away: it was never whole. */
-  constructor(folder: string) {
-    this.#folder = folder;
-    rmSync(folder, { recursive: true, force: true });
-    mkdirSync(folder, { recursive: true });
+  /** What an earlier run left aside is thrown away: it was never whole. @param kept the private folder of the epoch */
+  constructor(kept: string) {
+    this.#kept = kept;
+    this.#folder = join(kept, 'shown');
+    rmSync(this.#folder, { recursive: true, force: true });
+    mkdirSync(this.#folder, { recursive: true });
   }
 
   /** Writes a file part by part, and answers where it is. */
   write(name: ProofFile, parts: Iterable<Uint8Array>): string {
-    const digest = createHash('sha256');
     const path = join(this.#folder, name);
-    writeFile(path, parts, (part) => digest.update(part));
-    this.#digests.set(name, Uint8Array.from(digest.digest()));
+    this.#digests.set(name, writeFile(path, parts, shownMode));
     return path;
   }
 
@@ -60,7 +63,12 @@ export class ShownFiles {
   }
 
   writeCertificates(certificates: readonly SignedCertificate[]): void {
-    if (certificates.length > 0) this.write('certificates.bin', [certificatesFile(certificates)]);
+    const name = 'certificates.bin';
+    const path = join(this.#kept, name);
+    rmSync(path, { force: true });
+    if (certificates.length > 0) {
+      this.#digests.set(name, writeFile(path, [certificatesFile(certificates)], privateMode));
+    }
   }
 
   writeStatements(signed: SignedStatements): void {
@@ -75,8 +83,9 @@ export class ShownFiles {
    */
   end(context: Uint8Array, shown: string): Uint8Array {
     const manifest = { context, files: this.#digests };
-    writeFile(join(this.#folder, manifestName), [Buffer.from(manifestText(manifest))], () => undefined);
+    writeFile(join(this.#folder, manifestName), [Buffer.from(manifestText(manifest))], shownMode);
     syncFolder(this.#folder);
+    syncFolder(this.#kept);
     mkdirSync(dirname(shown), { recursive: true });
     rmSync(shown, { recursive: true, force: true });
     renameSync(this.#folder, shown);
@@ -85,17 +94,20 @@ export class ShownFiles {
   }
 }
 
-function writeFile(path: string, parts: Iterable<Uint8Array>, seen: (part: Uint8Array) => unknown): void {
-  const file = openSync(path, 'wx', shownMode);
+/** @returns the SHA-256 of what was written */
+function writeFile(path: string, parts: Iterable<Uint8Array>, mode: number): Uint8Array {
+  const digest = createHash('sha256');
+  const file = openSync(path, 'wx', mode);
   try {
     for (const part of parts) {
-      seen(part);
+      digest.update(part);
       writeWhole(file, part, undefined);
     }
     fsyncSync(file);
   } finally {
     closeSync(file);
   }
+  return Uint8Array.from(digest.digest());
 }
 
 function syncFolder(path: string): void {
