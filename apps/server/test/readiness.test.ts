@@ -103,9 +103,11 @@ test('a signer that came back on an older state answers and signs nothing: readi
     return ready.reasons.join(' ').includes('signs nothing') && ready;
   });
   assert.equal(told.status, 200, 'deposits, books and API go on');
-  assert.match(told.reasons.join(' '), /^Withdrawals wait: the signer answers and signs nothing\. /u);
+  // Beside it the audit log may say that it has no new checkpoint.
+  const reason = told.reasons.find((sentence) => sentence.startsWith('Withdrawals wait'));
+  assert.match(reason ?? '', /^Withdrawals wait: the signer answers and signs nothing\. /u);
   const view: Readonly<Record<string, unknown>> = { ...(await desk.get('/v1/signer')) };
-  assert.deepEqual([view['reachable'], view['reason']], [true, told.reasons.join(' ')]);
+  assert.deepEqual([view['reachable'], view['reason']], [true, reason]);
   assert.match(await (await fetch(`${server.url}/metrics`)).text(), /^bulkhead_signer_reachable 1$/mu);
 });
 
