@@ -138,6 +138,13 @@ test('the arrows of the repository never come back to where they started', () =>
   };
   for (const name of Object.keys(importTable)) reach(name, []);
   assert.deepEqual(importTable['domain']?.imports, []);
-  assert.deepEqual(importTable['custody']?.imports, ['domain', 'ledger', 'postgres', 'proofs/header', 'reserves', 'vaults']);
+  assert.deepEqual(importTable['custody']?.imports, [
+    'domain',
+    'ledger',
+    'postgres',
+    'proofs/header',
+    'reserves',
+    'vaults',
+  ]);
   for (const app of ['server', 'cli']) assert.ok(importTable[app]?.imports.includes('fakes') === false);
 });
