@@ -39,7 +39,8 @@ export async function approveIntent<Found extends { readonly intent: Intent }, V
       const locked = await of.lock(tx);
       invariant(locked !== undefined, 'What somebody signs has vanished.', { id });
       invariant(intentDigest(locked.intent) === digest, 'What was signed is not what is stored.', { id });
-      const refused = await objection(tx, { found: locked, of }, { id, person, now });
+      // The signers have it by now, and may have counted it already: it is kept whatever came of the intent meanwhile.
+      const refused = await repetition(tx, { id, person });
       if (refused !== undefined) return refused;
       await storeApproval(tx, { subject: id, role: 'approval', approval, digest, now });
       await record(tx, now, { actor: call.actor, subject: id, event: 'approved', data: { digest } });
@@ -62,6 +63,10 @@ async function objection<Found extends { readonly intent: Intent }, View>(
       { id },
     );
   }
+  return repetition(db, { id, person });
+}
+
+async function repetition(db: Queries, { id, person }: Omit<Person, 'now'>): Promise<Refused | undefined> {
   const [known] = await db.query('select from custody.approval where subject = $1 and person = $2', [id, person]);
   if (known === undefined) return undefined;
   return refuse('withdrawal/already-approved', `${person} has approved ${id} already; another person must.`, { id });
