@@ -80,11 +80,20 @@ export function scanMemory(needles: readonly Needle[], of: 'self' | number): Sca
         const read = readMasked(memory, { block, length, at });
         total += Math.min(read, blockBytes);
         const text = block.subarray(0, read);
+        const seen: { readonly hit: Hit; readonly bytes: Buffer; readonly at: bigint }[] = [];
         for (const { name, form, bytes } of wanted) {
           for (let found = text.indexOf(bytes); found !== -1; found = text.indexOf(bytes, found + 1)) {
             // What begins in the overlap is found again in the next block.
-            if (found < blockBytes) hits.push({ name, form, where: label });
+            if (found < blockBytes) seen.push({ hit: { name, form, where: label }, bytes, at: at + BigInt(found) });
           }
+        }
+        // Of the list of needles, which is masked, the block has what it looks for; where that was read just before the block itself
+        // is, it finds its own copy. That one is gone now.
+        if (seen.length > 0) block.fill(0);
+        for (const { hit, bytes, at: where } of seen) {
+          const again = readMasked(memory, { block, length: bytes.length, at: where });
+          if (block.subarray(0, again).equals(bytes)) hits.push(hit);
+          block.fill(0);
         }
       }
     }
