@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Actor, Answer, Custody, WriteCall } from '@bulkhead/custody';
 import { invariant } from '@bulkhead/domain';
+import { fakeMembers } from '@bulkhead/fakes';
 import { Crash } from './interruption.ts';
 import { count, isExpected, type World } from './world.ts';
 
@@ -35,6 +36,11 @@ export async function ask<View>(world: World, actor: Actor, run: Ask<View>): Pro
   return undefined;
 }
 
+function wakeSigners({ signer, vaulting }: World): void {
+  signer.down = false;
+  if (vaulting !== undefined) vaulting.quorum.awake = fakeMembers;
+}
+
 async function askUntilAnswered<View>(world: World, run: () => Promise<Answer<View>>): Promise<Answer<View>> {
   for (let attempt = 0; attempt < askAttemptsMax; attempt++) {
     const mortal = world.random.percent(25);
@@ -44,7 +50,7 @@ async function askUntilAnswered<View>(world: World, run: () => Promise<Answer<Vi
     } catch (error) {
       if (!(error instanceof Crash) && !isExpected(error)) throw error;
       // Whoever asks comes back later, and by then somebody has started the signer again.
-      if (world.random.percent(30)) world.signer.down = false;
+      if (world.random.percent(30)) wakeSigners(world);
       count(world, error instanceof Crash ? 'crash in a command' : 'fault in a command');
     } finally {
       for (const { mortality } of world.processes) mortality.revive();

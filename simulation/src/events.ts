@@ -21,6 +21,7 @@ import {
   giveUnfollowed,
   stealFromVault,
 } from './vault-events.ts';
+import { fallSilent, moveClient, payVaultFee, restrictVault, sweepLegacy, tendRestriction } from './vault-custodian.ts';
 import { askFlush, signOneOffs } from './vault-people.ts';
 import { count, ether, gwei, keepTime, type World, type WorldWallet } from './world.ts';
 
@@ -68,6 +69,12 @@ const vaultEvents: readonly Event[] = [
   { name: 'stranger creates', weight: 1, run: createByStranger },
   { name: 'gift', weight: 2, run: giveUnfollowed },
   { name: 'theft from a vault', weight: 2, run: stealFromVault },
+  { name: 'restriction', weight: 3, run: restrictVault },
+  { name: 'restriction desk', weight: 3, run: tendRestriction },
+  { name: 'move of a client', weight: 4, run: moveClient },
+  { name: 'vault fee', weight: 5, run: payVaultFee },
+  { name: 'legacy sweep', weight: 4, run: sweepLegacy },
+  { name: 'silence', weight: 1, run: fallSilent },
 ];
 
 /** One step of the world. */
@@ -196,7 +203,9 @@ function changeSigner(world: World): void {
     'cancel',
     'fee-payment',
     'deposit-return',
-    ...(vaulting === undefined ? [] : ['vault-withdrawal', 'vault-invalidation', 'relay']),
+    ...(vaulting === undefined
+      ? []
+      : ['vault-withdrawal', 'vault-invalidation', 'vault-fee', 'vault-pause', 'delegation', 'relay']),
   ]);
   const refusing = random.percent(20);
   signer.rules.refuse = (intent) =>

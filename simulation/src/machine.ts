@@ -6,6 +6,7 @@ import {
   finalize,
   findLiquidity,
   flushForWithdrawal,
+  keepHeartbeat,
   lookForUnseen,
   machine,
   observe,
@@ -13,6 +14,8 @@ import {
   reconcile,
   screenDeposit,
   screenWithdrawal,
+  sendDelegatedSweep,
+  sendDelegation,
   sendDispatch,
   sendVaultDispatch,
   sweepBalances,
@@ -44,6 +47,9 @@ const tasks: ReadonlyMap<string, (custody: Custody, id: string) => Promise<unkno
   ['find-liquidity', findLiquidity],
   ['send-dispatch', sendDispatch],
   ['send-vault-dispatch', sendVaultDispatch],
+  ['keep-heartbeat', keepHeartbeat],
+  ['send-delegation', sendDelegation],
+  ['send-delegated-sweep', sendDelegatedSweep],
   ['flush-forwarders', flushForWithdrawal],
   ['advance-move', advanceMove],
   ['check-vault', checkVault],
@@ -110,13 +116,43 @@ async function watchAll(world: World, process: Process): Promise<void> {
     await tolerant(world, 'watch-dispatch', () => watchDispatch(process.custody, text(row, 'id')));
   }
   if (world.vaulting === undefined) return;
-  const payments = await world.database.admin.query(
-    `select id from custody.vault_dispatch where step <> 'done' order by created_at, to_address, amount, nonce`,
-  );
-  for (const row of payments) {
-    await tolerant(world, 'send-vault-dispatch', () => sendVaultDispatch(process.custody, text(row, 'id')));
+  for (const { name, select, run } of scheduled) {
+    for (const row of await world.database.admin.query(select)) {
+      await tolerant(world, name, () => run(process.custody, text(row, 'id')));
+    }
   }
+  await tolerant(world, 'keep-heartbeat', () => keepHeartbeat(process.custody, chainId));
 }
+
+type Scheduled = {
+  readonly name: string;
+  readonly select: string;
+  readonly run: (custody: Custody, id: string) => Promise<unknown>;
+};
+
+/** What the schedule looks at where there are vaults. */
+const scheduled: readonly Scheduled[] = [
+  {
+    name: 'send-vault-dispatch',
+    select: `select id from custody.vault_dispatch where step <> 'done' order by created_at, to_address, amount, nonce`,
+    run: sendVaultDispatch,
+  },
+  {
+    name: 'send-delegation',
+    select: `select id from custody.delegation where step <> 'done' order by created_at, nonce, wallet`,
+    run: sendDelegation,
+  },
+  {
+    name: 'send-delegated-sweep',
+    select: `select id from custody.delegated_sweep where step <> 'done' order by created_at, amount`,
+    run: sendDelegatedSweep,
+  },
+  {
+    name: 'advance-move',
+    select: `select id from custody.segregation_move where step = 'moving' order by created_at`,
+    run: advanceMove,
+  },
+];
 
 /** Takes due jobs as the runner does: locked while they run, deleted when done, left where they are when they fail. */
 async function runJobs(world: World, process: Process, random: Random): Promise<void> {

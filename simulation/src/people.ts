@@ -121,7 +121,7 @@ export async function askWithdrawal(world: World): Promise<void> {
   const client = world.random.pick(world.clients);
   const asset = anyAsset(world);
   const feePayer = world.random.percent(60) ? 'client' : 'house';
-  const vault = vaultFor(world, client);
+  const vault = await vaultFor(world, client);
   const wanted = vault === undefined ? { destination: anyDestination(world) } : destinationOfVault(world, vault);
   const request = { clientId: client.id, asset, amount: anyAmount(world, asset), feePayer, ...wanted } as const;
   const view = await ask(world, olga, (custody, call) => requestWithdrawal(custody, call, request));

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { type Address, type AssetId, contractOf, type Movement } from '@bulkhead/domain';
+import { type Address, type AssetId, contractOf, type Movement, parseAddress, parseAssetId } from '@bulkhead/domain';
 import { audit, walletPositionsAt } from '@bulkhead/ledger';
 import { bigint, only, type Row, text, textOrNull } from '@bulkhead/postgres';
 import { checkVaults } from './vault-truth.ts';
@@ -16,6 +16,7 @@ export async function checkWorld(world: World): Promise<void> {
   assert.equal(final, world.chain.ground.final.number, 'Not all final blocks are booked.');
   assert.deepEqual(await audit(world.database.app), [], 'The audit of the books finds something.');
   await checkCoverage(world, bigint(cursor, 'start_number'), bigint(cursor, 'tip_number'));
+  await adoptHalves(world);
   await checkDeposits(world, { start: bigint(cursor, 'start_number'), final });
   await checkWithdrawals(world);
   await checkHolds(world);
@@ -134,21 +135,47 @@ async function checkDeposits(world: World, bounds: { readonly start: bigint; rea
   }
 }
 
-/** Forwarder and vault of each forwarder: what goes that way is the compartment's already. */
+/** Forwarder and vault of each forwarder, and address and receiver of each delegate: what goes that way is the compartment's already. */
 async function forwarding(world: World): Promise<ReadonlySet<string>> {
   const rows = await world.database.admin.query(
-    'select f.address as forwarder, v.address as vault from custody.wallet f join custody.wallet v on v.id = f.vault',
+    `select f.address as forwarder, v.address as vault from custody.wallet f join custody.wallet v on v.id = f.vault
+     union select f.address, t.address from custody.delegation d join custody.wallet f on f.id = d.wallet
+       join custody.wallet t on t.id = d.to_wallet where d.outcome = 'in-force'`,
   );
   return new Set(rows.map((row) => `${text(row, 'forwarder')} ${text(row, 'vault')}`));
 }
 
-/** Transaction, receiver and asset of what our own dispatches moved between our wallets. */
+/** Transaction, receiver and asset of what our own dispatches moved between our wallets, and of fees of vaults, whoever relayed them. */
 async function broughtByDispatch(world: World): Promise<ReadonlySet<string>> {
   const rows = await world.database.admin.query(
     `select a.hash, w.address, d.asset from custody.attempt a join custody.dispatch d on d.id = a.dispatch
-     join custody.wallet w on w.id = d.to_wallet where a.hash is not null and a.role = 'effect'`,
+     join custody.wallet w on w.id = d.to_wallet where a.hash is not null and a.role = 'effect'
+     union select e.transaction_hash, d.to_address, d.asset from custody.vault_event e
+       join custody.vault_dispatch d on d.id = e.explained where d.kind = 'vault-fee'`,
   );
   return new Set(rows.map((row) => `${text(row, 'hash')} ${text(row, 'address')} ${text(row, 'asset')}`));
+}
+
+/** The halves of moves are withdrawals that nobody asked for one by one: each goes to the address that its move names, once confirmed. */
+async function adoptHalves(world: World): Promise<void> {
+  const rows = await world.database.admin.query(
+    `select w.id, w.asset, w.amount, w.destination, w.vault, r.address as receiver, m.step
+     from custody.segregation_half h join custody.withdrawal w on w.id = h.withdrawal
+     join custody.segregation_move m on m.id = h.move join custody.wallet r on r.id = m.to_wallet order by w.id`,
+  );
+  const known = new Set(world.withdrawals.map(({ id }) => id));
+  for (const row of rows.filter((one) => !known.has(text(one, 'id')))) {
+    const id = text(row, 'id');
+    assert.ok(['moving', 'done'].includes(text(row, 'step')), `Half ${id} is of a move that nobody confirmed.`);
+    assert.equal(text(row, 'destination'), text(row, 'receiver'), `Half ${id} goes elsewhere than its move.`);
+    world.withdrawals.push({
+      id,
+      asset: parseAssetId(text(row, 'asset')),
+      amount: bigint(row, 'amount'),
+      destination: parseAddress(text(row, 'destination')),
+      byVault: textOrNull(row, 'vault') !== null,
+    });
+  }
 }
 
 /** Paid once if settled, never if it ended otherwise: counted by what the transactions of its dispatches did on the chain. */
@@ -228,6 +255,10 @@ async function checkHolds(world: World): Promise<void> {
 }
 
 async function takeDispatchHolds(world: World, take: (key: string, amount: bigint) => void): Promise<void> {
+  const fees = await world.database.admin.query(
+    `select id, asset, amount from custody.vault_dispatch where step <> 'done' and kind = 'vault-fee' and amount > 0`,
+  );
+  for (const row of fees) take(`${text(row, 'id')} fee-payable ${text(row, 'asset')}`, bigint(row, 'amount'));
   const dispatches = await world.database.admin.query(
     `select id, kind, asset, amount, fee_max, nonce from custody.dispatch where step <> 'done' and kind in ('sweep', 'fee-payment')`,
   );

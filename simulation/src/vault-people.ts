@@ -3,6 +3,7 @@ import {
   certifyVault,
   draftVault,
   flushVault,
+  listSegregation,
   receiptVault,
   signOneOff,
   type VaultDraft,
@@ -10,7 +11,7 @@ import {
 } from '@bulkhead/custody';
 import { type Address, type AssetId, invariant } from '@bulkhead/domain';
 import { namedAddress } from '@bulkhead/fakes';
-import { text } from '@bulkhead/postgres';
+import { only, text } from '@bulkhead/postgres';
 import { type Hex, vaultToken } from '@bulkhead/vaults';
 import { ask, olga } from './ask.ts';
 import { keysOf, type Vaulting, type WorldVault, worldVault } from './vaulting.ts';
@@ -27,21 +28,25 @@ export async function foundVaults(world: World): Promise<void> {
   const own = world.clients
     .filter(({ segregation }) => segregation === 'individual')
     .map(({ id }) => ({ clientId: id }));
-  for (const holder of [...own, { compartment: pool }]) {
-    const vault = await foundVault(world, vaulting, holder);
-    vaulting.vaults.push(vault);
-  }
-  const rows = await world.database.admin.query(
-    `select id, address, compartment, purpose from custody.wallet where kind = 'vault'`,
+  for (const holder of [...own, { compartment: pool }]) await foundVaultOf(world, holder);
+}
+
+/** A vault more, whose wallet is known from here on. */
+export async function foundVaultOf(world: World, holder: Holder): Promise<void> {
+  const { vaulting } = world;
+  if (vaulting === undefined) return;
+  const vault = await foundVault(world, vaulting, holder);
+  vaulting.vaults.push(vault);
+  const { address, compartment } = vault;
+  const row = only(
+    await world.database.admin.query(
+      `select id, purpose from custody.wallet where kind = 'vault' and chain = $1 and address = $2`,
+      [chainId, address],
+    ),
   );
-  for (const vault of vaulting.vaults) {
-    const row = rows.find((one) => text(one, 'address') === vault.address);
-    invariant(row !== undefined, 'A vault that was issued has no wallet.', { vault: vault.id });
-    const { address, compartment } = vault;
-    world.wallets.push(
-      walletOf({ id: text(row, 'id'), address, compartment, kind: 'vault', purpose: text(row, 'purpose') }),
-    );
-  }
+  world.wallets.push(
+    walletOf({ id: text(row, 'id'), address, compartment, kind: 'vault', purpose: text(row, 'purpose') }),
+  );
 }
 
 async function foundVault(world: World, vaulting: Vaulting, holder: Holder): Promise<WorldVault> {
@@ -94,10 +99,12 @@ function caps(world: World, times: bigint): readonly { readonly token: Address; 
   }));
 }
 
-/** The vault that pays for a client, or undefined. */
-export function vaultFor(world: World, client: WorldClient): WorldVault | undefined {
-  const individual = client.segregation === 'individual';
-  return world.vaulting?.vaults.find((vault) => vault.client === (individual ? client.id : undefined));
+/** The vault that pays for a client, by the model that counts now, or undefined. */
+export async function vaultFor(world: World, client: WorldClient): Promise<WorldVault | undefined> {
+  const { vaulting, database } = world;
+  if (vaulting === undefined) return undefined;
+  const model = (await listSegregation(database.admin, client.id)).at(-1)?.segregation ?? client.segregation;
+  return vaulting.vaults.find((vault) => vault.client === (model === 'individual' ? client.id : undefined));
 }
 
 export type Wanted = { readonly destination: Address; readonly oneOff: boolean };

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { vaultViews } from '@bulkhead/custody';
 import { type Address, type AssetId, type BlockRef, nativeAsset, parseAddress, tokenAsset } from '@bulkhead/domain';
 import { fakeKeccak } from '@bulkhead/fakes';
-import { bigint, integer, only, text, textOrNull } from '@bulkhead/postgres';
+import { bigint, integer, only, type Row, text, textOrNull } from '@bulkhead/postgres';
 import { nativeToken, parseVaultEvent, removedDestination, type VaultEvent } from '@bulkhead/vaults';
 import { stateOf, type Vaulting, vaultThief } from './vaulting.ts';
 import { chainId, type World } from './world.ts';
@@ -15,6 +15,8 @@ export async function checkVaults(world: World): Promise<void> {
   if (vaulting === undefined) return;
   const told = eventsOfVaults(world, vaulting);
   await checkPayments(world, told);
+  await checkFees(world, told);
+  await checkRestrictions(world);
   await checkExits(world, told);
   await checkCompartments(world, vaulting);
   await checkViews(world, vaulting);
@@ -57,6 +59,10 @@ export async function tallyVaults(world: World): Promise<void> {
        where e.removed_at is null and not exists (select from custody.attempt a where a.hash = e.transaction_hash)
      union all select code || ' booked', count(distinct reference)::integer from ledger.transfers
        where code in ('vault-exit', 'vault-exit-claim', 'vault-late-payment', 'flush', 'flush-toll') group by code
+     union all select 'move ' || step, count(*)::integer from custody.segregation_move group by 1
+     union all select 'delegated sweep ' || coalesce(outcome, step), count(*)::integer from custody.delegated_sweep group by 1
+     union all select 'delegation ' || coalesce(outcome, step), count(*)::integer from custody.delegation group by 1
+     union all select 'heartbeat ' || step, count(*)::integer from custody.heartbeat group by 1
      union all select 'waits: ' || left(waiting_reason, 60), count(*)::integer from custody.vault_dispatch where waiting_reason is not null group by 1
      order by 1`,
   );
@@ -102,6 +108,51 @@ async function checkPayments(world: World, told: readonly Told[]): Promise<void>
     }
     assert.equal(isFinal, step === 'settled', `Withdrawal ${text(row, 'id')} of a vault is ${step}; paid: ${isFinal}.`);
   }
+}
+
+/** Each fee that a vault paid was asked for, once; and one that is settled was paid, or started the clock of its coin. */
+async function checkFees(world: World, told: readonly Told[]): Promise<void> {
+  const { ground } = world.chain;
+  const final = told.filter(
+    ({ event, block }) => event.event === 'FeeCollected' && block.number <= ground.final.number,
+  );
+  const row = only(
+    await world.database.admin.query(
+      `select count(*) filter (where outcome = 'paid') as paid, count(*) as asked from custody.vault_dispatch where kind = 'vault-fee'`,
+    ),
+  );
+  assert.equal(bigint(row, 'paid'), BigInt(final.length), 'Fees that vaults paid are not those that are settled.');
+}
+
+/** A restriction is applied exactly if the vault says so under its nonce, and taken back exactly if the vault says that. */
+async function checkRestrictions(world: World): Promise<void> {
+  const rows = await world.database.admin.query(
+    `select d.subject, d.outcome, e.topics, e.data from custody.vault_dispatch d
+     left join custody.vault_event e on e.explained = d.id and e.removed_at is null
+     where d.kind in ('vault-pause', 'vault-limit-lowering', 'vault-destination-removal')`,
+  );
+  const subjects = new Set(rows.map((row) => text(row, 'subject')));
+  assert.equal(subjects.size, rows.length, 'The events of a restriction are more than one.');
+  for (const row of rows) {
+    const outcome = textOrNull(row, 'outcome');
+    const said = textOrNull(row, 'data') === null ? undefined : eventOf(row);
+    const wanted = said === undefined ? false : said === 'NonceInvalidated' ? 'invalidated' : 'applied';
+    const ended = outcome === 'applied' || outcome === 'invalidated' ? outcome : false;
+    assert.equal(
+      ended,
+      wanted,
+      `Restriction ${text(row, 'subject')} is ${outcome ?? 'open'}; event: ${said ?? 'none'}.`,
+    );
+  }
+}
+
+function eventOf(row: Row): VaultEvent['event'] | undefined {
+  const topics = row['topics'];
+  assert.ok(Array.isArray(topics));
+  return parseVaultEvent(fakeKeccak, {
+    topics: topics.map((topic) => hexOf(String(topic))),
+    data: hexOf(text(row, 'data')),
+  })?.event;
 }
 
 /** Each exit is in the books with what it took of the claims. */
@@ -162,7 +213,10 @@ async function checkViews(world: World, vaulting: Vaulting): Promise<void> {
   for (const vault of vaulting.vaults) {
     const [view] = await vaultViews(custody, world.database.admin, { id: vault.id, after: null, limit: 1 });
     const { gate, destinations } = stateOf(vaulting, world.chain, { vault, height });
-    assert.equal(view?.onChain.exitReadyAt ?? '0', String(gate.exitReadyAt), `The exit of ${vault.address}.`);
+    // One that silence opened is open since its event, which names no time.
+    const shownAt = view?.onChain.exit === 'open' ? String(gate.exitReadyAt) : (view?.onChain.exitReadyAt ?? '0');
+    assert.equal(shownAt, String(gate.exitReadyAt), `The exit of ${vault.address}.`);
+    assert.equal(view?.onChain.exit !== 'none', gate.exitReadyAt !== 0n, `The exit of ${vault.address}.`);
     for (const { address, activeFrom } of view?.onChain.destinations ?? []) {
       const from = destinations.get(parseAddress(address)) ?? 0n;
       const shown = activeFrom === null ? removedDestination : BigInt(activeFrom);

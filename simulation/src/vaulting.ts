@@ -2,7 +2,9 @@ import type { vaultViews } from '@bulkhead/custody';
 import { type CertificateBackup, type HouseTerms, type VaultSetup } from '@bulkhead/custody';
 import { type Address, type AssetId, type Compartment, parseCompartment } from '@bulkhead/domain';
 import {
+  DelegateProgram,
   type FakeChain,
+  fakeDelegateCode,
   fakeKeccak,
   FakeQuorum,
   type FakeSigner,
@@ -10,6 +12,7 @@ import {
   fakeVerifyForwarder,
   fakeVerifyVault,
   namedAddress,
+  type Random,
   type SoftwareKey,
   softwareKey,
   VaultProgram,
@@ -45,6 +48,9 @@ export type Vaulting = {
   readonly vaults: WorldVault[];
   /** A token that nobody here follows, and that anybody can send to a vault. */
   readonly unfollowed: AssetId;
+  /** Whether addresses with keys are swept by delegates, and how often the signers show that they are there; zero: not at all. */
+  readonly delegates: boolean;
+  readonly heartbeatEverySeconds: bigint;
 };
 
 /** Who steals with fewer keys than a quorum has; nothing of a vault must ever be here. */
@@ -65,28 +71,30 @@ const terms: HouseTerms = {
   pauseSeconds: hour,
 };
 
-export function makeVaulting(chain: FakeChain, signer: FakeSigner): Vaulting {
+export function makeVaulting(chain: FakeChain, signer: FakeSigner, random: Random): Vaulting {
   const program = new VaultProgram(chain.id);
-  chain.ground.programs.push(program);
+  chain.ground.programs.push(program, new DelegateProgram(chain.id));
   const unfollowed = chain.ground.deployToken({ name: 'GIFT', listed: false });
-  return { program, quorum: new FakeQuorum(signer), vaults: [], unfollowed };
+  const delegates = random.percent(60);
+  const heartbeatEverySeconds = random.percent(60) ? 24n * hour : 0n;
+  return { program, quorum: new FakeQuorum(signer), vaults: [], unfollowed, delegates, heartbeatEverySeconds };
 }
 
 /** What one process knows of vaults. */
 export function vaultSetup(
-  { quorum }: Vaulting,
+  { quorum, delegates, heartbeatEverySeconds }: Vaulting,
   chain: FakeChain,
   { mortality, weather }: { readonly mortality: Mortality; readonly weather: SignerWeather },
 ): VaultSetup {
   const backup: CertificateBackup = { store: async () => mortality.point() };
   return {
-    systems: new Map([[chain.id, fakeVaultSystem]]),
+    systems: new Map([[chain.id, { ...fakeVaultSystem, ...(delegates ? { delegateCode: fakeDelegateCode } : {}) }]]),
     quorum: mortalQuorum(quorum, mortality, weather),
     verifyVault: fakeVerifyVault,
     verifyForwarder: fakeVerifyForwarder,
     backup,
     profile: 'contract',
-    heartbeatEverySeconds: 0n,
+    heartbeatEverySeconds,
     terms,
   };
 }

@@ -42,6 +42,7 @@ const vaultsEvery = 2;
 /** One process: the same database and chain as its siblings, and a life of its own. */
 export type Process = { readonly name: string; readonly custody: Custody; readonly mortality: Mortality };
 
+/** With the model that it was admitted with. */
 export type WorldClient = { readonly id: string; readonly segregation: 'individual' | 'omnibus' };
 export type WorldWallet = {
   readonly id: string;
@@ -118,7 +119,7 @@ export async function makeWorld(seed: number): Promise<World> {
   const traces = random.percent(70) || hasVaults;
   const chain = new FakeChain({ finalLag, traces, baseFee: () => fees.baseFee });
   const signer = new FakeSigner(clock);
-  const vaulting = hasVaults ? makeVaulting(chain, signer) : undefined;
+  const vaulting = hasVaults ? makeVaulting(chain, signer, random.fork('vaulting')) : undefined;
   const screening = new FakeScreening(random.pick(['clear', 'not-screened']));
   const database = await testDatabase({ migrations: migrationSources, addition: jobQueue });
   const assets = {

@@ -123,6 +123,29 @@ test('other code at the address of a vault freezes its compartment alone, no wor
   await bench.prove();
 });
 
+test('a source that is behind the creation of a vault, where it has no code, is no word against it', async () => {
+  let isBehind = false;
+  await using bench = await openVaulting({
+    port: (chain) =>
+      withPort(chain, {
+        heads: async () => {
+          const heads = await chain.heads();
+          const old = await chain.hashAt(1n);
+          return isBehind && old !== undefined ? { ...heads, final: { number: 1n, hash: old } } : heads;
+        },
+      }),
+  });
+  const account = await fundedVault(bench, 5n * ether);
+  await paid(bench, account);
+  isBehind = true;
+  await assert.rejects(checkVault(bench.custody, account.vault.id), { code: 'chain/behind-books' });
+  assert.deepEqual(await openBreaks(bench), []);
+  assert.deepEqual(await frozenBy(bench.custody.db, account.vault.compartment), []);
+  isBehind = false;
+  await checkVault(bench.custody, account.vault.id);
+  assert.deepEqual(await openBreaks(bench), []);
+});
+
 test('nothing more is signed for a vault that is being deployed, or was by somebody else, before code and event are checked', async () => {
   await using bench = await openVaulting();
   const account = await fundedVault(bench, 5n * ether);

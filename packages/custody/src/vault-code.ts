@@ -50,7 +50,8 @@ export async function askForVaultChecks(
  * differs opens a break and freezes the compartment. No word of people ends it: it ends when a later look finds everything right, which
  * a source that lied or a wrong configuration may come to, and a contract that is another one never does.
  *
- * @throws CustodyError `chain/unavailable`, `chain/disagreement`, `chain/nonsense`: nothing is known, and nothing is changed
+ * @throws CustodyError `chain/unavailable`, `chain/disagreement`, `chain/nonsense`, `chain/behind-books`: nothing is known, and nothing is
+ * changed
  */
 export async function checkVault(custody: Custody, id: string): Promise<void> {
   const vault = await findVault(custody.db, id);
@@ -76,6 +77,13 @@ type Look = { readonly block: BlockRef; readonly difference: VaultDifference | u
 async function differenceOf(custody: Custody, vault: Vault, creation: StoredEvent | undefined): Promise<Look> {
   const port = chainPort(custody, vault.chain);
   const { final: block } = await port.heads();
+  if (creation !== undefined && block.number < creation.block.number) {
+    // In its past the vault has no code, which is no word against it.
+    throw new CustodyError(
+      'chain/behind-books',
+      `${port.id} shows block ${block.number} as its newest final one, and the creation of ${vault.address} is final in block ${creation.block.number}: the sources are behind. The vault is looked at again when they have caught up.`,
+    );
+  }
   const uncertified = await uncertifiedOf(custody, vault);
   if (uncertified !== undefined) return { block, difference: uncertified };
   const told = creation === undefined ? 'no event' : toldBy(creation);
