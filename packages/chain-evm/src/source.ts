@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { CustodyError, invariant } from '@bulkhead/domain';
+import { CustodyError, readAtMost } from '@bulkhead/domain';
 import { excerpt, nonsense, readFields, readText } from './shape.ts';
 
 /** What one source may cost us. */
@@ -174,30 +174,15 @@ async function fetchText(request: Exchange): Promise<{ status: number; text: str
       redirect: 'error',
       signal,
     });
-    const text = await readBody(response, limits);
-    if (text === undefined) throw tooLong(call, limits);
-    return { status: response.status, text };
+    const bytes = await readAtMost(response.body, limits.answerBytesMax);
+    if (bytes === undefined) throw tooLong(call, limits);
+    return { status: response.status, text: Buffer.from(bytes.buffer).toString('utf8') };
   } catch (error) {
     if (error instanceof CustodyError) throw error;
     // The cause is left out on purpose: the runtime's errors repeat the URL.
     const seconds = limits.callTimeoutMs / 1000;
     throw unanswered(call, timeout.aborted ? `nothing within ${seconds} s` : reasonOf(error));
   }
-}
-
-/** Reads at most the limit, so that an endless answer cannot fill the memory. */
-async function readBody(response: Response, limits: SourceLimits): Promise<string | undefined> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  if (response.body === null) return '';
-  for await (const chunk of response.body) {
-    const bytes: unknown = chunk;
-    invariant(bytes instanceof Uint8Array, 'The body of an answer comes as bytes.');
-    length += bytes.byteLength;
-    if (length > limits.answerBytesMax) return undefined;
-    chunks.push(bytes);
-  }
-  return Buffer.concat(chunks).toString('utf8');
 }
 
 function reasonOf(error: unknown): string {

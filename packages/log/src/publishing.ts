@@ -1,4 +1,4 @@
-import { CustodyError, invariant } from '@bulkhead/domain';
+import { CustodyError, invariant, readAtMost } from '@bulkhead/domain';
 import { bigintOrNull, type Database, only, text } from '@bulkhead/postgres';
 import {
   checkpointText,
@@ -17,7 +17,7 @@ import { committedHead, signedSize, storedNodes } from './log-reading.ts';
 
 /** How long a witness may take to answer. */
 export const witnessTimeoutMs = 5_000;
-/** Bytes of a witness's answer that are read. */
+/** Bytes of a witness's answer that are read. A longer one says nothing. */
 const answerLengthMax = 16_384;
 
 /** A witness that the log asks; it need not be ours. */
@@ -68,8 +68,9 @@ async function ask(witness: Witness, body: string): Promise<{ readonly status: n
     signal: AbortSignal.timeout(witnessTimeoutMs),
     redirect: 'error',
   });
-  const said = await answer.text();
-  return { status: answer.status, text: said.slice(0, answerLengthMax) };
+  const said = await readAtMost(answer.body, answerLengthMax);
+  if (said === undefined) return { status: answer.status, text: '' };
+  return { status: answer.status, text: new TextDecoder().decode(said) };
 }
 
 async function requestFor(db: Database, size: number, oldSize: number): Promise<string> {

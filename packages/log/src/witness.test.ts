@@ -225,5 +225,17 @@ test('a witness that lies, or that nobody reaches, harms nothing', async () => {
   );
   assert.equal((await askWitness(db.app, { key, url: liar.url }, order(20))).status, 'refused');
   assert.equal((await askWitness(db.app, { key, url: 'http://127.0.0.1:1' }, order(20))).status, 'unreachable');
+  await using endless = await served(
+    createServer((_, response) => {
+      const more = (): void => {
+        while (response.write('x'.repeat(10_000)));
+      };
+      response.on('drain', more);
+      more();
+    }),
+  );
+  // Left where it is too long, and not only when its time is over.
+  const left = await askWitness(db.app, { key, url: endless.url }, order(20));
+  assert.deepEqual(left, { status: 'refused', size: 20, reason: 'It answered without a signature of its own.' });
   assert.equal((await db.app.query('select from log.cosignature')).length, 0);
 });

@@ -1,3 +1,5 @@
+import { readAtMost } from '@bulkhead/domain';
+
 /** A node of a chain, asked by JSON-RPC. */
 export type ChainNode = {
   readonly name: string;
@@ -5,8 +7,8 @@ export type ChainNode = {
   ask(method: string, params: readonly unknown[]): Promise<unknown>;
 };
 
-/** Characters of an answer that are read at most: a proof of an account and a few slots has some ten thousand. */
-const answerCharactersMax = 4_000_000;
+/** Bytes of an answer that are read at most: a proof of an account and a few slots has some ten thousand. */
+const answerBytesMax = 4_000_000;
 const answerWithinMs = 20_000;
 
 /** A node behind a URL. The same in Node and in a browser. */
@@ -22,9 +24,9 @@ export function httpNode(url: string): ChainNode {
         body: JSON.stringify({ jsonrpc: '2.0', id: calls, method, params }),
         signal: AbortSignal.timeout(answerWithinMs),
       });
-      const text = await response.text();
-      if (text.length > answerCharactersMax) throw new Error(`The answer to ${method} is too long.`);
-      const answer: unknown = JSON.parse(text);
+      const said = await readAtMost(response.body, answerBytesMax);
+      if (said === undefined) throw new Error(`The answer to ${method} is too long.`);
+      const answer: unknown = JSON.parse(new TextDecoder().decode(said));
       if (typeof answer !== 'object' || answer === null || !('result' in answer)) {
         throw new Error(`The node refuses ${method}.`);
       }

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
+import { readAtMost } from '@bulkhead/domain';
 import { manifestName, proofFiles, readManifest } from '@bulkhead/proofs';
 import type { GivenFile } from '@bulkhead/verifier';
 import { UsageError } from '../exit-code.ts';
@@ -55,12 +56,13 @@ export async function fetchGiven(address: string, progress: (what: string) => vo
 }
 
 async function fetchBytes(address: URL): Promise<Uint8Array | undefined> {
-  const response = await fetch(address, { redirect: 'error' }).catch((cause: unknown) => {
+  const unread = (cause: unknown): never => {
     throw new UsageError(`${address.href} cannot be read: ${cause instanceof Error ? cause.message : ''}.`);
-  });
+  };
+  const response = await fetch(address, { redirect: 'error' }).catch(unread);
   if (response.status === 404 || response.status === 403) return undefined;
   if (!response.ok) throw new UsageError(`${address.href} answers ${response.status}.`);
-  const said = Number(response.headers.get('content-length') ?? 0);
-  if (said > fileBytesMax) throw new UsageError(`${address.href} has ${said} bytes, at most ${fileBytesMax} are read.`);
-  return new Uint8Array(await response.arrayBuffer());
+  const bytes = await readAtMost(response.body, fileBytesMax).catch(unread);
+  if (bytes === undefined) throw new UsageError(`${address.href} has more than ${fileBytesMax} bytes, which are read.`);
+  return bytes;
 }

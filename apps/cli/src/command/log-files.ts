@@ -1,6 +1,6 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { CustodyError } from '@bulkhead/domain';
+import { CustodyError, readAtMost } from '@bulkhead/domain';
 import { noteLengthMax, type Tile, tilePath } from '@bulkhead/tlog';
 
 /** How long a server of the log may take to give a file. */
@@ -19,13 +19,13 @@ function unreadable(path: string, why: string, cause?: unknown): CustodyError {
 }
 
 async function fetched(address: string): Promise<Uint8Array> {
-  const answer = await fetch(address, { signal: AbortSignal.timeout(answerMsMax), redirect: 'error' }).catch(
-    (cause: unknown) => {
-      throw unreadable(address, 'nobody answers', cause);
-    },
-  );
-  const bytes = new Uint8Array(await answer.arrayBuffer());
-  if (answer.status !== 200 || bytes.length > fileLengthMax) throw unreadable(address, `status ${answer.status}`);
+  const silent = (cause: unknown): never => {
+    throw unreadable(address, 'nobody answers', cause);
+  };
+  const answer = await fetch(address, { signal: AbortSignal.timeout(answerMsMax), redirect: 'error' }).catch(silent);
+  if (answer.status !== 200) throw unreadable(address, `status ${answer.status}`);
+  const bytes = await readAtMost(answer.body, fileLengthMax).catch(silent);
+  if (bytes === undefined) throw unreadable(address, `it is longer than ${fileLengthMax} bytes`);
   return bytes;
 }
 
