@@ -106,6 +106,32 @@ test('a lost client key is replaced by people and quorum after the long delay, a
   await bench.prove();
 });
 
+test('an approval that the signers have is kept, though what it is for ended while they took it', async () => {
+  await using bench = await openVaulting();
+  const account = await fundedVault(bench, ether);
+  const { id } = viewOf(await asks(bench, account));
+  const { intent } = (await keyRecoveryText(bench.custody, id)) ?? assert.fail('the recovery is not there');
+  const { signer } = bench.custody;
+  const slow = {
+    ...bench.custody,
+    signer: new Proxy(signer, {
+      get: (target, name) =>
+        name === 'lodge'
+          ? async (...lodged: Parameters<typeof signer.lodge>) => {
+              const taken = await target.lodge(...lodged);
+              viewOf(await cancelKeyRecovery(bench.custody, bench.as('olga'), id));
+              return taken;
+            }
+          : Reflect.get(target, name, target),
+    }),
+  };
+  viewOf(await approveKeyRecovery(slow, bench.as('ruth'), { id, approval: fakeApproval('ruth', intent) }));
+  const view = await shown(bench, id);
+  assert.deepEqual([view.state, view.approvals.map(({ by }) => by)], ['cancelled', ['ruth']]);
+  // Whoever comes after the end is refused before the signers hear of it.
+  assert.equal(refusalOf(await approves(bench, id, 'sam')), 'vault/wrong-state');
+});
+
 test('the client vetoes it, a key that was queued later overtakes it, and an exit holds it up', async () => {
   await using bench = await openVaulting();
   const account = await fundedVault(bench, ether);
