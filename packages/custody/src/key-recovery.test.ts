@@ -115,14 +115,15 @@ test('an approval that the signers have is kept, though what it is for ended whi
   const slow = {
     ...bench.custody,
     signer: new Proxy(signer, {
-      get: (target, name) =>
-        name === 'lodge'
-          ? async (...lodged: Parameters<typeof signer.lodge>) => {
-              const taken = await target.lodge(...lodged);
-              viewOf(await cancelKeyRecovery(bench.custody, bench.as('olga'), id));
-              return taken;
-            }
-          : Reflect.get(target, name, target),
+      get(target, name): unknown {
+        const own: unknown = Reflect.get(target, name, target);
+        if (name !== 'lodge') return own;
+        return async (...lodged: Parameters<typeof signer.lodge>) => {
+          const taken = await target.lodge(...lodged);
+          viewOf(await cancelKeyRecovery(bench.custody, bench.as('olga'), id));
+          return taken;
+        };
+      },
     }),
   };
   viewOf(await approveKeyRecovery(slow, bench.as('ruth'), { id, approval: fakeApproval('ruth', intent) }));
