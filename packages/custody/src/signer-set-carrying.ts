@@ -29,6 +29,8 @@ export async function keepSignerSet(custody: Custody, id: string): Promise<void>
   const { signerSet } = found.system;
   const [before] = (await signerSetStandings(custody.db, signerSet)).filter((one) => one.chain === chain);
   const look = await lookAtSignerSet(custody, chain, signerSet);
+  // A source that is behind shows the past, where those who have left would sign and what was carried would be carried again.
+  if (before !== undefined && (look.current < before.current || look.newest.number < before.newest)) return;
   await noteSignerSet(custody, look);
   if (before !== undefined && look.current > before.current) await tellChanged(custody, look);
   const next = await signedSetChange(custody.db, signerSet, look.newest.number + 1n);

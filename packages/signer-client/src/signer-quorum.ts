@@ -218,9 +218,16 @@ export class SignerQuorum implements Signer, VaultQuorum, ProofQuorum {
     return { signatures, grants, answers };
   }
 
-  /** Everybody is waited for: which of them stand on which side follows from their keys. */
+  /**
+   * Everybody is waited for: which of them stand on which side follows from their keys. They are asked to sign only when both sides would:
+   * a number serves one content for ever, and one that some have signed and others never will would be the last of the set.
+   */
   async signSetChange({ intent, evidence, before }: SetChangeRequest): Promise<SetChangeGrant> {
     const after = { members: membersOf(intent), threshold: intent.threshold };
+    const willing = await this.#willing(intent, evidence);
+    const ready = willing.flatMap((one) => ('answer' in one ? one.answer : []));
+    if (!isReached(ready, before)) throw tooFew(willing, Number(before.threshold));
+    if (!isReached(ready, after)) throw notAccepted(ready, after);
     const digest = vaultIntentDigest(nobleHashes, intent);
     const sign = ({ signer }: QuorumSigner): Promise<VaultGrant> => signer.signVault({ intent, evidence });
     const answers = await this.#everybody(async (one) => this.#grantOf(one, { digest, sign }));
@@ -228,8 +235,29 @@ export class SignerQuorum implements Signer, VaultQuorum, ProofQuorum {
     const quorumSignatures = signaturesOf(grants, before);
     if (quorumSignatures === undefined) throw tooFew(answers, Number(before.threshold));
     const memberSignatures = signaturesOf(grants, after);
-    if (memberSignatures === undefined) throw notAccepted(grants, after);
+    if (memberSignatures === undefined) {
+      throw notAccepted(
+        grants.map(({ member }) => member),
+        after,
+      );
+    }
     return { quorumSignatures, memberSignatures, grants };
+  }
+
+  /** Member keys of each signer that would sign a change. Asking binds nothing. */
+  async #willing(
+    intent: SetChangeRequest['intent'],
+    evidence: Evidence,
+  ): Promise<readonly SignerAnswer<readonly Address[]>[]> {
+    const asked = async ({ signer }: QuorumSigner): Promise<readonly Address[]> => {
+      const { refusal } = await signer.outlook(intent, evidence);
+      // After its time those who signed in time say it again, and the others bind nothing any more.
+      if (refusal !== undefined && refusal.code !== 'signer/intent-expired') {
+        throw new CustodyError(faultCodeOf(refusal.code), refusal.message);
+      }
+      return (await signer.status()).members ?? [];
+    };
+    return this.#everybody(async (one) => this.#upToDate(one, asked));
   }
 
   async certifyVault(claim: VaultClaim): Promise<readonly SignedStatement[]> {
@@ -341,11 +369,15 @@ function signaturesOf(grants: readonly VaultGrant[], { members, threshold }: Sig
   );
 }
 
-function notAccepted(grants: readonly VaultGrant[], { members, threshold }: SignerSetMembers): CustodyError {
-  const accepted = grants.map(({ member }) => member).filter((member) => members.includes(member));
+function isReached(ready: readonly Address[], { members, threshold }: SignerSetMembers): boolean {
+  return BigInt(members.filter((member) => ready.includes(member)).length) >= threshold;
+}
+
+function notAccepted(ready: readonly Address[], { members, threshold }: SignerSetMembers): CustodyError {
+  const accepted = members.filter((member) => ready.includes(member));
   return new CustodyError(
     'signer/not-a-member',
-    `${accepted.length} of those who are to be in the set of signers have accepted, and ${threshold} must. Missing: ${members.filter((member) => !accepted.includes(member)).join(', ')}. Have their signers run, with the registry of the others, and in the configuration.`,
+    `${accepted.length} of those who are to be in the set of signers accept, and ${threshold} must. Missing: ${members.filter((member) => !accepted.includes(member)).join(', ')}. Have their signers run, with the registry of the others, and in the configuration.`,
     { details: { accepted: accepted.length, threshold: threshold.toString() } },
   );
 }
