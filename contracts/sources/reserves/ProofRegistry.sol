@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {FixedPointMathLib} from "solady/src/utils/FixedPointMathLib.sol";
 import {LibString} from "solady/src/utils/LibString.sol";
 import {BlockHashes} from "../BlockHashes.sol";
 import {SignerSet} from "../vault/SignerSet.sol";
@@ -12,6 +13,9 @@ import {Header, Place, ReserveHeader} from "./ReserveHeader.sol";
 /// What is owed is committed on a steady cadence. When a window of epochs is full, the hash of a block that was not there
 /// yet picks the one of them that must be proven in full, so nobody can dress up the one that will be looked at. The least
 /// reserves of the whole window are reported, not those of a good moment.
+///
+/// What was signed and did not come in time lapses: it keeps its number and its place before the next epoch, for everybody
+/// to see, but counts in no window and makes nothing fresh. So a custodian who was away goes on, and hides nothing by it.
 /// @dev Signed by a quorum of the signer set, carried by anybody. No owner, no upgrade, no way to take anything back. It
 /// does not verify proofs: readers do, with the two hashes that it pins.
 contract ProofRegistry {
@@ -38,6 +42,7 @@ contract ProofRegistry {
         /// In units of the header, all compartments of clients together. As the custodian says.
         uint128 reserves;
         uint64 takenAt;
+        /// Zero of one that lapsed.
         uint64 committedAt;
     }
 
@@ -55,13 +60,15 @@ contract ProofRegistry {
     }
 
     struct Stream {
-        /// The newest epoch; the first is 1.
+        /// The newest epoch, whether it was committed or lapsed; the first is 1.
         uint64 epoch;
         /// Windows that were proven, from the first one on.
         uint64 proven;
         uint64 blockNumber;
         uint56 ledgerPosition;
         uint8 unitExponent;
+        /// How many epochs lapsed.
+        uint64 lapses;
     }
 
     bytes32 private constant NAME = keccak256("Bulkhead Proof Registry");
@@ -91,8 +98,16 @@ contract ProofRegistry {
     mapping(bytes32 asset => mapping(uint256 epoch => Epoch)) private epochs;
     mapping(bytes32 asset => mapping(uint256 number => Window)) private windows;
 
+    /// Windows count what was committed and leave out what lapsed: how many had lapsed before the epoch with that count.
+    mapping(bytes32 asset => mapping(uint256 count => uint256)) private lapsesBefore;
+
     /// @param header as spec/reserves.md has it; its hash is the context
     event Committed(
+        bytes32 indexed asset, uint64 indexed epoch, bytes32 context, bytes32 record, uint128 reserves, bytes header
+    );
+
+    /// It was signed and not committed in time. The fields are those of {Committed}.
+    event Lapsed(
         bytes32 indexed asset, uint64 indexed epoch, bytes32 context, bytes32 record, uint128 reserves, bytes header
     );
     event WindowEnded(bytes32 indexed asset, uint256 indexed window, uint64 challengeBlock);
@@ -117,6 +132,9 @@ contract ProofRegistry {
 
     /// It was taken in the future, or so long ago that nobody would know what was moved meanwhile.
     error NotInTime(uint256 takenAt);
+
+    /// It can still be committed.
+    error NotLapsed(uint256 takenAt);
 
     /// The asset is on this chain, and the hash is not that of the block or the block is too old to tell.
     error UnknownBlock(uint256 blockNumber, bytes32 blockHash);
@@ -147,23 +165,25 @@ contract ProofRegistry {
     /// and which epoch it follows.
     function commit(Header calldata header, bytes32 record, uint128 reserves, bytes calldata signatures) external {
         bytes32 asset = keccak256(bytes(header.asset));
-        Stream memory stream = streams[asset];
-        requireFit(header, stream);
-        requireNext(header, asset, stream);
-        bytes memory encoded = ReserveHeader.encode(header, placeAfter(epochs[asset][stream.epoch].context));
-        bytes32 context = ReserveHeader.contextOf(encoded);
-        requireQuorum(keccak256(abi.encode(COMMITMENT, context, record, reserves)), signatures);
-
+        (bytes32 context, bytes memory encoded) = requireNext(header, record, reserves, signatures);
+        requireInTime(header);
+        uint64 lapses = advance(asset, header, 0);
         epochs[asset][header.epoch] = Epoch(context, record, reserves, header.takenAt, uint64(block.timestamp));
-        streams[asset] = Stream({
-            epoch: header.epoch,
-            proven: stream.proven,
-            blockNumber: header.blockNumber,
-            ledgerPosition: uint56(header.ledgerPosition),
-            unitExponent: header.unitExponent
-        });
         emit Committed(asset, header.epoch, context, record, reserves, encoded);
-        count(asset, header.epoch, reserves);
+        uint256 counted = header.epoch - lapses;
+        if (lapses != 0) lapsesBefore[asset][counted] = lapses;
+        count(asset, counted, reserves);
+    }
+
+    /// @notice Pins that the next epoch of an asset was signed and did not come in time: with what was signed, so that no
+    /// other content of its number ever shows, and the next one follows it. Anybody who has the signatures may say so.
+    function lapse(Header calldata header, bytes32 record, uint128 reserves, bytes calldata signatures) external {
+        bytes32 asset = keccak256(bytes(header.asset));
+        (bytes32 context, bytes memory encoded) = requireNext(header, record, reserves, signatures);
+        require(hasLapsed(header), NotLapsed(header.takenAt));
+        advance(asset, header, 1);
+        epochs[asset][header.epoch] = Epoch(context, record, reserves, header.takenAt, 0);
+        emit Lapsed(asset, header.epoch, context, record, reserves, encoded);
     }
 
     /// @notice Has the hash of its block pick the epoch of a full window that must be proven. Anybody may ask.
@@ -181,7 +201,8 @@ contract ProofRegistry {
             return 0;
         }
         uint256 picked = uint256(keccak256(abi.encode(random, address(this), asset, number))) % window;
-        epoch = uint64(number * window + 1 + picked);
+        uint256 counted = number * window + 1 + picked;
+        epoch = uint64(counted + lapsesBefore[asset][counted]);
         drawing.drawn = epoch;
         emit Drawn(asset, number, epoch);
     }
@@ -214,6 +235,33 @@ contract ProofRegistry {
         return (stream.epoch, stream.proven, stream.unitExponent);
     }
 
+    /// @notice How many epochs of an asset lapsed, ever.
+    function lapsesOf(bytes32 asset) external view returns (uint64) {
+        return streams[asset].lapses;
+    }
+
+    /// @notice Whether an epoch was signed and not committed in time.
+    function isLapsed(bytes32 asset, uint256 epoch) external view returns (bool) {
+        Epoch memory pinned = epochs[asset][epoch];
+        return pinned.context != 0 && pinned.committedAt == 0;
+    }
+
+    /// @notice The how-manieth committed epoch of an asset one is, from 1: its window is `(count - 1) / window`. Zero of one
+    /// that lapsed or is not there.
+    function countOf(bytes32 asset, uint256 epoch) external view returns (uint256) {
+        if (epochs[asset][epoch].committedAt == 0) return 0;
+        Stream memory stream = streams[asset];
+        uint256 least = stream.lapses < epoch ? epoch - stream.lapses : 1;
+        uint256 most = FixedPointMathLib.min(epoch, stream.epoch - stream.lapses);
+        // A count plus the lapses before it rises with the count.
+        while (least < most) {
+            uint256 middle = (least + most) / 2;
+            if (middle + lapsesBefore[asset][middle] < epoch) least = middle + 1;
+            else most = middle;
+        }
+        return least;
+    }
+
     function epochAt(bytes32 asset, uint256 epoch) external view returns (Epoch memory) {
         return epochs[asset][epoch];
     }
@@ -232,17 +280,53 @@ contract ProofRegistry {
         require(fit, UnfitHeader());
     }
 
-    function requireNext(Header calldata header, bytes32 asset, Stream memory stream) private view {
+    /// @dev The header continues the stream, and the quorum signed it.
+    function requireNext(Header calldata header, bytes32 record, uint128 reserves, bytes calldata signatures)
+        private
+        view
+        returns (bytes32 context, bytes memory encoded)
+    {
+        bytes32 asset = keccak256(bytes(header.asset));
+        Stream memory stream = streams[asset];
+        requireFit(header, stream);
         uint256 expected = uint256(stream.epoch) + 1;
         require(header.epoch == expected, WrongEpoch(header.epoch, expected));
+        Epoch memory before = epochs[asset][stream.epoch];
         bool later = header.blockNumber > stream.blockNumber && header.ledgerPosition >= stream.ledgerPosition
-            && header.takenAt > epochs[asset][stream.epoch].takenAt;
+            && header.takenAt > before.takenAt;
         require(later, NotLater());
+        encoded = ReserveHeader.encode(header, placeAfter(before.context));
+        context = ReserveHeader.contextOf(encoded);
+        requireQuorum(keccak256(abi.encode(COMMITMENT, context, record, reserves)), signatures);
+    }
+
+    function requireInTime(Header calldata header) private view {
         bool inTime = header.takenAt <= block.timestamp && block.timestamp - header.takenAt <= commitWithin;
         require(inTime, NotInTime(header.takenAt));
         if (!isOfThisChain(header.asset)) return;
         bool known = header.blockHash != 0 && BlockHashes.hashOf(header.blockNumber) == header.blockHash;
         require(known, UnknownBlock(header.blockNumber, header.blockHash));
+    }
+
+    /// @dev Too late, or of a block of this chain whose hash nobody can ask for any more: it can never be committed.
+    function hasLapsed(Header calldata header) private view returns (bool) {
+        if (block.timestamp > header.takenAt + commitWithin) return true;
+        return isOfThisChain(header.asset) && header.blockNumber < block.number
+            && BlockHashes.hashOf(header.blockNumber) == 0;
+    }
+
+    /// @return lapses how many there are by now
+    function advance(bytes32 asset, Header calldata header, uint64 more) private returns (uint64 lapses) {
+        Stream memory stream = streams[asset];
+        lapses = stream.lapses + more;
+        streams[asset] = Stream({
+            epoch: header.epoch,
+            proven: stream.proven,
+            blockNumber: header.blockNumber,
+            ledgerPosition: uint56(header.ledgerPosition),
+            unitExponent: header.unitExponent,
+            lapses: lapses
+        });
     }
 
     function isOfThisChain(string calldata asset) private view returns (bool) {
@@ -260,12 +344,13 @@ contract ProofRegistry {
     }
 
     /// @dev An epoch in its window: the least reserves so far, and what follows from the last one.
-    function count(bytes32 asset, uint256 epoch, uint128 reserves) private {
-        uint256 number = (epoch - 1) / window;
+    /// @param counted how many were committed, this one included
+    function count(bytes32 asset, uint256 counted, uint128 reserves) private {
+        uint256 number = (counted - 1) / window;
         Window storage counting = windows[asset][number];
-        bool isFirst = (epoch - 1) % window == 0;
+        bool isFirst = (counted - 1) % window == 0;
         if (isFirst || reserves < counting.leastReserves) counting.leastReserves = reserves;
-        if (epoch % window != 0) return;
+        if (counted % window != 0) return;
         uint64 challengeBlock = uint64(block.number + drawDelay);
         counting.endedAt = uint64(block.timestamp);
         counting.challengeBlock = challengeBlock;

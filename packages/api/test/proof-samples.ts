@@ -19,6 +19,7 @@ export const proof = {
   state: 'proven',
   reason: null,
   committed: pinned,
+  lapsed: null,
   drawn: pinned,
   proven: pinned,
   createdAt: time,

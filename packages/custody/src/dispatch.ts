@@ -58,6 +58,7 @@ const cargos = [
   'delegated-sweep',
   'heartbeat',
   'reserve-commitment',
+  'reserve-lapse',
   'reserve-draw',
   'reserve-proof',
   'set-change',

@@ -34,6 +34,7 @@ function lookingAgain({ cargo, relays }: RelayCargo, chain: ChainId): Job | unde
     case 'delegate':
     // One for each asset, which the act names.
     case 'reserve-commitment':
+    case 'reserve-lapse':
     case 'reserve-draw':
     case 'reserve-proof':
       return undefined;

@@ -9,6 +9,7 @@ import {
 } from '@bulkhead/domain';
 import { bigintOrNull, type Queries, type Row, text, textOrNull, type Transaction } from '@bulkhead/postgres';
 import { decodeHeader } from '@bulkhead/proofs/header';
+import { epochs } from '@bulkhead/reserves';
 import { assetWord, callData, type Hex, hexOf, proofRegistryCalls } from '@bulkhead/vaults';
 import { signerSays } from './approval.ts';
 import { type Custody, machine } from './custody.ts';
@@ -33,6 +34,9 @@ export type ProofAct = {
   readonly intent: ReserveIntent | undefined;
   readonly signatures: Hex | undefined;
 };
+
+/** An act as it is carried now: a commitment that can only be pinned as lapsed any more is. */
+export type CarriedAct = ProofAct & { readonly lapsed?: boolean };
 
 const columns = 'id, kind, context, window_number, intent, signatures';
 
@@ -91,6 +95,11 @@ export async function actFor(custody: Custody, proven: ProvenAsset, order: NewAc
   const intent = order.intent?.(id);
   const { chain, registry } = proven.registry;
   await custody.db.transaction(async (tx) => {
+    if (order.context !== undefined) {
+      await lockContext(tx, order.context);
+      const [given] = await epochs(tx, { context: Uint8Array.from(Buffer.from(order.context, 'hex')) });
+      if (given?.abandoned !== undefined) return;
+    }
     const stored = await tx.query(
       `insert into custody.proof_act (id, kind, chain, registry, asset, context, window_number, intent, intent_digest, step, created_at, updated_at)
        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)
@@ -116,6 +125,19 @@ export async function actFor(custody: Custody, proven: ProvenAsset, order: NewAc
   return liveAct(custody.db, proven, order.kind);
 }
 
+/** Whether signers were asked to commit to an epoch, so that one of them may have done so for ever. */
+export async function wasAsked(db: Queries, context: string): Promise<boolean> {
+  const rows = await db.query(`select id from custody.proof_act where kind = 'commitment' and context = $1 limit 1`, [
+    context,
+  ]);
+  return rows.length > 0;
+}
+
+/** Until the end of the transaction: an epoch is either given up, or signers are asked for it. */
+export async function lockContext(tx: Transaction, context: string): Promise<void> {
+  await tx.query('select pg_advisory_xact_lock(hashtextextended($1, 7412))', [context]);
+}
+
 /** What signers were asked for when the epoch of a context was committed. */
 export async function committedIntent(db: Queries, context: string): Promise<ReserveIntent | undefined> {
   const [row] = await db.query(
@@ -135,7 +157,8 @@ export async function endAct(custody: Custody, { id, kind }: ProofAct, by: Final
       [id, by === undefined ? 'failed' : 'done', by?.transaction ?? null, by?.block ?? null, now],
     );
     if (ended.length === 0) return;
-    const event = `reserve-${kind}-${by === undefined ? 'given-up' : 'final'}`;
+    const how = by === undefined ? 'given-up' : by.event.event === 'Lapsed' ? 'lapsed' : 'final';
+    const event = `reserve-${kind}-${how}`;
     const data = by === undefined ? {} : { transaction: by.transaction, block: by.block };
     await record(tx, now, { actor: machine, subject: id, event, data });
   });
@@ -148,7 +171,7 @@ export async function endAct(custody: Custody, { id, kind }: ProofAct, by: Final
  *
  * @returns why it does not move; undefined where it does
  */
-export async function carryAct(custody: Custody, proven: ProvenAsset, act: ProofAct): Promise<string | undefined> {
+export async function carryAct(custody: Custody, proven: ProvenAsset, act: CarriedAct): Promise<string | undefined> {
   try {
     // Signers sign one commitment of an epoch for ever, and the registry takes it for a while only: nothing is signed that could not leave.
     const shortage = act.signatures === undefined ? await relayShortage(custody, proven.registry.chain) : undefined;
@@ -184,7 +207,7 @@ async function sign(custody: Custody, { setup }: ProvenAsset, { id, intent }: Pr
 }
 
 /** The call that anybody may send to the registry. */
-function callOf({ asset: id }: ProvenAsset, { intent, window }: ProofAct, signatures: Hex | undefined): Hex {
+function callOf({ asset: id }: ProvenAsset, { intent, window, lapsed }: CarriedAct, signatures: Hex | undefined): Hex {
   const asset = assetWord(hashes, id);
   if (intent === undefined || signatures === undefined) {
     invariant(window !== undefined, 'A draw is of a window.');
@@ -210,7 +233,7 @@ function callOf({ asset: id }: ProvenAsset, { intent, window }: ProofAct, signat
     takenAt: header.takenAt,
   };
   const { record: recordHash, reserves } = intent;
-  return callData(hashes, proofRegistryCalls.commit, {
+  return callData(hashes, lapsed === true ? proofRegistryCalls.lapse : proofRegistryCalls.commit, {
     header: fields,
     record: `0x${recordHash}`,
     reserves,
@@ -220,15 +243,16 @@ function callOf({ asset: id }: ProvenAsset, { intent, window }: ProofAct, signat
 
 const cargos = { commitment: 'reserve-commitment', draw: 'reserve-draw', proof: 'reserve-proof' } as const;
 
-type Relayed = { readonly act: ProofAct; readonly data: Hex };
+type Relayed = { readonly act: CarriedAct; readonly data: Hex };
 
 /** Has the house carry it, unless that is under way. The chain is asked first, so that no transaction is made for nothing. */
 async function relay(
   custody: Custody,
   { registry: { chain, registry } }: ProvenAsset,
-  { act: { id, kind }, data }: Relayed,
+  { act: { id, kind, lapsed }, data }: Relayed,
 ): Promise<string | undefined> {
-  const cargo = cargos[kind];
+  // With a count of its own: what came too late may have failed as a commitment often enough.
+  const cargo = lapsed === true ? 'reserve-lapse' : cargos[kind];
   const [running] = await custody.db.query(
     `select id from custody.dispatch where relays = $1 and cargo = $2 and step <> 'done' limit 1`,
     [id, cargo],

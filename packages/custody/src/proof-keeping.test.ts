@@ -4,7 +4,9 @@ import { houseGas, invariant } from '@bulkhead/domain';
 import { fakeMembers, fakeProofRegistry, fakeProofRegistryCode, fakeProofSettings } from '@bulkhead/fakes';
 import { epochs, stateOf } from '@bulkhead/reserves';
 import { dispatchViews } from './dispatch.ts';
+import { actFor } from './proof-act.ts';
 import { keepProof, type Kept, provenAssets } from './proof-keeping.ts';
+import { provenAsset } from './proof-registry.ts';
 import { proofActView, type ProofClock, proofClocks } from './proof-view.ts';
 import { Interrupter, interruptible, type Interruption } from './testing/faulty-database.ts';
 import { epochSeconds, openProving, type ProofBench } from './testing/proving.ts';
@@ -116,14 +118,14 @@ test('whatever is missing delays an epoch and is said; signed is what was made, 
   assert.equal(bench.proofQuorum.signed.length, 1);
 });
 
-test('one that was not committed in time is given up and the next has its number; a reorg has it carried again', async () => {
+test('one that nobody was asked to sign in time is given up and the next has its number; a reorg has it carried again', async () => {
   await using bench = await openProving();
-  bench.signers.awake = [];
+  bench.maker.halfway = true;
   await keep(bench);
+  bench.maker.halfway = false;
   await pass(bench, 7_300n);
   const { done } = await keep(bench);
-  assert.match(done.join(), /Epoch 1 of \S+ is abandoned/u);
-  bench.signers.awake = fakeMembers;
+  assert.match(done.join(), /Epoch 1 of \S+ is abandoned: it was not committed in time\./u);
   bench.clock.advance(1);
   await keep(bench);
   await bench.work();
@@ -134,6 +136,77 @@ test('one that was not committed in time is given up and the next has its number
   await carried(bench);
   assert.deepEqual(await states(bench), ['1 abandoned', '1 committed']);
   await bench.prove();
+});
+
+test('one that signers were asked for lapses where everybody sees it, and the line goes on behind it', async () => {
+  await using bench = await openProving();
+  await keep(bench);
+  assert.equal(bench.proofQuorum.signed.length, 1);
+  // The server was away, and its transaction did not leave.
+  await pass(bench, 7_300n);
+  const late = await keep(bench);
+  assert.match(late.done.join(), /epoch 1 lapsed, because it was not committed in time; the house carries it/u);
+  bench.maker.lacking = 'Compartment 10000 owes 7 and holds 5.';
+  await carried(bench);
+  assert.deepEqual(await states(bench), ['1 lapsed']);
+  const { epoch, committedAt, age, fresh } = await clockOf(bench);
+  assert.deepEqual([epoch, committedAt, age, fresh], [1n, 0n, 0n, false]);
+  bench.maker.lacking = undefined;
+  await keep(bench);
+  await carried(bench);
+  assert.deepEqual(await states(bench), ['1 lapsed', '2 committed'], 'at once, and not an hour later');
+  const [second, first] = await epochs(bench.custody.db);
+  assert.deepEqual(second?.header.previous, first?.context, 'it follows what lapsed');
+  await pass(bench, epochSeconds);
+  await keep(bench);
+  for (let round = 0; round < 4; round += 1) await carried(bench);
+  const all = await epochs(bench.custody.db);
+  const drawn = all.find((one) => one.drawn !== undefined);
+  assert.ok(drawn?.proven !== undefined && drawn.header.epoch > 1n, 'a window of two that were committed is proven');
+  assert.equal(all.at(-1)?.lapsed?.block !== undefined, true);
+  assert.deepEqual((await clockOf(bench)).fresh, true);
+  const outcomes = (await dispatchViews(bench.custody.db, { after: null, limit: 9 })).map(({ outcome }) => outcome);
+  assert.deepEqual(
+    outcomes.filter((outcome) => outcome !== 'succeeded'),
+    ['impossible'],
+    'the commitment that came too late costs nothing',
+  );
+  await bench.prove();
+});
+
+test('of two processes one gives an epoch up and one has it signed, but never both', async () => {
+  await using bench = await openProving();
+  const proven = provenAsset(bench.custody, bench.native) ?? assert.fail();
+  const { registry, terms, setup } = proven;
+  await setup.maker.make({ asset: bench.native, registry, ...terms });
+  const port = bench.custody.chains.get(bench.chain.id) ?? assert.fail();
+  const heads = port.heads.bind(port);
+  let looks = 0;
+  // The second look of the slow one is whether its epoch has lapsed; meanwhile the quick one has it signed.
+  port.heads = async () => {
+    looks += 1;
+    if (looks === 2) {
+      await keep(bench);
+      assert.equal(bench.proofQuorum.signed.length, 1);
+      bench.clock.advance(7_300_000);
+    }
+    return heads();
+  };
+  assert.deepEqual((await keep(bench)).done, []);
+  port.heads = heads;
+  assert.ok(looks > 2);
+  assert.deepEqual(await states(bench), ['1 made']);
+  const [intent] = bench.proofQuorum.signed;
+  assert.ok(intent?.kind === 'reserve-commitment');
+
+  await using other = await openProving();
+  const late = provenAsset(other.custody, other.native) ?? assert.fail();
+  const given = await late.setup.maker.make({ asset: other.native, registry: late.registry, ...late.terms });
+  await pass(other, 7_300n);
+  assert.match((await keep(other)).done.join(), /Epoch 1 of \S+ is abandoned/u);
+  const context = Buffer.from(given.context).toString('hex');
+  const act = { kind: 'commitment', context, intent: (id: string) => ({ ...intent, id }) } as const;
+  assert.equal(await actFor(other.custody, late, act), undefined, 'nobody is asked for what was given up');
 });
 
 test('one process makes an epoch, on a schedule or when asked, and for the configured registry alone', async () => {

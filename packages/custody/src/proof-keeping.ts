@@ -17,13 +17,22 @@ import {
   type ReserveIntent,
 } from '@bulkhead/domain';
 import { encodeHeader } from '@bulkhead/proofs/header';
-import { advanceEpoch, epochs, newestEpoch, type ReserveStream, stateOf, type StoredEpoch } from '@bulkhead/reserves';
+import {
+  advanceEpoch,
+  epochs,
+  isInRegistry,
+  newestEpoch,
+  provenCount,
+  type ReserveStream,
+  stateOf,
+  type StoredEpoch,
+} from '@bulkhead/reserves';
 import { bytesOf } from '@bulkhead/vaults';
 import { chainPort } from './cursor.ts';
 import { type Custody, machine } from './custody.ts';
 import { chainTime } from './chain-time.ts';
 import { record } from './journal.ts';
-import { actFor, carryAct, committedIntent, endAct, liveAct } from './proof-act.ts';
+import { actFor, carryAct, committedIntent, endAct, liveAct, lockContext, wasAsked } from './proof-act.ts';
 import {
   finalProofEvent,
   lookAtRegistry,
@@ -52,7 +61,8 @@ export type Kept = {
  *
  * 1. What the registry has by now is written down: committed, drawn, proven.
  * 2. A header is stored before anything is made of it; record and reserves before signers are asked; signatures before they leave.
- * 3. Only a final block says that the registry has it, whoever carried it. What lapsed before that is given up.
+ * 3. Only a final block says that the registry has it, whoever carried it. What came too late is given up where no signer was asked for it;
+ *    else a signer may have signed it, and signs nothing else under its number: then the registry is told that it lapsed, and the next follows.
  *
  * @param asked whether somebody wants an epoch now, whatever the schedule says
  */
@@ -125,9 +135,13 @@ async function noteCommitted(keeping: Keeping): Promise<void> {
   const newest = await newestEpoch(custody.db, streamOf(proven));
   if (newest === undefined || stateOf(newest) !== 'made') return;
   const context = contextText(newest);
-  const found = await finalProofEvent(custody.db, proven, { name: 'Committed', number: newest.header.epoch });
-  if (found?.event.event !== 'Committed' || found.event.context !== `0x${context}`) return;
-  await advanceTo(keeping, newest, { state: 'committed', transaction: found.transaction, block: found.block });
+  const { epoch: number } = newest.header;
+  const found =
+    (await finalProofEvent(custody.db, proven, { name: 'Committed', number })) ??
+    (await finalProofEvent(custody.db, proven, { name: 'Lapsed', number }));
+  if (found === undefined || !('context' in found.event) || found.event.context !== `0x${context}`) return;
+  const state = found.event.event === 'Lapsed' ? 'lapsed' : 'committed';
+  await advanceTo(keeping, newest, { state, transaction: found.transaction, block: found.block });
   const act = await liveAct(custody.db, proven, 'commitment');
   if (act?.context === context) await endAct(custody, act, found);
 }
@@ -136,11 +150,10 @@ async function noteCommitted(keeping: Keeping): Promise<void> {
 async function noteWindows(keeping: Keeping): Promise<void> {
   const { custody, proven, look } = keeping;
   const { window } = proven.registry.settings;
-  const newest = await epochs(custody.db, { asset: proven.asset, limit: Number(3n * window + 10n) });
-  const last = newest.find((one) => one.proven !== undefined);
-  const behind = last === undefined ? 0n : (last.header.epoch - 1n) / window + 1n;
-  const first = newest.length === 0 ? look.windowsProven : behind;
-  for (let number = first; number <= look.windowsProven; number += 1n) {
+  const last = await provenCount(custody.db, streamOf(proven));
+  const isKnown = (await newestEpoch(custody.db, streamOf(proven))) !== undefined;
+  const behind = last === undefined ? 0n : (last - 1n) / window + 1n;
+  for (let number = isKnown ? behind : look.windowsProven; number <= look.windowsProven; number += 1n) {
     await noteWindow(keeping, { name: 'Drawn', act: 'draw', state: 'drawn', number });
     await noteWindow(keeping, { name: 'Proven', act: 'proof', state: 'proven', number });
   }
@@ -249,7 +262,7 @@ async function carry(keeping: Keeping, act: Parameters<typeof carryAct>[2], what
 async function keepEpoch(keeping: Keeping): Promise<boolean> {
   const { custody, proven, look } = keeping;
   const stored = await newestEpoch(custody.db, streamOf(proven));
-  const own = stored === undefined ? undefined : ownOf(stored);
+  const own = stored === undefined ? undefined : await ownOf(keeping, stored);
   const { final } = look;
   const atOwn = own === undefined ? undefined : await pinnedEpoch(custody, proven, { final, epoch: own.epoch });
   const lapse = stored === undefined ? undefined : await lapseFor(keeping, stored);
@@ -267,8 +280,11 @@ async function keepEpoch(keeping: Keeping): Promise<boolean> {
       return make(keeping);
     case 'abandon':
       invariant(stored !== undefined, 'What is abandoned is there.');
-      await advanceTo(keeping, stored, { state: 'abandoned', reason: abandonReasons[next.because] });
+      await abandon(keeping, stored, abandonReasons[next.because]);
       return false;
+    case 'lapse':
+      invariant(stored !== undefined, 'What lapses was made.');
+      return commit(keeping, stored, next.because);
     case 'commit':
       invariant(stored !== undefined, 'What is committed was made.');
       return commit(keeping, stored);
@@ -287,10 +303,24 @@ function stopped(asset: AssetId, { because, epoch }: Extract<ProofEpochStep, { r
     : `The registry has ${epoch} epochs of ${asset} and more were committed here: its chain began anew, or the configuration names another registry. Nothing more is published before people have looked.`;
 }
 
-function ownOf(stored: StoredEpoch): OwnEpoch {
-  const state = stateOf(stored);
-  const { epoch } = stored.header;
-  return { epoch, context: contextText(stored), state: state === 'begun' || state === 'made' ? state : 'pinned' };
+async function ownOf({ custody: { db } }: Keeping, stored: StoredEpoch): Promise<OwnEpoch> {
+  const own = { epoch: stored.header.epoch, context: contextText(stored) };
+  if (isInRegistry(stored)) return { ...own, state: 'pinned' };
+  if (stored.made === undefined) return { ...own, state: 'begun' };
+  return { ...own, state: (await wasAsked(db, own.context)) ? 'asked' : 'made' };
+}
+
+/** Of two processes one may just ask signers for what the other one gives up: whoever comes second sees the first. */
+async function abandon(keeping: Keeping, stored: StoredEpoch, reason: string): Promise<void> {
+  const { custody, proven, done } = keeping;
+  const context = contextText(stored);
+  const abandoned = await custody.db.transaction(async (tx) => {
+    await lockContext(tx, context);
+    if (await wasAsked(tx, context)) return false;
+    await advanceEpoch(tx, { context: stored.context, now: custody.clock.now() }, { state: 'abandoned', reason });
+    return true;
+  });
+  if (abandoned) done.push(`Epoch ${stored.header.epoch} of ${proven.asset} is abandoned: ${reason}.`);
 }
 
 async function lapseFor({ custody, proven }: Keeping, { header }: StoredEpoch): Promise<Lapse | undefined> {
@@ -308,8 +338,10 @@ async function lapseFor({ custody, proven }: Keeping, { header }: StoredEpoch): 
 async function isDue({ custody, proven, look }: Keeping): Promise<boolean> {
   const { everySeconds, chain } = proven.registry;
   if (everySeconds === 0n) return false;
-  const { newest } = look.stream;
-  return newest === undefined || (await chainTime(custody, chain)) >= newest.committedAt + everySeconds;
+  const { newest, committedAt } = look.stream;
+  // After one that lapsed nobody waits any longer.
+  if (committedAt === undefined || newest?.lapsed === true) return true;
+  return (await chainTime(custody, chain)) >= committedAt + everySeconds;
 }
 
 async function make(keeping: Keeping): Promise<boolean> {
@@ -321,7 +353,8 @@ async function make(keeping: Keeping): Promise<boolean> {
   return true;
 }
 
-async function commit(keeping: Keeping, epoch: StoredEpoch): Promise<boolean> {
+/** @param lapse why it cannot be committed any more: what signers signed of it is pinned all the same, as lapsed */
+async function commit(keeping: Keeping, epoch: StoredEpoch, lapse?: Lapse): Promise<boolean> {
   const { custody, proven } = keeping;
   invariant(epoch.made !== undefined, 'What is committed was made.');
   const { record: recordHash, reserves } = epoch.made;
@@ -332,7 +365,9 @@ async function commit(keeping: Keeping, epoch: StoredEpoch): Promise<boolean> {
   };
   const intent = (id: string): ReserveIntent => ({ ...place(keeping, id), kind: 'reserve-commitment', ...said });
   const act = await actFor(custody, proven, { kind: 'commitment', context: contextText(epoch), intent });
-  if (act !== undefined) await carry(keeping, act, `epoch ${epoch.header.epoch} is signed`);
+  const what = lapse === undefined ? 'is signed' : `lapsed, because ${abandonReasons[lapse]}`;
+  if (act === undefined) return false;
+  await carry(keeping, { ...act, lapsed: lapse !== undefined }, `epoch ${epoch.header.epoch} ${what}`);
   return false;
 }
 
@@ -385,7 +420,7 @@ export async function provenAssets(custody: Custody): Promise<readonly AssetId[]
 
 async function noteLook({ custody, proven, look, troubles }: Keeping): Promise<void> {
   const { chain, registry } = proven.registry;
-  const { newest, window } = look.stream;
+  const { newest, window, committedAt } = look.stream;
   const trouble = troubles.length === 0 ? null : troubles.join(' ');
   const now = custody.clock.now();
   await custody.db.transaction(async (tx) => {
@@ -403,7 +438,7 @@ async function noteLook({ custody, proven, look, troubles }: Keeping): Promise<v
         chain,
         registry,
         newest?.epoch ?? 0n,
-        newest?.committedAt ?? 0n,
+        committedAt ?? 0n,
         look.fresh,
         window?.endedAt ?? 0n,
         trouble,

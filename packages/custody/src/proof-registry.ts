@@ -5,8 +5,8 @@ import {
   type EndedWindow,
   type Hash,
   invariant,
-  type PinnedEpoch,
   type ProofStream,
+  type RegistryEpoch,
 } from '@bulkhead/domain';
 import { type Queries, text } from '@bulkhead/postgres';
 import {
@@ -104,12 +104,13 @@ export async function lookAtRegistry(custody: Custody, proven: ProvenAsset): Pro
   const ask = asking(custody, proven, final);
   const asset = assetWord(hashes, proven.asset);
   const { epoch, proven: windows } = await ask(proofRegistryQuestions.stateOf, { asset });
-  const newest = epoch === 0n ? undefined : await ask(proofRegistryQuestions.epochAt, { asset, epoch });
+  const newest = epoch === 0n ? undefined : await pinnedEpoch(custody, proven, { final, epoch });
   const window = await ask(proofRegistryQuestions.windowAt, { asset, number: windows });
   return {
     final,
     stream: {
-      newest: newest && { epoch, context: newest.context.slice(2), committedAt: newest.committedAt },
+      newest,
+      committedAt: await committedLast(custody, proven, { final, epoch }),
       window: window.endedAt === 0n ? undefined : await endedWindow(custody, proven, { final, number: windows }),
     },
     windowsProven: windows,
@@ -133,19 +134,34 @@ async function endedWindow(
   };
 }
 
+/** When the newest epoch was committed that did not lapse. */
+async function committedLast(
+  custody: Custody,
+  proven: ProvenAsset,
+  { final, epoch: newest }: { readonly final: BlockRef; readonly epoch: bigint },
+): Promise<bigint | undefined> {
+  const ask = asking(custody, proven, final);
+  const asset = assetWord(hashes, proven.asset);
+  for (let epoch = newest; epoch > 0n; epoch -= 1n) {
+    const { committedAt } = await ask(proofRegistryQuestions.epochAt, { asset, epoch });
+    if (committedAt > 0n) return committedAt;
+  }
+  return undefined;
+}
+
 /** What the registry has under a number; undefined where it has nothing. */
 export async function pinnedEpoch(
   custody: Custody,
   proven: ProvenAsset,
   { final, epoch }: { readonly final: BlockRef; readonly epoch: bigint },
-): Promise<PinnedEpoch | undefined> {
+): Promise<RegistryEpoch | undefined> {
   const asset = assetWord(hashes, proven.asset);
   const { context, committedAt } = await asking(
     custody,
     proven,
     final,
   )(proofRegistryQuestions.epochAt, { asset, epoch });
-  return committedAt === 0n ? undefined : { epoch, context: context.slice(2) };
+  return BigInt(context) === 0n ? undefined : { epoch, context: context.slice(2), lapsed: committedAt === 0n };
 }
 
 type Ask = <T, A>(question: QuestionForm<T, A>, values: T) => Promise<A>;

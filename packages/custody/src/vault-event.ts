@@ -85,7 +85,7 @@ function concernsUs(log: ContractLog, watch: WatchSet): boolean {
 }
 
 const proofTopics: ReadonlySet<string> = new Set(
-  (['Committed', 'WindowEnded', 'Drawn', 'DrawPostponed', 'Proven'] as const).map((name) =>
+  (['Committed', 'Lapsed', 'WindowEnded', 'Drawn', 'DrawPostponed', 'Proven'] as const).map((name) =>
     proofEventTopic(hashes, name),
   ),
 );

@@ -12,7 +12,7 @@ import {
 
 const [ours, theirs] = ['aa'.repeat(32), 'bb'.repeat(32)];
 const nothing: EpochQuestion = {
-  stream: { newest: undefined, window: undefined },
+  stream: { newest: undefined, committedAt: undefined, window: undefined },
   atOwn: undefined,
   own: undefined,
   lapse: undefined,
@@ -25,9 +25,9 @@ function own(epoch: bigint, state: OwnEpoch['state']): OwnEpoch {
 
 /** The registry has so many epochs, and under ours one with this context. */
 function registry(epoch: bigint, context?: string): Pick<EpochQuestion, 'stream' | 'atOwn'> {
-  const newest = { epoch, context: context ?? ours, committedAt: 100n };
+  const newest = { epoch, context: context ?? ours, lapsed: false };
   const atOwn = context === undefined ? undefined : { epoch, context };
-  return { stream: { newest: epoch === 0n ? undefined : newest, window: undefined }, atOwn };
+  return { stream: { newest: epoch === 0n ? undefined : newest, committedAt: 100n, window: undefined }, atOwn };
 }
 
 test('an epoch is made when it is time, gone on with, pinned, and followed by the next', () => {
@@ -36,6 +36,7 @@ test('an epoch is made when it is time, gone on with, pinned, and followed by th
   const begun = { ...nothing, ...registry(2n), due: false };
   assert.deepEqual(decideEpoch({ ...begun, own: own(3n, 'begun') }), { step: 'make' });
   assert.deepEqual(decideEpoch({ ...begun, own: own(3n, 'made') }), { step: 'commit', epoch: 3n });
+  assert.deepEqual(decideEpoch({ ...begun, own: own(3n, 'asked') }), { step: 'commit', epoch: 3n });
   const there = { ...nothing, ...registry(3n, ours) };
   assert.deepEqual(decideEpoch({ ...there, own: own(3n, 'made') }), { step: 'pinned', epoch: 3n });
   const pinned = own(3n, 'pinned');
@@ -47,6 +48,13 @@ test('one that can never be pinned is given up; one that is pinned all the same 
   const late = { ...nothing, ...registry(2n), own: own(3n, 'made'), lapse: 'too-late' } as const;
   assert.deepEqual(decideEpoch(late), { step: 'abandon', epoch: 3n, because: 'too-late' });
   assert.deepEqual(decideEpoch({ ...late, ...registry(3n, ours) }), { step: 'pinned', epoch: 3n });
+  const asked = { ...late, own: own(3n, 'asked') };
+  assert.deepEqual(
+    decideEpoch(asked),
+    { step: 'lapse', epoch: 3n, because: 'too-late' },
+    'a signer may have signed it',
+  );
+  assert.deepEqual(decideEpoch({ ...asked, ...registry(3n, ours) }), { step: 'pinned', epoch: 3n });
   const taken = decideEpoch({ ...late, ...registry(3n, theirs) });
   assert.deepEqual(taken, { step: 'abandon', epoch: 3n, because: 'taken' });
 });

@@ -6,10 +6,18 @@
 /** An epoch that the registry has: its number from 1, and the hash of its header, 64 lower-case hex digits. */
 export type PinnedEpoch = { readonly epoch: bigint; readonly context: string };
 
+/** What a registry has under a number. */
+export type RegistryEpoch = PinnedEpoch & {
+  /** Signed, and not committed in time: it keeps its number, and counts for nothing. */
+  readonly lapsed: boolean;
+};
+
 /** What a registry has of one asset, at one final block of its chain. Times in Unix seconds. */
 export type ProofStream = {
   /** Undefined before the first epoch. */
-  readonly newest: (PinnedEpoch & { readonly committedAt: bigint }) | undefined;
+  readonly newest: RegistryEpoch | undefined;
+  /** When the newest one was committed that did not lapse; undefined before the first. */
+  readonly committedAt: bigint | undefined;
   /** The oldest window that is not proven, where it has ended. */
   readonly window: EndedWindow | undefined;
 };
@@ -26,11 +34,14 @@ export type EndedWindow = {
 
 /** The newest epoch of our own that was not abandoned. */
 export type OwnEpoch = PinnedEpoch & {
-  /** `begun`: its header is fixed; `made`: so is what is to be pinned; `pinned`: it was seen in the registry. */
-  readonly state: 'begun' | 'made' | 'pinned';
+  /**
+   * `begun`: its header is fixed; `made`: so is what is to be pinned; `asked`: a signer may have signed that, and signs nothing else under
+   * this number for ever; `pinned`: it was seen in the registry, be it as lapsed.
+   */
+  readonly state: 'begun' | 'made' | 'asked' | 'pinned';
 };
 
-/** Why an epoch that was begun can never be pinned any more. */
+/** Why an epoch that was begun can never be committed any more. */
 export type Lapse = 'too-late' | 'block-forgotten';
 
 export type ProofEpochStep =
@@ -38,6 +49,8 @@ export type ProofEpochStep =
   /** The next one, or the one that was begun. */
   | { readonly step: 'make' }
   | { readonly step: 'commit' | 'pinned'; readonly epoch: bigint }
+  /** The registry is told that it lapsed: only then can another number follow. */
+  | { readonly step: 'lapse'; readonly epoch: bigint; readonly because: Lapse }
   | { readonly step: 'abandon'; readonly epoch: bigint; readonly because: Lapse | 'taken' }
   /** People must look: what the registry has and what is here contradict each other. */
   | { readonly step: 'stop'; readonly because: 'advanced-elsewhere' | 'registry-behind'; readonly epoch: bigint };
@@ -62,7 +75,7 @@ export function decideEpoch({ stream, atOwn, own, lapse, due }: EpochQuestion): 
     }
     // A gap never closes: the number before ours is gone.
     if (epoch > newest + 1n) return { step: 'stop', because: 'registry-behind', epoch: newest };
-    if (lapse !== undefined) return { step: 'abandon', epoch, because: lapse };
+    if (lapse !== undefined) return { step: own.state === 'asked' ? 'lapse' : 'abandon', epoch, because: lapse };
     return own.state === 'begun' ? { step: 'make' } : { step: 'commit', epoch };
   }
   const ours = own?.epoch ?? 0n;

@@ -40,6 +40,7 @@ export const fakeProofSettings: ProofRegistrySettings = {
   proveWithin: 86_400n,
 };
 
+type Pinning = Extract<ProofRegistryCall, { readonly call: 'commit' | 'lapse' }>;
 type Log = Extract<ProgramEffect, { readonly type: 'log' }>;
 type Answers = readonly { readonly data: Hex; readonly answer: () => Uint8Array }[];
 
@@ -81,7 +82,8 @@ export class ProofProgram implements Program {
   #call(called: ProofRegistryCall, words: Words): readonly Log[] | undefined {
     switch (called.call) {
       case 'commit':
-        return this.#commit(called.arguments, words);
+      case 'lapse':
+        return this.#pin(called, words);
       case 'draw':
         return this.#draw(called.arguments, words);
       case 'prove':
@@ -89,32 +91,36 @@ export class ProofProgram implements Program {
     }
   }
 
-  #commit(
-    { header, record, reserves, signatures }: Extract<ProofRegistryCall, { readonly call: 'commit' }>['arguments'],
-    words: Words,
-  ): readonly Log[] | undefined {
+  #pin({ call, arguments: said }: Pinning, words: Words): readonly Log[] | undefined {
+    const { header, record, reserves, signatures } = said;
     const asset = hexOf(keccak_256(utf8ToBytes(header.asset)));
     const epoch = words.of(asset, 'epoch') + 1n;
     const { timestamp, height } = words.state;
-    const late = timestamp - header.takenAt > this.settings.commitWithin || header.takenAt > timestamp;
+    const late = timestamp - header.takenAt > this.settings.commitWithin;
     const later = header.blockNumber > words.of(asset, 'block') && header.blockNumber <= height;
-    if (header.epoch !== epoch || late || !later) return undefined;
+    const wrong = header.takenAt > timestamp || late !== (call === 'lapse');
+    if (header.epoch !== epoch || wrong || !later) return undefined;
     const whole = this.#header(header, words.of(asset, `context ${epoch - 1n}`));
     const context = hexOf(contextOf(whole));
     const message = { context, record, reserves };
     if (!this.#signed({ form: reserveCommitmentForm, message }, signatures)) return undefined;
-    const pinned = { context, record, reserves, takenAt: header.takenAt, committedAt: timestamp };
+    const committedAt = call === 'lapse' ? 0n : timestamp;
+    const pinned = { context, record, reserves, takenAt: header.takenAt, committedAt };
     for (const [name, value] of Object.entries(pinned)) words.store(asset, `${name} ${epoch}`, BigInt(value));
     words.store(asset, 'epoch', epoch);
     words.store(asset, 'block', header.blockNumber);
     words.store(asset, 'unit', header.unitExponent);
     const told = log(
-      'Committed',
+      call === 'lapse' ? 'Lapsed' : 'Committed',
       [asset, wordHex(epoch)],
       [context, record, wordHex(reserves), wordHex(128n), wordHex(0n)],
     );
-    if (epoch % this.settings.window !== 0n) return [told];
-    const number = epoch / this.settings.window - 1n;
+    if (call === 'lapse') return [told];
+    const counted = words.of(asset, 'counted') + 1n;
+    words.store(asset, 'counted', counted);
+    words.store(asset, `counted ${counted}`, epoch);
+    if (counted % this.settings.window !== 0n) return [told];
+    const number = counted / this.settings.window - 1n;
     const challenge = height + this.settings.drawDelay;
     words.store(asset, `ended ${number}`, timestamp);
     words.store(asset, `challenge ${number}`, challenge);
@@ -139,7 +145,7 @@ export class ProofProgram implements Program {
     const challenge = words.of(asset, `challenge ${number}`);
     const isDue = challenge > 0n && words.state.height > challenge;
     if (!isDue || words.of(asset, `drawn ${number}`) > 0n) return undefined;
-    const drawn = number * this.settings.window + 1n + (challenge % this.settings.window);
+    const drawn = words.of(asset, `counted ${number * this.settings.window + 1n + (challenge % this.settings.window)}`);
     words.store(asset, `drawn ${number}`, drawn);
     return [log('Drawn', [asset, wordHex(number)], [wordHex(drawn)])];
   }

@@ -46,7 +46,7 @@ function header(epoch: bigint, more: Partial<ReserveHeader> = {}): ReserveHeader
 }
 
 const made: EpochStep = { state: 'made', record, reserves: 5n };
-const pinned = (state: 'committed' | 'drawn' | 'proven'): EpochStep => ({ state, transaction, block: 77n });
+const pinned = (state: 'committed' | 'lapsed' | 'drawn' | 'proven'): EpochStep => ({ state, transaction, block: 77n });
 const refused = { code: 'reserves/wrong-state' };
 
 let db: TestDatabase;
@@ -116,6 +116,26 @@ test('a number is free again where its epoch was abandoned, which a committed on
   await assert.rejects(advance(second, { state: 'abandoned', reason: 'no' }), refused);
   const found = await epochs(db.app, { asset, epoch: 1n });
   assert.deepEqual(found.filter((one) => one.header.registry[0] === 3).map(stateOf), ['committed', 'abandoned']);
+});
+
+test('one that lapsed in the registry keeps its number, is followed, and never becomes anything else', async () => {
+  const of = anew(8);
+  const first = of(1n);
+  const previous = contextOf(first);
+  await beginEpoch(db.app, first, now);
+  await assert.rejects(advance(first, pinned('lapsed')), refused, 'nothing was signed');
+  await advance(first, made, pinned('lapsed'), pinned('lapsed'));
+  for (const state of ['committed', 'drawn', 'proven'] as const) {
+    await assert.rejects(advance(first, pinned(state)), refused);
+  }
+  await assert.rejects(advance(first, { state: 'abandoned', reason: 'no' }), refused);
+  await assert.rejects(beginEpoch(db.app, of(1n, { blockNumber: 11n }), now), refused, 'the number is taken');
+  const second = of(2n, { previous });
+  await beginEpoch(db.app, second, now);
+  await advance(second, made, pinned('committed'), pinned('committed'));
+  await assert.rejects(advance(second, pinned('lapsed')), refused);
+  const found = await epochs(db.app, { context: previous });
+  assert.deepEqual([found.map(stateOf), found[0]?.lapsed?.block], [['lapsed'], 77n]);
 });
 
 test('of many that begin at once one wins, and the same header is the same epoch', async () => {

@@ -35,18 +35,26 @@ export type StoredEpoch = {
   /** All files that prove it, by the digest of their manifest. */
   readonly bundle?: { readonly manifest: Uint8Array; readonly at: Date };
   readonly committed?: PinnedIn & { readonly at: Date };
+  /** It came too late, and the registry has it as that. */
+  readonly lapsed?: PinnedIn & { readonly at: Date };
   readonly drawn?: PinnedIn & { readonly at: Date };
   readonly proven?: PinnedIn & { readonly at: Date };
   readonly abandoned?: { readonly reason: string; readonly at: Date };
 };
 
-export type EpochState = 'begun' | 'made' | 'committed' | 'drawn' | 'proven' | 'abandoned';
+export type EpochState = 'begun' | 'made' | 'committed' | 'lapsed' | 'drawn' | 'proven' | 'abandoned';
+
+/** Whether an epoch keeps its number for ever, so that the next one follows it. */
+export function isInRegistry({ committed, lapsed }: StoredEpoch): boolean {
+  return committed !== undefined || lapsed !== undefined;
+}
 
 /** The last thing that happened to an epoch. */
 export function stateOf(epoch: StoredEpoch): EpochState {
   if (epoch.abandoned !== undefined) return 'abandoned';
   if (epoch.proven !== undefined) return 'proven';
   if (epoch.drawn !== undefined) return 'drawn';
+  if (epoch.lapsed !== undefined) return 'lapsed';
   if (epoch.committed !== undefined) return 'committed';
   return epoch.made === undefined ? 'begun' : 'made';
 }
@@ -54,6 +62,7 @@ export function stateOf(epoch: StoredEpoch): EpochState {
 const columns = `e.context, e.header, e.begun_at,
   m.record, m.reserves, m.at as made_at, b.manifest, b.made_at as bundled_at,
   c.transaction as committed_by, c.block_number as committed_in, c.at as committed_at,
+  l.transaction as lapsed_by, l.block_number as lapsed_in, l.at as lapsed_at,
   d.transaction as drawn_by, d.block_number as drawn_in, d.at as drawn_at,
   p.transaction as proven_by, p.block_number as proven_in, p.at as proven_at,
   a.reason, a.at as abandoned_at`;
@@ -62,6 +71,7 @@ const tables = `reserves.epoch e
   left join reserves.step m on m.context = e.context and m.state = 'made'
   left join reserves.bundle b on b.context = e.context
   left join reserves.step c on c.context = e.context and c.state = 'committed'
+  left join reserves.step l on l.context = e.context and l.state = 'lapsed'
   left join reserves.step d on d.context = e.context and d.state = 'drawn'
   left join reserves.step p on p.context = e.context and p.state = 'proven'
   left join reserves.step a on a.context = e.context and a.state = 'abandoned'`;
@@ -76,7 +86,8 @@ function epochOf(row: Row): StoredEpoch {
   const bundledAt = dateOrNull(row, 'bundled_at');
   const reason = textOrNull(row, 'reason');
   const abandonedAt = dateOrNull(row, 'abandoned_at');
-  const [committed, drawn, proven] = [pinnedIn(row, 'committed'), pinnedIn(row, 'drawn'), pinnedIn(row, 'proven')];
+  const [committed, lapsed] = [pinnedIn(row, 'committed'), pinnedIn(row, 'lapsed')];
+  const [drawn, proven] = [pinnedIn(row, 'drawn'), pinnedIn(row, 'proven')];
   return {
     context: plain(bytes(row, 'context')),
     header,
@@ -86,13 +97,17 @@ function epochOf(row: Row): StoredEpoch {
       : { made: { record: plain(record), reserves, at: madeAt } }),
     ...(manifest === null || bundledAt === null ? {} : { bundle: { manifest: plain(manifest), at: bundledAt } }),
     ...(committed === undefined ? {} : { committed }),
+    ...(lapsed === undefined ? {} : { lapsed }),
     ...(drawn === undefined ? {} : { drawn }),
     ...(proven === undefined ? {} : { proven }),
     ...(reason === null || abandonedAt === null ? {} : { abandoned: { reason, at: abandonedAt } }),
   };
 }
 
-function pinnedIn(row: Row, state: 'committed' | 'drawn' | 'proven'): (PinnedIn & { readonly at: Date }) | undefined {
+function pinnedIn(
+  row: Row,
+  state: 'committed' | 'lapsed' | 'drawn' | 'proven',
+): (PinnedIn & { readonly at: Date }) | undefined {
   const transaction = bytesOrNull(row, `${state}_by`);
   const block = bigintOrNull(row, `${state}_in`);
   const at = dateOrNull(row, `${state}_at`);
@@ -153,6 +168,21 @@ export async function newestEpoch(db: Queries, stream: ReserveStream): Promise<S
 }
 
 /**
+ * The how-manieth one it is that the registry committed, from 1: of the newest epoch of a stream that was proven. Windows count these, and leave
+ * out what lapsed.
+ */
+export async function provenCount(db: Queries, stream: ReserveStream): Promise<bigint | undefined> {
+  const [row] = await db.query(
+    `with stream as (select e.context, e.epoch from reserves.epoch e where e.asset = $1 and e.registry_chain = $2 and e.registry = $3),
+       last as (select max(e.epoch) as epoch from stream e join reserves.step p on p.context = e.context and p.state = 'proven')
+     select last.epoch - (select count(*) from stream e join reserves.step l on l.context = e.context and l.state = 'lapsed'
+       where e.epoch < last.epoch) as counted from last`,
+    [stream.asset, stream.registryChain, stream.registry],
+  );
+  return row === undefined ? undefined : (bigintOrNull(row, 'counted') ?? undefined);
+}
+
+/**
  * Begins an epoch: from here on its number belongs to this header, until it is abandoned. Of two that begin at once one wins, and the
  * other is told so; the same header again is the same epoch.
  *
@@ -186,7 +216,7 @@ export async function beginEpoch(db: Database, header: ReserveHeader, now: Date)
 
 export type EpochStep =
   | { readonly state: 'made'; readonly record: Uint8Array; readonly reserves: bigint }
-  | ({ readonly state: 'committed' | 'drawn' | 'proven' } & PinnedIn)
+  | ({ readonly state: 'committed' | 'lapsed' | 'drawn' | 'proven' } & PinnedIn)
   | { readonly state: 'abandoned'; readonly reason: string };
 
 /**
@@ -196,7 +226,7 @@ export type EpochStep =
  * @throws CustodyError `reserves/wrong-state`, `reserves/unknown-epoch`
  */
 export async function advanceEpoch(
-  db: Database,
+  db: Queries,
   at: { readonly context: Uint8Array; readonly now: Date },
   step: EpochStep,
 ): Promise<StoredEpoch> {

@@ -10,6 +10,7 @@ import {
   beginEpoch,
   epochs,
   epochsMax,
+  isInRegistry,
   newestEpoch,
   type ReserveStream,
   stateOf,
@@ -84,7 +85,7 @@ export const tellOf = ({ tell }: Maker): Tell => tell ?? quiet;
 export async function makeEpoch(maker: Maker, order: MakeOrder): Promise<MadeEpoch> {
   await using _guard = await guarded(maker, order.stream.asset);
   const newest = await newestEpoch(maker.db, order.stream);
-  if (newest !== undefined && newest.committed === undefined) {
+  if (newest !== undefined && !isInRegistry(newest)) {
     fitsOrder(newest, order);
     return await madeOf(maker, newest, order.declared);
   }

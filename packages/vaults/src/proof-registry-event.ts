@@ -15,6 +15,8 @@ export type ProofRegistryEventFields = {
     /** As spec/reserves.md has it. */
     readonly header: Hex;
   };
+  /** It was signed and not committed in time. */
+  readonly Lapsed: ProofRegistryEventFields['Committed'];
   readonly WindowEnded: OfAsset & { readonly window: bigint; readonly challengeBlock: bigint };
   readonly Drawn: OfAsset & { readonly window: bigint; readonly epoch: bigint };
   readonly DrawPostponed: OfAsset & { readonly window: bigint; readonly challengeBlock: bigint };
@@ -32,12 +34,18 @@ const asset = wordHexCodec;
 const epoch = unsigned(64);
 const window = unsigned(256);
 
+const pinned = {
+  asset,
+  epoch,
+  context: wordHexCodec,
+  record: wordHexCodec,
+  reserves: unsigned(128),
+  header: bytesCodec,
+};
+
 export const proofRegistryEvents: EventForms<ProofRegistryEventFields> = {
-  Committed: eventForm(
-    'Committed',
-    { asset, epoch, context: wordHexCodec, record: wordHexCodec, reserves: unsigned(128), header: bytesCodec },
-    ['asset', 'epoch'],
-  ),
+  Committed: eventForm('Committed', pinned, ['asset', 'epoch']),
+  Lapsed: eventForm('Lapsed', pinned, ['asset', 'epoch']),
   WindowEnded: eventForm('WindowEnded', { asset, window, challengeBlock: unsigned(64) }, ['asset', 'window']),
   Drawn: eventForm('Drawn', { asset, window, epoch }, ['asset', 'window']),
   DrawPostponed: eventForm('DrawPostponed', { asset, window, challengeBlock: unsigned(64) }, ['asset', 'window']),

@@ -55,6 +55,7 @@ export type PinnedEpoch = {
   readonly record: Hex;
   readonly reserves: bigint;
   readonly takenAt: bigint;
+  /** 0 of one that lapsed. */
   readonly committedAt: bigint;
 };
 
@@ -123,19 +124,24 @@ export type ProofRegistryCallArguments = {
     readonly reserves: bigint;
     readonly signatures: Hex;
   };
+  /** That it was signed and not committed in time; with the same words. */
+  readonly lapse: ProofRegistryCallArguments['commit'];
   readonly draw: ByAsset & { readonly number: bigint };
   readonly prove: ByAsset & { readonly number: bigint; readonly proof: Hex; readonly signatures: Hex };
+};
+
+const signedEpoch = {
+  header: headerCodec,
+  record: wordHexCodec,
+  reserves: unsigned(128),
+  signatures: bytesCodec,
 };
 
 export const proofRegistryCalls: {
   readonly [N in keyof ProofRegistryCallArguments]: CallForm<N, ProofRegistryCallArguments[N]>;
 } = {
-  commit: callForm('commit', {
-    header: headerCodec,
-    record: wordHexCodec,
-    reserves: unsigned(128),
-    signatures: bytesCodec,
-  }),
+  commit: callForm('commit', signedEpoch),
+  lapse: callForm('lapse', signedEpoch),
   draw: callForm('draw', { asset: wordHexCodec, number }),
   prove: callForm('prove', { asset: wordHexCodec, number, proof: wordHexCodec, signatures: bytesCodec }),
 };

@@ -261,7 +261,8 @@ test('a registry of proofs is where it is computed to be, takes an epoch, draws 
     custodian: wordOfByte(0xcc),
     window: 1n,
     drawDelay: 2n,
-    commitWithin: 3_600n,
+    // Shorter than a change of the set takes, one of which waits here.
+    commitWithin: 20n,
     cadence: 7_200n,
     proveWithin: 10_800n,
   };
@@ -303,9 +304,9 @@ test('a registry of proofs is where it is computed to be, takes an epoch, draws 
   const digest = hashTypedData({ domain, types, primaryType: 'ReserveCommitment', message });
   const committed = { ...unsigned, signatures: await world.quorum(bytesOf(digest)) };
   const events: ProofRegistryEvent[] = [];
-  const take = async (data: Hex): Promise<void> => {
-    const { succeeded, logs } = await world.send(registry, data);
-    assert.ok(succeeded);
+  const take = async (data: Hex, options: { readonly time?: bigint } = {}): Promise<void> => {
+    const { succeeded, logs, output } = await world.send(registry, data, options);
+    assert.ok(succeeded, output);
     for (const log of logs) events.push(parseProofRegistryEvent(hashes, log) ?? assert.fail('no event of a registry'));
   };
   await take(callData(hashes, proofRegistryCalls.commit, committed));
@@ -328,19 +329,31 @@ test('a registry of proofs is where it is computed to be, takes an epoch, draws 
   await take(callData(hashes, proofRegistryCalls.prove, { asset, number: 0n, proof, signatures }));
   assert.equal((await ask(registry, proofRegistryQuestions.windowAt, { asset, number: 0n })).proof, proof);
   assert.equal(await ask(registry, proofRegistryQuestions.isFresh, { asset }), true);
+  const late = { ...header, epoch: 2n, ledgerPosition: 8n, blockNumber: blockNumber + 1n, takenAt: takenAt + 1n };
+  const lateBytes = headerOf(late, { registry, custodian: settings.custodian, previous: context });
+  const lateContext = hexOf(hashes.keccak256(bytesOf(`0x10${lateBytes.slice(2)}`)));
+  const lateMessage = { context: lateContext, record, reserves: 6n };
+  const lateDigest = hashTypedData({ domain, types, primaryType: 'ReserveCommitment', message: lateMessage });
+  const said = { header: late, record, reserves: 6n, signatures: await world.quorum(bytesOf(lateDigest)) };
+  const lapse = callData(hashes, proofRegistryCalls.lapse, said);
+  assert.deepEqual(parseProofRegistryCall(hashes, lapse), { call: 'lapse', arguments: said });
+  await take(lapse, { time: late.takenAt + settings.commitWithin + 1n });
+  const lapsed = await ask(registry, proofRegistryQuestions.epochAt, { asset, epoch: 2n });
+  assert.deepEqual([lapsed.context, lapsed.committedAt], [lateContext, 0n]);
   const { challengeBlock } = drawn;
   assert.deepEqual(events, [
     { event: 'Committed', asset, epoch: 1n, context, record, reserves: 5n, header: headerBytes },
     { event: 'WindowEnded', asset, window: 0n, challengeBlock },
     { event: 'Drawn', asset, window: 0n, epoch: 1n },
     { event: 'Proven', asset, window: 0n, epoch: 1n, proof, leastReserves: 5n },
+    { event: 'Lapsed', asset, epoch: 2n, context: lateContext, record, reserves: 6n, header: lateBytes },
   ] satisfies ProofRegistryEvent[]);
 });
 
-type Placed = { readonly registry: Address; readonly custodian: Hex };
+type Placed = { readonly registry: Address; readonly custodian: Hex; readonly previous?: Hex };
 
-/** By the table of spec/reserves.md, for a first epoch. */
-function headerOf(header: CommittedHeader, { registry, custodian }: Placed): Hex {
+/** By the table of spec/reserves.md. */
+function headerOf(header: CommittedHeader, { registry, custodian, previous = wordOfByte(0) }: Placed): Hex {
   const of = (value: bigint, bytes: number): string => value.toString(16).padStart(bytes * 2, '0');
   const text = (value: string): string => Buffer.from(value, 'utf8').toString('hex');
   const fields = [
@@ -357,7 +370,7 @@ function headerOf(header: CommittedHeader, { registry, custodian }: Placed): Hex
     header.blockHash.slice(2),
     of(header.ledgerPosition, 8),
     of(header.takenAt, 8),
-    '00'.repeat(32),
+    previous.slice(2),
     of(BigInt(header.asset.length), 1),
     text(header.asset),
   ];

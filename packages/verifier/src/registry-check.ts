@@ -51,7 +51,10 @@ export async function askRegistry(
     steps: [
       ...block.steps,
       codeStep(registry),
-      holds('pinned', `The registry has epoch ${number} of ${asset}, proven out of the state of that block.`),
+      holds(
+        'pinned',
+        `The registry has epoch ${number} of ${asset}, proven out of the state of that block.${lapsesTold(epoch)}`,
+      ),
       ...headerSteps(pinned, context),
       freshStep(fresh, pinned),
       ...ageStep(pinned, staleAfterSeconds),
@@ -83,6 +86,14 @@ async function sortNodes(
   const of = (wanted: bigint | undefined): readonly ChainNode[] =>
     served.filter(({ chain }) => chain === wanted).map(({ node }) => node);
   return { ofRegistry: of(registryChain), ofAsset: of(assetChain) };
+}
+
+/** A custodian that lets epochs lapse shows that; why it did is for it to say. */
+function lapsesTold({ lapses }: RegistryEpoch): string {
+  if (lapses === 0n) return '';
+  return lapses === 1n
+    ? ' One epoch of this asset was signed and not committed in time.'
+    : ` ${lapses} epochs of this asset were signed and not committed in time.`;
 }
 
 function codeStep({ codeHash }: PinnedRegistry): Step {

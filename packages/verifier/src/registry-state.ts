@@ -19,6 +19,8 @@ export type RegistryEpoch = {
   readonly previous: Uint8Array;
   /** The newest epoch of the asset. */
   readonly newest: bigint;
+  /** How many epochs of the asset were signed and not committed in time, ever. */
+  readonly lapses: bigint;
 };
 
 /** What the registry has of the window that an epoch is in. Times are Unix seconds, zero for what did not happen yet. */
@@ -37,6 +39,7 @@ export type RegistryWindow = {
 const streamsSlot = 0n;
 const epochsSlot = 1n;
 const windowsSlot = 2n;
+const lapsesBeforeSlot = 3n;
 const low64 = (1n << 64n) - 1n;
 const low128 = (1n << 128n) - 1n;
 
@@ -48,14 +51,19 @@ export async function readRegistry(view: ChainView, of: Asked): Promise<Registry
   const asset = assetKey(of.asset);
   const at = epochSlot(asset, epoch);
   const before = epochSlot(asset, epoch === 0n ? 0n : epoch - 1n);
-  const slots = [at, at + 1n, at + 2n, before, slotIn(asset, streamsSlot)];
+  const stream = slotIn(asset, streamsSlot);
+  const slots = [at, at + 1n, at + 2n, before, stream, stream + 1n];
   const account = await readProven(view, { address: registry.address, slots });
   if ('unread' in account) return unreadStep('pinned', account);
   if (registry.codeHash !== undefined && !equalBytes(account.codeHash, registry.codeHash)) {
     return fails('pinned', 'The code of the registry is not the one that was pinned.');
   }
-  const [context = 0n, record = 0n, sums = 0n, previous = 0n, stream = 0n] = account.slots;
+  const [context = 0n, record = 0n, sums = 0n, previous = 0n, state = 0n, lapses = 0n] = account.slots;
   if (context === 0n) return fails('pinned', `The registry has no epoch ${epoch} of ${of.asset}.`);
+  if (sums >> 192n === 0n) {
+    const why = 'it was signed and not committed in time. It keeps its number, and counts for nothing.';
+    return fails('pinned', `Epoch ${epoch} of ${of.asset} lapsed: ${why}`);
+  }
   return {
     context: wordBytes(context),
     record: wordBytes(record),
@@ -63,7 +71,8 @@ export async function readRegistry(view: ChainView, of: Asked): Promise<Registry
     takenAt: (sums >> 128n) & low64,
     committedAt: sums >> 192n,
     previous: wordBytes(previous),
-    newest: stream & low64,
+    newest: state & low64,
+    lapses: lapses & low64,
   };
 }
 
@@ -78,7 +87,9 @@ export async function readWindow(view: ChainView, of: Asked): Promise<RegistryWi
   if (length === 0n || of.epoch === 0n) {
     return { unread: 'The nodes do not say how long a window of the registry is.', answered: false };
   }
-  const number = (of.epoch - 1n) / length;
+  const count = await readCount(view, of);
+  if (typeof count !== 'bigint') return count;
+  const number = (count - 1n) / length;
   const first = slotIn(wordBytes(number), slotIn(assetKey(of.asset), windowsSlot));
   const account = await readProven(view, { address: of.registry.address, slots: [first, first + 1n, first + 2n] });
   if ('unread' in account) return account;
@@ -91,6 +102,31 @@ export async function readWindow(view: ChainView, of: Asked): Promise<RegistryWi
     leastReserves: least & low128,
     proof: wordBytes(proof),
   };
+}
+
+/**
+ * The how-manieth committed epoch one is: windows leave out what lapsed. Where nothing did it is its number; else nodes say it, and how many
+ * lapsed before it is proven.
+ */
+async function readCount(view: ChainView, { registry: { address }, asset, epoch }: Asked): Promise<bigint | Unread> {
+  const key = assetKey(asset);
+  const stream = await readProven(view, { address, slots: [slotIn(key, streamsSlot) + 1n] });
+  if ('unread' in stream) return stream;
+  if (stream.slots[0] === 0n) return epoch;
+  const word = await readWord(view, address, {
+    form: 'countOf(bytes32,uint256)',
+    argument: concatBytes(key, wordBytes(epoch)),
+  });
+  if (word === undefined) {
+    return { unread: 'The nodes do not say, alike, the how-manieth committed epoch it is.', answered: false };
+  }
+  const count = numberOf(word);
+  const slot = slotIn(wordBytes(count), slotIn(key, lapsesBeforeSlot));
+  const before = await readProven(view, { address, slots: [slot] });
+  if ('unread' in before) return before;
+  return count > 0n && count + (before.slots[0] ?? 0n) === epoch
+    ? count
+    : { unread: 'The place of the epoch that the nodes say is not that of the registry.', answered: true };
 }
 
 /** Whether every node says that the registry calls the asset fresh; undefined where they do not answer, or differ. */

@@ -12,6 +12,8 @@ import {
   type PinnedRegistry,
   type Report,
 } from '../src/index.ts';
+import { agreeOnBlock } from '../src/pinned-block.ts';
+import { readWindow } from '../src/registry-state.ts';
 import { examine as examineAll } from '../src/whole.ts';
 import {
   cadence,
@@ -191,4 +193,47 @@ test('proofs that stopped coming are stale, and an older epoch is called older',
   await world.chain.node.call('evm_increaseTime', cadence + 1);
   await world.settle();
   assert.deepEqual(trouble(await asks(newer)), ['fresh fails', 'reserves unknown']);
+});
+
+test('an epoch that lapsed counts for nothing and stays visible, and windows count those that were committed', async () => {
+  const lapsed = await world.lapse(6n, 150n);
+  await world.settle();
+  const of = await asks(lapsed);
+  assert.deepEqual(trouble(of), ['pinned fails']);
+  assert.match(
+    of.steps.find(({ step }) => step === 'pinned')?.reason ?? '',
+    /Epoch 6 of \S+ lapsed: it was signed and not/u,
+  );
+  const epoch = await world.commit(7n, 150n);
+  await world.prove(epoch);
+  await world.settle();
+  const report = await asks(epoch);
+  assert.deepEqual(trouble(report), ['reserves unknown'], 'it follows the one that lapsed');
+  const told = report.steps.find(({ step }) => step === 'pinned')?.reason ?? '';
+  assert.match(told, /One epoch of this asset was signed and not committed in time\./u);
+
+  const block = await agreeOnBlock([node, twin()], undefined);
+  assert.ok(block.header !== undefined);
+  const view = { nodes: [node], block: block.header };
+  const { asset } = epoch.header;
+  const window = await readWindow(view, { registry, asset, epoch: 7n });
+  assert.ok(!('unread' in window));
+  assert.deepEqual([window.number, window.drawn], [5n, 7n]);
+  const asked = (answer: string | null): ChainNode => ({
+    name: 'liar',
+    ask: async (method, params) => {
+      const [call] = params as readonly { readonly data?: string }[];
+      const isCount = method === 'eth_call' && call?.data?.endsWith('7') === true;
+      return isCount ? answer : await node.ask(method, params);
+    },
+  });
+  const lie = `0x${'5'.padStart(64, '0')}`;
+  for (const [answer, answered] of [
+    [lie, true],
+    [`0x${'0'.repeat(64)}`, true],
+    [null, false],
+  ] as const) {
+    const said = await readWindow({ ...view, nodes: [asked(answer)] }, { registry, asset, epoch: 7n });
+    assert.deepEqual('unread' in said && said.answered, answered, String(answer));
+  }
 });

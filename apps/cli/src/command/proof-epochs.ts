@@ -119,7 +119,7 @@ function tellEpoch(terminal: Terminal, epoch: StoredEpoch): void {
     terminal.out(`  reserves ${made.reserves} units of 10^${header.unitExponent}`);
   }
   if (bundle !== undefined) terminal.out(`  manifest ${hexOf(bundle.manifest)}`);
-  for (const state of ['committed', 'drawn', 'proven'] as const) {
+  for (const state of ['committed', 'lapsed', 'drawn', 'proven'] as const) {
     const pinned = epoch[state];
     if (pinned !== undefined) terminal.out(`  ${state.padEnd(9)}${pinned.transaction} in block ${pinned.block}`);
   }

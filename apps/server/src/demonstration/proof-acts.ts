@@ -60,7 +60,7 @@ async function provenEpoch(scene: Scene, asset: AssetId): Promise<unknown> {
   return until(`the proof of ${asset}`, async () => {
     const [newest] = await api.list(cast.operator, `/v1/proofs?asset=${encodeURIComponent(asset)}`);
     if (newest !== undefined && field(newest, 'state') === 'proven') return newest;
-    const isOpen = newest !== undefined && field(newest, 'state') !== 'abandoned';
+    const isOpen = newest !== undefined && !['abandoned', 'lapsed'].some((over) => field(newest, 'state') === over);
     await keepProof(custody, asset, { asked: !isOpen });
     await outside.mine(1);
     return undefined;

@@ -130,6 +130,7 @@ async function proofOf({ db }: Custody, epoch: StoredEpoch): Promise<Proof> {
     state: stateOf(epoch),
     reason: abandoned?.reason ?? act?.reason ?? null,
     committed: pinned(epoch.committed),
+    lapsed: pinned(epoch.lapsed),
     drawn: pinned(epoch.drawn),
     proven: pinned(epoch.proven),
     createdAt: epoch.begunAt.toISOString(),

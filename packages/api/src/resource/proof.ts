@@ -23,12 +23,13 @@ export const proof = z
     takenAt: time,
     record: hash.nullable().meta({ description: 'Null until it is made' }),
     reserves: count.nullable().meta({ description: 'Of all compartments of clients, in units; null until it is made' }),
-    state: z.enum(['begun', 'made', 'committed', 'drawn', 'proven', 'abandoned']).meta({
+    state: z.enum(['begun', 'made', 'committed', 'lapsed', 'drawn', 'proven', 'abandoned']).meta({
       description:
-        '`made`: it may go to the registry; `committed`: the registry has it; `drawn`: it must be proven in full; `proven`: it was; `abandoned`: it lapsed before the registry had it',
+        '`made`: it may go to the registry; `committed`: the registry has it; `lapsed`: it was not committed in time, and the registry has it as that for ever; `drawn`: it must be proven in full; `proven`: it was; `abandoned`: it was given up before signers were asked for it, and its number is free again',
     }),
     reason: z.string().nullable().meta({ description: 'Why it does not go on, or why it was abandoned' }),
     committed: pinnedIn,
+    lapsed: pinnedIn,
     drawn: pinnedIn,
     proven: pinnedIn,
     createdAt: time,

@@ -7,7 +7,15 @@ import {
   fakeProofSettings,
   ProofProgram,
 } from '@bulkhead/fakes';
-import { advanceEpoch, beginEpoch, blockTime, newestEpoch, pinnedMarker, recordBundle } from '@bulkhead/reserves';
+import {
+  advanceEpoch,
+  beginEpoch,
+  blockTime,
+  isInRegistry,
+  newestEpoch,
+  pinnedMarker,
+  recordBundle,
+} from '@bulkhead/reserves';
 import { bytesOf } from '@bulkhead/vaults';
 import { sha256 } from '@noble/hashes/sha2.js';
 import type { EpochMaker, ProofRegistrySetup } from '../proof-setup.ts';
@@ -59,13 +67,12 @@ export async function openProving(
         make: async ({ asset, registry: where, tier, unitExponent }) => {
           const stream = { asset, registryChain: BigInt(chainNumber(chain.id)), registry: bytesOf(where.registry) };
           const before = await newestEpoch(db, stream);
-          const number =
-            (before?.header.epoch ?? 0n) + (before === undefined || before.committed !== undefined ? 1n : 0n);
+          const number = (before?.header.epoch ?? 0n) + (before === undefined || isInRegistry(before) ? 1n : 0n);
           maker.asked.push(`make ${number}`);
           await maker.meanwhile();
           if (maker.lacking !== undefined) throw new CustodyError('reserves/insolvent', maker.lacking);
           const marker = await pinnedMarker(db, chain, {});
-          const open = before !== undefined && before.committed === undefined ? before : undefined;
+          const open = before !== undefined && !isInRegistry(before) ? before : undefined;
           const { context } =
             open ??
             (await beginEpoch(

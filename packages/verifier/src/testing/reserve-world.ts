@@ -57,6 +57,8 @@ export type ReserveWorld = AsyncDisposable & {
   readonly registry: Required<PinnedRegistry>;
   /** Commits an epoch in which the pool owes 100 and holds `reserves`, and makes the packages of its clients. */
   commit(epoch: bigint, reserves: bigint): Promise<CommittedEpoch>;
+  /** The same, but it came too late, and the registry has it as lapsed. */
+  lapse(epoch: bigint, reserves: bigint): Promise<CommittedEpoch>;
   /** A header about a block of now. */
   header(of: HeaderWish): Promise<ReserveHeader>;
   /** Has the quorum commit what a header and a record say. */
@@ -71,10 +73,12 @@ export type ReserveWorld = AsyncDisposable & {
 
 const abi = parseAbi([
   'function commit((string asset,uint64 epoch,uint8 tier,uint8 bits,uint8 unitExponent,uint64 blockNumber,bytes32 blockHash,uint64 ledgerPosition,uint64 takenAt) header, bytes32 record, uint128 reserves, bytes signatures)',
+  'function lapse((string asset,uint64 epoch,uint8 tier,uint8 bits,uint8 unitExponent,uint64 blockNumber,bytes32 blockHash,uint64 ledgerPosition,uint64 takenAt) header, bytes32 record, uint128 reserves, bytes signatures)',
   'function draw(bytes32 asset, uint256 number) returns (uint64)',
   'function prove(bytes32 asset, uint256 number, bytes32 proof, bytes signatures)',
 ]);
 const hashOfAsset = (of: AssetId): Hex => keccak256(hexOf(utf8ToBytes(of)));
+const commitWithin = 3_600;
 const custodian = new Uint8Array(32).fill(0xcc);
 const bundle = bytesOf(keccak256('0xb0'));
 
@@ -108,6 +112,7 @@ export async function openReserveWorld(): Promise<ReserveWorld> {
     verifyingContract: address,
   };
   const previous = new Map<AssetId, Uint8Array>();
+  let lapses = 0n;
   const send = async (data: Hex): Promise<void> => {
     const { succeeded, output } = await chain.send(address, data);
     if (!succeeded) throw new Error(`The registry refuses: ${output}`);
@@ -117,37 +122,51 @@ export async function openReserveWorld(): Promise<ReserveWorld> {
       registry,
       previous: previous.get(wish.asset ?? asset) ?? new Uint8Array(32),
     });
-  const pin = async (of: ReserveHeader, record: Uint8Array, reserves: bigint): Promise<void> => {
+  const say = async (
+    functionName: 'commit' | 'lapse',
+    of: ReserveHeader,
+    { record, reserves }: { readonly record: Uint8Array; readonly reserves: bigint },
+  ): Promise<void> => {
     const message = { context: hexOf(contextOf(of)), record: hexOf(record), reserves };
     const digest = hashTypedData({ domain, types: forms, primaryType: 'ReserveCommitment', message });
     const signatures = await chain.quorum(bytesOf(digest));
     const fields = { ...of, tier: of.tier === 'plain' ? 1 : 2, blockHash: hexOf(of.blockHash) };
     const args = [fields, message.record, reserves, signatures] as const;
-    await send(encodeFunctionData({ abi, functionName: 'commit', args }));
+    await send(encodeFunctionData({ abi, functionName, args }));
     previous.set(of.asset, contextOf(of));
+  };
+  const pooled = async (epoch: bigint, reserves: bigint): Promise<CommittedEpoch & { readonly record: Uint8Array }> => {
+    const of = await header({ epoch });
+    const context = contextOf(of);
+    const secrets = epochSecrets(new Uint8Array(32).fill(9), context);
+    const work = { header: of, context, hasher: fastBlockHasher(), secrets };
+    const tree = makeSumTree(work, { compartment, claims, count: claims.length });
+    const plain = makePlainBook(work, [{ tree, reserves }]);
+    const packages = claims.map(
+      (claim, at) => [new TextDecoder().decode(claim.holder), plainPackage(work, plain, { tree, claim, at })] as const,
+    );
+    return { header: of, packages: new Map(packages), record: plain.book.record };
   };
   return {
     chain,
     registry,
     header,
-    pin,
+    pin: async (of, record, reserves) => await say('commit', of, { record, reserves }),
     commit: async (epoch, reserves) => {
-      const of = await header({ epoch });
-      const context = contextOf(of);
-      const secrets = epochSecrets(new Uint8Array(32).fill(9), context);
-      const work = { header: of, context, hasher: fastBlockHasher(), secrets };
-      const tree = makeSumTree(work, { compartment, claims, count: claims.length });
-      const plain = makePlainBook(work, [{ tree, reserves }]);
-      await pin(of, plain.book.record, reserves);
-      const packages = claims.map(
-        (claim, at) =>
-          [new TextDecoder().decode(claim.holder), plainPackage(work, plain, { tree, claim, at })] as const,
-      );
-      return { header: of, packages: new Map(packages) };
+      const { record, ...made } = await pooled(epoch, reserves);
+      await say('commit', made.header, { record, reserves });
+      return made;
+    },
+    lapse: async (epoch, reserves) => {
+      const { record, ...made } = await pooled(epoch, reserves);
+      await chain.node.call('evm_increaseTime', commitWithin + 1);
+      await say('lapse', made.header, { record, reserves });
+      lapses += 1n;
+      return made;
     },
     prove: async ({ header: of }, proof = bundle) => {
       await chain.node.mine(4);
-      const [key, window] = [hashOfAsset(of.asset), of.epoch - 1n];
+      const [key, window] = [hashOfAsset(of.asset), of.epoch - 1n - lapses];
       await send(encodeFunctionData({ abi, functionName: 'draw', args: [key, window] }));
       const message = { context: hexOf(contextOf(of)), proof: hexOf(proof) };
       const digest = hashTypedData({ domain, types: forms, primaryType: 'ReserveProof', message });
@@ -185,7 +204,7 @@ function settingsOf(signers: Address): Hex {
     custodian: hexOf(custodian),
     window: 1,
     drawDelay: 2,
-    commitWithin: 3_600,
+    commitWithin,
     cadence,
     proveWithin: 3_600,
   };
