@@ -238,6 +238,7 @@ export const commandHelp = {
   bulkhead proof show [--asset <CAIP-19 id>] [--epoch <number>]
   bulkhead proof package --client <reference or id> --asset <CAIP-19 id> --epoch <number> [--out <folder>]
   bulkhead proof publish --asset <CAIP-19 id> [--now]
+  bulkhead proof layout --asset <CAIP-19 id> --rpc <url> --holder <address> --holder <address> …
 
   deploy  --custodian      32 bytes that name the custodian for ever; challenges to wallets carry the same
           --window         epochs of which one is drawn and proven in full
@@ -260,6 +261,8 @@ export const commandHelp = {
           folder named after both without --out. Exits 1 where it has no claim
   publish --asset          one that is proven in a registry of the configuration
           --now            makes an epoch though the schedule has none
+  layout  looks in the state of a node where a token keeps its balances, by holders that have something, and prints it as configuration and
+          verify take it. Exits 1 where it is in no place that was looked at, or in several
           Does what is next: makes, has it signed, hands it to the house's relay, draws, proves. Transactions are sent by the server.
           Exits 1 and says why where it does not go on.`,
   verify: `Checks what a custodian shows: claims, proofs of reserves, certificates, the audit log
@@ -277,7 +280,7 @@ export const commandHelp = {
   --identity     64 digits of a signer's identity key, from the record of the ceremony
   --expect       a field that a certificate must have exactly so, as in client=cl_…; also address, chain, compartment, deployment
   --log-key      key of the audit log, and of which witnesses how many must have cosigned (one where you name any)
-  --token        where a token keeps its balances, as in 0x…=9, or 0x…=9:vyper; without it the custodian's word is compared, not proven
+  --token        where a token keeps its balances, as in 0x…=9, 0x…=9:vyper or 0x…=erc7201:<namespace>; without it the custodian's word is compared, not proven
   --exclude      an address that must not be counted: of the custodian itself, or shown by another one
   --stale-after  seconds after which a proof is too old for you
 

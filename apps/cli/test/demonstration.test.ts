@@ -134,7 +134,9 @@ test('npm start in an empty folder plays the main job, and a second start goes o
     'to the wallet of the pool, and on to its vault',
   );
   assert.deepEqual(count(await list('breaks'), 'type'), { 'missing-movement': 1 });
-  await proofsServed(url, { auditor: token, operator: tokens.find(({ name }) => name === 'operator')?.token ?? '' });
+  const rpc = /embedded anvil, a real EVM node.*\n +(http:\/\/127\.0\.0\.1:\d+)/u.exec(again.said().out)?.[1] ?? '';
+  const operator = tokens.find(({ name }) => name === 'operator')?.token ?? '';
+  await proofsServed(url, { auditor: token, operator, rpc });
   await strangerPays({ url, out: again.said().out });
   const known = await run(shell, 'signer', 'compare');
   assert.deepEqual([known.code, known.out], [0, 'The database knows every transaction that the signer granted.\n']);
@@ -163,7 +165,7 @@ test('npm start in an empty folder plays the main job, and a second start goes o
 /** What everybody may read of the proofs, what one client is given, and what is shown to nobody. */
 async function proofsServed(
   url: string,
-  { auditor, operator }: { readonly auditor: string; readonly operator: string },
+  { auditor, operator, rpc }: { readonly auditor: string; readonly operator: string; readonly rpc: string },
 ): Promise<void> {
   const read = async (path: string): Promise<Proofs> => {
     const answer = await fetch(`${url}/v1/${path}`, { headers: { authorization: `Bearer ${auditor}` } });
@@ -177,7 +179,7 @@ async function proofsServed(
     'proven confidential',
     'proven plain',
   ]);
-  for (const { asset, epoch, context } of items) {
+  for (const { asset, epoch, context, chain, registry } of items) {
     const id = encodeURIComponent(asset);
     const { files, manifest } = await read(`proofs/${id}/${epoch}`);
     const folderOf = files.find(({ path }) => path !== null)?.path?.replace(/[^/]+$/u, '') ?? '';
@@ -191,6 +193,36 @@ async function proofsServed(
         const bytes = Buffer.from(await (await fetch(url + path)).arrayBuffer());
         assert.equal(`0x${createHash('sha256').update(bytes).digest('hex')}`, sha256, name);
       }
+    }
+    // With a folder on a web server, an address of a contract and a node: every coin is where it is said to be.
+    const token = /erc20:(0x[0-9a-f]{40})$/u.exec(asset)?.[1];
+    const known = [
+      '--registry',
+      `${chain}:${registry}`,
+      '--rpc',
+      rpc,
+      ...(token === undefined ? [] : ['--token', `${token}=0`]),
+    ];
+    const whole = await run(shell, 'verify', 'proof', url + folderOf, ...known);
+    assert.equal(whole.code, 0, whole.out + whole.err);
+    for (const line of [
+      /^holds {3}window: /mu,
+      /^holds {3}reserves: [1-9][0-9]* wallets of [23] compartments had at least what the proof says/mu,
+      /^holds {3}vault-code: [1-9][0-9]* vaults and forwarders have the code of the release\./mu,
+      ...(token === undefined
+        ? [/^holds {3}control: The keys of /mu]
+        : [/^holds {3}token-layout: .* where you said\.$/mu]),
+    ]) {
+      assert.match(whole.out, line);
+    }
+    if (token !== undefined) {
+      // The custodian names the place, too, which nobody has to believe.
+      const told = await run(shell, 'verify', 'proof', url + folderOf, ...known.slice(0, 4));
+      assert.match(
+        told.out,
+        /^unknown token-layout: .* lie where the custodian says is not known to you; the nodes answer the same/mu,
+      );
+      await layoutFound(asset, { rpc, vaults: (await read('vaults')).items });
     }
     for (const name of ['certificates.bin', 'packages.bin', '..%2f..%2f..%2fprivate%2fpackages.bin', 'x.txt']) {
       assert.equal((await fetch(`${url}${folderOf}${name}`)).status, 404, name);
@@ -228,6 +260,21 @@ async function proofsServed(
   assert.match(scraped, /^bulkhead_proof_fresh\{asset="eip155:31337\/erc20:0x[0-9a-f]{40}"\} 1$/mu);
 }
 
+/** By the vaults that have something, and by the account that the token was minted for. */
+async function layoutFound(
+  asset: string,
+  { rpc, vaults }: { readonly rpc: string; readonly vaults: Proofs['items'] },
+): Promise<void> {
+  const minter = '0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266';
+  const layout = async (holders: readonly string[]): ReturnType<typeof run> =>
+    run(shell, 'proof', 'layout', '--asset', asset, '--rpc', rpc, ...holders.flatMap((one) => ['--holder', one]));
+  const found = await layout([minter, ...vaults.map(({ address }) => address)]);
+  assert.equal(found.code, 0, found.out + found.err);
+  assert.match(found.out, /: "balances": "0"\. .* --token 0x[0-9a-f]{40}=0$/mu);
+  const alone = await layout([minter]);
+  assert.deepEqual([alone.code, /Name two holders or more/u.test(alone.err)], [2, true]);
+}
+
 type Proofs = {
   readonly items: readonly {
     readonly id: string;
@@ -235,6 +282,8 @@ type Proofs = {
     readonly asset: string;
     readonly epoch: string;
     readonly context: string;
+    readonly chain: string;
+    readonly registry: string;
     readonly state: string;
     readonly tier: string;
   }[];

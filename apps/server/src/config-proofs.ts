@@ -1,6 +1,6 @@
 import { isAbsolute, join } from 'node:path';
 import type { ProofRegistrySetup, ProvenTerms } from '@bulkhead/custody';
-import { type AssetId, type ChainId, chainOf } from '@bulkhead/domain';
+import { type AssetId, type ChainId, chainOf, contractOf } from '@bulkhead/domain';
 import type { ProofRegistrySettings } from '@bulkhead/vaults';
 import type { ProofRegistrySection, Section, SystemSection } from './config-schema.ts';
 
@@ -79,13 +79,17 @@ function registryOf(
     problems.push({ place, sentence });
     return [];
   }
-  for (const [at, { asset }] of section.assets.entries()) {
+  for (const [at, { asset, balances }] of section.assets.entries()) {
     if (!ids.has(chainOf(asset))) {
       const sentence = `${chainOf(asset)} is not among the chains. Add the chain, or remove the asset.`;
       problems.push({ place: `${place}/assets/${at}/asset`, sentence });
     }
     if (section.assets.findIndex((other) => other.asset === asset) !== at) {
       problems.push({ place: `${place}/assets/${at}/asset`, sentence: `${asset} is listed twice. Keep one of them.` });
+    }
+    if (balances !== undefined && contractOf(asset) === undefined) {
+      const sentence = `${asset} is the coin of its chain, whose balances stand in accounts. Remove it.`;
+      problems.push({ place: `${place}/assets/${at}/balances`, sentence });
     }
   }
   const { custodian, window, drawDelay, commitWithinSeconds, cadenceSeconds, proveWithinSeconds } = section;
@@ -103,7 +107,7 @@ function registryOf(
     cadence: cadenceSeconds,
     proveWithin: proveWithinSeconds,
   };
-  const assets = new Map(section.assets.map(({ asset, tier, unitExponent }) => [asset, { tier, unitExponent }]));
+  const assets = new Map(section.assets.map(({ asset, ...terms }) => [asset, terms]));
   const { address: registry, codeHash } = section;
   const termsOf = (asset: AssetId): ProvenTerms | undefined => assets.get(asset);
   return [{ chain, registry, codeHash: codeHash.slice(2), settings, everySeconds, termsOf }];

@@ -11,6 +11,7 @@ import {
   isLogOrigin,
 } from '@bulkhead/domain';
 import { roles } from '@bulkhead/api';
+import { parseBalanceMapping } from '@bulkhead/proofs';
 import { isKeyName, parseVerifierKey } from '@bulkhead/tlog';
 import { isHexOf } from '@bulkhead/vaults';
 import { z } from 'zod';
@@ -107,6 +108,7 @@ const proofRegistryForm = z.strictObject({
         asset: words.transform(parsed(parseAssetId)),
         tier: z.enum(['plain', 'confidential'], { error: 'Give one of: plain, confidential.' }),
         unitExponent: whole(0, 36),
+        balances: words.transform(parsed(parseBalanceMapping)).exactOptional(),
       }),
       { error: 'Give a list of assets.' },
     )

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { CustodyError, nativeAsset, parseChainId } from '@bulkhead/domain';
+import { CustodyError, nativeAsset, parseAssetId, parseChainId } from '@bulkhead/domain';
 import { checkConfiguration, type Configuration, loadConfiguration } from './config.ts';
 import type { Environment } from './environment.ts';
 
@@ -313,6 +313,11 @@ test('a registry of proofs has what its contract was made with, and what is prov
     `${place}/assets/0/unitExponent`,
   ]);
   assert.deepEqual(wrong({ assets: [{ ...asset, asset: 'eip155:5/slip44:60' }] }), [`${place}/assets/0/asset`]);
+  const dollar = { asset: `eip155:1/erc20:${at('4d')}`, tier: 'plain', unitExponent: 0, balances: '9:vyper' };
+  const [placed] = valid(content({ assets: [dollar] }), real).proofs.registries;
+  assert.deepEqual(placed?.termsOf(parseAssetId(dollar.asset))?.balances, { form: 'slot-key', slot: 9n });
+  assert.deepEqual(wrong({ assets: [{ ...dollar, balances: 'first' }] }), [`${place}/assets/0/balances`]);
+  assert.deepEqual(wrong({ assets: [{ ...asset, balances: '9' }] }), [`${place}/assets/0/balances`], 'a coin has none');
   const chains = ['eip155:1', 'eip155:5'].map((id) => ({ id, vaults: system, proofRegistry }));
   const both = { ...real, CHAIN_EIP155_5_RPC: 'https://two.example' };
   assert.deepEqual(problems({ ...content(), chains }, both), ['/chains']);

@@ -1,4 +1,4 @@
-import { type Custody, type ReserveWalletProof, reserveWalletProof } from '@bulkhead/custody';
+import { type Custody, provenAsset, type ReserveWalletProof, reserveWalletProof } from '@bulkhead/custody';
 import {
   type AssetId,
   chainOf,
@@ -20,8 +20,11 @@ import { bytesOf, vaultConfigBytes } from '@bulkhead/vaults';
  */
 export function evidenceFor(custody: Custody, asset: AssetId, quorum: ProofQuorum | undefined): EvidenceSource {
   return {
-    // Where a token keeps its balances nobody has looked up: a verifier is told that it is not known.
-    balances: contractOf(asset) === undefined ? { form: 'account' } : { form: 'unknown' },
+    // Where nobody has looked up where a token keeps its balances, a verifier is told that it is not known.
+    balances:
+      contractOf(asset) === undefined
+        ? { form: 'account' }
+        : (provenAsset(custody, asset)?.terms.balances ?? { form: 'unknown' }),
     wallet: async ({ header, context, held }) => {
       const found = await reserveWalletProof(custody, held.id);
       invariant(found?.address === held.address, 'A wallet that was read is there.', { wallet: held.id });

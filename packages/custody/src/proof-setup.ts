@@ -7,7 +7,12 @@ export type ProvenTerms = {
   readonly tier: 'plain' | 'confidential';
   /** A unit is 10^unitExponent of the asset's smallest unit; for ever the same in one registry. */
   readonly unitExponent: number;
+  /** Where the contract of a token keeps its balances, where somebody looked. */
+  readonly balances?: BalanceMapping;
 };
+
+/** A mapping from addresses: `key-slot` hashes address then slot (Solidity), `slot-key` slot then address (Vyper). */
+export type BalanceMapping = { readonly form: 'key-slot' | 'slot-key'; readonly slot: bigint };
 
 /** One registry of proofs, and what is published there. */
 export type ProofRegistrySetup = {

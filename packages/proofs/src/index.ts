@@ -87,4 +87,5 @@ export {
 } from './segregation-proof.ts';
 export { makeStatementTree, type StatementTree } from './statement-tree.ts';
 export { type CompartmentWallets, vaultConfigBytes, type Wallet, type WalletControl } from './wallet-list.ts';
+export { type BalanceMapping, balanceSlot, formatBalanceMapping, parseBalanceMapping } from './balance-place.ts';
 export { type BalancePlace, readWalletsFile, type WalletsFile, walletsFile } from './wallets-file.ts';

@@ -1,9 +1,7 @@
 import { type Address, parseAddress } from '@bulkhead/domain';
-import type { BalancePlace, ReserveHeader } from '@bulkhead/proofs';
+import { type BalancePlace, balanceSlot, type ReserveHeader } from '@bulkhead/proofs';
 import { bytesOf } from '@bulkhead/vaults';
-import { keccak_256 } from '@noble/hashes/sha3.js';
-import { concatBytes } from '@noble/hashes/utils.js';
-import { equalBytes, numberOf, wordBytes } from './bytes.ts';
+import { equalBytes, numberOf } from './bytes.ts';
 import { type ChainView, readProven, readWord, type Unread } from './chain-view.ts';
 import type { PinnedToken } from './order.ts';
 import { fails, few, holds, type Step, unknown } from './report.ts';
@@ -37,7 +35,7 @@ export async function readBalances(
   const place = pinned?.balances ?? of.declared;
   if (place.form === 'account') return { unread: 'A token has no balances in accounts.', answered: true };
   if (place.form === 'unknown') return await toldBalances(view, { ...of, token });
-  const slots = of.addresses.map((address) => balanceSlot(place, address));
+  const slots = of.addresses.map((address) => balanceSlot(place, bytesOf(address)));
   const values: bigint[] = [];
   for (let from = 0; from < slots.length; from += slotsAtOnce) {
     of.progress(`reading ${from} of ${slots.length} balances`);
@@ -60,11 +58,6 @@ function tokenOf({ asset }: ReserveHeader): Address | undefined {
 /** Whether an asset is the coin of its chain. */
 export function isNative(header: ReserveHeader): boolean {
   return tokenOf(header) === undefined;
-}
-
-function balanceSlot(place: Extract<BalancePlace, { readonly slot: bigint }>, address: Address): bigint {
-  const [key, slot] = [addressWord(bytesOf(address)), wordBytes(place.slot)];
-  return numberOf(keccak_256(place.form === 'key-slot' ? concatBytes(key, slot) : concatBytes(slot, key)));
 }
 
 async function nativeBalances(

@@ -8,6 +8,7 @@ import { type ExitCode, exitCodes, UsageError } from '../exit-code.ts';
 import { type Terminal, withProgress } from '../terminal.ts';
 import { withChain } from './address.ts';
 import { handOutPackage, makeProof, showProofs } from './proof-epochs.ts';
+import { findLayout } from './proof-layout.ts';
 
 const actions: Readonly<Record<string, (terminal: Terminal) => Promise<ExitCode>>> = {
   deploy,
@@ -15,6 +16,7 @@ const actions: Readonly<Record<string, (terminal: Terminal) => Promise<ExitCode>
   show: showProofs,
   package: handOutPackage,
   publish,
+  layout: findLayout,
 };
 
 export async function proof(terminal: Terminal): Promise<ExitCode> {

@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { chainNumber, type Compartment, parseAddress, parseChainId, parseCompartment } from '@bulkhead/domain';
 import { hasAddress } from '@bulkhead/keys';
 import { bytesOf } from '@bulkhead/vaults';
+import { parseBalanceMapping } from '@bulkhead/proofs';
 import {
   httpNode,
   type OwnKnowledge,
@@ -194,12 +195,11 @@ function logOf({ 'log-key': key, witness = [], witnesses }: Options): PinnedLog 
   return { key, witnesses: witness, witnessesMin: Number(least) };
 }
 
-/** `0x…=9` for a mapping in the way of Solidity, `0x…=9:vyper` for one of Vyper. */
+/** `0x…=9`, and what else {@link parseBalanceMapping} reads behind the sign. */
 function tokenOf(word: string): PinnedToken {
-  const [, token = '', slot = '', vyper] = /^(0x[0-9a-fA-F]{40})=([0-9]{1,40})(:vyper)?$/u.exec(word) ?? [];
+  const [, token = '', place = ''] = /^(0x[0-9a-fA-F]{40})=(.+)$/u.exec(word) ?? [];
   if (token === '') throw new UsageError('--token needs address and slot of its balances, as in 0x…=9.');
-  const form = vyper === undefined ? 'key-slot' : 'slot-key';
-  return { token: parseAddress(token), balances: { form, slot: BigInt(slot) } };
+  return { token: parseAddress(token), balances: parseBalanceMapping(place) };
 }
 
 /** A CAIP-10 account: the chain and the address on it. */

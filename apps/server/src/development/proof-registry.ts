@@ -76,7 +76,9 @@ export function developmentRegistry(
 function termsOn(chain: ChainId): (asset: AssetId) => ProvenTerms | undefined {
   return (asset) => {
     if (chainOf(asset) !== chain) return undefined;
-    return { tier: contractOf(asset) === undefined ? 'plain' : 'confidential', unitExponent: 0 };
+    if (contractOf(asset) === undefined) return { tier: 'plain', unitExponent: 0 };
+    // The balances of OpenZeppelin's ERC20 stand first in it.
+    return { tier: 'confidential', unitExponent: 0, balances: { form: 'key-slot', slot: 0n } };
   };
 }
 
