@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
-import { checksumAddress, codeHashOfNothing } from '@bulkhead/domain';
-import { fakeKeccak, fakeVaultSystem } from '@bulkhead/fakes';
+import { checksumAddress, codeHashOfNothing, houseGas, parseChainId } from '@bulkhead/domain';
+import { fakeKeccak, fakeVaultSystem, namedAddress } from '@bulkhead/fakes';
+import { text } from '@bulkhead/postgres';
 import { agreementDigest, nativeToken, receiptDigest, vaultAddress } from '@bulkhead/vaults';
+import { createClient } from './client.ts';
+import type { Answer } from './command.ts';
 import { pool, refusalOf, viewOf } from './testing/bench.ts';
 import {
   acknowledged,
+  clientKey,
   draftedVault,
   exitKey,
   fundedVault,
@@ -19,8 +23,8 @@ import {
   type VaultBench,
 } from './testing/vaulting.ts';
 import { ether } from './testing/withdrawing.ts';
-import { agreeVault, certifyVault, receiptVault } from './vault-issue.ts';
-import { vaultViews } from './vault-view.ts';
+import { agreeVault, certifyVault, draftVault, receiptVault, type VaultDraft } from './vault-issue.ts';
+import { vaultViews, type VaultView } from './vault-view.ts';
 import { walletViews } from './wallet.ts';
 import { issueClientWallet } from './wallet-issue.ts';
 
@@ -107,6 +111,66 @@ test('no vault is certified where its contracts are missing, others, or the set 
   viewOf(await certifyVault(bench.custody, bench.as('olga'), id));
 });
 
+test('what comes at the wrong time, of the wrong one, or of nobody is refused with what is wrong', async () => {
+  await using bench = await openVaulting();
+  const draft = (holder: object, own: Partial<VaultDraft> = {}): Promise<Answer<VaultView>> => {
+    const choice = {
+      chain: bench.id,
+      clientKey: clientKey.key,
+      exitKey: exitKey.key,
+      exitDestination: namedAddress('out'),
+    };
+    return draftVault(bench.custody, bench.as('olga'), {
+      clientId: 'cl_nobody',
+      ...choice,
+      destinations: [],
+      limits: [],
+      unlisted: [],
+      ...holder,
+      ...own,
+    });
+  };
+  assert.equal(refusalOf(await draft({})), 'resource/not-found');
+  const bare = viewOf(
+    await createClient(bench.custody, bench.as('olga'), {
+      reference: 'Bare',
+      kind: 'legal',
+      segregation: 'individual',
+    }),
+  );
+  assert.equal(refusalOf(await draft({ clientId: bare.id })), 'agreement/missing');
+  assert.equal(refusalOf(await draft({ compartment: houseGas })), 'compartment/wrong-kind');
+  assert.equal(refusalOf(await draft({ compartment: pool }, { chain: parseChainId('eip155:5') })), 'vault/no-system');
+  for (const ask of [
+    async () => agreeVault(bench.custody, bench.as('olga'), { vaultId: 'vlt_none', signature: '0x' }),
+    async () => receiptVault(bench.custody, bench.as('olga'), { vaultId: 'vlt_none', signature: '0x' }),
+    async () => certifyVault(bench.custody, bench.as('olga'), 'vlt_none'),
+  ]) {
+    assert.equal(refusalOf(await ask()), 'resource/not-found');
+  }
+  const client = await bench.client();
+  const { id } = await draftedVault(bench, { clientId: client });
+  const agrees = async (): Promise<Answer<VaultView>> => {
+    const signature = await signedBy(bench, id, (vault) => agreementDigest(fakeKeccak, vault.address, vault.terms));
+    return agreeVault(bench.custody, bench.as('olga'), { vaultId: id, signature });
+  };
+  const receipts = async (): Promise<Answer<VaultView>> =>
+    receiptVault(bench.custody, bench.as('olga'), { vaultId: id, signature: `0x${'00'.repeat(65)}` });
+  assert.equal(refusalOf(await receipts()), 'vault/wrong-state');
+  viewOf(await agrees());
+  assert.equal(refusalOf(await agrees()), 'vault/wrong-state');
+  await list(bench, id);
+  viewOf(await certifyVault(bench.custody, bench.as('olga'), id));
+  assert.equal(refusalOf(await certifyVault(bench.custody, bench.as('olga'), id)), 'vault/wrong-state');
+  await acknowledged(bench, id);
+  assert.equal(refusalOf(await receipts()), 'vault/wrong-state');
+  assert.equal(
+    refusalOf(await draft({ clientId: client })),
+    'vault/wrong-state',
+    'a compartment has one vault for ever',
+  );
+});
+
 test('two drafts of one client become one vault, and the second one is refused', async () => {
   await using bench = await openVaulting();
   const client = await bench.client();
@@ -122,13 +186,33 @@ test('two drafts of one client become one vault, and the second one is refused',
 
 test('a configuration that somebody changed in the database is neither shown nor used', async () => {
   await using bench = await openVaulting();
-  const { client } = await fundedVault(bench, ether);
+  const { client, vault } = await fundedVault(bench, ether);
   const change = async (column: string, value: string): Promise<void> => {
     await bench.database.admin.query('alter table custody.vault disable trigger user');
     await bench.database.admin.query(`update custody.vault set ${column} = ${value}`);
   };
   const problem = async (): Promise<string | null | undefined> =>
     (await walletViews(bench.custody, { client, after: null, limit: 10 }))[0]?.problem;
+  assert.equal(await problem(), null);
+  const [kept] = await bench.database.admin.query('select certificates from custody.vault');
+  const [first] = JSON.parse(text(kept ?? {}, 'certificates'));
+  for (const fewer of [[first], [first, first], []]) {
+    await change('certificates', `'${JSON.stringify(fewer)}'`);
+    assert.equal(
+      await problem(),
+      'signer/certificate-invalid',
+      `${fewer.length} certificates, of fewer than must vouch`,
+    );
+  }
+  await change('certificates', `'${text(kept ?? {}, 'certificates')}'`);
+  assert.equal(await problem(), null);
+  const swap = async (address: string): Promise<void> => {
+    await bench.database.admin.query('alter table custody.wallet disable trigger user');
+    await bench.database.admin.query(`update custody.wallet set address = $1 where kind = 'vault'`, [address]);
+  };
+  await swap(namedAddress('of somebody else'));
+  assert.equal(await problem(), 'wallet/address-mismatch', 'the wallet has another address than the vault');
+  await swap((await vaultRow(bench, vault.id)).address);
   assert.equal(await problem(), null);
   await change('config', `jsonb_set(config, '{exitDestination}', '"0x${'66'.repeat(20)}"')`);
   assert.equal(await problem(), 'wallet/address-mismatch');
