@@ -15,6 +15,7 @@ import { refusalOf, viewOf } from './testing/bench.ts';
 import {
   callFromOutside,
   clientKey,
+  draftedVault,
   exitKey,
   exits,
   fundedVault,
@@ -76,6 +77,14 @@ test('a lost client key is replaced by people and quorum after the long delay, a
   const { recoveryDelay } = account.vault.terms.config;
   assert.equal(refusalOf(await asks(bench, account, clientKey.key)), 'vault/recovery-without-effect');
   assert.equal(refusalOf(await asks(bench, account, exitKey.key)), 'vault/recovery-without-effect');
+  const { id: drafted } = await draftedVault(bench, { clientId: await bench.client() });
+  for (const [vaultId, code] of [
+    ['vlt_none', 'resource/not-found'],
+    [drafted, 'vault/not-issued'],
+  ] as const) {
+    const asked = requestKeyRecovery(bench.custody, bench.as('olga'), { vaultId, role: 'client', newKey });
+    assert.equal(refusalOf(await asked), code);
+  }
   const early = viewOf(await asks(bench, account));
   await bench.work();
   assert.match((await shown(bench, early.id)).reason ?? '', /approvals/u);

@@ -217,7 +217,10 @@ test('a proposal can be taken back, and then nothing has moved', async () => {
   const ask = { clientId: client, chain: bench.id, model: 'individual' } as const;
   const { id } = viewOf(await proposeMove(bench.custody, bench.as('olga'), ask));
   viewOf(await withdrawMove(bench.custody, bench.as('olga'), id));
-  assert.equal(refusalOf(await confirmMove(bench.custody, bench.as('ruth'), id)), 'segregation/wrong-state');
+  for (const decide of [confirmMove, withdrawMove]) {
+    assert.equal(refusalOf(await decide(bench.custody, bench.as('ruth'), id)), 'segregation/wrong-state');
+    assert.equal(refusalOf(await decide(bench.custody, bench.as('ruth'), 'mov_none')), 'resource/not-found');
+  }
   assert.equal(await available(bench, client, pool), ether);
   assert.equal(
     refusalOf(await proposeMove(bench.custody, bench.as('olga'), { ...ask, model: 'omnibus' })),

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { nativeAsset, parseChainId, tokenAsset } from '@bulkhead/domain';
 import { fakeApproval, fakeKeccak, namedAddress, quorumSignature } from '@bulkhead/fakes';
 import { callData, nativeToken, typedDigest, vaultCalls, vaultDomain, vaultForms } from '@bulkhead/vaults';
 import type { Answer } from './command.ts';
@@ -9,6 +10,7 @@ import { Interrupter, interruptible, type Interruption, quick } from './testing/
 import { type Lost, resume } from './testing/resuming.ts';
 import {
   callFromOutside,
+  draftedVault,
   fundedForwarder,
   fundedVault,
   listed,
@@ -98,6 +100,21 @@ test('people approve a pause, the quorum signs it, and the vault pays nobody unt
   assert.deepEqual([done.state, done.approvals.map(({ by }) => by)], ['applied', ['ruth', 'sam']]);
   assert.notEqual((await onChain(bench, account)).pausedUntil.quorum, null);
   assert.equal(refusalOf(await asks(bench, account, { kind: 'pause' })), 'vault/restriction-without-effect');
+  const { id: drafted } = await draftedVault(bench, { clientId: await bench.client() });
+  for (const [vaultId, code] of [
+    ['vlt_none', 'resource/not-found'],
+    [drafted, 'vault/not-issued'],
+  ] as const) {
+    const asked = requestRestriction(bench.custody, bench.as('olga'), { vaultId, restriction: { kind: 'pause' } });
+    assert.equal(refusalOf(await asked), code);
+  }
+  for (const asset of [
+    nativeAsset(parseChainId('eip155:5')),
+    tokenAsset(bench.id, namedAddress('a token of nobody')),
+  ]) {
+    const lower = { kind: 'limit-lowering', asset, cap: 1n, window: 'listed' } as const;
+    assert.equal(refusalOf(await asks(bench, account, lower)), 'asset/not-allowed');
+  }
   const paid = await ask(bench, { client: account.client, amount: ether, destination: listed });
   await approve(bench, paid.id);
   await settle(bench);
