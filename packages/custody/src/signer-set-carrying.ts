@@ -27,22 +27,30 @@ export async function keepSignerSet(custody: Custody, id: string): Promise<void>
   const found = vaultsOn(custody, chain);
   if (found === undefined) return;
   const { signerSet } = found.system;
-  const [before] = (await signerSetStandings(custody.db, signerSet)).filter((one) => one.chain === chain);
   const look = await lookAtSignerSet(custody, chain, signerSet);
-  // A source that is behind shows the past, where those who have left would sign and what was carried would be carried again.
-  if (before !== undefined && (look.current < before.current || look.newest.number < before.newest)) return;
-  await noteSignerSet(custody, look);
-  if (before !== undefined && look.current > before.current) await tellChanged(custody, look);
+  if (!(await noted(custody, look))) return;
   const next = await signedSetChange(custody.db, signerSet, look.newest.number + 1n);
   await waits(custody, chain, next === undefined ? undefined : await carry(custody, look, next));
 }
 
-/** What waited for the set to be the right one is tried again. */
-async function tellChanged({ db, clock }: Custody, { chain, signerSet, current }: SignerSetLook): Promise<void> {
-  await db.transaction(async (tx) => {
+/**
+ * Stores what was seen, unless something newer was: a source that is behind shows the past, where those who have left would sign and what
+ * was carried would be carried again.
+ */
+async function noted({ db, clock }: Custody, look: SignerSetLook): Promise<boolean> {
+  const { chain, signerSet, current, newest } = look;
+  return db.transaction(async (tx) => {
+    // Locked, so that of two looks at once the older one does not come last.
+    await tx.query('select from custody.signer_set_standing where chain = $1 for update', [chain]);
+    const before = (await signerSetStandings(tx, signerSet)).find((one) => one.chain === chain);
+    if (before !== undefined && (current < before.current || newest.number < before.newest)) return false;
+    await noteSignerSet(tx, look, clock.now());
+    if (before === undefined || current === before.current) return true;
     const data = { signerSet, number: current };
     await record(tx, clock.now(), { actor: machine, subject: chain, event: 'signer-set-changed', data });
     await wakeWaiting(tx, { chain });
+    // Commit point: another set is in force here, and what waited for it is tried again. A crash before finds it at the next look.
+    return true;
   });
 }
 

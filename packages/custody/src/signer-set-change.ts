@@ -322,7 +322,11 @@ async function storeSigned(
   });
 }
 
-/** What signers object to is written down for people, and tried again; one that they were asked for too late is over. */
+/**
+ * What signers object to is written down for people, and tried again. After its time a change is over with whatever they object to, a
+ * member that never came too, or no other change could follow. Should they all have signed it unheard, they sign the same again for whoever
+ * asks for the same set anew.
+ */
 async function orWaits<Result>(
   custody: Custody,
   change: SetChange,
@@ -332,7 +336,7 @@ async function orWaits<Result>(
     return await step();
   } catch (error) {
     if (!(error instanceof CustodyError) || !signerSays(error)) throw error;
-    const isLate = error.code === 'signer/intent-expired' && isExpired(change, custody.clock.now());
+    const isLate = error.code !== 'signer/unavailable' && isExpired(change, custody.clock.now());
     if (isLate) await endChange(custody.db, change, { step: 'expired', now: custody.clock.now() });
     else await waits(custody, change.id, `${error.message} (${error.code})`);
     return undefined;

@@ -117,6 +117,25 @@ test('a source that is behind does not bring those back who have left', async ()
   assert.equal(told.length, 1);
 });
 
+test('a change that its newcomers never sign is over after its time, and another one follows', async () => {
+  await using bench = await openVaulting();
+  const { id } = viewOf(await asks(bench, [newcomer], 1n));
+  for (const person of ['ruth', 'sam']) viewOf(await approves(bench, id, person));
+  await bench.work();
+  assert.deepEqual(
+    [(await shown(bench, id)).state, refusalOf(await asks(bench))],
+    ['signing', 'signer-set/change-under-way'],
+  );
+  bench.clock.advance(86_400_000 * 8);
+  bench.signer.down = true;
+  await sendSetChange(bench.custody, id);
+  assert.equal((await shown(bench, id)).state, 'signing', 'whoever does not answer may have signed');
+  bench.signer.down = false;
+  await sendSetChange(bench.custody, id);
+  assert.equal((await shown(bench, id)).state, 'expired');
+  assert.equal(viewOf(await asks(bench)).number, '2');
+});
+
 test('people approve another set, both sides sign it, the house carries it, and after its delay its quorum pays', async () => {
   await using bench = await openVaulting();
   const account = await fundedVault(bench, 3n * ether);
@@ -241,10 +260,7 @@ test('killed before or after any step, a change is signed once and carried once'
   ] satisfies [Interruption, Address[]][]) {
     const { id } = viewOf(await asks(bench, members));
     for (const person of ['ruth', 'sam']) viewOf(await approves(bench, id, person));
-    for (const step of [
-      async () => sendSetChange(bench.custody, id),
-      async () => keepSignerSet(bench.custody, bench.id),
-    ]) {
+    const killed = async (step: () => Promise<void>): Promise<void> => {
       for (let at = 0; ; at += 1) {
         interrupter.arm(at, kind);
         const ended = await step().then(
@@ -255,11 +271,20 @@ test('killed before or after any step, a change is signed once and carried once'
         if (!ended) break;
         ends += 1;
       }
-    }
+    };
+    await killed(async () => sendSetChange(bench.custody, id));
+    await killed(async () => keepSignerSet(bench.custody, bench.id));
     await bench.work();
     await settle(bench);
     assert.equal(await standing(bench, id), 'queued');
+    bench.chain.ground.skipTime(fakeSetChangeDelay);
+    bench.chain.mine();
+    bench.chain.settle();
+    await killed(async () => keepSignerSet(bench.custody, bench.id));
+    assert.equal(await standing(bench, id), 'in-force');
   }
+  const told = await bench.database.admin.query(`select from custody.journal where event = 'signer-set-changed'`);
+  assert.equal(told.length, 2, 'whoever waited for another set hears of it, once');
   assert.ok(ends > 16, `${ends} steps were killed`);
   assert.equal((await dispatchViews(bench.custody.db, { after: null, limit: 9 })).length, 2);
   await bench.prove();

@@ -39,13 +39,13 @@ export function chainsOfSet({ vaults }: Custody, signerSet: Address): readonly C
   return systems.flatMap(([chain, system]) => (system.signerSet === signerSet ? [chain] : []));
 }
 
-export async function noteSignerSet({ db, clock }: Custody, look: SignerSetLook): Promise<void> {
-  await db.query(
+export async function noteSignerSet(tx: Queries, look: SignerSetLook, now: Date): Promise<void> {
+  await tx.query(
     `insert into custody.signer_set_standing (chain, signer_set, current_number, newest_number, newest_from, looked_at)
      values ($1, $2, $3, $4, $5, $6)
      on conflict (chain) do update set signer_set = excluded.signer_set, current_number = excluded.current_number,
        newest_number = excluded.newest_number, newest_from = excluded.newest_from, looked_at = excluded.looked_at`,
-    [look.chain, look.signerSet, look.current, look.newest.number, look.newest.activeFrom, clock.now()],
+    [look.chain, look.signerSet, look.current, look.newest.number, look.newest.activeFrom, now],
   );
 }
 

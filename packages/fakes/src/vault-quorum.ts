@@ -117,17 +117,22 @@ export class FakeQuorum implements VaultQuorum {
   async signSetChange({ intent, evidence, before }: SetChangeRequest): Promise<SetChangeGrant> {
     this.#answers();
     const { approvalsNeeded, approvedBy, refusal } = await this.#signer.outlook(intent, evidence);
-    if (refusal !== undefined) throw new CustodyError('signer/unavailable', refusal.message);
+    const isLate = refusal?.code === 'signer/intent-expired';
+    if (refusal !== undefined && !isLate) throw new CustodyError('signer/unavailable', refusal.message);
     if (approvedBy.length < approvalsNeeded) {
       throw new CustodyError('signer/approvals-missing', `${intent.id} has ${approvedBy.length} approvals.`);
     }
-    this.signed.push(intent);
     const side = ({ members, threshold }: SignerSetMembers): readonly VaultGrant[] => {
       const signing = members.filter((member) => this.awake.includes(member)).slice(0, Number(threshold));
       if (BigInt(signing.length) === threshold) return signing.map((member) => this.#grantOf(intent, member));
       throw new CustodyError('signer/not-a-member', `${signing.length} of ${threshold} sign ${intent.id}.`);
     };
     const [quorum, next] = [side(before), side({ members: membersOf(intent), threshold: intent.threshold })];
+    // What they signed in time they sign again.
+    if (isLate && !this.signed.some(({ id }) => id === intent.id)) {
+      throw new CustodyError('signer/intent-expired', refusal.message);
+    }
+    this.signed.push(intent);
     const digest = vaultIntentDigest(fakeKeccak, intent);
     return {
       quorumSignatures: signaturesOf(quorum, digest),
