@@ -174,6 +174,7 @@ export const segregationMove = {
   toCompartment: 100_000,
   toWalletId: walletId,
   state: 'moving',
+  reason: null,
   proposedBy: 'olga',
   confirmedBy: 'ruth',
   halves: [{ withdrawalId, depositId }],

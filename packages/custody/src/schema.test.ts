@@ -72,7 +72,7 @@ const changeable: Readonly<Record<string, readonly string[]>> = {
   registry_change: ['reason', 'state', 'updated_at', 'version'],
   segregation: [],
   segregation_half: ['deposit'],
-  segregation_move: ['certificate', 'certificate_digest', 'confirmed_by', 'step', 'updated_at'],
+  segregation_move: ['certificate', 'certificate_digest', 'confirmed_by', 'step', 'updated_at', 'waiting_reason'],
   sent: ['explained', 'removed_at'],
   signer_log: ['doubt', 'hash', 'sequence', 'trouble', 'updated_at'],
   signer_record: [],

@@ -10,13 +10,12 @@ import {
   type Refused,
   refuse,
   type Segregation,
-  withdrawalEnded,
 } from '@bulkhead/domain';
 import { bigint, date, type Queries, type Row, text, textOrNull, type Transaction } from '@bulkhead/postgres';
 import { certifyWallet } from './address-certificate.ts';
 import { signerSays } from './approval.ts';
 import { listAssets } from './asset.ts';
-import { disposable, posted } from './books.ts';
+import { disposable } from './books.ts';
 import { type ClientView, compartmentFor, compartmentOf, findClient, lockClient, moveSegregation } from './client.ts';
 import { type Answer, command, isRefused, notFound, refuseCommand, type WriteCall } from './command.ts';
 import { type Custody, machine } from './custody.ts';
@@ -25,10 +24,10 @@ import { enqueue } from './job.ts';
 import { record } from './journal.ts';
 import { forbiddenModel } from './jurisdiction.ts';
 import { moveCertificate } from './move-certificate.ts';
+import { leftBehind, openHalf, unjoined } from './move-waiting.ts';
 import { readState } from './state.ts';
 import { findWallet, proven, vaultWallet, type Wallet } from './wallet.ts';
 import { openMoving } from './withdrawal.ts';
-import { findWithdrawal } from './withdrawal-step.ts';
 
 export type MoveStep = 'proposed' | 'moving' | 'done' | 'withdrawn';
 
@@ -53,6 +52,8 @@ export type SegregationMoveView = {
   readonly toCompartment: number;
   readonly toWalletId: string;
   readonly state: MoveStep;
+  /** What it waits for; null where nothing is known to hold it up. */
+  readonly reason: string | null;
   readonly proposedBy: string;
   readonly confirmedBy: string | null;
   /** Each asset that was moved: the half that left, and the half that arrived. */
@@ -209,7 +210,7 @@ function wrongStep({ id, step }: Move): Refused {
 /**
  * The job `advance-move`: asks for a withdrawal of every asset that the client can dispose of in the old compartment, joins each with
  * the deposit that it became, and ends when nothing of the client is left there. Safe to repeat, and resumed after a crash: every step
- * looks at what is stored. What is in quarantine or held waits, and is moved when it is free.
+ * looks at what is stored. What is in quarantine or held waits, and is moved when it is free; what it waits for is shown.
  */
 export async function advanceMove(custody: Custody, id: string): Promise<void> {
   const found = await custody.db.query('select * from custody.segregation_move where id = $1', [id]);
@@ -217,8 +218,24 @@ export async function advanceMove(custody: Custody, id: string): Promise<void> {
   if (row === undefined || text(row, 'step') !== 'moving') return;
   const move = moveOf(row);
   await joinHalves(custody, move);
-  for (const { id: asset } of await listAssets(custody.db, move.chain)) await moveAsset(custody, move, asset);
-  await endMove(custody, move);
+  const refusals: string[] = [];
+  for (const { id: asset } of await listAssets(custody.db, move.chain)) {
+    const refused = await moveAsset(custody, move, asset);
+    if (refused !== undefined) refusals.push(`${asset}: ${refused.message}`);
+  }
+  const reason = await endMove(custody, move);
+  await waits(custody, id, refusals.length === 0 ? reason : refusals.join(' '));
+}
+
+/** Characters of a reason that are kept. */
+const reasonMax = 4_000;
+
+async function waits({ db, clock }: Custody, id: string, reason: string | undefined): Promise<void> {
+  await db.query(
+    `update custody.segregation_move set waiting_reason = $2, updated_at = $3
+     where id = $1 and step = 'moving' and waiting_reason is distinct from $2`,
+    [id, reason?.slice(0, reasonMax) ?? null, clock.now()],
+  );
 }
 
 /** The deposit of a half is the movement of the withdrawal's own payment to the receiving wallet. */
@@ -234,15 +251,16 @@ async function joinHalves({ db }: Custody, move: Move): Promise<void> {
   );
 }
 
-async function moveAsset(custody: Custody, move: Move, asset: AssetId): Promise<void> {
-  await custody.db.transaction(async (tx) => {
+/** Says why an asset that could go does not. */
+async function moveAsset(custody: Custody, move: Move, asset: AssetId): Promise<Refused | undefined> {
+  return custody.db.transaction(async (tx) => {
     const locked = await lockMove(tx, move.id);
-    if (locked?.step !== 'moving' || (await openHalf(tx, move, asset))) return;
+    if (locked?.step !== 'moving' || (await openHalf(tx, move, asset)) !== undefined) return undefined;
     const account = { kind: 'available', holder: move.client } as const;
     const amount = await disposable(tx, { compartment: move.from, asset, account });
-    if (amount <= 0n) return;
+    if (amount <= 0n) return undefined;
     const wallet = await findWallet(tx, move.toWallet);
-    if (wallet === undefined) return;
+    if (wallet === undefined) return undefined;
     const { address: destination } = await proven(custody, tx, wallet);
     const now = custody.clock.now();
     const opened = await openMoving(custody, tx, {
@@ -255,43 +273,23 @@ async function moveAsset(custody: Custody, move: Move, asset: AssetId): Promise<
       now,
     });
     // Frozen, exiting or without a wallet that pays: it is tried again with the next occasion.
-    if (isRefused(opened)) return;
+    if (isRefused(opened)) return opened;
     await tx.query('insert into custody.segregation_half (withdrawal, move) values ($1, $2)', [opened.id, move.id]);
     const data = { withdrawal: opened.id, asset, amount };
     await record(tx, now, { actor: machine, subject: move.id, event: 'segregation-move-half', data });
+    return undefined;
   });
 }
 
-async function openHalf(tx: Queries, move: Move, asset: AssetId): Promise<boolean> {
-  const rows = await tx.query(
-    `select h.withdrawal from custody.segregation_half h join custody.withdrawal w on w.id = h.withdrawal where h.move = $1 and w.asset = $2`,
-    [move.id, asset],
-  );
-  for (const row of rows) {
-    const found = await findWithdrawal(tx, text(row, 'withdrawal'));
-    if (found !== undefined && !withdrawalEnded(found.state.step)) return true;
-  }
-  return false;
-}
-
-/** What the client still has in the old compartment, whatever kind of claim. */
-async function leftBehind(tx: Queries, move: Move): Promise<boolean> {
-  for (const { id: asset } of await listAssets(tx, move.chain)) {
-    for (const kind of ['available', 'quarantine', 'fee-payable'] as const) {
-      const query = { compartment: move.from, asset, account: { kind, holder: move.client } };
-      if ((await posted(tx, query)) !== 0n) return true;
-    }
-  }
-  return false;
-}
-
-async function endMove(custody: Custody, move: Move): Promise<void> {
+/** Ends the move where all has arrived; says what is missing where not. */
+async function endMove(custody: Custody, move: Move): Promise<string | undefined> {
   const destination = await certifiedDestination(custody, move);
-  if (destination === undefined) return;
-  await custody.db.transaction(async (tx) => {
+  if (typeof destination === 'string') return destination;
+  return custody.db.transaction(async (tx) => {
     await lockClient(tx, move.client);
     const locked = await lockMove(tx, move.id);
-    if (locked?.step !== 'moving' || (await leftBehind(tx, move)) || (await unjoined(tx, move))) return;
+    const missing = (await leftBehind(tx, move)) ?? (await unjoined(tx, move));
+    if (locked?.step !== 'moving' || missing !== undefined) return missing;
     const now = custody.clock.now();
     const certificate = await moveCertificate(custody, tx, { move, destination, now });
     const digest = createHash('sha256').update(certificate).digest('hex');
@@ -302,7 +300,7 @@ async function endMove(custody: Custody, move: Move): Promise<void> {
       now,
     });
     await tx.query(
-      `update custody.segregation_move set step = 'done', certificate = $2, certificate_digest = $3, updated_at = $4 where id = $1`,
+      `update custody.segregation_move set step = 'done', certificate = $2, certificate_digest = $3, waiting_reason = null, updated_at = $4 where id = $1`,
       [move.id, certificate, digest, now],
     );
     // Commit point: the new model counts from here on, and the certificate says how the assets came there.
@@ -312,32 +310,28 @@ async function endMove(custody: Custody, move: Move): Promise<void> {
       event: 'segregation-moved',
       data: { certificate: digest },
     });
+    return undefined;
   });
 }
 
-/** Where it went, certified; undefined while something is left, or no signer answers: the move ends at a later look. */
-async function certifiedDestination(custody: Custody, move: Move): Promise<Wallet | undefined> {
-  if ((await leftBehind(custody.db, move)) || (await unjoined(custody.db, move))) return undefined;
+/** Where it went, certified; or why not yet: something is left, or no signer answers. The move ends at a later look. */
+async function certifiedDestination(custody: Custody, move: Move): Promise<Wallet | string> {
+  const missing = (await leftBehind(custody.db, move)) ?? (await unjoined(custody.db, move));
+  if (missing !== undefined) return missing;
   const wallet = await findWallet(custody.db, move.toWallet);
-  if (wallet?.client === undefined) return undefined;
+  if (wallet?.client === undefined) {
+    throw new CustodyError(
+      'invariant/broken',
+      `Move ${move.id} goes to ${move.toWallet}, which is no wallet of a client.`,
+    );
+  }
   try {
     await certifyWallet(custody, { ...wallet, client: wallet.client }, machine);
     return wallet;
   } catch (error) {
     if (!(error instanceof CustodyError) || !signerSays(error)) throw error;
-    return undefined;
+    return `The address that all went to is not certified yet (${error.code}): ${error.message}`;
   }
-}
-
-async function unjoined(tx: Queries, move: Move): Promise<boolean> {
-  const rows = await tx.query(
-    `select h.withdrawal from custody.segregation_half h join custody.withdrawal w on w.id = h.withdrawal
-     left join custody.deposit d on d.id = h.deposit
-     where h.move = $1 and (w.step not in ('settled', 'failed', 'rejected', 'cancelled', 'expired')
-       or (w.step = 'settled' and coalesce(d.step, '') not in ('released', 'exited')))`,
-    [move.id],
-  );
-  return rows.length > 0;
 }
 
 /** Moves that are under way, to be looked at when something became final. */
@@ -380,6 +374,7 @@ function viewOf(row: Row): SegregationMoveView {
     toCompartment: move.to,
     toWalletId: move.toWallet,
     state: move.step,
+    reason: textOrNull(row, 'waiting_reason'),
     proposedBy: move.proposedBy,
     confirmedBy: textOrNull(row, 'confirmed_by'),
     halves: readState<SegregationMoveView['halves']>(text(row, 'halves')),

@@ -18,6 +18,7 @@ export const segregationMove = z
     toCompartment: compartment,
     toWalletId: id('wallet'),
     state: z.enum(['proposed', 'moving', 'done', 'withdrawn']),
+    reason: z.string().nullable().meta({ description: 'What it waits for; null where nothing is known to hold it up' }),
     proposedBy: person,
     confirmedBy: person.nullable(),
     halves: z
