@@ -20,7 +20,7 @@ export async function openHalf(tx: Queries, { id }: Waiting, asset: AssetId): Pr
   );
   for (const row of rows) {
     const found = await findWithdrawal(tx, text(row, 'withdrawal'));
-    if (found !== undefined && !withdrawalEnded(found.state.step)) return found.id;
+    if (found !== undefined && !withdrawalEnded(found.state.step)) return text(row, 'withdrawal');
   }
   return undefined;
 }

@@ -18,6 +18,7 @@ import { breaks, reconciled } from './testing/desk.ts';
 import {
   clientKey,
   draftedVault,
+  exits,
   fundedForwarder,
   issuedVault,
   openVaulting,
@@ -95,10 +96,14 @@ test('a client moves from the pool to a vault of its own, and back: two joined h
   await carries(bench, proposed.id);
   await settle(bench);
   await settle(bench);
-  assert.equal((await seen(bench, proposed.id)).state, 'moving', 'what arrived is not released yet');
+  const arrived = await seen(bench, proposed.id);
+  assert.deepEqual(
+    [arrived.state, /^Deposit dep_.* is not released yet/u.test(arrived.reason ?? '')],
+    ['moving', true],
+  );
   await releases(bench);
   const done = await seen(bench, proposed.id);
-  assert.equal(done.state, 'done');
+  assert.deepEqual([done.state, done.reason], ['done', null]);
   assert.equal(done.halves.length, 1);
   const certificate: unknown = JSON.parse(done.certificate ?? '');
   assert.ok(typeof certificate === 'object' && certificate !== null && 'halves' in certificate);
@@ -169,7 +174,9 @@ test('a client leaves a pool that works with keys for a vault of its own, and co
     // The certificate of an own vault is stored; that of an address with a key the signer gives, and the move ends when it has.
     bench.signer.down = true;
     await releases(bench);
-    assert.equal((await seen(bench, id)).state, model === 'individual' ? 'done' : 'moving');
+    const waiting = await seen(bench, id);
+    assert.equal(waiting.state, model === 'individual' ? 'done' : 'moving');
+    if (model === 'omnibus') assert.match(waiting.reason ?? '', /is not certified yet \(signer\/unavailable\)/u);
     bench.signer.down = false;
     await advanceMove(bench.custody, id);
     const done = await seen(bench, id);
@@ -195,6 +202,10 @@ test('a half that fails is asked for again, and a move that lost its job goes on
   await bench.work();
   const [half] = (await seen(bench, id)).halves;
   assert.ok(half !== undefined);
+  assert.match(
+    (await seen(bench, id)).reason ?? '',
+    new RegExp(`is on its way with withdrawal ${half.withdrawalId}`, 'u'),
+  );
   viewOf(await rejectWithdrawal(bench.custody, bench.as('sam'), { id: half.withdrawalId, reason: 'not yet' }));
   bench.chain.outside.send({ to: recipient, amount: 1n });
   await bench.database.owner.query(
@@ -208,6 +219,21 @@ test('a half that fails is asked for again, and a move that lost its job goes on
   await settle(bench);
   await releases(bench);
   assert.equal((await seen(bench, id)).state, 'done');
+});
+
+test('a move that cannot go on says why', async () => {
+  await using bench = await openVaulting();
+  const { client, vault } = await fundedForwarder(bench, ether);
+  await issuedVault(bench, { clientId: client });
+  const ask = { clientId: client, chain: bench.id, model: 'individual' } as const;
+  const { id, reason } = viewOf(await proposeMove(bench.custody, bench.as('olga'), ask));
+  assert.equal(reason, null);
+  await exits(bench, vault);
+  viewOf(await confirmMove(bench.custody, bench.as('ruth'), id));
+  await bench.work();
+  const view = await seen(bench, id);
+  assert.deepEqual([view.state, view.halves], ['moving', []]);
+  assert.match(view.reason ?? '', /^eip155:.*: .*exit/u);
 });
 
 test('a proposal can be taken back, and then nothing has moved', async () => {
