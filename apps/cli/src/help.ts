@@ -26,6 +26,7 @@ export const commandHelp = {
   bulkhead audit export --out <folder>
   bulkhead audit receipt --id <id>
   bulkhead audit receipt --verify <file> --key <verifier key> [--witness <verifier key>] … [--witnesses-min <number>]
+  bulkhead audit consistency --from <file> --files <folder | address> [--to <file>]
   bulkhead audit erase --leaf <number> … --reason <text>
   bulkhead audit erase --client <id> --reason <text>
   bulkhead audit retain --years <number> --reason <text>
@@ -42,6 +43,7 @@ export const commandHelp = {
   export   writes checkpoint, tiles and entries for any static host; again, it adds what is new
   receipt  the leaves about an id with opening, path and checkpoint, as JSON; exits 1 when there are none. With --verify those of a file
            (of this command, or of the API) are proven offline, by the keys alone; --witnesses-min is the number of --witness without it
+  consistency  prints the proof that the checkpoint --to (without it the one of --files) goes on from the one --from; needs no database
   erase    destroys salt and content of leaves whose retention is over, or all that names a client, as the owner of the tables; the leaves
            stay, and what was destroyed is a leaf itself
   retain   has openings and personal data kept for longer; no period is ever taken away`,
@@ -268,7 +270,8 @@ export const commandHelp = {
   verify: `Checks what a custodian shows: claims, proofs of reserves, certificates, the audit log
 
   bulkhead verify <file | folder> … [--registry <chain>:<address>] [--rpc <url>] … [--client <id> --compartment <number> [--amount <digits>]]
-      [--identity <hex>] … [--log-key <verifier key> [--witness <verifier key>] … [--witnesses <number>]] [--json]
+      [--identity <hex>] … [--log-key <verifier key> [--witness <verifier key>] … [--witnesses <number>]
+      [--log-tiles <folder | address>] [--signer-set <chain>:<address> [--from-block <number>]]] [--json]
   bulkhead verify proof <folder | https address> --registry <chain>:<address> --rpc <url> … [--identity <hex>] … [--json]
 
   --registry     where the custodian pins its proofs, from your agreement or your auditor: never from a file
@@ -280,6 +283,8 @@ export const commandHelp = {
   --identity     64 digits of a signer's identity key, from the record of the ceremony
   --expect       a field that a certificate must have exactly so, as in client=cl_…; also address, chain, compartment, deployment
   --log-key      key of the audit log, and of which witnesses how many must have cosigned (one where you name any)
+  --log-tiles    copies of the log's tiles: whether checkpoints of different sizes are of one history is worked out from them
+  --signer-set   whose heartbeats state the log on a chain, from --from-block on (0 without it): what the nodes have of them is compared
   --token        where a token keeps its balances, as in 0x…=9, 0x…=9:vyper or 0x…=erc7201:<namespace>; without it the custodian's word is compared, not proven
   --exclude      an address that must not be counted: of the custodian itself, or shown by another one
   --stale-after  seconds after which a proof is too old for you

@@ -70,12 +70,15 @@ test('the log is verified, written as files and verified against them, and recei
   assert.deepEqual([sound.code, sound.err], [0, ''], sound.out);
   assert.match(sound.out, /^300 leaves are what their facts say, .* each of 1 checkpoints\.$/u);
   assert.equal((await typed('audit', 'export', '--out', 'public')).code, 0);
+  const kept = join(folder, 'public', 'checkpoint');
+  writeFileSync(join(folder, 'kept'), readFileSync(kept));
   await grow(600);
   const more = await typed('audit', 'export', '--out', 'public');
   assert.match(more.out, /^600 leaves, \d+ files written below /u);
   assert.equal(statSync(join(folder, 'public/tile/0/001')).size, 8192);
   const files = await typed('audit', 'verify', '--files', 'public', '--key', key);
   assert.equal(files.code, 0, files.out);
+  await goesOn();
   const receipt = await typed('audit', 'receipt', '--id', 'wd_42');
   const [first] = JSON.parse(receipt.out) as readonly ReceiptJson[];
   assert.ok(first !== undefined);
@@ -84,6 +87,22 @@ test('the log is verified, written as files and verified against them, and recei
   assert.equal((await typed('audit', 'receipt', '--id', 'wd_none')).code, 1);
   await offline(first);
 });
+
+/** A checkpoint that was kept, and the log as it is now: by a proof in a file, and by the tiles. */
+async function goesOn(): Promise<void> {
+  const proof = await typed('audit', 'consistency', '--from', 'kept', '--files', 'public');
+  assert.equal(proof.code, 0, proof.out);
+  writeFileSync(join(folder, 'proof'), `${proof.out}\n`);
+  const pin = ['--log-key', key];
+  const shown = await typed('verify', 'kept', 'proof', ...pin);
+  assert.match(shown.out, /holds {3}consistent: The 600 leaves of proof go on from the 300 of kept/u);
+  const tiles = await typed('verify', 'kept', 'public/checkpoint', ...pin, '--log-tiles', 'public');
+  assert.match(tiles.out, /holds {3}consistent: The 600 leaves of checkpoint go on from the 300 of kept/u);
+  const bare = await typed('verify', 'kept', 'public/checkpoint', ...pin);
+  assert.match(bare.out, /unknown consistent: /u);
+  const back = await typed('audit', 'consistency', '--from', 'public/checkpoint', '--to', 'kept', '--files', 'public');
+  assert.match(back.err, /600 leaves, more than the 300 of the other/u);
+}
 
 /** Receipts of a file, without database and configuration. */
 async function offline(sound: ReceiptJson): Promise<void> {
@@ -232,7 +251,7 @@ test('a witness of its own process cosigns the log, goes on after a restart, and
 
 test('a command line of audit or witness that cannot be used exits 2', async () => {
   for (const [words, sentence] of [
-    [['audit'], /audit knows: verify, export, receipt, erase, retain/u],
+    [['audit'], /audit knows: verify, export, receipt, consistency, erase, retain/u],
     [['audit', 'erase', '--reason', 'r'], /needs --leaf or --client/u],
     [['audit', 'retain', '--years', 'x', '--reason', 'r'], /--years needs/u],
     [['audit', 'verify', '--rpc', 'http://127.0.0.1:1'], /needs --signer-set/u],

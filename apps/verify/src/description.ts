@@ -117,8 +117,9 @@ function described(found: Recognised): Description {
       };
     }
     case 'receipt':
+    case 'consistency':
     case 'checkpoint': {
-      const title = found.kind === 'receipt' ? 'A receipt of the audit log' : 'A checkpoint of an audit log';
+      const title = logTitles[found.kind];
       return { ...nothing, title, says: '', needs: ['logKey'], helps: ['witnesses', 'witnessesMin'] };
     }
     case 'unrecognised': {
@@ -128,6 +129,12 @@ function described(found: Recognised): Description {
     }
   }
 }
+
+const logTitles = {
+  receipt: 'A receipt of the audit log',
+  checkpoint: 'A checkpoint of an audit log',
+  consistency: 'A checkpoint of an audit log, with a proof of what it goes on from',
+} as const;
 
 type Header = Extract<Recognised, { readonly kind: 'package' }>['header'];
 type Part = Extract<Recognised, { readonly kind: 'part' }>['part'];

@@ -87,4 +87,6 @@ export const stepTitles: Readonly<Record<StepName, string>> = {
   receipt: 'It stands in the log',
   content: 'What it is about',
   fork: 'One log for everybody',
+  consistent: 'One history, going on',
+  anchor: 'The chain says the same',
 };

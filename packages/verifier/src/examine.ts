@@ -13,7 +13,7 @@ export type Parts = {
   readonly recognise: (files: readonly GivenFile[]) => readonly Recognised[];
   readonly certificate: (value: unknown, known: CertificateKnowledge) => readonly Told[];
   /** Receipts and checkpoints. */
-  readonly log: (found: readonly Recognised[], order: Examination) => readonly Step[];
+  readonly log: (found: readonly Recognised[], order: Examination) => Promise<readonly Step[]>;
   /** What was given about an epoch besides packages. */
   readonly epoch: (order: Examination, given: GivenEpoch) => Promise<readonly Step[]>;
   /** Said of a file that is nothing which these parts check. */
@@ -41,7 +41,7 @@ export async function examineWith(parts: Parts, order: Examination): Promise<Rep
     if (each.kind === 'unrecognised') steps.push(...about(name, [unrecognisedStep(each.file, parts)]));
     if (each.kind === 'certificate') steps.push(...about(name, certificateSteps(each.value, order, parts)));
   }
-  steps.push(...parts.log(found, order));
+  steps.push(...(await parts.log(found, order)));
   const headers = headersOf(found);
   for (const [key, header] of headers) {
     const isOurs = (of: ReserveHeader): boolean => bytesToHex(contextOf(of)) === key;

@@ -4,25 +4,28 @@ import {
   openReceipt,
   parseReceipt,
   parseVerifierKey,
+  parseWitnessRequest,
   type Receipt,
   type VerifiedCheckpoint,
   type VerifierKey,
 } from '@bulkhead/tlog';
-import { equalBytes, fieldOf } from './bytes.ts';
-import type { PinnedLog } from './order.ts';
+import { fieldOf } from './bytes.ts';
+import { anchorSteps } from './log-anchor.ts';
+import { consistencySteps, type GivenProof, type Seen } from './log-consistency.ts';
+import type { Examination, PinnedLog } from './order.ts';
 import { about, fails, holds, type Step, unknown } from './report.ts';
 import { verifyEd25519 } from './signed-statement.ts';
 
-/** A checkpoint that came alone, or in a receipt. */
+/** A checkpoint that came alone, with a proof of consistency (`note` is the whole text then), or in a receipt. */
 export type LogFile =
-  | { readonly kind: 'checkpoint'; readonly name: string; readonly note: string }
+  | { readonly kind: 'checkpoint' | 'consistency'; readonly name: string; readonly note: string }
   | { readonly kind: 'receipt'; readonly name: string; readonly receipt: unknown };
 
 type Trust = { readonly log: VerifierKey; readonly witnesses: readonly VerifierKey[]; readonly witnessesMin: number };
-type Seen = { readonly name: string; readonly checkpoint: VerifiedCheckpoint };
 
-/** Receipts and checkpoints of the audit log, by the keys that the reader pinned; and whether all tell of one log. */
-export function logSteps(files: readonly LogFile[], pinned: PinnedLog | undefined): readonly Step[] {
+/** Receipts and checkpoints of the audit log, by the keys that the reader pinned; and whether all, and the chain, tell of one log. */
+export async function logSteps(files: readonly LogFile[], order: Examination): Promise<readonly Step[]> {
+  const pinned = order.pins.log;
   if (files.length === 0) return [];
   if (pinned === undefined) {
     return [
@@ -32,12 +35,22 @@ export function logSteps(files: readonly LogFile[], pinned: PinnedLog | undefine
   const trust = trustOf(pinned);
   if ('step' in trust) return [trust];
   const seen: Seen[] = [];
+  const proofs: GivenProof[] = [];
   const steps = files.flatMap((file) => {
-    const found = file.kind === 'receipt' ? receiptSteps(file.receipt, trust) : checkpointSteps(file.note, trust);
+    const found = foundIn(file, trust);
     if (found.checkpoint !== undefined) seen.push({ name: file.name, checkpoint: found.checkpoint });
+    if (found.proof !== undefined) proofs.push(found.proof);
     return about(file.name, found.steps);
   });
-  return [...steps, ...forkSteps(seen)];
+  const compared = await consistencySteps({ seen, proofs, readTile: order.readTile });
+  // Of a log that told two histories the chain has at most one: what it has is looked at where there is one alone.
+  const forked = compared.some(({ result }) => result === 'fails');
+  return [...steps, ...compared, ...(forked ? [] : await anchorSteps(order, seen))];
+}
+
+function foundIn(file: LogFile, trust: Trust): Found {
+  if (file.kind === 'receipt') return receiptSteps(file.receipt, trust);
+  return file.kind === 'checkpoint' ? checkpointSteps(file.note, trust) : proofSteps(file, trust);
 }
 
 function trustOf({ key, witnesses, witnessesMin }: PinnedLog): Trust | Step {
@@ -48,7 +61,22 @@ function trustOf({ key, witnesses, witnessesMin }: PinnedLog): Trust | Step {
   }
 }
 
-type Found = { readonly steps: readonly Step[]; readonly checkpoint?: VerifiedCheckpoint };
+type Found = {
+  readonly steps: readonly Step[];
+  readonly checkpoint?: VerifiedCheckpoint;
+  readonly proof?: GivenProof;
+};
+
+function proofSteps({ name, note }: { readonly name: string; readonly note: string }, trust: Trust): Found {
+  try {
+    const { oldSize, proof: path, checkpoint } = parseWitnessRequest(note);
+    const found = checkpointSteps(checkpoint, trust);
+    const newer = found.checkpoint;
+    return newer === undefined ? found : { ...found, proof: { name, oldSize, path, newer } };
+  } catch (error) {
+    return { steps: [fails('checkpoint', wordsOf(error))] };
+  }
+}
 
 function checkpointSteps(note: string, trust: Trust): Found {
   try {
@@ -114,31 +142,6 @@ function receiptOf(value: unknown): Receipt {
     (opened !== null || opening === null);
   if (!formed) throw new CustodyError('log/malformed', 'This is no receipt: give it as the API gave it.');
   return parseReceipt({ index, leaf, opening: opened, path, checkpoint });
-}
-
-/** Two readers who compare what they were shown find a log that told them different things. */
-function forkSteps(seen: readonly Seen[]): readonly Step[] {
-  const [first, ...others] = [...seen].sort((a, b) => a.checkpoint.size - b.checkpoint.size);
-  if (first === undefined || others.length === 0) return [];
-  let before = first;
-  let apart = 0;
-  for (const next of others) {
-    const same = next.checkpoint.size === before.checkpoint.size;
-    if (same && !equalBytes(next.checkpoint.root, before.checkpoint.root)) {
-      const reason = `The log signed two different trees of ${next.checkpoint.size} leaves (${before.name}, ${next.name}): it lied to somebody. Keep both.`;
-      return [fails('fork', reason)];
-    }
-    if (!same) apart += 1;
-    before = next;
-  }
-  return [
-    apart === 0
-      ? holds('fork', `All ${seen.length} are of one tree.`)
-      : unknown(
-          'fork',
-          'They are of different sizes: whether one continues the other is shown by the log’s tiles, which witnesses look at.',
-        ),
-  ];
 }
 
 function wordsOf(error: unknown): string {

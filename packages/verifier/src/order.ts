@@ -1,5 +1,6 @@
 import type { Address, Compartment } from '@bulkhead/domain';
 import type { BalancePlace, ClaimKind } from '@bulkhead/proofs';
+import type { Tile } from '@bulkhead/tlog';
 import type { CertificateKnowledge } from './certificate-check.ts';
 import type { ChainNode } from './chain-node.ts';
 
@@ -40,6 +41,8 @@ export type PinnedLog = {
   readonly witnesses: readonly string[];
   /** How many of these witnesses must have cosigned. */
   readonly witnessesMin: number;
+  /** Whose heartbeats state checkpoints of this log, on which chain; `fromBlock` is the first that is looked at, 0 without it. */
+  readonly anchor?: { readonly chain: bigint; readonly signerSet: Address; readonly fromBlock?: bigint };
 };
 
 /** Where the contracts of vaults are; those of this release where nothing is said. */
@@ -75,5 +78,10 @@ export type Examination = {
   readonly nowSeconds?: bigint;
   /** Whether an address is one of an account; an account's certificate is told and not judged without it. */
   readonly hasAddress?: CertificateKnowledge['hasAddress'];
+  /**
+   * Gives a tile of the log, from whoever has copies: none is believed that does not lead to a signed root.
+   * Rejects with a CustodyError `log/malformed` where there is none.
+   */
+  readonly readTile?: (tile: Tile) => Promise<Uint8Array>;
   readonly progress?: (what: string) => void;
 };

@@ -18,7 +18,7 @@ export type Recognised =
       readonly header: ReserveHeader | undefined;
     }
   | { readonly kind: 'certificate' | 'receipt'; readonly file: GivenFile; readonly value: unknown }
-  | { readonly kind: 'checkpoint'; readonly file: GivenFile; readonly note: string }
+  | { readonly kind: 'checkpoint' | 'consistency'; readonly file: GivenFile; readonly note: string }
   | { readonly kind: 'unrecognised'; readonly file: GivenFile };
 
 /** Bytes of a text that is read: a record with a long list of changes is the longest. */

@@ -65,6 +65,8 @@ export const stepNames = [
   'receipt',
   'content',
   'fork',
+  'consistent',
+  'anchor',
 ] as const;
 
 export type StepName = (typeof stepNames)[number];

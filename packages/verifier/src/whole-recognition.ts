@@ -75,5 +75,7 @@ function recogniseText(file: GivenFile): Recognised {
   }
   if (isCertificate(value) || isMove(value)) return { kind: 'certificate', file, value };
   // C2SP signed-note: lines of signatures behind an empty line.
-  return text.includes('\n\n\u2014 ') ? { kind: 'checkpoint', file, note: text } : { kind: 'unrecognised', file };
+  if (!text.includes('\n\n\u2014 ')) return { kind: 'unrecognised', file };
+  // C2SP tlog-witness: what a log shows a witness, a checkpoint behind a proof that it goes on from another.
+  return { kind: /^old [0-9]/u.test(text) ? 'consistency' : 'checkpoint', file, note: text };
 }

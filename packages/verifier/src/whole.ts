@@ -19,14 +19,14 @@ export { recogniseAll } from './whole-recognition.ts';
 
 /**
  * Examines everything that somebody may be given: packages, balance statements, proofs of segregation, whole proofs, certificates and
- * records of signers, certificates of moves, receipts and checkpoints.
+ * records of signers, certificates of moves, receipts, checkpoints and proofs of their consistency.
  */
 export async function examine(order: Examination): Promise<Report> {
   return await examineWith(
     {
       recognise: recogniseAll,
       certificate: verifyShown,
-      log: (found, { pins }) => logSteps(found.flatMap(logFileOf), pins.log),
+      log: async (found, given) => await logSteps(found.flatMap(logFileOf), given),
       epoch: epochSteps,
       elsewhere: 'The file is cut off, or nothing that is checked here.',
     },
@@ -35,7 +35,9 @@ export async function examine(order: Examination): Promise<Report> {
 }
 
 function logFileOf(each: Recognised): readonly LogFile[] {
-  if (each.kind === 'checkpoint') return [{ kind: 'checkpoint', name: each.file.name, note: each.note }];
+  if (each.kind === 'checkpoint' || each.kind === 'consistency') {
+    return [{ kind: each.kind, name: each.file.name, note: each.note }];
+  }
   return each.kind === 'receipt' ? [{ kind: 'receipt', name: each.file.name, receipt: each.value }] : [];
 }
 

@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { type Compartment, parseCompartment } from '@bulkhead/domain';
 import { encodeHeader, type ReserveHeader } from '@bulkhead/proofs';
-import { bytesOf } from '@bulkhead/vaults';
-import { concatBytes } from '@noble/hashes/utils.js';
+import { bytesOf, hexOf } from '@bulkhead/vaults';
+import { emptyFrontier, extend, leafHash, parseSignedNote, rootOf, type Tile } from '@bulkhead/tlog';
+import { sha256 } from '@noble/hashes/sha2.js';
+import { concatBytes, utf8ToBytes } from '@noble/hashes/utils.js';
 import {
   type ChainNode,
   examine,
@@ -23,6 +25,7 @@ import {
   openReserveWorld,
   type ReserveWorld,
 } from '../src/testing/index.ts';
+import { noteOf, pinned } from './log-notes.ts';
 
 let world: ReserveWorld;
 let registry: ReserveWorld['registry'];
@@ -236,4 +239,62 @@ test('an epoch that lapsed counts for nothing and stays visible, and windows cou
     const said = await readWindow({ ...view, nodes: [asked(answer)] }, { registry, asset, epoch: 7n });
     assert.deepEqual('unread' in said && said.answered, answered, String(answer));
   }
+});
+
+const leaves = Array.from({ length: 7 }, (_, n) => leafHash(utf8ToBytes(`leaf ${n}`)));
+const changed = leaves.map((hash, n) => (n < 2 ? hash : leafHash(utf8ToBytes(`other ${n}`))));
+const noteAt = (size: number, of: readonly Uint8Array[]): string =>
+  noteOf({ size, root: rootOf(extend(emptyFrontier, of.slice(0, size))) });
+const tilesOf =
+  (of: readonly Uint8Array[]) =>
+  async ({ width }: Tile): Promise<Uint8Array> =>
+    await Promise.resolve(concatBytes(...of.slice(0, width)));
+
+test('the chain has a checkpoint of the log, or what it has is not in the log any more, or it cannot be known', async () => {
+  const log = { ...pinned, anchor: { chain: 31_337n, signerSet: world.chain.signerSet } };
+  type Asked = { readonly of?: readonly Uint8Array[]; readonly nodes?: readonly ChainNode[]; readonly tiles?: boolean };
+  const said = async (
+    size: number,
+    { of = leaves, nodes = [node, twin()], tiles = true }: Asked = {},
+  ): Promise<string> => {
+    const files = [{ name: 'checkpoint', bytes: utf8ToBytes(noteAt(size, of)) }];
+    const readTile = tiles ? { readTile: tilesOf(of) } : {};
+    const { steps } = await examineAll({ files, pins: { log }, nodes, ...readTile });
+    const last = steps.at(-1) ?? assert.fail();
+    return `${last.step} ${last.result}: ${last.reason}`;
+  };
+  const beat = async (size: number, of: readonly Uint8Array[] = leaves): Promise<void> => {
+    await world.chain.node.mine(2);
+    await world.heartbeat(sha256(utf8ToBytes(parseSignedNote(noteAt(size, of)).text)));
+  };
+  await world.heartbeat();
+  await world.settle();
+  assert.match(await said(5), /^anchor unknown: .* states no checkpoint/u);
+  await beat(3);
+  await beat(5);
+  await world.settle();
+  assert.match(await said(5, { tiles: false }), /^anchor holds: .* with 5 leaves on the chain/u);
+  assert.match(await said(6, { tiles: false }), /^anchor unknown: None of the 2/u);
+  assert.match(await said(6), /^anchor holds: .* with 5 leaves/u);
+  assert.match(await said(4), /^anchor holds: .* with 3 leaves .* 1 later ones are larger, or of another history/u);
+  assert.match(await said(2), /^anchor unknown: .* larger, or of another history/u);
+  assert.match(await said(6, { nodes: [] }), /^anchor unknown: No node of chain 31337/u);
+  const withLogs = (name: string, change: (logs: readonly object[]) => unknown): ChainNode => ({
+    name,
+    ask: async (method, params) => {
+      const answer = await node.ask(method, params);
+      return method === 'eth_getLogs' && Array.isArray(answer) ? change(answer) : answer;
+    },
+  });
+  assert.match(
+    await said(6, { nodes: [node, withLogs('liar', () => [])] }),
+    /^anchor fails: liar gives other heartbeats/u,
+  );
+  const strange = withLogs('strange', (logs) => logs.map((each) => ({ ...each, address: hexOf(registry.address) })));
+  assert.match(await said(6, { nodes: [strange] }), /^anchor unknown: strange does not give/u);
+  assert.match(await said(6, { nodes: [withLogs('mute', () => null)] }), /^anchor unknown: mute does not give/u);
+  // Rewritten from its third leaf on, and anchored again as if nothing had been.
+  await beat(6, changed);
+  await world.settle();
+  assert.match(await said(6, { of: changed }), /^anchor fails: .* never had/u);
 });

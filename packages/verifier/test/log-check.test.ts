@@ -1,55 +1,27 @@
 import assert from 'node:assert/strict';
-import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { test } from 'node:test';
+import { CustodyError } from '@bulkhead/domain';
 import {
-  checkpointText,
   commitmentOf,
-  cosignatureBytes,
-  cosignedMessage,
+  type CompleteNode,
+  consistencyProof,
   encodeLeaf,
-  formatSignedNote,
-  formatVerifierKey,
+  extend,
+  emptyFrontier,
+  formatWitnessRequest,
   leafHash,
   nodeHash,
-  type NoteSignature,
+  nodesOfTiles,
   receiptJson,
-  type VerifierKey,
-  verifierKey,
+  rootOf,
+  type Tile,
+  tilePath,
+  tilesBetween,
 } from '@bulkhead/tlog';
-import { utf8ToBytes } from '@noble/hashes/utils.js';
-import { type GivenFile, type PinnedLog, type Report } from '../src/index.ts';
+import { concatBytes, utf8ToBytes } from '@noble/hashes/utils.js';
+import type { Examination, GivenFile, PinnedLog, Report } from '../src/index.ts';
 import { examine } from '../src/whole.ts';
-
-type Pair = { readonly key: VerifierKey; readonly privateKey: KeyObject };
-
-function pairOf(name: string, purpose: VerifierKey['purpose']): Pair {
-  const { privateKey, publicKey } = generateKeyPairSync('ed25519');
-  const raw = Uint8Array.from(publicKey.export({ format: 'der', type: 'spki' }).subarray(-32));
-  return { key: verifierKey(name, purpose, raw), privateKey };
-}
-
-const log = pairOf('log.example/1', 'ed25519');
-const witness = pairOf('witness.example', 'cosignature');
-const pinned: PinnedLog = {
-  key: formatVerifierKey(log.key),
-  witnesses: [formatVerifierKey(witness.key)],
-  witnessesMin: 1,
-};
-
-function noteOf(
-  head: { readonly size: number; readonly root: Uint8Array },
-  by: { readonly log?: Pair; readonly witnesses?: readonly Pair[] } = {},
-): string {
-  const text = checkpointText({ origin: log.key.name, ...head });
-  const signer = by.log ?? log;
-  const line = ({ key }: Pair, bytes: Uint8Array): NoteSignature => ({ name: key.name, keyId: key.id, bytes });
-  const cosigned = (by.witnesses ?? [witness]).map((each) => {
-    const message = cosignedMessage(text, 1_790_000_000);
-    return line(each, cosignatureBytes(1_790_000_000, Uint8Array.from(sign(null, message, each.privateKey))));
-  });
-  const own = line(signer, Uint8Array.from(sign(null, utf8ToBytes(text), signer.privateKey)));
-  return formatSignedNote({ text, signatures: [own, ...cosigned] });
-}
+import { log, noteOf, pairOf, pinned } from './log-notes.ts';
 
 const opening = { salt: new Uint8Array(32).fill(7), content: '{"a": "1"}' };
 const leaf = encodeLeaf({
@@ -68,8 +40,12 @@ function receiptOf(checkpoint: string, change: object = {}): GivenFile {
 
 const given = (note: string, name = 'checkpoint'): GivenFile => ({ name, bytes: utf8ToBytes(note) });
 
-async function said(files: readonly GivenFile[], pin: PinnedLog | undefined = pinned): Promise<Report> {
-  return await examine({ files, pins: pin === undefined ? {} : { log: pin }, nodes: [] });
+async function said(
+  files: readonly GivenFile[],
+  pin: PinnedLog = pinned,
+  readTile?: NonNullable<Examination['readTile']>,
+): Promise<Report> {
+  return await examine({ files, pins: { log: pin }, nodes: [], ...(readTile === undefined ? {} : { readTile }) });
 }
 
 const results = ({ steps }: Report): readonly string[] => steps.map(({ step, result }) => `${step} ${result}`);
@@ -118,5 +94,96 @@ test('a log that shows two readers two trees of one size is caught when they com
   );
   assert.deepEqual(results(await said([receiptOf(noteOf(head)), given(noteOf(head))])).slice(-1), ['fork holds']);
   const grown = noteOf({ size: 3, root: leafHash(utf8ToBytes('any')) });
-  assert.deepEqual(results(await said([given(noteOf(head)), given(grown)])).slice(-1), ['fork unknown']);
+  assert.deepEqual(results(await said([given(noteOf(head)), given(grown)])).slice(-1), ['consistent unknown']);
+});
+
+type Tree = {
+  readonly note: (size: number) => string;
+  readonly readTile: (tile: Tile) => Promise<Uint8Array>;
+  readonly path: (older: number, newer: number) => Promise<readonly Uint8Array[]>;
+};
+
+/** A log of so many leaves, which are others than everybody's from one of them on. */
+function treeOf(size: number, otherFrom = size): Tree {
+  const nodes = new Map<string, Uint8Array>();
+  const roots: Uint8Array[] = [];
+  let frontier = emptyFrontier;
+  const keep = ({ level, index, hash }: CompleteNode): unknown => nodes.set(`${level}/${index}`, hash);
+  for (let n = 0; n < size; n += 1) {
+    frontier = extend(frontier, [leafHash(utf8ToBytes(`${n < otherFrom ? 'leaf' : 'other'} ${n}`))], keep);
+    roots.push(rootOf(frontier));
+  }
+  const tiles = new Map<string, Uint8Array>();
+  for (const tile of tilesBetween(0, size)) {
+    if (tile.level === 'entries') continue;
+    const hashes = Array.from({ length: tile.width }, (_, at) => {
+      return nodes.get(`${Number(tile.level) * 8}/${tile.index * 256 + at}`) ?? assert.fail();
+    });
+    tiles.set(tilePath(tile), concatBytes(...hashes));
+  }
+  const readTile = async (tile: Tile): Promise<Uint8Array> => {
+    const bytes = tiles.get(tilePath(tile));
+    if (bytes === undefined) throw new CustodyError('log/malformed', `There is no ${tilePath(tile)}.`);
+    return await Promise.resolve(bytes);
+  };
+  return {
+    note: (at) => noteOf({ size: at, root: roots[at - 1] ?? assert.fail() }),
+    readTile,
+    path: async (older, newer) => await consistencyProof(nodesOfTiles(size, readTile), older, newer),
+  };
+}
+
+const honest = treeOf(600);
+/** A log that told somebody else another history from leaf 280 on. */
+const forked = treeOf(600, 280);
+
+async function proofFile(tree: Tree, oldSize: number, newer: number): Promise<GivenFile> {
+  const text = formatWitnessRequest({
+    oldSize,
+    proof: await tree.path(oldSize, newer),
+    checkpoint: tree.note(newer),
+  });
+  return given(text, `proof ${oldSize}`);
+}
+
+const compared = (report: Report): readonly string[] =>
+  results(report).filter((line) => /^(?:fork|consistent)/u.test(line));
+
+test('a checkpoint goes on from an older one by the proof in a file, and from nothing by one that is changed or missing', async () => {
+  for (const older of [1, 255, 256, 300, 511, 512, 599]) {
+    const files = [given(honest.note(older), 'kept'), await proofFile(honest, older, 600)];
+    assert.deepEqual(compared(await said(files)), ['consistent holds'], `${older}`);
+  }
+  const chain = [given(honest.note(100)), await proofFile(honest, 100, 300), await proofFile(honest, 300, 600)];
+  assert.deepEqual(compared(await said(chain)), ['consistent holds', 'consistent holds']);
+  const gap = [given(honest.note(100)), given(honest.note(200)), await proofFile(honest, 200, 600)];
+  assert.deepEqual(compared(await said(gap)), ['consistent unknown', 'consistent holds']);
+  assert.deepEqual(
+    compared(await said([await proofFile(honest, 300, 600)])),
+    ['consistent unknown'],
+    'nothing to begin at',
+  );
+  // The log that lied has a proof of its own history, and none of the one that the reader kept.
+  const lied = await said([given(honest.note(300), 'kept'), await proofFile(forked, 300, 600)]);
+  assert.deepEqual(compared(lied), ['consistent fails']);
+  const proof = await proofFile(honest, 300, 600);
+  const text = new TextDecoder().decode(proof.bytes);
+  const shorter = given(text.replace(/^old 300\n[^\n]+\n/u, 'old 300\n'));
+  assert.deepEqual(compared(await said([given(honest.note(300)), shorter])), ['consistent fails']);
+  const unsigned = given(text.replace('\n600\n', '\n601\n'));
+  assert.deepEqual(results(await said([unsigned])), ['checkpoint fails']);
+});
+
+test('the log’s tiles show whether checkpoints are of one history, and which they are of decides nothing that is not signed', async () => {
+  const both = [given(honest.note(300), 'kept'), given(honest.note(600), 'new')];
+  assert.deepEqual(compared(await said(both, pinned, honest.readTile)), ['consistent holds']);
+  const [kept, shown] = [given(honest.note(300), 'kept'), given(forked.note(600), 'shown')];
+  const report = await said([kept, shown], pinned, forked.readTile);
+  assert.deepEqual(compared(report), ['fork fails']);
+  assert.match(report.steps.at(-1)?.reason ?? '', /the first 300 leaves of shown are others than those of kept/u);
+  assert.deepEqual(compared(await said([kept, shown], pinned, honest.readTile)), ['consistent unknown'], 'other tiles');
+  const early = [given(honest.note(200)), shown];
+  assert.deepEqual(compared(await said(early, pinned, forked.readTile)), ['consistent holds'], 'before they part');
+  const none = async (): Promise<Uint8Array> => await honest.readTile({ level: 7, index: 9, width: 1 });
+  assert.deepEqual(compared(await said(both, pinned, none)), ['consistent unknown']);
 });

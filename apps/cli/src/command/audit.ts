@@ -10,6 +10,7 @@ import { type ExitCode, exitCodes, UsageError } from '../exit-code.ts';
 import { type Terminal, withProgress } from '../terminal.ts';
 import { keyOf, reached } from './audit-access.ts';
 import { anchorsOn } from './audit-anchor.ts';
+import { consistency } from './audit-consistency.ts';
 import { erase, retain } from './audit-erase.ts';
 import { receipt } from './audit-receipt.ts';
 import { logFiles, placeFile } from './log-files.ts';
@@ -18,6 +19,7 @@ const actions: Readonly<Record<string, (terminal: Terminal) => Promise<ExitCode>
   verify,
   export: exportFiles,
   receipt,
+  consistency,
   erase,
   retain,
 };
@@ -26,7 +28,9 @@ export async function audit(terminal: Terminal): Promise<ExitCode> {
   const [action = '', ...words] = terminal.words;
   const run = Object.hasOwn(actions, action) ? actions[action] : undefined;
   if (run === undefined) {
-    throw new UsageError('audit knows: verify, export, receipt, erase, retain. "bulkhead help audit" explains them.');
+    throw new UsageError(
+      'audit knows: verify, export, receipt, consistency, erase, retain. "bulkhead help audit" explains them.',
+    );
   }
   return run({ ...terminal, words });
 }

@@ -1,5 +1,13 @@
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { chainNumber, type Compartment, parseAddress, parseChainId, parseCompartment } from '@bulkhead/domain';
+import {
+  type Address,
+  chainNumber,
+  type Compartment,
+  parseAddress,
+  parseChainId,
+  parseCompartment,
+} from '@bulkhead/domain';
 import { hasAddress } from '@bulkhead/keys';
 import { bytesOf } from '@bulkhead/vaults';
 import { parseBalanceMapping } from '@bulkhead/proofs';
@@ -16,6 +24,7 @@ import { examine } from '@bulkhead/verifier/whole';
 import { type ExitCode, exitCodes, UsageError } from '../exit-code.ts';
 import { type Terminal, withProgress } from '../terminal.ts';
 import { fetchGiven, isAddress, readGiven } from './given-files.ts';
+import { type LogFiles, logFiles } from './log-files.ts';
 
 const many = { type: 'string', multiple: true } as const;
 const one = { type: 'string' } as const;
@@ -32,6 +41,9 @@ const optionForms = {
   'log-key': one,
   witness: many,
   witnesses: one,
+  'log-tiles': one,
+  'signer-set': one,
+  'from-block': one,
   token: many,
   exclude: many,
   'stale-after': one,
@@ -57,6 +69,7 @@ export async function verify(terminal: Terminal): Promise<ExitCode> {
         nodes,
         nowSeconds: BigInt(Math.floor(Date.now() / 1_000)),
         hasAddress,
+        ...(options['log-tiles'] === undefined ? {} : { readTile: tilesOf(terminal, options['log-tiles']) }),
         progress,
       }),
   ).catch((error: unknown) => {
@@ -186,13 +199,30 @@ function fieldOf(word: string): readonly [string, string] {
   return [name, value];
 }
 
-function logOf({ 'log-key': key, witness = [], witnesses }: Options): PinnedLog | undefined {
+function tilesOf({ folder }: Terminal, place: string): LogFiles['tile'] {
+  return logFiles(isAddress(place) ? place : resolve(folder, place)).tile;
+}
+
+function logOf(options: Options): PinnedLog | undefined {
+  const { 'log-key': key, witness = [], witnesses } = options;
+  const stray = (['witness', 'log-tiles', 'signer-set'] as const).find((name) => options[name] !== undefined);
   if (key === undefined) {
-    if (witness.length > 0) throw new UsageError('--witness needs --log-key: the key of the log that it watches.');
+    if (stray !== undefined) throw new UsageError(`--${stray} needs --log-key: the key of the log that it is about.`);
     return undefined;
   }
+  const anchor = anchorOf(options);
   const least = witnesses === undefined ? BigInt(Math.min(1, witness.length)) : digitsOf('witnesses', witnesses);
-  return { key, witnesses: witness, witnessesMin: Number(least) };
+  return { key, witnesses: witness, witnessesMin: Number(least), ...(anchor === undefined ? {} : { anchor }) };
+}
+
+function anchorOf({ 'signer-set': place, 'from-block': from }: Options): PinnedLog['anchor'] {
+  if (place === undefined) {
+    if (from !== undefined) throw new UsageError('--from-block needs --signer-set: whose heartbeats are looked for.');
+    return undefined;
+  }
+  const { chain, address } = accountOf('signer-set', place);
+  const anchor = { chain, signerSet: address };
+  return from === undefined ? anchor : { ...anchor, fromBlock: digitsOf('from-block', from) };
 }
 
 /** `0x…=9`, and what else {@link parseBalanceMapping} reads behind the sign. */
@@ -203,13 +233,15 @@ function tokenOf(word: string): PinnedToken {
 }
 
 /** A CAIP-10 account: the chain and the address on it. */
-function registryOf(word: string, codeHash: string | undefined): PinnedRegistry {
+function accountOf(name: string, word: string): { readonly chain: bigint; readonly address: Address } {
   const [, chain = '', address = ''] = /^(eip155:[0-9]+):(0x[0-9a-fA-F]{40})$/u.exec(word) ?? [];
-  if (chain === '') throw new UsageError('--registry needs chain and address, as in eip155:1:0x….');
-  const pinned = {
-    chain: BigInt(chainNumber(parseChainId(chain))),
-    address: bytesOf(`0x${parseAddress(address).slice(2)}`),
-  };
+  if (chain === '') throw new UsageError(`--${name} needs chain and address, as in eip155:1:0x….`);
+  return { chain: BigInt(chainNumber(parseChainId(chain))), address: parseAddress(address) };
+}
+
+function registryOf(word: string, codeHash: string | undefined): PinnedRegistry {
+  const { chain, address } = accountOf('registry', word);
+  const pinned = { chain, address: bytesOf(`0x${address.slice(2)}`) };
   if (codeHash === undefined) return pinned;
   const digits = codeHash.toLowerCase();
   if (!/^0x[0-9a-f]{64}$/u.test(digits)) throw new UsageError('--code-hash needs 0x and 64 hex digits.');

@@ -65,8 +65,8 @@ export type ReserveWorld = AsyncDisposable & {
   pin(header: ReserveHeader, record: Uint8Array, reserves: bigint): Promise<void>;
   /** Draws the epoch and says that it was proven, by files with this digest. */
   prove(epoch: Pick<CommittedEpoch, 'header'>, digest?: Uint8Array): Promise<void>;
-  /** A quorum shows that it is there: it signs the hash of a block of now. */
-  heartbeat(): Promise<void>;
+  /** A quorum shows that it is there: it signs the hash of a block of now, and what it states, which is nothing without that. */
+  heartbeat(statement?: Uint8Array): Promise<void>;
   /** Mines so many blocks that all of this is final. */
   settle(): Promise<void>;
 };
@@ -174,9 +174,9 @@ export async function openReserveWorld(): Promise<ReserveWorld> {
       const args = [key, window, message.proof, signatures] as const;
       await send(encodeFunctionData({ abi, functionName: 'prove', args }));
     },
-    heartbeat: async () => {
+    heartbeat: async (statement = new Uint8Array(32)) => {
       const { number, hash } = await newestBlock(chain);
-      const beat = { blockNumber: number, blockHash: hash, statement: hexOf(new Uint8Array(32)) };
+      const beat = { blockNumber: number, blockHash: hash, statement: hexOf(statement) };
       const form = { form: heartbeatForm, message: beat };
       const digest = typedDigest(hashes, heartbeatDomain(parseChainId('eip155:31337'), chain.signerSet), form);
       const signatures = await chain.quorum(digest);
