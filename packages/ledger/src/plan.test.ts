@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { chainOf } from '@bulkhead/domain';
 import { bigint, type Row, text } from '@bulkhead/postgres';
+import { claimsAt, mark } from './coverage.ts';
 import { expireHolds } from './posting.ts';
 import {
   answers,
   available,
   blockAt,
+  ether,
   hold,
   key,
   now,
@@ -17,6 +20,7 @@ import {
   wallet,
 } from './testing/books.ts';
 
+const chain = chainOf(ether);
 const clients = 3_000;
 const few = 10;
 /** Rows read by index for each account or transfer that a batch names: looked up, locked, asked for once more. */
@@ -83,4 +87,43 @@ test('what a post reads does not grow with the books, with plans made while they
     assert.ok(read.idx - idx <= readsMax * named, `rows of ${table} read by index: ${read.idx - idx}`);
   }
   assert.ok((after['account']?.idx ?? 0n) - (before['account']?.idx ?? 0n) >= named, 'the counters count');
+});
+
+// By rows that were read and not by a clock. The session made its plan of the function before the books were there.
+test('claims behind a position are read in one pass over accounts and what came after, whatever was known of the tables', async () => {
+  await using db = await openBooks({ connections: 1 });
+  await claimsAt(db.app, { chain, position: 0n });
+  const holders = Array.from(
+    { length: clients },
+    (_, index) => ({ kind: 'available', holder: `cli_${index}` }) as const,
+  );
+  await answers(
+    db.app,
+    holders.map((credit) => post({ debit: wallet, credit, amount: 5n, block: blockAt(1n) })),
+  );
+  const middle = await mark(db.app, { chain, block: blockAt(1n) });
+  await answers(
+    db.app,
+    holders.slice(0, few).map((debit) => post({ debit, credit: other, amount: 1n })),
+  );
+  for (const [position, later] of [
+    [0n, clients + few],
+    [middle, few],
+  ] as const) {
+    const [before, after, claims] = await db.app.transaction(async (transaction) => {
+      const begun = reads(await transaction.query(counters));
+      const found = await claimsAt(transaction, { chain, position });
+      return [begun, reads(await transaction.query(counters)), found] as const;
+    });
+    assert.equal(claims.length, clients);
+    const total = claims.reduce((sum, { balance }) => sum + balance, 0n);
+    assert.equal(total, position === 0n ? 0n : 5n * BigInt(clients));
+    const read = (table: string): bigint => {
+      const [was, is] = [before[table], after[table]];
+      return (is?.seq ?? 0n) - (was?.seq ?? 0n) + (is?.idx ?? 0n) - (was?.idx ?? 0n);
+    };
+    assert.ok(read('account') <= BigInt(clients + few), `accounts read: ${read('account')}`);
+    // Each side of what came after, once.
+    assert.ok(read('transfer') <= BigInt(2 * later), `transfers read: ${read('transfer')}`);
+  }
 });
