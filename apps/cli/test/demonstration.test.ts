@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openDatabase } from '@bulkhead/postgres';
+import { killedWhilePublishing } from './killed-publishing.ts';
 import { endAll, run, type Shell, type, type Typed } from './shell.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'bulkhead-demonstration-'));
@@ -159,7 +160,7 @@ test('npm start in an empty folder plays the main job, and a second start goes o
     'what the house carried to the vault',
   );
   assert.match(lost.out, /^  no dispatch of it is here\n  hash 0x[0-9a-f]{64}\n  signed 0x02/mu);
-  assert.match(lost.out, /^1 transactions that the signer granted are not here/mu);
+  assert.match(lost.out, /^4 transactions that the signer granted are not here/mu);
 });
 
 /** What everybody may read of the proofs, what one client is given, and what is shown to nobody. */
@@ -228,6 +229,8 @@ async function proofsServed(
       assert.equal((await fetch(`${url}${folderOf}${name}`)).status, 404, name);
     }
   }
+  const token = items.find(({ asset }) => asset.includes('erc20'))?.asset ?? '';
+  await killedWhilePublishing(shell, { asset: token, read });
   const coin = encodeURIComponent('eip155:31337/slip44:60');
   const clientOf = async (name: string): Promise<string> =>
     (await read(`clients?reference=${encodeURIComponent(name)}`)).items[0]?.id ?? '';

@@ -4,6 +4,7 @@ import { houseGas, invariant } from '@bulkhead/domain';
 import { fakeMembers, fakeProofRegistry, fakeProofRegistryCode, fakeProofSettings } from '@bulkhead/fakes';
 import { epochs, stateOf } from '@bulkhead/reserves';
 import { dispatchViews } from './dispatch.ts';
+import { contextOf, encodeHeader } from '@bulkhead/proofs/header';
 import { actFor } from './proof-act.ts';
 import { keepProof, type Kept, provenAssets } from './proof-keeping.ts';
 import { provenAsset } from './proof-registry.ts';
@@ -207,6 +208,32 @@ test('of two processes one gives an epoch up and one has it signed, but never bo
   const context = Buffer.from(given.context).toString('hex');
   const act = { kind: 'commitment', context, intent: (id: string) => ({ ...intent, id }) } as const;
   assert.equal(await actFor(other.custody, late, act), undefined, 'nobody is asked for what was given up');
+});
+
+test('what was proven in a registry before this one does not hide what this one draws and proves', async () => {
+  await using bench = await openProving({ setup: { everySeconds: 0n } });
+  await keep(bench, true);
+  const [here] = await epochs(bench.custody.db);
+  assert.ok(here !== undefined);
+  const header = { ...here.header, registry: new Uint8Array(20).fill(0x99), epoch: 40n };
+  await bench.database.admin.transaction(async (tx) => {
+    await tx.query('set local session_replication_role = replica');
+    await tx.query(
+      `insert into reserves.epoch select $1, registry_chain, $2, asset, 40, $3, previous, block_number, block_hash, ledger_position, begun_at
+       from reserves.epoch`,
+      [contextOf(header), header.registry, encodeHeader(header)],
+    );
+    await tx.query(
+      `insert into reserves.step (context, state, at, transaction, block_number) values ($1, 'proven', now(), $2, 1)`,
+      [contextOf(header), new Uint8Array(32).fill(1)],
+    );
+  });
+  await carried(bench);
+  await pass(bench, epochSeconds);
+  await keep(bench, true);
+  for (let round = 0; round < 4; round += 1) await carried(bench);
+  const ours = (await epochs(bench.custody.db)).filter(({ header: { epoch } }) => epoch < 40n);
+  assert.equal(ours.filter(({ drawn, proven }) => drawn !== undefined && proven !== undefined).length, 1);
 });
 
 test('one process makes an epoch, on a schedule or when asked, and for the configured registry alone', async () => {

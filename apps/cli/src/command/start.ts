@@ -43,7 +43,10 @@ export async function start(terminal: Terminal): Promise<ExitCode> {
     const house: House = { terminal, configuration, interrupted: signals.stopAsked };
     let server = await withProgress(terminal, 'starting', () => startedServer(house, () => true));
     try {
-      let played = await play(house, server);
+      let played = await play(house, server).catch(async (error: unknown) => {
+        await tellBroken(house, server);
+        throw error;
+      });
       if (typeof played === 'object') {
         await stopInTime(terminal, server);
         await unlessInterrupted(house, played.perform());
@@ -71,6 +74,12 @@ type House = {
   readonly configuration: Configuration;
   readonly interrupted: Promise<void>;
 };
+
+/** What cannot go on because the books are broken is said by what is broken, before anything else. */
+async function tellBroken({ terminal }: House, { access }: RunningServer): Promise<void> {
+  const findings = await examine(access);
+  if (findings.length > 0) tellFindings(terminal, findings);
+}
 
 type Played = 'sound' | 'unsound';
 
