@@ -38,7 +38,7 @@ export async function killedWhilePublishing(
        where e.asset = $1 order by e.epoch, e.begun_at`,
       [at.asset],
     ) as Promise<readonly Record<string, string>[]>;
-  const [before = 0] = [(await epochsOf()).length];
+  const before = (await epochsOf()).length;
   let killed = 0;
   const told: string[] = [];
   for (let life = 0; ; life += 1) {

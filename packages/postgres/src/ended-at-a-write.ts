@@ -9,6 +9,7 @@ const lastWrite = 2;
 let writes = 0;
 /** Sessions in a transaction, and whether they wrote something about proofs. */
 const open = new Map<object, boolean>();
+// oxlint-disable-next-line typescript/unbound-method -- it is called below with the client that it was called of
 const { query } = pg.Client.prototype;
 
 Object.defineProperty(pg.Client.prototype, 'query', {
