@@ -65,6 +65,7 @@ export const stepTitles: Readonly<Record<StepName, string>> = {
   wallets: 'The list of addresses',
   excluded: 'Nobody else’s addresses',
   'token-layout': 'Where the token keeps balances',
+  'token-answers': 'The token answers the same',
   reserves: 'The coins are there',
   control: 'The custodian controls them',
   'vault-code': 'The vaults’ code',

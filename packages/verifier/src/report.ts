@@ -39,7 +39,9 @@ export const stepNames = [
   'pinned-block',
   'wallets',
   'excluded',
+  /** Of a token: whose word its place of balances is, and whether it answers the same itself. */
   'token-layout',
+  'token-answers',
   'reserves',
   'control',
   'vault-code',

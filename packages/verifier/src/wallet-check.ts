@@ -33,10 +33,10 @@ export async function walletSteps(question: WalletsQuestion): Promise<readonly S
     addresses,
     progress: order.progress ?? ((): void => undefined),
   });
-  const shown =
-    'unread' in balances
-      ? [unreadStep('reserves', balances)]
-      : [...balances.steps, reservesStep(question, balances.of)];
+  const shown = [
+    ...balances.steps,
+    'unread' in balances.of ? unreadStep('reserves', balances.of) : reservesStep(question, balances.of),
+  ];
   const signers = await readSigners(pinned.view, pinned.registry);
   const control = await controlSteps({
     pinned,

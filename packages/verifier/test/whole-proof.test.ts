@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { parseAddress } from '@bulkhead/domain';
 import type { ProofFile } from '@bulkhead/proofs';
-import { bytesOf } from '@bulkhead/vaults';
+import { bytesOf, hexOf, wordOf } from '@bulkhead/vaults';
+import { keccak_256 } from '@noble/hashes/sha3.js';
 import { concatBytes, utf8ToBytes } from '@noble/hashes/utils.js';
 import { type ChainNode, type Examination, type GivenFile, httpNode, type Pins, type Report } from '../src/index.ts';
 import { examine } from '../src/whole.ts';
@@ -64,6 +65,26 @@ const orphan: Wallets = (wallets) =>
 /** Compartments whose wallets stand under the other one. */
 const swapped: Wallets = (wallets) => wallets.map((each, at) => ({ ...each, wallets: wallets[1 - at]?.wallets ?? [] }));
 
+/** Who lets the wallets of this world spend a lot: somebody of the custodian's, whose word that is. */
+const patron = `0x${'7a'.repeat(20)}` as const;
+const word = (address: string): string => address.slice(2).toLowerCase().padStart(64, '0');
+
+/**
+ * The mapping inside the mapping of allowances (slot 1 of OpenZeppelin's ERC-20) that its owner writes by himself: the dearest place that a
+ * custodian can name as that of balances.
+ */
+function allowancesOf(): bigint {
+  return BigInt(hexOf(keccak_256(bytesOf(`0x${word(patron)}${'1'.padStart(64, '0')}`))));
+}
+
+async function approveAll(wallets: WholeFiles['wallets']): Promise<void> {
+  const { node, token } = world.chain;
+  for (const { address } of wallets.flatMap((each) => each.wallets)) {
+    const slot = hexOf(keccak_256(concatBytes(bytesOf(`0x${word(address)}`), wordOf(allowancesOf()))));
+    await node.call('anvil_setStorageAt', token, slot, hexOf(wordOf(10n ** 12n)));
+  }
+}
+
 /** Every epoch that a test looks at, made one after the other, so that the chain is waited for once. */
 const wishes: Readonly<Record<string, Omit<Wish, 'epoch'>>> = {
   hidden: { tier: 'confidential' },
@@ -83,6 +104,8 @@ const wishes: Readonly<Record<string, Omit<Wish, 'epoch'>>> = {
   'counted with less': { tier: 'plain', counted: ({ amount }) => amount - 1n },
   token: { tier: 'plain', token: true },
   'a false slot': { tier: 'plain', token: true, balances: { form: 'key-slot', slot: 7n } },
+  allowances: { tier: 'plain', token: true, balances: { form: 'key-slot', slot: allowancesOf() }, held: 1_000_000n },
+  'the order of Vyper': { tier: 'plain', token: true, balances: { form: 'slot-key', slot: 0n } },
   'no slot': { tier: 'plain', token: true, balances: { form: 'unknown' } },
 };
 const proofs = new Map<string, WholeFiles>();
@@ -98,6 +121,7 @@ before(async () => {
   for (const [name, wish] of Object.entries(wishes)) {
     proofs.set(name, await make(wish));
     if (name === 'plain') await world.heartbeat();
+    if (name === 'hidden') await approveAll(proof('hidden').wallets);
   }
   await world.settle();
   [plain, hidden] = [proof('plain'), proof('hidden')];
@@ -288,20 +312,77 @@ test('statements that no quorum signed, or that say another amount than is count
   );
 });
 
+const held = { form: 'key-slot', slot: 0n } as const;
+
 test('balances of a token are proven where the reader says they lie, and only compared where the custodian does', async () => {
   const token = parseAddress(world.chain.token);
-  const slot = { form: 'key-slot', slot: 0n } as const;
   const files = filesOf(proof('token'));
-  assert.ok(trouble(await looks(files)).includes('token-layout unknown'));
-  const pinned = await looks(files, { tokens: [{ token, balances: slot }] });
-  assert.ok(results(pinned).includes('token-layout holds') && results(pinned).includes('reserves holds'));
-  const other = { token, balances: slot, codeHash: new Uint8Array(32) };
+  const claimed = await looks(files);
+  assert.deepEqual(trouble(claimed), ['certificates unknown', 'token-layout unknown']);
+  assert.match(reasonOf(claimed, 'token-layout'), /is the custodian’s word/u);
+  assert.match(reasonOf(claimed, 'token-answers'), /answers the same at that block for all 3/u);
+  const pinned = await looks(files, { tokens: [{ token, balances: held }] });
+  assert.deepEqual(trouble(pinned), ['certificates unknown']);
+  for (const step of ['token-layout holds', 'token-answers holds', 'reserves holds']) {
+    assert.ok(results(pinned).includes(step), step);
+  }
+  const other = { token, balances: held, codeHash: new Uint8Array(32) };
   assert.ok(trouble(await looks(files, { tokens: [other] })).includes('token-layout fails'));
   const elsewhere = { token, balances: { form: 'key-slot', slot: 1n } } as const;
-  assert.ok(trouble(await looks(files, { tokens: [elsewhere] })).includes('reserves fails'));
-  assert.deepEqual(await failures('a false slot'), ['token-layout fails', 'reserves fails']);
+  const wrong = trouble(await looks(files, { tokens: [elsewhere] }));
+  assert.ok(wrong.includes('token-answers fails') && wrong.includes('reserves fails'));
+  const another = { token: parseAddress(patron), balances: held };
+  assert.deepEqual(trouble(await looks(files, { tokens: [another] })), trouble(claimed), 'a pin is of one token');
   const report = await looks(filesOf(proof('no slot')));
   assert.ok(trouble(report).includes('token-layout unknown') && results(report).includes('reserves holds'));
+});
+
+test('a custodian that names another mapping, even one that it fills itself, gains nothing by it', async () => {
+  const both = ['token-answers fails', 'reserves fails'];
+  assert.deepEqual(await failures('a false slot'), both);
+  assert.deepEqual(await failures('the order of Vyper'), both);
+  // A million more than there is stands in the allowances, and counts for nothing.
+  assert.deepEqual(await failures('allowances'), both);
+  const token = parseAddress(world.chain.token);
+  const pinned = { tokens: [{ token, balances: held }] };
+  assert.deepEqual(await failures('allowances', pinned), ['reserves fails'], 'the pinned place is read and no other');
+  const [node] = nodes;
+  assert.ok(node !== undefined);
+  const isQuestion = (call: unknown): boolean => JSON.stringify(call).includes('0x70a08231');
+  const answering = (value: string | null): ChainNode => ({
+    name: 'answering',
+    ask: async (method, params) =>
+      method === 'eth_call' && isQuestion(params[0]) ? value : await node.ask(method, params),
+  });
+  // Nobody answers what the token says: then nothing but the custodian's word says that these are balances.
+  const alone = await looks(filesOf(proof('allowances')), {}, { nodes: [answering(null)] });
+  assert.ok(trouble(alone).includes('token-answers unknown') && trouble(alone).includes('reserves unknown'));
+  // A node that lies for the custodian is contradicted by another, and never makes a pinned place hold more.
+  const liar = answering(hexOf(wordOf(10n ** 12n)));
+  const told = trouble(await looks(filesOf(proof('allowances')), {}, { nodes: [liar, node] }));
+  assert.ok(told.includes('token-answers unknown') && told.includes('reserves unknown'));
+  const sure = trouble(await looks(filesOf(proof('token')), pinned, { nodes: [liar] }));
+  assert.ok(sure.includes('token-answers fails'));
+  assert.ok(trouble(await looks(filesOf(proof('allowances')), pinned, { nodes: [liar] })).includes('reserves fails'));
+});
+
+test('a storage proof of another account, or of another slot, proves nothing', async () => {
+  const [node] = nodes;
+  assert.ok(node !== undefined);
+  const token = parseAddress(world.chain.token);
+  const pins = { tokens: [{ token, balances: held }] };
+  const asks = (change: (params: readonly unknown[]) => readonly unknown[]): ChainNode => ({
+    name: 'liar',
+    ask: async (method, params) =>
+      await node.ask(method, method === 'eth_getProof' && params[0] === token ? change(params) : params),
+  });
+  const account = asks(([, ...rest]) => [world.chain.bank, ...rest]);
+  const slots = asks(([address, list, block]) => [address, Array.isArray(list) ? list.toReversed() : list, block]);
+  for (const liar of [account, slots]) {
+    const files = filesOf(proof('token'));
+    assert.ok(trouble(await looks(files, pins, { nodes: [liar] })).includes('reserves fails'));
+    assert.deepEqual(trouble(await looks(files, pins, { nodes: [liar, node] })), ['certificates unknown']);
+  }
 });
 
 test('a node that lies about balances, codes or blocks is passed over where another tells the truth, and never believed', async () => {
