@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { parseAddress } from '@bulkhead/domain';
+import { type Address, parseAddress } from '@bulkhead/domain';
 import type { ProofFile } from '@bulkhead/proofs';
-import { bytesOf, hexOf, wordOf } from '@bulkhead/vaults';
+import { bytesOf, cloneCode, hexOf, wordOf } from '@bulkhead/vaults';
 import { keccak_256 } from '@noble/hashes/sha3.js';
 import { concatBytes, utf8ToBytes } from '@noble/hashes/utils.js';
 import { type ChainNode, type Examination, type GivenFile, httpNode, type Pins, type Report } from '../src/index.ts';
@@ -65,6 +65,18 @@ const orphan: Wallets = (wallets) =>
 /** Compartments whose wallets stand under the other one. */
 const swapped: Wallets = (wallets) => wallets.map((each, at) => ({ ...each, wallets: wallets[1 - at]?.wallets ?? [] }));
 
+/** A vault whose terms name another signer set. */
+const elsewhere: Wallets = (wallets) =>
+  wallets.map((each) => ({
+    ...each,
+    wallets: each.wallets.map((wallet) => {
+      if (wallet.sort !== 'vault') return wallet;
+      const config = wallet.config.slice();
+      config.fill(0x5a, 44, 64);
+      return { ...wallet, config };
+    }),
+  }));
+
 /** Who lets the wallets of this world spend a lot: somebody of the custodian's, whose word that is. */
 const patron = `0x${'7a'.repeat(20)}` as const;
 const word = (address: string): string => address.slice(2).toLowerCase().padStart(64, '0');
@@ -95,6 +107,7 @@ const wishes: Readonly<Record<string, Omit<Wish, 'epoch'>>> = {
   silent: { tier: 'plain', wallets: silent },
   orphan: { tier: 'plain', wallets: orphan },
   swapped: { tier: 'plain', wallets: swapped },
+  elsewhere: { tier: 'plain', wallets: elsewhere },
   'a compartment less': { tier: 'plain', wallets: (wallets) => wallets.slice(0, 1) },
   'other members': { tier: 'plain', ...by(0, 2) },
   'out of order': { tier: 'plain', ...by(2, 0) },
@@ -123,10 +136,23 @@ before(async () => {
     if (name === 'plain') await world.heartbeat();
     if (name === 'hidden') await approveAll(proof('hidden').wallets);
   }
+  const { address: vault } = vaultOf(proof('plain'));
+  for (const [name, code] of [
+    ['other code', '0x6001600155'],
+    ['deployed', hexOf(cloneCode(world.chain.vaultImplementation))],
+  ] as const) {
+    await world.chain.node.call('anvil_setCode', vault, code);
+    await world.chain.node.mine(1);
+    proofs.set(name, await make({ tier: 'plain' }));
+  }
   await world.settle();
   [plain, hidden] = [proof('plain'), proof('hidden')];
 });
 after(async () => await world[Symbol.asyncDispose]());
+
+function vaultOf({ wallets }: WholeFiles): { readonly address: Address } {
+  return wallets.flatMap((each) => each.wallets).find(({ sort }) => sort === 'vault') ?? assert.fail('no vault');
+}
 
 function filesOf(
   whole: WholeFiles,
@@ -285,8 +311,24 @@ test('wallets that hold less than is said, are somebody else’s, or were not sh
   assert.match(reasonOf(unsigned, 'control'), /1 of 1 keys did not sign/u);
 });
 
+test('code that stands at a vault is that of the release, and its signers are those of the registry', async () => {
+  assert.match(
+    reasonOf(await looks(filesOf(proof('deployed'))), 'vault-code'),
+    /^1 vaults and forwarders have the code of the release\. At 1 nothing/u,
+  );
+  assert.deepEqual(await failures('other code'), ['vault-code fails']);
+  const { address } = vaultOf(proof('other code'));
+  assert.ok(reasonOf(await looks(filesOf(proof('other code'))), 'vault-code').includes(address));
+  // Whoever names other signers has another address as well, and each is said.
+  assert.deepEqual(await failures('elsewhere'), ['derived fails', 'control fails']);
+  assert.match(
+    reasonOf(await looks(filesOf(proof('elsewhere'))), 'control'),
+    /answer to the signer set 0x(?:5a){20}, which does not sign for this registry/u,
+  );
+});
+
 test('vaults whose signers were not heard of since are not known to be controlled', async () => {
-  const newest = proof('counted with less');
+  const newest = proof('deployed');
   assert.match(reasonOf(await looks(filesOf(newest)), 'control'), /last heard of before the pinned block/u);
   await world.heartbeat();
   await world.settle();
