@@ -27,6 +27,7 @@ after(async () => {
 
 const chain = new FakeChain();
 const asset = chain.native;
+const token = `${chain.id}/erc20:0x${'4d'.repeat(20)}`;
 
 /** An epoch of one client, in the folder that the configuration has where it says nothing. */
 async function makeOne(): Promise<void> {
@@ -100,6 +101,12 @@ test('a client is given its package, in files for itself alone', async () => {
   assert.match(other.err, /No epoch 2 of/u);
 });
 
+test('a node that is not there is said when the place of balances is looked for', async () => {
+  const said = await typed('proof', 'layout', '--asset', token, '--rpc', 'http://127.0.0.1:1');
+  assert.notEqual(said.code, 0);
+  assert.match(said.err, /^bulkhead: 127\.0\.0\.1:1 does not answer eth_blockNumber: /u);
+});
+
 test('a command line of proof that cannot be used exits 2', async () => {
   const wrong: readonly (readonly [readonly string[], RegExp])[] = [
     [[], /proof knows: deploy, make, show, package/u],
@@ -110,6 +117,9 @@ test('a command line of proof that cannot be used exits 2', async () => {
     [['make', '--asset', 'eip155:31337/slip44:60'], /is not proven by this configuration/u],
     [['show', '--epoch', 'last'], /--epoch needs a whole number/u],
     [['package', '--client', 'cl_a'], /needs --asset/u],
+    [['layout', '--asset', asset, '--rpc', 'http://127.0.0.1:1'], /whose balances stand in accounts/u],
+    [['layout', '--asset', token], /needs --rpc/u],
+    [['layout', '--asset', token, '--rpc', 'node'], /--rpc needs the URL/u],
   ];
   for (const [words, sentence] of wrong) {
     const said = await typed('proof', ...words);

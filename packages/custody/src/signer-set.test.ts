@@ -32,7 +32,7 @@ import {
 import { type SetChangeView, setChangeViews } from './signer-set-view.ts';
 import { signerSetNow } from './signer-set.ts';
 import { refusalOf, viewOf } from './testing/bench.ts';
-import { withPort } from './testing/port.ts';
+import { behindAtTimes } from './testing/port.ts';
 import { Interrupter, interruptible, type Interruption } from './testing/faulty-database.ts';
 import {
   callFromOutside,
@@ -93,25 +93,16 @@ const now = async (bench: VaultBench): Promise<readonly Address[]> =>
   (await signerSetNow(bench.custody.db, bench.id, fakeVaultSystem)).members;
 
 test('a source that is behind does not bring those back who have left', async () => {
-  let isBehind = false;
-  await using bench = await openVaulting({
-    port: (chain) =>
-      withPort(chain, {
-        heads: async () => {
-          const heads = await chain.heads();
-          const old = await chain.hashAt(1n);
-          return isBehind && old !== undefined ? { ...heads, final: { number: 1n, hash: old } } : heads;
-        },
-      }),
-  });
+  const source = behindAtTimes();
+  await using bench = await openVaulting({ port: source.port });
   const id = await approved(bench);
   await settle(bench);
   await pass(bench);
   assert.deepEqual(await now(bench), next);
-  isBehind = true;
+  source.isBehind = true;
   await keepSignerSet(bench.custody, bench.id);
   assert.deepEqual([await now(bench), await standing(bench, id)], [next, 'in-force']);
-  isBehind = false;
+  source.isBehind = false;
   await keepSignerSet(bench.custody, bench.id);
   const told = await bench.database.admin.query(`select from custody.journal where event = 'signer-set-changed'`);
   assert.equal(told.length, 1);

@@ -6,7 +6,7 @@ import { callData, factoryCalls } from '@bulkhead/vaults';
 import { breakViews, type BreakView, resolveBreak } from './break.ts';
 import { frozenBy } from './freeze.ts';
 import { checkVault } from './vault-code.ts';
-import { withPort } from './testing/port.ts';
+import { behindAtTimes, withPort } from './testing/port.ts';
 import { refusalOf } from './testing/bench.ts';
 import { reconciled } from './testing/desk.ts';
 import { approve, ask, ether, settle, withdrawal } from './testing/withdrawing.ts';
@@ -124,24 +124,15 @@ test('other code at the address of a vault freezes its compartment alone, no wor
 });
 
 test('a source that is behind the creation of a vault, where it has no code, is no word against it', async () => {
-  let isBehind = false;
-  await using bench = await openVaulting({
-    port: (chain) =>
-      withPort(chain, {
-        heads: async () => {
-          const heads = await chain.heads();
-          const old = await chain.hashAt(1n);
-          return isBehind && old !== undefined ? { ...heads, final: { number: 1n, hash: old } } : heads;
-        },
-      }),
-  });
+  const source = behindAtTimes();
+  await using bench = await openVaulting({ port: source.port });
   const account = await fundedVault(bench, 5n * ether);
   await paid(bench, account);
-  isBehind = true;
+  source.isBehind = true;
   await assert.rejects(checkVault(bench.custody, account.vault.id), { code: 'chain/behind-books' });
   assert.deepEqual(await openBreaks(bench), []);
   assert.deepEqual(await frozenBy(bench.custody.db, account.vault.compartment), []);
-  isBehind = false;
+  source.isBehind = false;
   await checkVault(bench.custody, account.vault.id);
   assert.deepEqual(await openBreaks(bench), []);
 });

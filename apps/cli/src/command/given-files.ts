@@ -63,6 +63,6 @@ async function fetchBytes(address: URL): Promise<Uint8Array | undefined> {
   if (response.status === 404 || response.status === 403) return undefined;
   if (!response.ok) throw new UsageError(`${address.href} answers ${response.status}.`);
   const bytes = await readAtMost(response.body, fileBytesMax).catch(unread);
-  if (bytes === undefined) throw new UsageError(`${address.href} has more than ${fileBytesMax} bytes, which are read.`);
+  if (bytes === undefined) throw new UsageError(`${address.href} is longer than ${fileBytesMax} bytes.`);
   return bytes;
 }

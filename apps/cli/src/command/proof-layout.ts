@@ -1,4 +1,4 @@
-import { type Address, contractOf, invariant, parseAddress, parseAssetId } from '@bulkhead/domain';
+import { type Address, contractOf, CustodyError, invariant, parseAddress, parseAssetId } from '@bulkhead/domain';
 import { type BalanceMapping, balanceSlot, formatBalanceMapping, parseBalanceMapping } from '@bulkhead/proofs';
 import { bytesOf } from '@bulkhead/vaults';
 import { type ChainNode, httpNode } from '@bulkhead/verifier';
@@ -11,6 +11,9 @@ const slotsTried = 256;
 const namespaces = ['erc7201:openzeppelin.storage.ERC20'] as const;
 /** Words that are asked for at once. */
 const asksAtOnce = 32;
+
+/** `balanceOf(address)` of ERC-20. */
+const balanceOf = '0x70a08231';
 
 type Holder = { readonly address: Address; readonly balance: bigint };
 
@@ -31,12 +34,15 @@ export async function findLayout(terminal: Terminal): Promise<ExitCode> {
   if (!URL.canParse(rpc)) throw new UsageError('--rpc needs the URL of a node.');
   const named = (options.holder ?? []).map((word) => parseAddress(word));
   const node = httpNode(rpc);
-  const { holders, found } = await withProgress(terminal, 'reading the state', async () => look(node, token, named));
+  // One block for all that is asked: balances move.
+  const block = `0x${(await wordFrom(node, 'eth_blockNumber', [])).toString(16)}`;
+  const holders = await holdersAmong(named, { node, token, block });
   if (new Set(holders.map(({ balance }) => balance)).size < 2) {
     throw new UsageError(
       'Name two holders or more that have something and not the same, with --holder for each: one number may stand in many places.',
     );
   }
+  const found = await withProgress(terminal, 'reading the state', async () => search(holders, { node, token, block }));
   const [place, ...others] = found;
   if (place === undefined) {
     terminal.out(
@@ -60,20 +66,21 @@ export async function findLayout(terminal: Terminal): Promise<ExitCode> {
   return exitCodes.ok;
 }
 
-async function look(
-  node: ChainNode,
-  token: Address,
-  named: readonly Address[],
-): Promise<{ readonly holders: readonly Holder[]; readonly found: readonly BalanceMapping[] }> {
-  // One block for all that is asked: balances move.
-  const at = await wordFrom(node, 'eth_blockNumber', []);
-  const block = `0x${at.toString(16)}`;
+type At = { readonly node: ChainNode; readonly token: Address; readonly block: string };
+
+/** Those that have something, by the answer of the token. */
+async function holdersAmong(named: readonly Address[], { node, token, block }: At): Promise<readonly Holder[]> {
   const holders: Holder[] = [];
   for (const address of named) {
-    const data = `0x70a08231${address.slice(2).padStart(64, '0')}`;
+    const data = `${balanceOf}${address.slice(2).padStart(64, '0')}`;
     const balance = await wordFrom(node, 'eth_call', [{ to: token, data }, block]);
     if (balance > 0n) holders.push({ address, balance });
   }
+  return holders;
+}
+
+/** The places that have the balance of each holder. */
+async function search(holders: readonly Holder[], { node, token, block }: At): Promise<readonly BalanceMapping[]> {
   let left = candidates();
   for (const { address, balance } of holders) {
     const kept: BalanceMapping[] = [];
@@ -89,7 +96,7 @@ async function look(
     }
     left = kept;
   }
-  return { holders, found: left };
+  return left;
 }
 
 function candidates(): readonly BalanceMapping[] {
@@ -102,7 +109,10 @@ function candidates(): readonly BalanceMapping[] {
 }
 
 async function wordFrom(node: ChainNode, method: string, params: readonly unknown[]): Promise<bigint> {
-  const answer = await node.ask(method, params);
+  const answer = await node.ask(method, params).catch((cause: unknown) => {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new CustodyError('chain/unavailable', `${node.name} does not answer ${method}: ${why}.`, { cause });
+  });
   if (answer === '0x') throw new UsageError(`At that address is no token on ${node.name}: it answers nothing.`);
   invariant(
     typeof answer === 'string' && /^0x[0-9a-fA-F]{1,64}$/u.test(answer),

@@ -21,3 +21,19 @@ export function withPort(chain: Chain, replaced: Partial<Chain>): Chain {
     ...replaced,
   };
 }
+
+/** A source of the same chain that can fall behind: then its newest final block is the first one. */
+export function behindAtTimes(): { isBehind: boolean; readonly port: (chain: Chain) => Chain } {
+  const source = {
+    isBehind: false,
+    port: (chain: Chain): Chain =>
+      withPort(chain, {
+        heads: async () => {
+          const heads = await chain.heads();
+          const old = await chain.hashAt(1n);
+          return source.isBehind && old !== undefined ? { ...heads, final: { number: 1n, hash: old } } : heads;
+        },
+      }),
+  };
+  return source;
+}
