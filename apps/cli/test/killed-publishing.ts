@@ -11,7 +11,9 @@ import { run, type Shell } from './shell.ts';
 
 /** Without the launcher in front, which would answer for what was killed. */
 const program = fileURLToPath(new URL('../bin/bulkhead.ts', import.meta.url));
-const killer = import.meta.resolve('../../../packages/postgres/src/ended-at-a-write.ts');
+const killer = import.meta.resolve('../../../packages/postgres/test/ended-at-a-write.ts');
+/** Where it stands what was made, signed and sent. */
+const written = String.raw`reserves\.|custody\.proof_act|custody\.dispatch`;
 /** More lives than it takes: each gets at least one write further. */
 const livesMax = 40;
 
@@ -46,7 +48,7 @@ export async function killedWhilePublishing(
     const known = await epochsOf();
     if (known.length > before && known.every(({ proven }) => proven)) break;
     const words = ['proof', 'publish', '--asset', at.asset, ...(known.length > before ? [] : ['--now'])];
-    const environment = { ...shell.environment, NODE_OPTIONS: `--import=${killer}` };
+    const environment = { ...shell.environment, NODE_OPTIONS: `--import=${killer}`, ENDED_AT_WRITES_OF: written };
     const { code, out, err } = await run({ ...shell, program, environment }, ...words);
     told.push(`${code} ${out} ${err}`);
     if (code === null) killed += 1;
